@@ -1,0 +1,48 @@
+# `make lab` opens the first lesson, `make test` checks everything; each installs what it needs into .venv, once.
+# PYTHON=python3.13 chooses the interpreter that .venv is made with.
+
+SUITABLE = import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14 python; do \
+	$$python -c '$(SUITABLE)' 2>/dev/null && echo $$python && break; done)
+BIN = .venv/bin
+FIRST_LESSON = notebooks/en/01_step_into_get_peft_model.ipynb
+LAB_FLAGS = $(if $(filter 0,$(shell id -u)),--allow-root)
+# JupyterLab's first question would be about news, and it would look for updates where there may be no network.
+QUIET_LAB = {"@jupyterlab/apputils-extension:notification": {"checkForUpdates": false, "fetchNews": "false"}}
+
+.PHONY: lab test walk bench notebooks browser clean
+
+lab: .venv/lab
+	$(BIN)/jupyter lab $(LAB_FLAGS) $(FIRST_LESSON)
+
+walk: .venv/lab
+	@$(BIN)/prefix-lab walk
+
+test: .venv/test browser
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -n 2 --ignore=tests/notebooks --ignore=tests/browser
+	$(BIN)/python -m pytest tests/notebooks
+	$(BIN)/python -m pytest tests/browser
+
+bench: .venv/bench
+	$(BIN)/python -m benchmarks
+
+notebooks: .venv/test
+	$(BIN)/python -m notebooks.build
+
+browser: .venv/test
+	@$(BIN)/python -m tests.browser.chromium
+
+clean:
+	rm -rf .venv *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/%: pyproject.toml constraints.txt
+	@$(or $(PYTHON),false) -c '$(SUITABLE)' || \
+		{ echo "prefix_lab needs Python 3.11 or newer, and PYTHON='$(PYTHON)' is not. Install one, or name it: make PYTHON=python3.13"; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	@mkdir -p .venv/share/jupyter/lab/settings
+	@echo '$(QUIET_LAB)' > .venv/share/jupyter/lab/settings/overrides.json
+	@touch $@

@@ -1,0 +1,8 @@
+"""`python -m prefix_lab` is `prefix-lab`."""
+
+import sys
+
+from prefix_lab.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

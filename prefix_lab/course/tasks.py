@@ -1,0 +1,62 @@
+"""What the tiny T5 was taught: one row a task, its written instruction and the function that it stands for.
+
+Every task reads one word and writes one text. They are easy to check by eye and hard to do by luck, so that a prefix
+that steers the model from one to another shows at once.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Task(NamedTuple):
+    """An instruction and what it means."""
+
+    instruction: str  # stands before the word
+    function: Callable[[str], str]  # the word → the expected answer
+    share: int = 1  # how often pretraining draws it, beside the others: the hard ones need more practice
+
+
+def vowels(word: str) -> str:
+    """The vowels in their order, or `-`: an empty answer could not be told from none."""
+    return "".join(letter for letter in word if letter in "aeiou") or "-"
+
+
+def consonants(word: str) -> str:
+    """The letters that are no vowels, in their order, or `-`."""
+    return "".join(letter for letter in word if letter not in "aeiou") or "-"
+
+
+def swap(word: str) -> str:
+    """First and last letter exchanged."""
+    return word if len(word) < 2 else word[-1] + word[1:-1] + word[0]
+
+
+TASKS: dict[str, Task] = {
+    "reverse": Task("reverse: ", lambda word: word[::-1]),
+    "upper": Task("upper: ", str.upper),
+    "vowels": Task("vowels: ", vowels),
+    "consonants": Task("consonants: ", consonants),
+    "double": Task("double: ", lambda word: word + word, share=2),
+    "sort": Task("sort: ", lambda word: "".join(sorted(word)), share=2),
+    "swap": Task("swap: ", swap),
+    "rotate": Task("rotate: ", lambda word: word[1:] + word[:1]),
+    "unique": Task("unique: ", lambda word: "".join(dict.fromkeys(word)), share=2),
+    "length": Task("length: ", lambda word: str(len(word))),
+}
+
+
+def get_task(name: str) -> Task:
+    """The row of that name. Raises `ValueError` for a name that is not in the table."""
+    if name not in TASKS:
+        raise ValueError(f"task={name!r}, expected one of: {', '.join(TASKS)}.")
+    return TASKS[name]
+
+
+def source_text(name: str, word: str, instruction: bool = True) -> str:
+    """What the model reads: the word after its instruction, or the bare word. Raises `ValueError` as `get_task`."""
+    return get_task(name).instruction * instruction + word
+
+
+def target_text(name: str, word: str) -> str:
+    """What the model should write. Raises `ValueError` as `get_task`."""
+    return get_task(name).function(word)

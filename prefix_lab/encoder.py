@@ -1,0 +1,93 @@
+"""The prefix encoder: a number for each virtual token in, its keys and values for every layer out.
+
+Mirrors `peft.tuners.prefix_tuning.model.PrefixEncoder`. The prefix itself is Li & Liang 2021, section 4.2; the MLP
+that PEFT calls projection is their section 4.3.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from prefix_lab.config import PrefixTuningConfig
+
+
+class PrefixEncoder(nn.Module):
+    """(batch, prefix_len) → (batch, prefix_len, 2·layers·hidden): one key and one value for each layer.
+
+    Without projection the table holds the keys and values themselves: prefix_len · 2·layers·hidden parameters. With
+    projection a small table goes through an MLP that all virtual tokens share, which the paper found steadier to
+    train; in inference mode the MLP has done its work, and only the flat table remains.
+
+    The config needs its sizes: call `prepare_prompt_learning_config` first, or set them. Raises `ValueError` that
+    names a missing one. Source: `peft.tuners.prefix_tuning.model.PrefixEncoder`.
+    """
+
+    def __init__(self, config: PrefixTuningConfig):
+        super().__init__()
+        check_complete(config)
+        self.prefix_projection = config.prefix_projection
+        prefix_len, hidden = config.num_virtual_tokens, config.token_dim
+        key_values = 2 * config.num_layers * hidden  # 2: a key and a value
+
+        if config.prefix_projection and not config.inference_mode:
+            self.embedding = nn.Embedding(prefix_len, hidden)
+            self.transform = nn.Sequential(
+                nn.Linear(hidden, config.encoder_hidden_size),
+                nn.Tanh(),
+                nn.Linear(config.encoder_hidden_size, key_values),
+            )
+            last = [self.transform[-1].weight, self.transform[-1].bias]
+        else:
+            self.embedding = nn.Embedding(prefix_len, key_values)
+            last = [self.embedding.weight]
+
+        if config.init_weights == "zero":
+            for parameter in last:
+                nn.init.zeros_(parameter)
+
+    def forward(self, prefix: Int[Tensor, "batch prefix_len"]) -> Float[Tensor, "batch prefix_len two_layers_hidden"]:
+        """Look the virtual tokens up, and project them if so configured."""
+        if not self.prefix_projection:
+            return self.embedding(prefix)  # (batch, prefix_len) → (batch, prefix_len, 2·layers·hidden)
+        if not hasattr(self, "transform"):
+            raise ValueError(
+                "This encoder was built with inference_mode=True and prefix_projection=True: it holds the computed "
+                "keys and values, and no projection to run. Read `embedding.weight`, or call `get_prompt`."
+            )
+        prefix_tokens = self.embedding(prefix)  # (batch, prefix_len) → (batch, prefix_len, hidden)
+        past_key_values = self.transform(prefix_tokens)  # → (batch, prefix_len, 2·layers·hidden)
+        return past_key_values
+
+    @torch.no_grad()
+    def load_prompt_embeddings(self, prompt_embeddings: Float[Tensor, "prefix_len two_layers_hidden"]) -> None:
+        """Copy keys and values into the flat table. Raises `ValueError` with projection, or for another shape.
+
+        Source: `peft.tuners.prefix_tuning.model.PrefixEncoder.load_prompt_embeddings`.
+        """
+        if self.prefix_projection:
+            raise ValueError(
+                "prompt_embeddings cannot be loaded with prefix_projection=True: the MLP that would have made them "
+                "cannot be inverted. Use a config with prefix_projection=False."
+            )
+        if prompt_embeddings.shape != self.embedding.weight.shape:
+            raise ValueError(
+                f"prompt_embeddings has shape {tuple(prompt_embeddings.shape)}, expected (prefix_len, "
+                f"2·layers·hidden) = {tuple(self.embedding.weight.shape)}."
+            )
+        self.embedding.weight.copy_(prompt_embeddings)
+
+
+def check_complete(config: PrefixTuningConfig) -> None:
+    """Raise `ValueError` for the first size that the encoder needs and the config lacks."""
+    config.check()
+    needed = ["num_virtual_tokens", "token_dim", "num_layers"]
+    if config.prefix_projection and not config.inference_mode:
+        needed.append("encoder_hidden_size")
+    for name in needed:
+        if getattr(config, name) is None:
+            way_out = (
+                "set it: how many vectors to learn, 20 is usual"
+                if name == "num_virtual_tokens"
+                else "set it, or let prepare_prompt_learning_config(config, model.config) fill it from the model"
+            )
+            raise ValueError(f"{name}=None, expected an int of at least 1; {way_out}.")

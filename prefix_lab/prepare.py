@@ -1,0 +1,192 @@
+"""Fill the sizes that the user left out, from the model's own configuration, and check that they fit.
+
+Mirrors `peft.utils.other._prepare_prompt_learning_config`. Every model family has its own names for the same few
+sizes; the tables below are PEFT's, in PEFT's order, and the first name that the model knows wins.
+"""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from prefix_lab.config import PromptLearningConfig, check_size
+
+NUM_LAYERS = ("num_hidden_layers", "num_layers", "n_layer")
+TOKEN_DIM = ("hidden_size", "n_embd", "d_model")
+NUM_ATTENTION_HEADS = ("num_attention_heads", "n_head", "num_heads", "encoder_attention_heads")
+
+
+class Filled(NamedTuple):
+    """Where one number of the prepared config came from."""
+
+    field: str
+    value: int
+    source: str
+
+
+def prepare_prompt_learning_config(peft_config: PromptLearningConfig, model_config: Any) -> PromptLearningConfig:
+    """Set num_layers, token_dim, num_attention_heads and encoder_hidden_size where they are None; return the config.
+
+    `model_config` is a transformers config or a dict. Grouped-query models cache fewer heads than they ask with, so
+    there num_attention_heads becomes num_key_value_heads, and token_dim their joint width.
+    Source: `peft.utils.other._prepare_prompt_learning_config`.
+
+    Raises `ValueError` when a size cannot be found or does not fit the model; the config is then unchanged. More
+    layers than the model has are accepted, as PEFT does, with a warning.
+    """
+    peft_config.check()
+    if peft_config.num_virtual_tokens is None:
+        raise ValueError("num_virtual_tokens=None, expected an int of at least 1. Set num_virtual_tokens=20, say.")
+    filled = {row.field: row.value for row in explain_preparation(peft_config, model_config)}
+    sizes = {
+        name: filled.get(name, getattr(peft_config, name))
+        for name in ("num_layers", "token_dim", "num_attention_heads")
+    }
+    refuse_misfit(peft_config, sizes, model_config)
+    for name, value in filled.items():
+        setattr(peft_config, name, value)
+    if filled and not hasattr(peft_config, "_filled_for"):
+        # Not a field: lets a misfit on another model name its cause.
+        peft_config._filled_for = cache_sizes(model_config)
+    return peft_config
+
+
+def explain_preparation(peft_config: PromptLearningConfig, model_config: Any) -> list[Filled]:
+    """Each field that preparation sets, its value, and the name in the model's config that it came from.
+
+    Changes nothing: `prepare_prompt_learning_config` carries it out. Raises `ValueError` as that does.
+    """
+    known = text_config(model_config)
+    rows = []
+    if peft_config.num_layers is None:
+        rows.append(first_known("num_layers", NUM_LAYERS, known))
+    token_dim = peft_config.token_dim
+    if token_dim is None:
+        rows.append(first_known("token_dim", TOKEN_DIM, known))
+        token_dim = rows[-1].value
+    heads = peft_config.num_attention_heads
+    if heads is None:
+        rows.append(first_known("num_attention_heads", NUM_ATTENTION_HEADS, known))
+        heads = rows[-1].value
+    if (
+        known.get("num_key_value_heads") is not None
+    ):  # grouped-query attention: what is cached is narrower than what asks
+        kv_heads = known["num_key_value_heads"]
+        head_dim, source = (
+            (known["head_dim"], "head_dim")
+            if known.get("head_dim")
+            else (token_dim // heads, "token_dim / num_attention_heads")
+        )
+        token_dim = kv_heads * head_dim
+        rows = [row for row in rows if row.field not in ("token_dim", "num_attention_heads")]
+        rows.append(Filled("token_dim", token_dim, f"num_key_value_heads · {source}"))
+        rows.append(Filled("num_attention_heads", kv_heads, "num_key_value_heads"))
+    if getattr(peft_config, "encoder_hidden_size", None) is None:
+        rows.append(Filled("encoder_hidden_size", token_dim, "token_dim"))
+    return rows
+
+
+def text_config(model_config: Any) -> Mapping[str, Any]:
+    """The language model's sizes by name; the config of a model that also sees or hears has them one level down.
+
+    Raises `TypeError` for what is neither a transformers config nor a dict.
+    """
+    if not hasattr(model_config, "to_dict") and not isinstance(model_config, Mapping):
+        raise TypeError(
+            f"model_config={model_config!r} is a {type(model_config).__name__}, expected a transformers config or a "
+            "dict of sizes. Set model.config to one."
+        )
+    known = dict(model_config.to_dict()) if hasattr(model_config, "to_dict") else dict(model_config)
+    if "text_config" in known:
+        known = known["text_config"]
+    if hasattr(model_config, "num_hidden_layers"):
+        known = {**known, "num_hidden_layers": model_config.num_hidden_layers}  # some configs compute it
+    return known
+
+
+def heads_of(model_config: Any) -> int:
+    """How many heads ask; with grouped-query attention, more than are cached."""
+    return first_known("num_attention_heads", NUM_ATTENTION_HEADS, text_config(model_config)).value
+
+
+def first_known(field: str, names: tuple[str, ...], known: Mapping[str, Any]) -> Filled:
+    """The first of `names` that the model's config has.
+
+    Raises `ValueError` when it has none, and as `check_size` does when that is no size.
+    """
+    for name in names:
+        if known.get(name) is not None:
+            check_size(name, known[name])
+            return Filled(field, known[name], name)
+    raise ValueError(
+        f"{field} cannot be found: the model's config has none of {', '.join(names)}. "
+        f"Set {field} in the PrefixTuningConfig yourself."
+    )
+
+
+class CacheSizes(NamedTuple):
+    """What the attention layers that read the prefix expect; None where the model's config does not say."""
+
+    layers: int | None
+    heads: int | None
+    head_dim: int | None
+
+
+def cache_sizes(model_config: Any) -> CacheSizes:
+    """Layers, heads and head_dim of the cache that the model will read: its decoder's, if it has an encoder too.
+
+    A family that caches otherwise than its config suggests, or differently in each layer, gives None.
+    """
+    known = text_config(model_config)
+    if known.get("per_layer_config") or known.get("global_head_dim") or known.get("multi_query"):
+        return CacheSizes(None, None, None)
+
+    def first(*names: str) -> int | None:
+        return next((known[name] for name in names if known.get(name) is not None), None)
+
+    layers = first("num_decoder_layers", "decoder_layers", *NUM_LAYERS)
+    asking = first("decoder_attention_heads", *NUM_ATTENTION_HEADS)
+    heads = first("num_key_value_heads") or asking
+    width = first(*TOKEN_DIM)
+    head_dim = first("d_kv", "head_dim") or (width // asking if width and asking else None)
+    return CacheSizes(layers, heads, head_dim)
+
+
+def refuse_misfit(peft_config: PromptLearningConfig, sizes: Mapping[str, int], model_config: Any) -> None:
+    """Raise `ValueError` when the prefix would not fit the model's cache; PEFT finds out inside torch."""
+    layers, token_dim, heads = sizes["num_layers"], sizes["token_dim"], sizes["num_attention_heads"]
+    expected = cache_sizes(model_config)
+    reuse = ""
+    if getattr(peft_config, "_filled_for", expected) != expected:
+        reuse = " This config was filled for another model: make a new PrefixTuningConfig for each model."
+
+    if expected.heads is not None and heads != expected.heads:
+        raise ValueError(
+            f"num_attention_heads={heads}, but this model caches {expected.heads} heads.{reuse} "
+            f"Leave it out, or set num_attention_heads={expected.heads}."
+        )
+    if expected.head_dim is not None and token_dim != heads * expected.head_dim:
+        # With grouped-query attention the user's token_dim is that of all heads, not only of those that are cached.
+        asking = peft_config.num_attention_heads or heads_of(model_config)
+        given = peft_config.token_dim or token_dim
+        raise ValueError(
+            f"token_dim={given} over {asking} heads gives head_dim {given / asking:g}, but this model's heads are "
+            f"{expected.head_dim} wide.{reuse} Set token_dim={asking * expected.head_dim} (heads · head_dim)."
+        )
+    if token_dim % heads:
+        raise ValueError(
+            f"token_dim={token_dim} does not divide by num_attention_heads={heads}.{reuse} Set a multiple of {heads}."
+        )
+    if expected.layers is None or layers == expected.layers:
+        return
+    if layers < expected.layers:
+        raise ValueError(
+            f"num_layers={layers}, but {expected.layers} layers of this model read a prefix.{reuse} "
+            f"Set num_layers={expected.layers}."
+        )
+    if reuse:
+        raise ValueError(f"num_layers={layers}, but only {expected.layers} layers of this model read a prefix.{reuse}")
+    warnings.warn(
+        f"num_layers={layers}, but only {expected.layers} layers of this model read a prefix: the prefixes of layers "
+        f"{expected.layers} to {layers - 1} are not used. Set num_layers={expected.layers}.",
+        stacklevel=3,
+    )

@@ -1,0 +1,63 @@
+"""The names of the axes, and how a name is held against a number before it is shown.
+
+An axis expression is a product (`2·layers·hidden`) or a sum (`prefix_len+target`) of names and small numbers; several
+ways to write the same axis are separated by `|`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+AXES = {
+    "batch": "texts at once",
+    "prefix_len": "virtual tokens (PEFT: num_virtual_tokens)",
+    "layers": "attention layers that read the prefix",
+    "heads": "attention heads",
+    "kv_heads": "heads of keys and values, fewer than heads with grouped-query attention",
+    "head_dim": "width of one head",
+    "hidden": "width of a token's vector, often heads · head_dim",
+    "source": "tokens of the input",
+    "target": "tokens of the output",
+    "vocab": "tokens that the model knows",
+    "encoder_hidden": "inner width of the prefix projection",
+}
+
+
+def evaluate(expression: str, sizes: Mapping[str, int]) -> int | None:
+    """The number that a sum of products stands for, or None when one of its names has no size here."""
+    total = 0
+    for term in expression.split("+"):
+        product = 1
+        for factor in term.split("·"):
+            size = int(factor) if factor.isdigit() else sizes.get(factor)
+            if size is None:
+                return None
+            product *= size
+        total += product
+    return total
+
+
+def name_axes_of(shape: Sequence[int], axes: Sequence[str], sizes: Mapping[str, int]) -> tuple[str, ...]:
+    """One name an axis: the first way of writing it that gives the seen size, or else the bare number.
+
+    Raises `ValueError` when there are more or fewer names than axes.
+    """
+    if len(shape) != len(axes):
+        raise ValueError(
+            f"axes names {len(axes)} axes, {' '.join(axes)!r}, but the shape {tuple(shape)} has {len(shape)}."
+        )
+    names = []
+    for seen, ways in zip(shape, axes, strict=True):
+        names.append(next((way for way in ways.split("|") if evaluate(way, sizes) == seen), str(seen)))
+    return tuple(names)
+
+
+def named(shape: Sequence[int], axes: Sequence[str] | str, sizes: Mapping[str, int]) -> str:
+    """`(batch, prefix_len) = (4, 20)`: the names that hold for these sizes, then the numbers.
+
+    `axes` is a list of expressions, or one string with spaces between them. A name that does not give the seen size is
+    not shown; the number stands in its place.
+    """
+    axes = axes.split() if isinstance(axes, str) else axes
+    numbers = ", ".join(map(str, shape))
+    if not axes and not shape:
+        return "() = one number"
+    return f"({', '.join(name_axes_of(shape, axes, sizes))}) = ({numbers})"

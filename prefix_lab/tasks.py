@@ -1,0 +1,176 @@
+"""One class a task: how inputs, masks and labels change when a prefix stands before them.
+
+Mirrors the `PeftModelFor…` classes of `peft.peft_model`. The prefix needs no place in `input_ids` or `labels`: it is a
+past, so the model reads it through the cache, and only the attention mask grows by prefix_len.
+"""
+
+from typing import Any
+
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor, nn
+from transformers.cache_utils import Cache
+
+from prefix_lab.config import PromptLearningConfig
+from prefix_lab.models import Mask, PeftModel
+
+Ids = Int[Tensor, "batch tokens"] | None
+Embeds = Float[Tensor, "batch tokens hidden"] | None
+TargetIds = Int[Tensor, "batch target"] | None
+TargetMask = Shaped[Tensor, "batch target"] | None
+TargetEmbeds = Float[Tensor, "batch target hidden"] | None
+
+
+class GenerativeModel(PeftModel):
+    """What the two language-model tasks share: `generate` runs the base model's loop with our preparation of a step."""
+
+    def __init__(self, model: nn.Module, peft_config: PromptLearningConfig, adapter_name: str = "default"):
+        prepare_inputs = model.prepare_inputs_for_generation  # first, so that a model without it is left as it was
+        super().__init__(model, peft_config, adapter_name)
+        self.base_model_prepare_inputs_for_generation = prepare_inputs
+
+    def generate(self, *args: Any, **kwargs: Any) -> Any:
+        """As the base model's `generate`, with the prefix before the first token.
+
+        Raises `ValueError` for `use_cache=False`: the prefix lives in the cache. PEFT lets it pass, and T5 and BART
+        are then silently wrong from the second token on.
+        Source: `peft.peft_model.PeftModelForCausalLM.generate`.
+        """
+        refuse_without_cache(self.base_model, kwargs)
+        self.base_model.prepare_inputs_for_generation = self.prepare_inputs_for_generation
+        try:
+            return self.base_model.generate(*args, **kwargs)
+        finally:
+            self.base_model.prepare_inputs_for_generation = self.base_model_prepare_inputs_for_generation
+
+
+class PeftModelForSeq2SeqLM(GenerativeModel):
+    """Text to text, with an encoder and a decoder. Source: `peft.peft_model.PeftModelForSeq2SeqLM`."""
+
+    def forward(
+        self,
+        input_ids: Ids = None,
+        attention_mask: Mask = None,
+        inputs_embeds: Embeds = None,
+        decoder_input_ids: TargetIds = None,
+        decoder_attention_mask: TargetMask = None,
+        decoder_inputs_embeds: TargetEmbeds = None,
+        labels: TargetIds = None,
+        **kwargs: Any,
+    ) -> Any:
+        """The base model's forward, with the prefix in the decoder's cache.
+
+        `attention_mask` stays (batch, source): the encoder never sees the prefix. `decoder_attention_mask` grows from
+        (batch, target) to (batch, prefix_len+target). A cache that the caller passes is replaced, as in PEFT.
+        Source: `peft.peft_model.PeftModelForSeq2SeqLM.forward`.
+        """
+        batch_size = get_batch_size(input_ids, inputs_embeds)
+        self.shift_position_ids(kwargs)
+        kwargs["past_key_values"] = self.get_prompt(batch_size)
+        return self.base_model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            inputs_embeds=inputs_embeds,
+            decoder_input_ids=decoder_input_ids,
+            decoder_attention_mask=self.prepend_prefix(decoder_attention_mask),
+            decoder_inputs_embeds=decoder_inputs_embeds,
+            labels=labels,
+            **kwargs,
+        )
+
+    def generate(self, **kwargs: Any) -> Any:
+        """As the base model's `generate`. Raises `ValueError` without `input_ids`, as PEFT does.
+
+        Source: `peft.peft_model.PeftModelForSeq2SeqLM.generate`.
+        """
+        if "input_ids" not in kwargs:
+            raise ValueError("input_ids must be provided for Peft model generation: pass generate(input_ids=...).")
+        self.shift_position_ids(kwargs)
+        return super().generate(**kwargs)
+
+    def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Before the first token, put the prefix in the cache; the loop keeps it from there.
+
+        Source: `peft.peft_model.PeftModelForSeq2SeqLM.prepare_inputs_for_generation`.
+        """
+        model_kwargs = self.base_model_prepare_inputs_for_generation(*args, **kwargs)
+        if kwargs.get("is_first_iteration"):
+            model_kwargs["past_key_values"] = self.get_prompt(model_kwargs["decoder_input_ids"].shape[0])
+        return model_kwargs
+
+
+class PeftModelForCausalLM(GenerativeModel):
+    """Text that goes on, with one stack of layers. Source: `peft.peft_model.PeftModelForCausalLM`."""
+
+    def forward(
+        self,
+        input_ids: Ids = None,
+        attention_mask: Mask = None,
+        inputs_embeds: Embeds = None,
+        labels: Ids = None,
+        **kwargs: Any,
+    ) -> Any:
+        """The base model's forward; `attention_mask` grows from (batch, tokens) to (batch, prefix_len+tokens).
+
+        Labels stay as they are: the cache makes no logits. Source: `peft.peft_model.PeftModelForCausalLM.forward`.
+        """
+        batch_size = get_batch_size(input_ids, inputs_embeds)
+        self.shift_position_ids(kwargs)
+        kwargs["past_key_values"] = self.get_prompt(batch_size)
+        return self.base_model(
+            input_ids=input_ids,
+            attention_mask=self.prepend_prefix(attention_mask),
+            inputs_embeds=inputs_embeds,
+            labels=labels,
+            **kwargs,
+        )
+
+    def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """For each token: only the newest id, the mask grown by prefix_len, positions after the prefix.
+
+        Source: `peft.peft_model.PeftModelForCausalLM.prepare_inputs_for_generation`.
+        """
+        model_kwargs = self.base_model_prepare_inputs_for_generation(*args, **kwargs)
+        cache: Cache | None = model_kwargs.get("past_key_values")
+        filled = 0 if cache is None else cache.get_seq_length()
+        if filled and filled >= model_kwargs["input_ids"].shape[1]:
+            model_kwargs["input_ids"] = model_kwargs["input_ids"][:, -1:]  # the cache knows the others
+        model_kwargs["attention_mask"] = self.prepend_prefix(model_kwargs.get("attention_mask"))
+        self.shift_position_ids(model_kwargs)
+        if not filled:
+            model_kwargs["past_key_values"] = self.get_prompt(model_kwargs["input_ids"].shape[0])
+        return model_kwargs
+
+
+class PeftModelForFeatureExtraction(PeftModel):
+    """Hidden states, for use elsewhere. Source: `peft.peft_model.PeftModelForFeatureExtraction`."""
+
+    def forward(
+        self, input_ids: Ids = None, attention_mask: Mask = None, inputs_embeds: Embeds = None, **kwargs: Any
+    ) -> Any:
+        """The base model's forward; `attention_mask` grows from (batch, tokens) to (batch, prefix_len+tokens).
+
+        Source: `peft.peft_model.PeftModelForFeatureExtraction.forward`.
+        """
+        batch_size = get_batch_size(input_ids, inputs_embeds)
+        self.shift_position_ids(kwargs)
+        kwargs["past_key_values"] = self.get_prompt(batch_size)
+        return self.base_model(
+            input_ids=input_ids,
+            attention_mask=self.prepend_prefix(attention_mask),
+            inputs_embeds=inputs_embeds,
+            **kwargs,
+        )
+
+
+def get_batch_size(input_ids: Ids, inputs_embeds: Embeds) -> int:
+    """How many texts at once. Raises `ValueError` when neither is given. Source: `peft.utils.other._get_batch_size`."""
+    if input_ids is None and inputs_embeds is None:
+        raise ValueError("You have to provide either input_ids or inputs_embeds")
+    return (inputs_embeds if input_ids is None else input_ids).shape[0]
+
+
+def refuse_without_cache(model: nn.Module, kwargs: dict[str, Any]) -> None:
+    """Raise `ValueError` when `generate` is asked to run without a cache, by argument or by either config."""
+    config = kwargs.get("generation_config") or getattr(model, "generation_config", None)
+    if kwargs.get("use_cache", getattr(config, "use_cache", True)) is False:
+        raise ValueError("use_cache=False, but the prefix lives in the cache: generate with use_cache=True.")

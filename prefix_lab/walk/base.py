@@ -1,0 +1,142 @@
+"""The base model of a walk: from a folder, from a hub, or only its sizes, on torch's meta device.
+
+Nothing here reaches for a network before the local files were tried, and then it asks once.
+"""
+
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from transformers import PreTrainedConfig as ModelConfig
+
+from prefix_lab.config import TaskType
+from prefix_lab.prepare import text_config
+from prefix_lab.walk.quiet import LOADED_OTHERWISE, without_log, without_progress_bars
+from prefix_lab.walk.task import choose_task
+from prefix_lab.walk.tokenizer import load_tokenizer
+
+SIZES = Path(__file__).parent.parent / "sizes"
+
+HUB_NAMES = {
+    "bart-base": "facebook/bart-base",
+    "bert-base": "google-bert/bert-base-uncased",
+    "flan-t5-small": "google/flan-t5-small",
+    "llama-3-8b": "meta-llama/Meta-Llama-3-8B",
+}
+"""What a shipped size is called on the hub, where that is another name."""
+
+
+class Base(NamedTuple):
+    """A model to walk with. `notes` say what a reader should know of how it was loaded."""
+
+    model: nn.Module
+    tokenizer: Any
+    name: str
+    notes: tuple[str, ...] = ()
+
+
+class CannotLoad(ValueError):
+    """A model that cannot be had; its text says what was tried."""
+
+
+def shipped_sizes() -> list[str]:
+    """The names of the well-known models whose sizes ship with the package."""
+    return sorted(path.stem for path in SIZES.glob("*.json"))
+
+
+def size_like(name: str) -> str:
+    """The shipped size that a hub's name is likely to mean, or a well-known one."""
+    last = name.rsplit("/", 1)[-1]
+    return next(
+        (size for size in shipped_sizes() if last in (size, HUB_NAMES.get(size, "").rsplit("/", 1)[-1])), "t5-base"
+    )
+
+
+def load_base(name: str, config_only: bool = False) -> Base:
+    """The model of that name: a local folder, a shipped size or a hub's name. Raises `CannotLoad`."""
+    folder = Path(name).expanduser()
+    if (folder / "config.json").is_file():
+        return load(str(folder), name, config_only, local=True)
+    if config_only and name in shipped_sizes():
+        return shipped_base(name)
+    if folder.is_dir():
+        raise CannotLoad(f"{name!r} is a folder without a config.json, so no transformers model is in it.")
+    if folder.is_absolute() or name.startswith((".", "~")):
+        raise CannotLoad(f"{name!r} is not a folder.")
+    return load_by_name(HUB_NAMES.get(name, name), name, config_only)
+
+
+def load_by_name(hub_name: str, name: str, config_only: bool) -> Base:
+    """Files that were downloaded earlier, else the hub."""
+    try:
+        return load(hub_name, name, config_only, local=True)
+    except CannotLoad:
+        if not hub_answers():
+            raise CannotLoad(
+                f"{name!r} is not a folder here, is not among the models downloaded earlier, and no hub was reached."
+            ) from None
+    return load(hub_name, name, config_only, local=False)
+
+
+def hub_answers() -> bool:
+    """One short question, so that being offline costs seconds and not minutes."""
+    from huggingface_hub import constants, get_session
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=5)
+    except Exception:  # offline by choice, no route, no name, a proxy's own error: all of them mean no
+        return False
+    return True
+
+
+def load(where: str, name: str, config_only: bool, local: bool) -> Base:
+    """From a folder or under a hub's name. Code that comes with a model is never run."""
+    allowed = {"local_files_only": local, "trust_remote_code": False}
+    try:
+        config = AutoConfig.from_pretrained(where, **allowed)
+        if config_only:
+            raw, _ = ModelConfig.get_config_dict(where, local_files_only=local)
+            return base_of_shape(config, name, raw.get("tie_word_embeddings", True))
+        with without_log(*LOADED_OTHERWISE), without_progress_bars() if local else nullcontext():
+            model, report = auto_class(config).from_pretrained(where, output_loading_info=True, **allowed)
+    except Exception as error:  # each library on the way has errors of its own; the user needs their first line
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise CannotLoad(f"{name!r} could not be loaded: {first}") from error
+    missing = len(report["missing_keys"])
+    notes = (f"{missing} of its tensors were not among the saved weights, and are random",) if missing else ()
+    return Base(model.eval(), load_tokenizer(where, allowed, text_config(config).get("vocab_size")), name, notes)
+
+
+def auto_class(config: Any) -> Any:
+    """transformers' class for the task that the config stands for."""
+    task, _ = choose_task(config)
+    classes: dict[str, Callable] = {
+        TaskType.SEQ_2_SEQ_LM.value: AutoModelForSeq2SeqLM,
+        TaskType.CAUSAL_LM.value: AutoModelForCausalLM,
+    }
+    return classes.get(task, AutoModel)
+
+
+def shipped_base(name: str) -> Base:
+    """A well-known model's sizes, from the JSON file that ships."""
+    fields = json.loads((SIZES / f"{name}.json").read_text())
+    return base_of_shape(AutoConfig.for_model(**fields), name, fields.get("tie_word_embeddings", True))
+
+
+def base_of_shape(model_config: Any, name: str, tied: bool = True) -> Base:
+    """A model without values: on torch's meta device a tensor has a shape and a type, and takes no memory.
+
+    transformers 5 ties T5's output to its input embeddings whatever the config says, until weights are loaded that
+    differ; `tied=False` keeps the two apart, as the config file of a flan-T5 says and its weights are.
+    """
+    with torch.device("meta"):
+        model = auto_class(model_config).from_config(model_config)
+        head, words = model.get_output_embeddings(), model.get_input_embeddings()
+        if not tied and head is not None and head.weight is words.weight:
+            head.weight = nn.Parameter(torch.empty_like(words.weight))
+    return Base(model.eval(), None, name)

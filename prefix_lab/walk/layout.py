@@ -1,0 +1,152 @@
+"""How a walk looks: rows of a label and a text, the same in a terminal and in a pipe. Only the painter differs."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from prefix_lab.config import MIRRORED_PEFT
+from prefix_lab.stages import STAGES
+from prefix_lab.walk.about import About
+from prefix_lab.walk.results import Check, Seen, StageResult, Stop
+
+MOST_DIFFERENCES = MOST_TEXTS = 4
+
+
+class Row(NamedTuple):
+    """A line of output, or several if it is long. `label` None starts at the margin; `hanging` indents what wraps."""
+
+    label: str | None
+    text: str
+    kind: str = ""  # for the painter: title, shape, command, good, bad
+    hanging: int = 0
+
+
+BLANK = Row(None, "")
+
+
+def rows_about(head: About) -> Iterator[Row]:
+    """The top of the page."""
+    yield Row(None, "get_peft_model(model, PrefixTuningConfig(...)), stage by stage", "title")
+    yield BLANK
+    yield Row("model", f"{head.model}: {head.model_class}, {head.parameters:,} parameters")
+    yield from (Row("", note) for note in head.notes)
+    if not head.values:
+        yield Row("", "on torch's meta device: tensors have shapes and types, and no values")
+    yield Row("config", ", ".join(f"{name}={value}" for name, value in head.config.items()))
+    quoted = [f'"{source}" → "{target}"' if target else f'"{source}"' for source, target in head.texts]
+    if len(quoted) > MOST_TEXTS:
+        quoted[MOST_TEXTS:] = [f"… and {len(quoted) - MOST_TEXTS} more"]
+    for place, text in enumerate(quoted or ["random token ids" if head.values else "token ids without values"]):
+        yield Row("" if place else "texts", text)
+    yield Row("beside", beside(head))
+    yield BLANK
+    numbers = max(len(str(size)) for _, size, _ in head.axes)
+    yield from block(
+        "axes", [(name, f"{size:<{numbers}}  {meaning}") for name, size, meaning in head.axes], numbers + 2
+    )
+    yield BLANK
+
+
+def beside(head: About) -> str:
+    """Which PEFT is compared with, or why none is."""
+    version = head.versions["peft"]
+    if version is None:
+        return f"nothing: PEFT is not installed; pip install peft=={MIRRORED_PEFT} brings it"
+    if version != MIRRORED_PEFT:
+        return f"PEFT {version} at every stage; ours is written after {MIRRORED_PEFT}, so stages may differ"
+    if not head.values:
+        return f"PEFT {version} at every stage, held against ours in names, shapes, counts"
+    return f"PEFT {version} at every stage, with the same random numbers (seed {head.seed})"
+
+
+def rows_of(number: int, result: StageResult, version: str | None, instead: str = "") -> Iterator[Row]:
+    """One stage. `version` is PEFT's; `instead` is the command line that gets past an error."""
+    yield Row(None, f"{number} {result.stage.name}", "title")
+    yield Row(None, result.stage.sentence)
+    yield BLANK
+    yield Row("ours", result.ours)
+    yield Row("PEFT's", result.peft)
+    names = max((len(seen.name) for seen in result.takes + result.gives), default=0)
+    for label, flows in ("in", result.takes), ("out", result.gives):
+        values = max((len(str(seen.value)) for seen in flows if seen.shape is None), default=0)
+        rows = block(label, [(seen.name.ljust(names), in_words(seen, values)) for seen in flows])
+        yield from (row._replace(kind="shape" if seen.shape else "") for row, seen in zip(rows, flows, strict=True))
+    for place, fact in enumerate(result.facts):
+        yield Row("" if place else "changed", fact.text, hanging=2)
+    yield from rows_of_stop(result.stop, instead) if result.stop else rows_of_checks(result.checks, version)
+    yield BLANK
+
+
+def block(label: str, entries: Sequence[tuple[str, str]], hanging: int = 0) -> Iterator[Row]:
+    """Entries under one label, their names in a column."""
+    width = max((len(name) for name, _ in entries), default=0)
+    for place, (name, text) in enumerate(entries):
+        yield Row("" if place else label, f"{name:<{width}}  {text}", hanging=width + 2 + hanging)
+
+
+def in_words(seen: Seen, width: int = 0) -> str:
+    """`(batch, prefix_len) = (2, 20)`, or the value, with a note behind it."""
+    if seen.shape is None:
+        text = f"{seen.value!s:<{width}}"
+    elif seen.shape == ():
+        text = "one number" if seen.value is None else f"one number, {seen.value:.4f}"
+    else:
+        text = f"({', '.join(seen.axes)}) = ({', '.join(map(str, seen.shape))})"
+    return f"{text}  {seen.note}".rstrip()
+
+
+def rows_of_checks(checks: tuple[Check, ...], version: str | None) -> Iterator[Row]:
+    """Whether PEFT's result is the same, and what was looked at; or what differs, and by how much."""
+    if not checks:
+        yield Row("equal", f"not compared: PEFT {'is not installed' if version is None else 'failed before'}")
+        return
+    wrong = [(check.what, found) for check in checks for found in check.differences]
+    if not wrong:
+        yield Row("equal", f"yes  {', '.join(map(looked_at, checks))}", "good", hanging=5)
+        return
+    yield Row(
+        "equal", f"NO   different from PEFT's in {len(wrong)} of {sum(check.compared for check in checks)}", "bad"
+    )
+    for what, found in wrong[:MOST_DIFFERENCES]:
+        yield Row("", f"{what}: {found.name} {found.text}", "bad", hanging=2)
+    if len(wrong) > MOST_DIFFERENCES:
+        yield Row("", f"… and {len(wrong) - MOST_DIFFERENCES} more", "bad")
+
+
+def looked_at(check: Check) -> str:
+    """`state dict (94, bit for bit)`"""
+    how = [f"{check.compared:,}"] * (check.compared > 1) + [check.exactness] * bool(check.exactness)
+    return f"{check.what} ({', '.join(how)})" if how else check.what
+
+
+def rows_of_stop(stop: Stop, instead: str) -> Iterator[Row]:
+    """The error, what PEFT does at the same place, and what to type instead."""
+    yield Row("stop", stop.error, "bad")
+    if stop.peft:
+        yield Row("PEFT", stop.peft)
+    if instead:
+        yield Row("instead", instead, "command", hanging=2)
+
+
+def rows_of_end(results: Sequence[StageResult], version: str | None) -> Iterator[Row]:
+    """The last line: everything equal, or where it is not."""
+    different = [result.stage.name for result in results if result.equal is False]
+    if different:
+        yield Row(None, f"Different from PEFT {version}: {', '.join(different)}. Look at {different[0]} first.", "bad")
+    if results[-1].stop:
+        yield Row(None, f"The walk ends at stage {len(results)} of {len(STAGES)}, {results[-1].stage.name}.", "bad")
+    elif not different:
+        compared = sum(result.equal is True for result in results)
+        same = f"PEFT {version} gives the same at all {compared} stages." if compared else "Not compared with PEFT."
+        yield Row(None, same, "good")
+
+
+def rows_of_refusal(why: str, default: str, shape: str, sizes: Sequence[str]) -> Iterator[Row]:
+    """A model that cannot be had, and three command lines that work."""
+    yield Row(None, f"prefix-lab walk: error: argument --model: {why}")
+    yield Row(None, "What works:")
+    yield Row("folder", "prefix-lab walk --model FOLDER", "command")
+    yield Row("", "with config.json and model.safetensors in it")
+    yield Row("default", default, "command", hanging=2)
+    yield Row("", "the tiny T5 that ships")
+    yield Row("shapes", shape, "command", hanging=2)
+    yield Row("", f"or one of {', '.join(sizes)}")

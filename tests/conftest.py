@@ -1,0 +1,42 @@
+"""What every test relies on: no network, one thread, and examples that are the same in every run."""
+
+import importlib
+import os
+import sys
+from types import ModuleType
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported, which reads it once
+
+import pytest
+import torch
+from hypothesis import Phase, settings
+
+# Sums over several threads differ in their last bits, and tiny tensors gain nothing from them.
+torch.set_num_threads(1)
+
+settings.register_profile("default", deadline=None, derandomize=True, max_examples=25)
+# For tests.parity.mutations: a failure is all that it asks for, not the smallest one.
+settings.register_profile(
+    "mutant", parent=settings.get_profile("default"), database=None, phases=[Phase.explicit, Phase.generate]
+)
+settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def plain() -> ModuleType:
+    """prefix_lab as its users have it: no type checker stands before our own errors, as it does in all other tests."""
+
+    def ours() -> dict[str, ModuleType]:
+        return {name: module for name, module in sys.modules.items() if name.split(".")[0] == "prefix_lab"}
+
+    checked, finders = ours(), list(sys.meta_path)
+    for name in checked:
+        del sys.modules[name]
+    sys.meta_path[:] = [finder for finder in finders if not type(finder).__module__.startswith("jaxtyping")]
+    try:
+        return importlib.import_module("prefix_lab")
+    finally:
+        sys.meta_path[:] = finders
+        for name in ours():
+            del sys.modules[name]
+        sys.modules.update(checked)

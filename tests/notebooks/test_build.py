@@ -1,0 +1,77 @@
+"""The notebooks that people open are what the sources make, and hold nothing else."""
+
+import nbformat
+import pytest
+
+from notebooks.build import HERE, build, built, languages_of
+
+
+def write(tmp_path, text: str):
+    path = tmp_path / "09_probe.py"
+    path.write_text(text)
+    return path
+
+
+def test_the_committed_notebooks_are_what_the_sources_make():
+    for path, text in built().items():
+        assert path.read_text(encoding="utf8") == text, f"{path.name} is out of date: run `make notebooks`"
+
+
+def test_no_notebook_is_left_over():
+    assert set(HERE.glob("??/*.ipynb")) == set(built())
+
+
+def test_notebooks_are_valid_and_hold_no_outputs(lesson):
+    notebook = build(lesson, "en")
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+
+
+def test_the_first_code_cell_only_imports(lesson):
+    first = next(cell for cell in build(lesson, "en").cells if cell.cell_type == "code")
+    assert "pip" not in first.source
+    assert first.source.lstrip().startswith(("import", "from"))
+
+
+def test_a_stub_is_shown_and_its_solution_is_folded(tmp_path):
+    source = write(tmp_path, '# %% tags=["exercise"]\nx = ...\n\n# %% tags=["solution"]\nx = 1\n')
+    stub, solution = build(source, "en").cells
+    assert stub.source == "x = ..."
+    assert solution.cell_type == "markdown"
+    assert solution.source.startswith("<details><summary>Solution</summary>")
+    assert "x = 1" in solution.source
+
+
+def test_the_solved_notebook_has_the_solution_in_the_stubs_place(tmp_path):
+    source = write(tmp_path, '# %% tags=["exercise"]\nx = ...\n\n# %% tags=["solution"]\nx = 1\n')
+    assert build(source, "en", solved=True).cells[0].source == "x = 1"
+
+
+def test_each_language_gets_its_own_text_and_the_same_code(tmp_path):
+    source = write(
+        tmp_path, '# %% [markdown] lang="en"\n# Hello\n\n# %% [markdown] lang="zh"\n# 你好\n\n# %%\nprint(1)\n'
+    )
+    assert [cell.source for cell in build(source, "en").cells] == ["Hello", "print(1)"]
+    assert [cell.source for cell in build(source, "zh").cells] == ["你好", "print(1)"]
+    assert languages_of(source) == ["en", "zh"]
+
+
+def test_a_half_translated_lesson_is_refused(tmp_path):
+    source = write(
+        tmp_path,
+        '# %% [markdown] lang="en"\n# a\n\n# %% [markdown] lang="zh"\n# b\n\n# %% [markdown] lang="en"\n# c\n',
+    )
+    with pytest.raises(ValueError, match="2 English text cells and 1 Chinese"):
+        languages_of(source)
+
+
+def test_a_text_cell_without_a_language_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"09_probe.py, cell 1: a text cell needs lang"):
+        build(write(tmp_path, "# %% [markdown]\n# Hello\n"), "en")
+
+
+def test_a_solution_without_an_exercise_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="right behind its exercise"):
+        build(write(tmp_path, '# %%\nx = 0\n\n# %% tags=["solution"]\nx = 1\n'), "en")

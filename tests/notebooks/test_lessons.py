@@ -1,0 +1,34 @@
+"""Every lesson runs top to bottom in a real kernel, first with its stubs and then with its solutions."""
+
+import pytest
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+from notebooks.build import HERE, build
+
+
+def run(notebook: NotebookNode) -> NotebookNode:
+    return NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(HERE / "en")}}).execute()
+
+
+def outputs(notebook: NotebookNode) -> list[NotebookNode]:
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def verdicts(notebook: NotebookNode) -> list[str]:
+    texts = [output["data"]["text/plain"] for output in outputs(notebook) if output.output_type == "execute_result"]
+    return [text for text in texts if text.startswith(("right: ", "not yet: "))]
+
+
+@pytest.mark.parametrize("solved", [False, True], ids=["stubs", "solutions"])
+def test_a_lesson_runs_without_an_error_or_a_warning(lesson, solved):
+    notebook = run(build(lesson, "en", solved=solved))
+    complaints = [
+        output.get("text") or output.get("evalue")
+        for output in outputs(notebook)
+        if output.output_type == "error" or output.get("name") == "stderr"
+    ]
+    assert complaints == []
+    exercises = sum("exercise" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    expected = "right: " if solved else "not yet: "
+    assert [text.startswith(expected) for text in verdicts(notebook)] == [True] * exercises

@@ -1,0 +1,67 @@
+"""What PEFT warns of, ours warns of, in the same words. PEFT says one of them twice; here each counts once."""
+
+import pytest
+
+from tests.parity.pair import assert_same, both, in_both, run, warnings_of
+from tests.tiny_models import one_text, random_ids, tiny_bert, tiny_gpt2, tiny_t5
+
+SEQ2SEQ = {"task_type": "SEQ_2_SEQ_LM", "num_virtual_tokens": 3}
+
+
+def wrapping_warns(name_or_path="", fields=None, **arguments):
+    def wrap(library):
+        model = tiny_t5()
+        model.name_or_path = name_or_path
+        config = library.PrefixTuningConfig(**SEQ2SEQ, **(fields or {}))
+        _, seen = warnings_of(lambda: library.get_peft_model(model, config, **arguments))
+        return seen, config.base_model_name_or_path, config.revision
+
+    return in_both(wrap)
+
+
+@pytest.mark.parametrize(("old", "new"), [("t5-small", ""), ("t5-small", "t5-base")])
+def test_another_base_model_than_the_configs_is_warned_of(old, new):
+    found = wrapping_warns(new, {"base_model_name_or_path": old})
+    assert_same(*found, "warnings")
+    assert len(found.ours[0]) == 1
+    assert f"renamed from '{old}' to '{new or None}'" in found.ours[0][0][1]
+
+
+def test_another_revision_than_the_configs_is_warned_of():
+    found = wrapping_warns(fields={"revision": "main"}, revision="v2")
+    assert_same(*found, "warnings")
+    assert "revision to main, overwriting with revision v2" in found.ours[0][0][1]
+
+
+@pytest.mark.parametrize("adapter_name", ["prefix", "tuning_"])
+def test_an_adapter_name_inside_the_methods_prefix_is_warned_of(adapter_name):
+    found = wrapping_warns(adapter_name=adapter_name)
+    assert_same(*found, "warnings")
+    assert f"'{adapter_name}' should not be contained in the prefix 'prefix_tuning_'" in found.ours[0][0][1]
+
+
+@pytest.mark.parametrize(
+    "quiet",
+    [
+        {},
+        {"name_or_path": "tiny", "fields": {"base_model_name_or_path": "tiny"}},
+        {"revision": "main"},
+        {"fields": {"revision": "main"}, "revision": "main"},
+        {"fields": {"revision": "main"}},
+        {"adapter_name": "other"},
+        {"autocast_adapter_dtype": False},
+    ],
+)
+def test_nothing_is_warned_of_where_nothing_is_lost(quiet):
+    found = wrapping_warns(**quiet)
+    assert_same(*found, "warnings")
+    assert found.ours[0] == []
+
+
+@pytest.mark.parametrize("make_model", [tiny_gpt2, tiny_bert])
+def test_token_types_are_dropped_with_a_warning(make_model):
+    batch = {**one_text(), "token_type_ids": random_ids(2, 7) % 2}
+    models = both(make_model)
+    found = run(models, lambda model: warnings_of(lambda: model(**batch)))
+    assert_same(*found, "outputs and warnings")
+    assert "Ignoring token type ids" in found.ours[1][0][1]

@@ -1,0 +1,91 @@
+"""The prefix encoder by itself: its parameters, its output, its start, and what it refuses."""
+
+import pytest
+import torch
+from torch import nn
+
+from prefix_lab import PrefixEncoder, PrefixTuningConfig
+from tests.tiny_models import refuses
+
+SIZES = {"num_virtual_tokens": 5, "token_dim": 12, "num_layers": 2, "num_attention_heads": 3, "encoder_hidden_size": 9}
+TOKENS = torch.arange(5).expand(4, 5)  # (batch, prefix_len)
+
+
+def encoder(**fields):
+    return PrefixEncoder(PrefixTuningConfig(**{**SIZES, **fields}))
+
+
+@pytest.mark.parametrize("projection", [False, True])
+def test_each_virtual_token_becomes_a_key_and_a_value_for_every_layer(projection):
+    assert encoder(prefix_projection=projection)(TOKENS).shape == (4, 5, 2 * 2 * 12)
+
+
+def test_without_projection_the_table_is_the_prefix():
+    direct = encoder()
+    assert [tuple(parameter.shape) for parameter in direct.parameters()] == [(5, 48)]
+    assert torch.equal(direct(TOKENS)[2], direct.embedding.weight)
+
+
+def test_with_projection_a_small_table_goes_through_two_layers_and_a_tanh():
+    projected = encoder(prefix_projection=True)
+    assert [type(layer) for layer in projected.transform] == [nn.Linear, nn.Tanh, nn.Linear]
+    shapes = [tuple(parameter.shape) for parameter in projected.parameters()]
+    assert shapes == [(5, 12), (9, 12), (9,), (48, 9), (48,)]
+
+
+@pytest.mark.parametrize("projection", [False, True])
+def test_zero_init_gives_zero_keys_and_values_that_still_learn(projection):
+    zero = encoder(prefix_projection=projection, init_weights="zero")
+    prefix = zero(TOKENS)
+    assert not prefix.any()
+    prefix.sum().backward()
+    last = zero.transform[-1].weight if projection else zero.embedding.weight
+    assert last.grad.any()
+
+
+def test_inference_mode_holds_the_computed_prefix_and_no_projection():
+    flat = encoder(prefix_projection=True, inference_mode=True)
+    assert tuple(flat.embedding.weight.shape) == (5, 48)
+    with refuses(ValueError, "inference_mode=True and prefix_projection=True", "call `get_prompt`"):
+        flat(TOKENS)
+
+
+@pytest.mark.parametrize("missing", ["num_virtual_tokens", "token_dim", "num_layers"])
+@pytest.mark.parametrize("projection", [False, True])
+def test_a_missing_size_is_named(missing, projection):
+    with refuses(ValueError, f"{missing}=None", "expected an int of at least 1", "set it"):
+        encoder(**{missing: None}, prefix_projection=projection)
+
+
+def test_the_inner_width_is_needed_only_for_a_projection_that_trains():
+    encoder(encoder_hidden_size=None)
+    encoder(encoder_hidden_size=None, prefix_projection=True, inference_mode=True)
+    with refuses(ValueError, "encoder_hidden_size=None", "prepare_prompt_learning_config"):
+        encoder(encoder_hidden_size=None, prefix_projection=True)
+
+
+def test_a_size_spoilt_after_the_config_was_made_is_refused():
+    config = PrefixTuningConfig(**SIZES)
+    config.num_layers = 2.0
+    with refuses(TypeError, "num_layers=2.0 is a float"):
+        PrefixEncoder(config)
+
+
+def test_computed_keys_and_values_can_be_loaded_into_a_direct_prefix():
+    direct, given = encoder(), torch.randn(5, 48)
+    direct.load_prompt_embeddings(given)
+    assert torch.equal(direct(TOKENS)[0], given)
+    assert direct.embedding.weight.requires_grad
+
+
+def test_a_prefix_of_another_shape_is_not_loaded():
+    direct = encoder()
+    before = direct.embedding.weight.clone()
+    with refuses(ValueError, "shape (5, 24)", "(prefix_len, 2·layers·hidden) = (5, 48)"):
+        direct.load_prompt_embeddings(torch.randn(5, 24))
+    assert torch.equal(direct.embedding.weight, before)
+
+
+def test_nothing_is_loaded_behind_a_projection():
+    with refuses(ValueError, "prefix_projection=True", "Use a config with prefix_projection=False"):
+        encoder(prefix_projection=True).load_prompt_embeddings(torch.randn(5, 48))
