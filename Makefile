@@ -10,7 +10,7 @@ LAB_FLAGS = $(if $(filter 0,$(shell id -u)),--allow-root)
 # JupyterLab's first question would be about news, and it would look for updates where there may be no network.
 QUIET_LAB = {"@jupyterlab/apputils-extension:notification": {"checkForUpdates": false, "fetchNews": "false"}}
 
-.PHONY: lab test walk bench notebooks browser clean
+.PHONY: lab test fuzz walk bench notebooks browser clean
 
 lab: .venv/lab
 	$(BIN)/jupyter lab $(LAB_FLAGS) $(FIRST_LESSON)
@@ -24,6 +24,9 @@ test: .venv/test browser
 	$(BIN)/python -m pytest -n 2 --ignore=tests/notebooks --ignore=tests/browser
 	$(BIN)/python -m pytest tests/notebooks
 	$(BIN)/python -m pytest tests/browser
+
+fuzz: .venv/test
+	$(BIN)/python -m tests.parity.fuzz --examples 5000
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks

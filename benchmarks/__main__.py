@@ -2,6 +2,7 @@
 
 import argparse
 import copy
+import functools
 import statistics
 import subprocess
 import sys
@@ -18,6 +19,12 @@ import prefix_lab
 
 T5_BASE = {"num_layers": 12, "token_dim": 768, "num_attention_heads": 12, "num_transformer_submodules": 2}
 PREFIX_LEN = 20
+BATCHES = (1, 8, 32)
+IMPORTED_BEFORE = {
+    # transformers imports little until a name is used; a script that has a model has imported PreTrainedModel.
+    "a script with a transformers model": "import torch; from transformers import PreTrainedModel",
+    "a bare `import transformers`": "import torch, transformers",
+}
 Pair = tuple[Callable[[], object], Callable[[], object]]
 
 
@@ -62,48 +69,108 @@ def t5_base_without_weights() -> torch.nn.Module:
 
 
 def get_prompt_cases() -> dict[str, Pair]:
+    """PEFT's way in both; then ours with `encode="once"`, which runs the encoder on one row, beside PEFT's."""
     base, cases = t5_base_without_weights(), {}
     for projection in (False, True):
-        ours, theirs = wrapped_pair(base, prefix_projection=projection)
-        for batch in (1, 8, 32):
-            name = f"get_prompt, t5-base, {'projected' if projection else 'direct'}, batch {batch}"
-
-            def forward(model: torch.nn.Module, batch: int = batch) -> None:
-                with torch.no_grad():
-                    model.get_prompt(batch)
-
-            def both_ways(model: torch.nn.Module, batch: int = batch) -> None:
-                layers = model.get_prompt(batch).self_attention_cache.layers
-                sum(layer.keys.sum() + layer.values.sum() for layer in layers).backward()
-
+        each, theirs = wrapped_pair(base, prefix_projection=projection)
+        once = copy.deepcopy(each)
+        once.active_peft_config.encode = "once"
+        for batch in BATCHES:
             for direction, work in (("forward", forward), ("forward + backward", both_ways)):
-                cases[f"{name}, {direction}"] = (
-                    lambda work=work, model=ours: work(model),
-                    lambda work=work, model=theirs: work(model),
-                )
+                for how, ours in (("", each), (', encode="once"', once)):
+                    kind = "projected" if projection else "direct"
+                    cases[f"get_prompt, t5-base, {kind}, batch {batch}, {direction}{how}"] = (
+                        lambda work=work, model=ours, batch=batch: work(model, batch),
+                        lambda work=work, model=theirs, batch=batch: work(model, batch),
+                    )
     return cases
 
 
-def training_step_case() -> dict[str, Pair]:
+@torch.no_grad()
+def forward(model: torch.nn.Module, batch: int) -> None:
+    model.get_prompt(batch)
+
+
+def both_ways(model: torch.nn.Module, batch: int) -> None:
+    """There and back; what attention would send back is made beforehand, since it is no work of `get_prompt`."""
+    model.zero_grad()
+    layers = model.get_prompt(batch).self_attention_cache.layers
+    made = [tensor for layer in layers for tensor in (layer.keys, layer.values)]
+    torch.autograd.backward(made, [gradient_of(tensor.shape) for tensor in made])
+
+
+@functools.cache
+def gradient_of(shape: tuple[int, ...]) -> torch.Tensor:
+    return torch.ones(shape)
+
+
+def peak_memory() -> dict[str, tuple[float, float]]:
+    """MB that one `get_prompt` at batch 32, forward and backward, holds at its peak, beyond what was held before.
+
+    Told by torch's profiler, which sees each tensor that is allocated or freed; ours and PEFT's.
+    """
+    base, found = t5_base_without_weights(), {}
+    for projection in (False, True):
+        each, theirs = wrapped_pair(base, prefix_projection=projection)
+        once = copy.deepcopy(each)
+        once.active_peft_config.encode = "once"
+        kind = "projected" if projection else "direct"
+        other = peak_of(theirs)
+        for how, ours in (("", each), (', encode="once"', once)):
+            found[f"peak memory, get_prompt, t5-base, {kind}, batch 32, forward + backward{how}"] = peak_of(ours), other
+    return found
+
+
+def peak_of(model: torch.nn.Module) -> float:
+    from torch.profiler import ProfilerActivity, profile
+
+    both_ways(model, 32)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, record_shapes=False) as seen:
+        both_ways(model, 32)
+    held = peak = 0
+    for event in seen.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            held += event.nbytes()
+            peak = max(peak, held)
+    return peak / 2**20
+
+
+def training_step_cases() -> dict[str, Pair]:
     from prefix_lab.course import load_tiny_t5
 
     base, tokenizer = load_tiny_t5()
-    ours, theirs = wrapped_pair(base)
     batch = tokenizer(["garden", "piano", "window", "letter"] * 8, padding=True, return_tensors="pt")
 
     def step(model: torch.nn.Module) -> None:
+        model.zero_grad()
         model(**batch, labels=batch.input_ids).loss.backward()
 
-    return {"training step, tiny T5, batch 32": (lambda: step(ours), lambda: step(theirs))}
+    cases = {}
+    for projection in (False, True):
+        each, theirs = wrapped_pair(base, prefix_projection=projection)
+        once = copy.deepcopy(each)
+        once.active_peft_config.encode = "once"
+        for how, ours in (("", each), (', encode="once"', once)):
+            name = f"training step, tiny T5, {'projected' if projection else 'direct'}, batch 32{how}"
+            cases[name] = (lambda model=ours: step(model), lambda model=theirs: step(model))
+    return cases
 
 
-def import_case() -> dict[str, Pair]:
-    """Whole processes; both import torch and transformers too, which is most of it."""
+def import_seconds(first: str, runs: int) -> tuple[float, float, float]:
+    """What `import prefix_lab` and `import peft` each add where `first` was imported: medians of processes in turn."""
+    code = "import time; {}; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 
-    def run(code: str) -> None:
-        subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+    def once(library: str) -> float:
+        command = [sys.executable, "-W", "ignore", "-c", code.format(first, library)]
+        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
-    return {"import, whole process": (lambda: run("import prefix_lab"), lambda: run("import peft"))}
+    once("prefix_lab"), once("peft")  # these fill the system's cache of files
+    pairs = [(once("prefix_lab"), once("peft")) for _ in range(runs)]
+    return (
+        statistics.median(mine for mine, _ in pairs),
+        statistics.median(other for _, other in pairs),
+        statistics.median(mine / other for mine, other in pairs),
+    )
 
 
 def main() -> None:
@@ -114,13 +181,26 @@ def main() -> None:
         parser.error(f"--runs={runs}, expected at least 1.")
     torch.set_num_threads(1)
     table = Table(title=f"prefix_lab beside PEFT, medians of {runs} interleaved runs, one thread")
-    for heading in ("case", "ours, ms", "PEFT, ms", "ours / PEFT"):
+    for heading in ("case", "ours, ms", "PEFT, ms", "ours / PEFT", "PEFT / ours"):
         table.add_column(heading, justify="left" if heading == "case" else "right")
-    cases = get_prompt_cases() | training_step_case() | import_case()
-    for name, (ours, theirs) in tqdm(cases.items(), desc="measuring", leave=False):
-        mine, other, ratio = compare(ours, theirs, min(runs, 5) if name.startswith("import") else runs)
-        table.add_row(name, f"{1e3 * mine:.2f}", f"{1e3 * other:.2f}", f"{ratio:.2f}")
-    Console().print(table)
+    for name, (ours, theirs) in tqdm(
+        (get_prompt_cases() | training_step_cases()).items(), desc="measuring", leave=False
+    ):
+        table.add_row(name, *in_words(*compare(ours, theirs, runs)))
+    for name, first in IMPORTED_BEFORE.items():
+        table.add_row(f"import, added to {name}", *in_words(*import_seconds(first, min(runs, 5))))
+    memory = Table(title="peak memory of one get_prompt, by torch's profiler")
+    for heading in ("case", "ours, MB", "PEFT, MB", "ours / PEFT"):
+        memory.add_column(heading, justify="left" if heading == "case" else "right")
+    for name, (mine, other) in peak_memory().items():
+        memory.add_row(name, f"{mine:.1f}", f"{other:.1f}", f"{mine / other:.2f}")
+    console = Console(width=max(120, Console().width))
+    console.print(table)
+    console.print(memory)
+
+
+def in_words(mine: float, other: float, ratio: float) -> tuple[str, ...]:
+    return f"{1e3 * mine:.2f}", f"{1e3 * other:.2f}", f"{ratio:.2f}", f"{1 / ratio:.1f}×"
 
 
 if __name__ == "__main__":

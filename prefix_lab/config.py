@@ -8,7 +8,7 @@ when printed and the same JSON. What PEFT accepts and later trips over is refuse
 import enum
 import json
 import warnings
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,20 @@ MIRRORED_PEFT = "0.21.2"
 """The PEFT release whose behaviour this package reproduces; written into a config as its `peft_version`."""
 
 CONFIG_NAME = "adapter_config.json"
+OWN = {"own": True}
+CHOICES = {
+    "init_weights": (None, "zero"),
+    "layout": ("peft", "paper"),
+    "encode": ("each", "once"),
+    "sizes": ("peft", "model"),
+}
 
 
 class PeftType(str, enum.Enum):
     """The methods of PEFT that prefix_lab writes anew. Source: `peft.utils.peft_types.PeftType`."""
 
     PREFIX_TUNING = "PREFIX_TUNING"
+    LORA = "LORA"
 
 
 class TaskType(str, enum.Enum):
@@ -39,7 +47,7 @@ class TaskType(str, enum.Enum):
 class PeftConfig:
     """What every method's configuration holds. Source: `peft.config.PeftConfig`.
 
-    Raises `ValueError` for a `task_type` that does not exist, and for a `peft_type` that prefix_lab does not have.
+    Raises `ValueError` for a `task_type` that does not exist.
     """
 
     task_type: TaskType | str | None = None
@@ -70,19 +78,18 @@ class PeftConfig:
         """The fields and their values, in PEFT's order."""
         return asdict(self)
 
-    def save_pretrained(self, save_directory: str | Path) -> None:
-        """Write `adapter_config.json` as PEFT does: sorted keys, indented by two. Whole or not at all.
+    def to_json(self) -> str:
+        """The text of `adapter_config.json`, as PEFT writes it: sorted keys, indented by two."""
+        return json.dumps(self.to_dict(), indent=2, sort_keys=True)
 
-        Raises `ValueError` when `save_directory` is a file.
-        """
+    def save_pretrained(self, save_directory: str | Path) -> None:
+        """Write `adapter_config.json`, whole or not at all. Raises `ValueError` when `save_directory` is a file."""
+        from prefix_lab.files import write_together  # this file is read first, and needs no torch
+
         directory = Path(save_directory)
         if directory.is_file():
             raise ValueError(f"save_directory={str(directory)!r} is a file. Give a folder; it is made if need be.")
-        text = json.dumps(self.to_dict(), indent=2, sort_keys=True)
-        directory.mkdir(parents=True, exist_ok=True)
-        unfinished = directory / (CONFIG_NAME + ".tmp")
-        unfinished.write_text(text)
-        unfinished.replace(directory / CONFIG_NAME)
+        write_together({directory / CONFIG_NAME: self.to_json().encode()})
 
     @classmethod
     def from_pretrained(cls, directory: str | Path) -> "PeftConfig":
@@ -100,13 +107,15 @@ class PeftConfig:
             raise ValueError(f"{path} is not JSON ({error}). Save the adapter again.") from error
         if not isinstance(given, dict):
             raise ValueError(f"{path} holds a {type(given).__name__}, expected a JSON object of config fields.")
-        known = {field.name for field in fields(PrefixTuningConfig)}
+        from prefix_lab.mapping import PEFT_TYPE_TO_CONFIG_MAPPING, get_peft_config  # its tables hold these classes
+
+        known = {
+            row.name for row in fields(PEFT_TYPE_TO_CONFIG_MAPPING.get(given.get("peft_type"), PrefixTuningConfig))
+        }
         if unknown := sorted(set(given) - known):
             warnings.warn(
                 f"{path} has fields that PEFT {MIRRORED_PEFT} does not know; left out: {unknown}.", stacklevel=2
             )
-        from prefix_lab.mapping import get_peft_config  # the table of methods reads the classes in this file
-
         return get_peft_config({name: value for name, value in given.items() if name in known})
 
 
@@ -154,11 +163,23 @@ class PrefixTuningConfig(PromptLearningConfig):
     `prefix_projection` puts the paper's MLP (section 4.3) between the table of virtual tokens and the keys and values;
     `encoder_hidden_size` is the MLP's inner width. `init_weights="zero"` starts from zero keys and values, which is
     not a no-op: a zero key still takes a share of the softmax.
+
+    `layout="paper"` gives encoder, decoder and cross-attention a prefix each (the paper's Figure 2). `encode="once"`
+    makes one row and repeats it for the batch. `sizes="model"` reads the cache's true sizes where PEFT misreads them.
+    `prefix_dropout` drops numbers of keys and values in training, as P-tuning v2 does.
     """
 
     init_weights: str | None = None
     encoder_hidden_size: int | None = None
     prefix_projection: bool = False
+
+    # Beside PEFT's: better ways under their own names. PEFT's text and JSON have them only once they are chosen.
+    layout: str = field(default="peft", metadata=OWN)
+    encode: str = field(default="each", metadata=OWN)
+    sizes: str = field(default="peft", metadata=OWN)
+    prefix_dropout: float = field(default=0.0, metadata=OWN)
+    encoder_layers: int | None = field(default=None, metadata=OWN)
+    layer_sizes: list[list[int]] | None = field(default=None, metadata=OWN)
 
     def __post_init__(self):
         super().__post_init__()
@@ -167,11 +188,35 @@ class PrefixTuningConfig(PromptLearningConfig):
     def check(self) -> None:
         super().check()
         check_size("encoder_hidden_size", self.encoder_hidden_size)
+        check_size("encoder_layers", self.encoder_layers)
         for name in ("prefix_projection", "inference_mode"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name}={getattr(self, name)!r}, expected True or False.")
-        if self.init_weights not in (None, "zero"):
-            raise ValueError(f"init_weights={self.init_weights!r}, expected None (random) or 'zero'.")
+        if not isinstance(self.prefix_dropout, float | int) or not 0 <= self.prefix_dropout < 1:
+            raise ValueError(f"prefix_dropout={self.prefix_dropout!r}, expected a share from 0 up to, but not, 1.")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name}={getattr(self, name)!r}, expected {' or '.join(map(repr, choices))}.")
+
+    @property
+    def prefix_width(self) -> int:
+        """How many numbers a virtual token becomes: a key and a value for every layer that reads the prefix."""
+        if self.layer_sizes is not None:
+            return sum(2 * heads * head_dim for heads, head_dim in self.layer_sizes)
+        stacks = self.num_layers
+        if self.layout == "paper":
+            stacks = (
+                self.encoder_layers + 2 * self.num_layers
+            )  # encoder's own, decoder's own, decoder's cross-attention
+        return 2 * stacks * self.token_dim
+
+    def to_dict(self) -> dict[str, Any]:
+        own = {row.name for row in fields(self) if row.metadata == OWN and getattr(self, row.name) == row.default}
+        return {name: value for name, value in super().to_dict().items() if name not in own}
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.to_dict())
+        return f"{type(self).__qualname__}({shown})"
 
 
 def check_size(name: str, value: object) -> None:

@@ -4,6 +4,9 @@ Mirrors `peft.tuners.prefix_tuning.model.PrefixEncoder`. The prefix itself is Li
 that PEFT calls projection is their section 4.3.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -27,7 +30,7 @@ class PrefixEncoder(nn.Module):
         check_complete(config)
         self.prefix_projection = config.prefix_projection
         prefix_len, hidden = config.num_virtual_tokens, config.token_dim
-        key_values = 2 * config.num_layers * hidden  # 2: a key and a value
+        key_values = config.prefix_width  # 2·layers·hidden: a key and a value for every layer
 
         if config.prefix_projection and not config.inference_mode:
             self.embedding = nn.Embedding(prefix_len, hidden)
@@ -57,6 +60,13 @@ class PrefixEncoder(nn.Module):
         prefix_tokens = self.embedding(prefix)  # (batch, prefix_len) → (batch, prefix_len, hidden)
         past_key_values = self.transform(prefix_tokens)  # → (batch, prefix_len, 2·layers·hidden)
         return past_key_values
+
+    @classmethod
+    def from_ptuning_v2(cls, config: Any, checkpoint: Mapping[str, Tensor] | None = None) -> "PrefixEncoder":
+        """The same encoder by P-tuning v2's names: see `ptuning_v2.from_ptuning_v2`."""
+        from prefix_lab.ptuning_v2 import from_ptuning_v2  # reads this class
+
+        return from_ptuning_v2(config, checkpoint)
 
     @torch.no_grad()
     def load_prompt_embeddings(self, prompt_embeddings: Float[Tensor, "prefix_len two_layers_hidden"]) -> None:

@@ -10,7 +10,13 @@ from typing import Any
 from torch import nn
 
 from prefix_lab.config import PeftConfig, PeftType, PrefixTuningConfig, TaskType
-from prefix_lab.models import PeftModel
+from prefix_lab.heads import (
+    PeftModelForQuestionAnswering,
+    PeftModelForSequenceClassification,
+    PeftModelForTokenClassification,
+)
+from prefix_lab.lora import LoraConfig
+from prefix_lab.models import PeftModel, refuse_name, warn_of_name
 from prefix_lab.tasks import (
     PeftModelForCausalLM,
     PeftModelForFeatureExtraction,
@@ -18,21 +24,20 @@ from prefix_lab.tasks import (
 )
 
 MODEL_TYPE_TO_PEFT_MODEL_MAPPING: dict[str, type[PeftModel]] = {
+    TaskType.SEQ_CLS: PeftModelForSequenceClassification,
     TaskType.SEQ_2_SEQ_LM: PeftModelForSeq2SeqLM,
     TaskType.CAUSAL_LM: PeftModelForCausalLM,
+    TaskType.TOKEN_CLS: PeftModelForTokenClassification,
+    TaskType.QUESTION_ANS: PeftModelForQuestionAnswering,
     TaskType.FEATURE_EXTRACTION: PeftModelForFeatureExtraction,
 }
 """Task type → the class that wraps the model. Source: `peft.auto.MODEL_TYPE_TO_PEFT_MODEL_MAPPING`."""
 
 PEFT_TYPE_TO_CONFIG_MAPPING: dict[str, type[PeftConfig]] = {
     PeftType.PREFIX_TUNING: PrefixTuningConfig,
+    PeftType.LORA: LoraConfig,
 }
 """Method → its configuration class. Source: `peft.mapping.PEFT_TYPE_TO_CONFIG_MAPPING`."""
-
-PEFT_TYPE_TO_PREFIX_MAPPING: dict[str, str] = {
-    PeftType.PREFIX_TUNING: "prefix_tuning_",
-}
-"""Method → how its parameters' names begin. Source: `peft.mapping.PEFT_TYPE_TO_PREFIX_MAPPING`."""
 
 
 def get_peft_config(config_dict: dict[str, Any]) -> PeftConfig:
@@ -71,6 +76,7 @@ def get_peft_model(
     if mixed:
         raise ValueError("mixed=True mixes layers of several methods; prefix tuning adds no layers. Leave it out.")
 
+    refuse_name(adapter_name)
     old_name, old_revision = peft_config.base_model_name_or_path, peft_config.revision
     new_name = model.__dict__.get("name_or_path") or None  # a model built from a config has the name ""
     if old_name is not None and old_name != new_name:
@@ -84,13 +90,7 @@ def get_peft_model(
             f"peft config has already set base model revision to {old_revision}, overwriting with revision {revision}",
             stacklevel=2,
         )
-    prefix = PEFT_TYPE_TO_PREFIX_MAPPING[peft_config.peft_type]
-    if adapter_name in prefix:
-        warnings.warn(
-            f"Adapter name '{adapter_name}' should not be contained in the prefix '{prefix}'. "
-            "This may lead to reinitialization of the adapter weights during loading.",
-            stacklevel=2,
-        )
+    warn_of_name(adapter_name, peft_config.peft_type)
 
     peft_config.base_model_name_or_path = new_name
     peft_config.revision = revision or old_revision
@@ -116,6 +116,8 @@ def choose_task_class(peft_config: PeftConfig) -> type[PeftModel]:
         kind = f"{type(peft_config).__module__}.{type(peft_config).__qualname__}"
         raise TypeError(f"peft_config is a {kind}, expected a PrefixTuningConfig of prefix_lab.")
     task_type = peft_config.task_type
+    if task_type is None and not peft_config.is_prompt_learning:
+        return PeftModel  # changed layers work in any model; a prefix needs a class that knows where to put it
     if task_type not in MODEL_TYPE_TO_PEFT_MODEL_MAPPING:
         raise ValueError(
             f"task_type={task_type!r} chooses no model class. "

@@ -4,6 +4,8 @@ Mirrors `peft.peft_model.PeftModel`. Li & Liang 2021, section 4: only the prefix
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,41 +15,70 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
-from prefix_lab.config import PromptLearningConfig, TaskType
+from prefix_lab.config import PeftConfig, PeftType, PromptLearningConfig, TaskType
 from prefix_lab.encoder import PrefixEncoder
-from prefix_lab.past import past_key_values
+from prefix_lab.lora import LoraModel
+from prefix_lab.paper_layout import paper_cache, refuse_unknown_attention
+from prefix_lab.past import past_key_values, uneven_cache
 from prefix_lab.prepare import prepare_prompt_learning_config
+from prefix_lab.trained_copies import ModulesToSaveWrapper, check_modules, wrap_modules
 
 Mask = Shaped[Tensor, "batch tokens"] | None
 """1 where a token may be read, 0 where it is padding; as whole numbers, floats or booleans."""
 
 
 class PeftModel(nn.Module):
-    """A frozen base model and its adapters; here, prefix encoders by name.
+    """A frozen base model and its adapters by name; for prefix tuning, an adapter is a prefix encoder.
 
     `prompt_encoder[name]` makes the prefix, `prompt_tokens[name]` are the numbers 0, 1, 2, … that it looks up.
     Source: `peft.peft_model.PeftModel`.
     """
 
-    def __init__(self, model: nn.Module, peft_config: PromptLearningConfig, adapter_name: str = "default"):
+    def __init__(self, model: nn.Module, peft_config: PeftConfig, adapter_name: str = "default"):
         super().__init__()
-        self.active_adapter = adapter_name
+        self.active_adapter: str | list[str] = adapter_name
         self.peft_type = peft_config.peft_type
-        self.base_model = model
-        self.peft_config: dict[str, PromptLearningConfig] = {}
+        self.peft_config: dict[str, PeftConfig] = {}
+        if peft_config.is_prompt_learning:
+            self.base_model = model
+        else:
+            self.base_model = LoraModel(model)
+            self.forward = self.base_model.forward  # there is no prefix to hand over: the call goes straight through
         self.add_adapter(adapter_name, peft_config)
         if hasattr(getattr(model, "config", None), "pretraining_tp"):
             model.config.pretraining_tp = 1  # a simulation of tensor parallelism that changes the numbers
 
-    def add_adapter(self, adapter_name: str, peft_config: PromptLearningConfig) -> None:
-        """Prepare the config and attach a prefix encoder under this name.
+    def add_adapter(self, adapter_name: str, peft_config: PeftConfig) -> None:
+        """Attach one more adapter under this name; the first one is in use at once, a later one is not.
 
-        Raises `ValueError` for a name that exists, a config that does not fit, a model without a config, or one with
-        gradient checkpointing on, which does not go with a cache. Nothing is changed then.
-        Source: `peft.peft_model.PeftModel.add_adapter`.
+        Raises `ValueError` for a name that exists, another method than the first adapter's, a config that does not
+        fit, a model without a config, or one with gradient checkpointing on, which does not go with a cache. Nothing
+        is changed then. Source: `peft.peft_model.PeftModel.add_adapter`.
         """
         if adapter_name in self.peft_config:
             raise ValueError(f"Adapter with name '{adapter_name}' already exists. Choose another adapter_name.")
+        refuse_name(adapter_name)
+        warn_of_name(adapter_name, peft_config.peft_type)
+        if peft_config.peft_type != self.peft_type:
+            raise ValueError(
+                "Cannot combine adapters with different peft types. "
+                f"Found {self.peft_type} and {peft_config.peft_type}. Wrap a second copy of the base model instead."
+            )
+        check_modules(self.base_model, peft_config.modules_to_save)
+        if peft_config.is_prompt_learning:
+            self._refuse_model()
+            if peft_config.layout == "paper":
+                refuse_unknown_attention(self.base_model)
+            prepare_prompt_learning_config(peft_config, self.base_model.config)
+            self._setup_prompt_encoder(adapter_name, peft_config)
+        else:
+            self.base_model.add_adapter(adapter_name, peft_config)
+            self.base_model.set_adapter(self.active_adapter, train=not peft_config.inference_mode)
+        wrap_modules(self.base_model, adapter_name, peft_config.modules_to_save, train=not peft_config.inference_mode)
+        self.peft_config[adapter_name] = peft_config
+
+    def _refuse_model(self) -> None:
+        """Raise `ValueError` for a base model that no prefix can be prepared for."""
         if not hasattr(self.base_model, "config"):
             raise ValueError(
                 f"model is a {type(self.base_model).__name__} without a `.config`, from which the sizes of the prefix "
@@ -57,14 +88,6 @@ class PeftModel(nn.Module):
             raise ValueError(
                 "PREFIX_TUNING does not work with gradient checkpointing. Call model.gradient_checkpointing_disable()."
             )
-        if peft_config.modules_to_save:
-            raise ValueError(
-                f"modules_to_save={peft_config.modules_to_save}: prefix_lab trains the prefix and nothing beside it. "
-                "Leave modules_to_save out, or use PEFT."
-            )
-        prepare_prompt_learning_config(peft_config, self.base_model.config)
-        self._setup_prompt_encoder(adapter_name, peft_config)
-        self.peft_config[adapter_name] = peft_config
 
     def _setup_prompt_encoder(self, adapter_name: str, config: PromptLearningConfig) -> None:
         """Freeze the base model, find its word embeddings, make the encoder and the numbers it looks up.
@@ -74,8 +97,10 @@ class PeftModel(nn.Module):
         if not hasattr(self, "prompt_encoder"):
             self.prompt_encoder = nn.ModuleDict()
             self.prompt_tokens: dict[str, Int[Tensor, " virtual_tokens"]] = {}
-        for child in self.base_model.children():
+        for name, child in self.base_model.named_children():
             child.requires_grad_(False)
+            if isinstance(child, PreTrainedModel) and not hasattr(self, "transformer_backbone_name"):
+                self.transformer_backbone_name = name
         if config.num_transformer_submodules is None:
             config.num_transformer_submodules = 2 if config.task_type == TaskType.SEQ_2_SEQ_LM else 1
         self.word_embeddings = find_word_embeddings(self.base_model)  # unused here, but its name is in the state dict
@@ -84,21 +109,114 @@ class PeftModel(nn.Module):
         # An encoder-decoder gets twice as many numbers as it looks up; PEFT's other methods need them.
         self.prompt_tokens[adapter_name] = torch.arange(config.num_virtual_tokens * config.num_transformer_submodules)
 
+    def set_adapter(self, adapter_name: str, inference_mode: bool = False) -> None:
+        """Use this adapter from now on; its trained modules train, unless in inference mode, and the others' do not.
+
+        Raises `ValueError` for a name that does not exist. Source: `peft.peft_model.PeftModel.set_adapter`.
+        """
+        self.require_adapter(adapter_name)
+        self.active_adapter = adapter_name
+        if not self.active_peft_config.is_prompt_learning:
+            self.base_model.set_adapter(adapter_name, train=not inference_mode)
+        for module in self.modules():
+            if isinstance(module, ModulesToSaveWrapper):
+                module.use(adapter_name, train=not inference_mode)
+
+    def delete_adapter(self, adapter_name: str) -> None:
+        """Forget an adapter. If it was in use, the oldest one left is used instead, with a warning.
+
+        Raises `ValueError` for a name that does not exist, and for LoRA's, which `merge_and_unload` removes.
+        Source: `peft.peft_model.PeftModel.delete_adapter`.
+        """
+        self.require_adapter(adapter_name)
+        if not self.peft_config[adapter_name].is_prompt_learning:
+            raise ValueError("delete_adapter is for prefixes; call base_model.merge_and_unload() to take LoRA out.")
+        del self.peft_config[adapter_name], self.prompt_encoder[adapter_name], self.prompt_tokens[adapter_name]
+        left = next(iter(self.peft_config), None)
+        for module in self.modules():
+            if isinstance(module, ModulesToSaveWrapper):
+                module.forget(adapter_name, left)
+        if adapter_name in self.active_adapters:
+            if left is not None:
+                warnings.warn(
+                    f"Adapter {adapter_name} was active which is now deleted. Setting active adapter to {left}.",
+                    stacklevel=2,
+                )
+            self.active_adapter = [] if left is None else left
+
+    @contextmanager
+    def disable_adapter(self) -> Iterator[None]:
+        """Within, the model answers as the base model does, prefix and generate included; trained heads stay.
+
+        Works for every task; PEFT raises `UnboundLocalError` for tasks that cannot generate.
+        Source: `peft.peft_model.PeftModel.disable_adapter`.
+        """
+        if not self.active_peft_config.is_prompt_learning:
+            with self.base_model.disabled():
+                yield
+            return
+        names = [n for n in ("forward", "generate", "prepare_inputs_for_generation") if hasattr(type(self), n)]
+        shadowed = {name: self.__dict__[name] for name in names if name in self.__dict__}  # disabled within disabled
+        for name in names:
+            self.__dict__[name] = getattr(self.base_model, name)
+        try:
+            yield
+        finally:
+            for name in names:
+                del self.__dict__[name]
+            self.__dict__.update(shadowed)
+
+    def merge_and_unload(self) -> nn.Module:
+        """LoRA's base model with the adapter merged in. Raises `ValueError` for a prefix, which no weight can hold."""
+        if self.active_peft_config.is_prompt_learning:
+            raise ValueError(
+                "merge_and_unload: a prefix is a past that the model reads, and no weight stands for it. Save it with "
+                "save_pretrained, and take the base model back with get_base_model()."
+            )
+        return self.base_model.merge_and_unload()
+
+    def require_adapter(self, adapter_name: str) -> None:
+        """Raise `ValueError`, with the names that there are, for an adapter that the model does not have."""
+        if adapter_name not in self.peft_config:
+            names = ", ".join(self.peft_config) or "none"
+            raise ValueError(f"Adapter {adapter_name} not found. The model's adapters are: {names}.")
+
     def get_prompt(self, batch_size: int) -> Cache:
         """The prefix as the cache that the base model reads: per layer (batch, heads, prefix_len, head_dim), twice.
 
         Source: `peft.peft_model.PeftModel.get_prompt`.
         """
+        config = self.active_peft_config
+        prefix = self.encode_prefix(1 if config.encode == "once" else batch_size)
+        if config.layout == "paper":
+            return paper_cache(prefix, config, batch_size)
+        if config.layer_sizes is not None:
+            return uneven_cache(prefix, config.layer_sizes, batch_size)
+        return past_key_values(
+            prefix,
+            config.num_layers,
+            config.num_attention_heads,
+            config.num_transformer_submodules,
+            batch_size,
+            sliding_config(self.base_model.config),
+        )
+
+    def encode_prefix(self, rows: int) -> Float[Tensor, "rows prefix_len width"]:
+        """What the prefix encoder makes, in the base model's precision; the same row `rows` times.
+
+        Source: `peft.peft_model.PeftModel.get_prompt`.
+        """
         config, encoder = self.active_peft_config, self.prompt_encoder[self.active_adapter]
         if config.inference_mode:
-            prefix = encoder.embedding.weight.repeat(batch_size, 1, 1)  # → (batch, prefix_len, 2·layers·hidden)
+            prefix = encoder.embedding.weight.repeat(rows, 1, 1)  # → (rows, prefix_len, 2·layers·hidden)
         else:
             prompt_tokens = self.prompt_tokens[self.active_adapter][: config.num_virtual_tokens]  # (prefix_len,)
-            prompt_tokens = prompt_tokens.expand(batch_size, -1)  # → (batch, prefix_len)
+            prompt_tokens = prompt_tokens.expand(rows, -1)  # → (rows, prefix_len)
             prefix = encoder(prompt_tokens.to(encoder.embedding.weight.device))
-        if (dtype := getattr(self.base_model, "dtype", None)) is not None:
-            prefix = prefix.to(dtype)  # trained in float32, read in the base model's own precision
-        return past_key_values(prefix, config.num_layers, config.num_attention_heads, config.num_transformer_submodules)
+        if config.prefix_dropout:
+            prefix = nn.functional.dropout(prefix, config.prefix_dropout, self.training)
+        dtype = getattr(self.base_model, "dtype", None)
+        return prefix if dtype is None else prefix.to(dtype)  # trained in float32, read in the base's precision
 
     def prepend_prefix(self, mask: Mask) -> Float[Tensor, "batch prefix_len_and_tokens"] | None:
         """(batch, tokens) → (batch, prefix_len+tokens), float32: every virtual token may be read. None stays None."""
@@ -122,20 +240,49 @@ class PeftModel(nn.Module):
             f"trainable params: {trainable:,d} || all params: {total:,d} || trainable%: {100 * trainable / total:.4f}"
         )
 
-    def save_pretrained(self, save_directory: str | Path) -> None:
-        """Write the prefix and its config to a folder: see `checkpoint.save_pretrained`."""
+    def save_pretrained(self, save_directory: str | Path, selected_adapters: list[str] | None = None) -> None:
+        """Write the adapters and their configs to a folder: see `checkpoint.save_pretrained`."""
         from prefix_lab.checkpoint import save_pretrained  # checkpoint reads this class
 
-        save_pretrained(self, save_directory)
+        save_pretrained(self, save_directory, selected_adapters)
+
+    @classmethod
+    def from_pretrained(cls, model: nn.Module, model_id: str | Path, **options: Any) -> "PeftModel":
+        """Wrap `model` with the adapter saved at `model_id`: see `checkpoint.from_pretrained`."""
+        from prefix_lab.checkpoint import from_pretrained
+
+        return from_pretrained(model, model_id, **options)
+
+    def load_adapter(self, model_id: str | Path, adapter_name: str, **options: Any) -> None:
+        """Add the adapter saved at `model_id` under a name: see `checkpoint.load_adapter`."""
+        from prefix_lab.checkpoint import load_adapter
+
+        load_adapter(self, model_id, adapter_name, **options)
 
     @property
-    def active_peft_config(self) -> PromptLearningConfig:
+    def active_peft_config(self) -> PeftConfig:
         """The configuration of the adapter in use."""
         return self.peft_config[self.active_adapter]
 
+    @property
+    def active_adapters(self) -> list[str]:
+        """The adapter in use, in a list; empty when the last one was deleted."""
+        return [self.active_adapter] if isinstance(self.active_adapter, str) else self.active_adapter
+
+    @property
+    def modules_to_save(self) -> set[str] | None:
+        """The names of all modules that train beside the adapters; None when there are none.
+
+        Source: `peft.peft_model.PeftModel.modules_to_save`.
+        """
+        names = {
+            name for config in self.peft_config.values() for name in getattr(config, "modules_to_save", None) or ()
+        }
+        return names or None
+
     def get_base_model(self) -> nn.Module:
         """The model that was wrapped."""
-        return self.base_model
+        return self.base_model if self.active_peft_config.is_prompt_learning else self.base_model.model
 
     def __getattr__(self, name: str) -> Any:
         """What this class does not have, the base model may."""
@@ -146,18 +293,45 @@ class PeftModel(nn.Module):
                 raise
             return getattr(self.base_model, name)
 
-    def shift_position_ids(self, kwargs: dict[str, Any]) -> None:
-        """Positions begin after the prefix; token types have no value for virtual tokens and are dropped.
+    def shift_position_ids(self, kwargs: dict[str, Any], drop_token_types: bool = True) -> None:
+        """Positions begin after the prefix; token types are dropped, except where a task keeps them.
 
         Source: `peft.peft_model.PeftModel._adjust_prompt_learning_kwargs`.
         """
         if kwargs.get("position_ids") is not None:
             kwargs["position_ids"] = kwargs["position_ids"] + self.active_peft_config.num_virtual_tokens
-        if kwargs.get("token_type_ids") is not None:
+        if drop_token_types and kwargs.get("token_type_ids") is not None:
             warnings.warn(
                 "Token type ids are not supported for parameter efficient tuning. Ignoring token type ids", stacklevel=3
             )
             kwargs["token_type_ids"] = None
+
+
+def sliding_config(model_config: Any) -> Any:
+    """The config of a Gemma 2 or 3 language model, whose cache has windows; None for every other model."""
+    if getattr(model_config, "model_type", None) in ("gemma2", "gemma3_text"):
+        return model_config.get_text_config()
+    return None
+
+
+def refuse_name(adapter_name: str) -> None:
+    """Raise `ValueError` for a name that torch cannot keep a module under; PEFT meets its KeyError half-way."""
+    if not adapter_name or "." in adapter_name or hasattr(nn.ModuleDict(), adapter_name):
+        raise ValueError(
+            f"adapter_name={adapter_name!r} cannot name a module: it is empty, has a dot, or is an attribute of "
+            "torch's ModuleDict. Choose another adapter_name, 'default' say."
+        )
+
+
+def warn_of_name(adapter_name: str, peft_type: str) -> None:
+    """PEFT finds an adapter's parameters by their names, and a name inside the method's own confuses it."""
+    prefix = {PeftType.PREFIX_TUNING: "prefix_tuning_", PeftType.LORA: "lora_"}[peft_type]
+    if adapter_name in prefix:
+        warnings.warn(
+            f"Adapter name '{adapter_name}' should not be contained in the prefix '{prefix}'. "
+            "This may lead to reinitialization of the adapter weights during loading.",
+            stacklevel=4,
+        )
 
 
 def find_word_embeddings(model: nn.Module) -> nn.Module | None:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from prefix_lab.config import PromptLearningConfig, check_size
+from prefix_lab.config import PromptLearningConfig, TaskType, check_size
 
 NUM_LAYERS = ("num_hidden_layers", "num_layers", "n_layer")
 TOKEN_DIM = ("hidden_size", "n_embd", "d_model")
@@ -42,6 +42,7 @@ def prepare_prompt_learning_config(peft_config: PromptLearningConfig, model_conf
         for name in ("num_layers", "token_dim", "num_attention_heads")
     }
     refuse_misfit(peft_config, sizes, model_config)
+    refuse_submodules(peft_config, model_config)
     for name, value in filled.items():
         setattr(peft_config, name, value)
     if filled and not hasattr(peft_config, "_filled_for"):
@@ -56,33 +57,70 @@ def explain_preparation(peft_config: PromptLearningConfig, model_config: Any) ->
     Changes nothing: `prepare_prompt_learning_config` carries it out. Raises `ValueError` as that does.
     """
     known = text_config(model_config)
-    rows = []
-    if peft_config.num_layers is None:
-        rows.append(first_known("num_layers", NUM_LAYERS, known))
-    token_dim = peft_config.token_dim
-    if token_dim is None:
-        rows.append(first_known("token_dim", TOKEN_DIM, known))
-        token_dim = rows[-1].value
-    heads = peft_config.num_attention_heads
-    if heads is None:
-        rows.append(first_known("num_attention_heads", NUM_ATTENTION_HEADS, known))
-        heads = rows[-1].value
-    if (
-        known.get("num_key_value_heads") is not None
-    ):  # grouped-query attention: what is cached is narrower than what asks
-        kv_heads = known["num_key_value_heads"]
-        head_dim, source = (
-            (known["head_dim"], "head_dim")
-            if known.get("head_dim")
-            else (token_dim // heads, "token_dim / num_attention_heads")
-        )
+    rows = sizes_of_model(peft_config, model_config) if own(peft_config, "sizes") == "model" else []
+    done = {row.field: row.value for row in rows}
+
+    def size(field: str, names: tuple[str, ...]) -> int:
+        value = done.get(field, getattr(peft_config, field))
+        if value is None:
+            rows.append(first_known(field, names, known))
+            value = rows[-1].value
+        return value
+
+    size("num_layers", NUM_LAYERS)
+    token_dim, heads = size("token_dim", TOKEN_DIM), size("num_attention_heads", NUM_ATTENTION_HEADS)
+    if known.get("num_key_value_heads") is not None and not done:
+        # Grouped-query attention: fewer heads are cached than ask.
+        kv_heads, head_dim, source = known["num_key_value_heads"], known.get("head_dim"), "head_dim"
+        if head_dim is None:
+            head_dim, source = token_dim // heads, "token_dim / num_attention_heads"
         token_dim = kv_heads * head_dim
         rows = [row for row in rows if row.field not in ("token_dim", "num_attention_heads")]
         rows.append(Filled("token_dim", token_dim, f"num_key_value_heads · {source}"))
         rows.append(Filled("num_attention_heads", kv_heads, "num_key_value_heads"))
     if getattr(peft_config, "encoder_hidden_size", None) is None:
         rows.append(Filled("encoder_hidden_size", token_dim, "token_dim"))
+    if own(peft_config, "layout") == "paper" and peft_config.encoder_layers is None:
+        rows.append(first_known("encoder_layers", ("encoder_layers", *NUM_LAYERS), known))
     return rows
+
+
+def own(peft_config: PromptLearningConfig, name: str) -> str | None:
+    """A choice that PEFT does not have, and that its configs lack."""
+    return getattr(peft_config, name, None)
+
+
+def sizes_of_model(peft_config: PromptLearningConfig, model_config: Any) -> list[Filled]:
+    """`sizes="model"`: what the cache really takes, where PEFT's tables miss it. Fields that are set stay as they are.
+
+    Raises `ValueError` when the model's config does not say.
+    """
+    expected = cache_sizes(model_config)
+    per_layer = layer_sizes(model_config)
+    if per_layer is not None:
+        heads, head_dim = max(per_layer, key=lambda size: size[0] * size[1])
+        expected = CacheSizes(len(per_layer), heads, head_dim)
+    if None in expected:
+        raise ValueError("sizes='model', but the model's config does not say layers, heads and head_dim. Set them.")
+    found = {
+        "num_layers": expected.layers,
+        "num_attention_heads": expected.heads,
+        "token_dim": expected.heads * expected.head_dim,
+        "layer_sizes": per_layer,
+    }
+    return [
+        Filled(field, value, "the sizes of the model's cache")
+        for field, value in found.items()
+        if value is not None and getattr(peft_config, field) is None
+    ]
+
+
+def layer_sizes(model_config: Any) -> list[list[int]] | None:
+    """[heads, head_dim] of each layer's cache, for a model whose layers differ; None for all others."""
+    if not text_config(model_config).get("per_layer_config") or not hasattr(model_config, "get_text_config"):
+        return None  # transformers' configs have the attribute in any case, and in their dict when it says something
+    sizes = [cache_sizes(layer.to_dict()) for layer in model_config.get_text_config().per_layer_config]
+    return [[size.heads, size.head_dim] for size in sizes]
 
 
 def text_config(model_config: Any) -> Mapping[str, Any]:
@@ -137,7 +175,7 @@ def cache_sizes(model_config: Any) -> CacheSizes:
     A family that caches otherwise than its config suggests, or differently in each layer, gives None.
     """
     known = text_config(model_config)
-    if known.get("per_layer_config") or known.get("global_head_dim") or known.get("multi_query"):
+    if known.get("per_layer_config") or known.get("global_head_dim"):
         return CacheSizes(None, None, None)
 
     def first(*names: str) -> int | None:
@@ -146,9 +184,28 @@ def cache_sizes(model_config: Any) -> CacheSizes:
     layers = first("num_decoder_layers", "decoder_layers", *NUM_LAYERS)
     asking = first("decoder_attention_heads", *NUM_ATTENTION_HEADS)
     heads = first("num_key_value_heads") or asking
+    if known.get("new_decoder_architecture"):
+        heads = asking  # Falcon repeats its few heads before it caches them
+    elif known.get("multi_query"):
+        heads = 1
     width = first(*TOKEN_DIM)
     head_dim = first("d_kv", "head_dim") or (width // asking if width and asking else None)
     return CacheSizes(layers, heads, head_dim)
+
+
+def refuse_submodules(peft_config: PromptLearningConfig, model_config: Any) -> None:
+    """Raise `ValueError` for a kind of cache that the model does not read.
+
+    With 1, an encoder-decoder's cross-attention would read the cache of its self-attention: PEFT mixes the two, and
+    fails inside torch once there is a mask. With 2, a stack of layers can read its half only if it could have
+    cross-attention, as GPT-2 and BERT could.
+    """
+    known, given = text_config(model_config), peft_config.num_transformer_submodules
+    two = known.get("is_encoder_decoder")
+    if two and given == 1 and peft_config.task_type == TaskType.SEQ_2_SEQ_LM:
+        raise ValueError("num_transformer_submodules=1, but this model has an encoder and a decoder. Leave it out.")
+    if two is False and given == 2 and "add_cross_attention" not in known:
+        raise ValueError("num_transformer_submodules=2, but this model has one stack of layers. Leave it out.")
 
 
 def refuse_misfit(peft_config: PromptLearningConfig, sizes: Mapping[str, int], model_config: Any) -> None:

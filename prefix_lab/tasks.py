@@ -4,14 +4,16 @@ Mirrors the `PeftModelFor…` classes of `peft.peft_model`. The prefix needs no 
 past, so the model reads it through the cache, and only the attention mask grows by prefix_len.
 """
 
+import inspect
 from typing import Any
 
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 from transformers.cache_utils import Cache
 
-from prefix_lab.config import PromptLearningConfig
+from prefix_lab.config import PeftConfig
 from prefix_lab.models import Mask, PeftModel
+from prefix_lab.paper_layout import encoder_prefix
 
 Ids = Int[Tensor, "batch tokens"] | None
 Embeds = Float[Tensor, "batch tokens hidden"] | None
@@ -23,7 +25,7 @@ TargetEmbeds = Float[Tensor, "batch target hidden"] | None
 class GenerativeModel(PeftModel):
     """What the two language-model tasks share: `generate` runs the base model's loop with our preparation of a step."""
 
-    def __init__(self, model: nn.Module, peft_config: PromptLearningConfig, adapter_name: str = "default"):
+    def __init__(self, model: nn.Module, peft_config: PeftConfig, adapter_name: str = "default"):
         prepare_inputs = model.prepare_inputs_for_generation  # first, so that a model without it is left as it was
         super().__init__(model, peft_config, adapter_name)
         self.base_model_prepare_inputs_for_generation = prepare_inputs
@@ -35,6 +37,8 @@ class GenerativeModel(PeftModel):
         are then silently wrong from the second token on.
         Source: `peft.peft_model.PeftModelForCausalLM.generate`.
         """
+        if not self.active_peft_config.is_prompt_learning:
+            return self.base_model.generate(*args, **kwargs)
         refuse_without_cache(self.base_model, kwargs)
         self.base_model.prepare_inputs_for_generation = self.prepare_inputs_for_generation
         try:
@@ -63,29 +67,32 @@ class PeftModelForSeq2SeqLM(GenerativeModel):
         (batch, target) to (batch, prefix_len+target). A cache that the caller passes is replaced, as in PEFT.
         Source: `peft.peft_model.PeftModelForSeq2SeqLM.forward`.
         """
-        batch_size = get_batch_size(input_ids, inputs_embeds)
+        kwargs["past_key_values"] = self.get_prompt(get_batch_size(input_ids, inputs_embeds))
         self.shift_position_ids(kwargs)
-        kwargs["past_key_values"] = self.get_prompt(batch_size)
-        return self.base_model(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            inputs_embeds=inputs_embeds,
-            decoder_input_ids=decoder_input_ids,
-            decoder_attention_mask=self.prepend_prefix(decoder_attention_mask),
-            decoder_inputs_embeds=decoder_inputs_embeds,
-            labels=labels,
-            **kwargs,
-        )
+        with encoder_prefix(self):
+            return self.base_model(
+                input_ids=input_ids,
+                attention_mask=attention_mask,
+                inputs_embeds=inputs_embeds,
+                decoder_input_ids=decoder_input_ids,
+                decoder_attention_mask=self.prepend_prefix(decoder_attention_mask),
+                decoder_inputs_embeds=decoder_inputs_embeds,
+                labels=labels,
+                **kwargs,
+            )
 
     def generate(self, **kwargs: Any) -> Any:
         """As the base model's `generate`. Raises `ValueError` without `input_ids`, as PEFT does.
 
         Source: `peft.peft_model.PeftModelForSeq2SeqLM.generate`.
         """
+        if not self.active_peft_config.is_prompt_learning:
+            return super().generate(**kwargs)
         if "input_ids" not in kwargs:
             raise ValueError("input_ids must be provided for Peft model generation: pass generate(input_ids=...).")
         self.shift_position_ids(kwargs)
-        return super().generate(**kwargs)
+        with encoder_prefix(self):
+            return super().generate(**kwargs)
 
     def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Before the first token, put the prefix in the cache; the loop keeps it from there.
@@ -144,13 +151,34 @@ class PeftModelForCausalLM(GenerativeModel):
 class PeftModelForFeatureExtraction(PeftModel):
     """Hidden states, for use elsewhere. Source: `peft.peft_model.PeftModelForFeatureExtraction`."""
 
+    def add_adapter(self, adapter_name: str, peft_config: PeftConfig) -> None:
+        """As `PeftModel.add_adapter`. Raises `ValueError` too for a model such as T5's encoder, which reads no cache
+        and ignores one silently; PEFT lets it train a prefix that nothing reads.
+        """
+        takes = inspect.signature(self.base_model.forward).parameters
+        if "input_ids" in takes and "past_key_values" not in takes:
+            raise ValueError(
+                f"{type(self.base_model).__name__} takes no past_key_values, through which a prefix is read."
+            )
+        super().add_adapter(adapter_name, peft_config)
+
     def forward(
         self, input_ids: Ids = None, attention_mask: Mask = None, inputs_embeds: Embeds = None, **kwargs: Any
     ) -> Any:
         """The base model's forward; `attention_mask` grows from (batch, tokens) to (batch, prefix_len+tokens).
 
-        Source: `peft.peft_model.PeftModelForFeatureExtraction.forward`.
+        Raises `ValueError` for padding in the mask of an encoder-decoder, whose encoder has no prefix to mask: PEFT
+        fails inside torch there. Source: `peft.peft_model.PeftModelForFeatureExtraction.forward`.
         """
+        if (
+            attention_mask is not None
+            and getattr(self.config, "is_encoder_decoder", False)
+            and not attention_mask.all()
+        ):
+            raise ValueError(
+                "attention_mask would mask the encoder, which does not see the prefix: run texts of one length "
+                "together, without padding."
+            )
         batch_size = get_batch_size(input_ids, inputs_embeds)
         self.shift_position_ids(kwargs)
         kwargs["past_key_values"] = self.get_prompt(batch_size)
@@ -167,6 +195,11 @@ def get_batch_size(input_ids: Ids, inputs_embeds: Embeds) -> int:
     if input_ids is None and inputs_embeds is None:
         raise ValueError("You have to provide either input_ids or inputs_embeds")
     return (inputs_embeds if input_ids is None else input_ids).shape[0]
+
+
+def takes_past(model: nn.Module) -> bool:
+    """Whether its forward has a place for a cache."""
+    return "past_key_values" in inspect.signature(model.forward).parameters
 
 
 def refuse_without_cache(model: nn.Module, kwargs: dict[str, Any]) -> None:

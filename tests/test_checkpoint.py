@@ -45,14 +45,14 @@ def test_an_adapter_with_a_name_has_a_folder_of_that_name(tmp_path):
 
 
 def test_an_adapter_that_the_model_does_not_have_is_refused():
-    with refuses(ValueError, "adapter_name='german' is not in the model", "which has default"):
+    with refuses(ValueError, "Adapter german not found", "The model's adapters are: default"):
         get_peft_model_state_dict(wrapped(), "german")
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path):
     file = tmp_path / "file"
     file.write_text("mine")
-    with refuses(ValueError, f"save_directory={str(file)!r} is a file", "Give a folder"):
+    with refuses(ValueError, f"save_directory={str(file)!r} should be a directory, not a file", "Give a folder"):
         wrapped().save_pretrained(file)
     assert file.read_text() == "mine"
 

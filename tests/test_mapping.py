@@ -57,12 +57,12 @@ def test_a_task_type_spoilt_after_the_config_was_made_is_refused(task_type):
     model, config = tiny_t5(), prefix()
     config.task_type = task_type
     with refuses(
-        ValueError, f"task_type={task_type!r}", "Set task_type to one of SEQ_2_SEQ_LM", leaving=(model, config)
+        ValueError, f"task_type={task_type!r}", "Set task_type to one of SEQ_CLS, SEQ_2_SEQ_LM", leaving=(model, config)
     ):
         get_peft_model(model, config)
 
 
-@pytest.mark.parametrize("peft_type", ["LORA", None, 3])
+@pytest.mark.parametrize("peft_type", ["IA3", None, 3])
 def test_a_method_that_does_not_exist_is_refused(peft_type):
     model, config = tiny_t5(), prefix()
     config.peft_type = peft_type
@@ -119,6 +119,24 @@ def test_a_model_that_cannot_generate_is_refused_for_a_language_task():
     config = prefix()
     with refuses(AttributeError, "prepare_inputs_for_generation", leaving=(model, config)):  # as PEFT
         get_peft_model(model, config)
+
+
+def test_an_encoder_that_would_ignore_the_prefix_is_refused():
+    with torch.random.fork_rng(devices=[]):
+        model = T5EncoderModel(T5Config(d_model=12, num_heads=3, d_kv=4, num_layers=2, d_ff=7, vocab_size=37))
+    config = prefix(task_type="FEATURE_EXTRACTION")
+    with refuses(ValueError, "T5EncoderModel takes no past_key_values", leaving=(model, config)):
+        get_peft_model(model, config)
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "keys", "training"])
+def test_an_adapter_name_that_torch_cannot_keep_is_refused_before_anything_is_changed(name):
+    model, config = tiny_t5(), prefix()
+    with refuses(ValueError, f"adapter_name={name!r}", "Choose another", leaving=(model, config)):
+        get_peft_model(model, config, adapter_name=name)
+    wrapped = get_peft_model(model, config)
+    with refuses(ValueError, f"adapter_name={name!r}", leaving=(wrapped, config)):
+        wrapped.add_adapter(name, prefix())
 
 
 def test_mixing_methods_is_refused():

@@ -136,12 +136,3 @@ def test_a_simulation_of_tensor_parallelism_is_switched_off():
     base.config.pretraining_tp = 2
     get_peft_model(base, prefix(task_type="CAUSAL_LM"))
     assert base.config.pretraining_tp == 1
-
-
-def test_modules_to_save_are_refused_rather_than_forgotten(plain):
-    model, config = (
-        tiny_t5(),
-        plain.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=3, modules_to_save=["lm_head"]),
-    )
-    with refuses(ValueError, "modules_to_save=['lm_head']", "Leave modules_to_save out", leaving=(model, config)):
-        plain.get_peft_model(model, config)

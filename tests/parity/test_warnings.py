@@ -1,4 +1,4 @@
-"""What PEFT warns of, ours warns of, in the same words. PEFT says one of them twice; here each counts once."""
+"""What PEFT warns of, ours warns of, in the same words and as often."""
 
 import pytest
 
@@ -37,6 +37,7 @@ def test_another_revision_than_the_configs_is_warned_of():
 def test_an_adapter_name_inside_the_methods_prefix_is_warned_of(adapter_name):
     found = wrapping_warns(adapter_name=adapter_name)
     assert_same(*found, "warnings")
+    assert len(found.ours[0]) == 2  # PEFT says it when wrapping, and again when the adapter is added
     assert f"'{adapter_name}' should not be contained in the prefix 'prefix_tuning_'" in found.ours[0][0][1]
 
 

@@ -5,7 +5,7 @@ import torch
 from transformers import T5Config, T5ForConditionalGeneration
 
 from tests.parity.pair import ENCODERS, TASKS, assert_same, both, in_both, kept, run
-from tests.tiny_models import tiny_gpt2, tiny_t5
+from tests.tiny_models import one_text, tiny_bert, tiny_gpt2, tiny_t5, two_texts
 
 every_encoder = pytest.mark.parametrize("encoder", ENCODERS)
 every_model = pytest.mark.parametrize("make_model", TASKS)
@@ -52,12 +52,13 @@ def test_the_virtual_tokens_and_the_class_are_the_same(make_model):
     assert_same(*run(models, lambda model: (model.active_adapter, model.peft_type.value)), "adapter")
 
 
-@pytest.mark.parametrize("submodules", [1, 2])
-@pytest.mark.parametrize("make_model", [tiny_t5, tiny_gpt2])
+@pytest.mark.parametrize(("make_model", "submodules"), [(tiny_t5, 2), (tiny_gpt2, 1), (tiny_gpt2, 2), (tiny_bert, 2)])
 def test_submodules_set_by_hand_are_kept(make_model, submodules):
     models = both(make_model, num_transformer_submodules=submodules)
     assert_same(*run(models, lambda model: model.active_peft_config.to_dict()), "config")
     assert_same(*run(models, lambda model: model.prompt_tokens), "prompt_tokens")
+    batch = two_texts() if make_model is tiny_t5 else one_text()
+    assert_same(*run(models, lambda model: model(**batch)), "output")
 
 
 @every_encoder

@@ -1,0 +1,182 @@
+"""The contrast: LoRA is no prompt learning. It changes layers, so inputs, masks and caches stay as they are.
+
+Mirrors the plain case of `peft.tuners.lora`: a chosen linear layer W gets a low-rank addition, W x + (alpha/r) B A x
+(Hu et al. 2021, section 4.1, arXiv 2106.09685). The addition is a matrix like W, so it can be merged into W. A prefix
+cannot: no weight of the model stands for a position that was never read.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from prefix_lab.config import PeftConfig, PeftType, check_size
+from prefix_lab.trained_copies import ModulesToSaveWrapper
+
+
+@dataclass
+class LoraConfig(PeftConfig):
+    """Which linear layers change, and how. The fields of `peft.LoraConfig` that the plain case needs.
+
+    Raises `ValueError` for what this small version leaves out: trained biases and `fan_in_fan_out`.
+    """
+
+    r: int = 8
+    target_modules: list[str] | None = None
+    lora_alpha: int = 8
+    lora_dropout: float = 0.0
+    fan_in_fan_out: bool = False
+    bias: str = "none"
+    modules_to_save: list[str] | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.peft_type = PeftType.LORA
+
+    def check(self) -> None:
+        super().check()
+        check_size("r", self.r)
+        if not 0 <= self.lora_dropout < 1:
+            raise ValueError(f"lora_dropout={self.lora_dropout}, expected a share from 0 up to, but not, 1.")
+        if self.bias != "none" or self.fan_in_fan_out:
+            raise ValueError(
+                f"bias={self.bias!r} and fan_in_fan_out={self.fan_in_fan_out}, expected 'none' and False: this LoRA "
+                "changes nn.Linear and trains no biases. Leave both out."
+            )
+
+
+class LoraLinear(nn.Module):
+    """A linear layer with its low-rank additions, one for each adapter. Source: `peft.tuners.lora.layer.Linear`."""
+
+    def __init__(self, base_layer: nn.Linear):
+        super().__init__()
+        self.base_layer = base_layer
+        self.lora_dropout, self.lora_A, self.lora_B = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
+        self.scaling: dict[str, float] = {}
+        self.active_adapter: str | None = None  # None: the layer is as it was
+
+    def add(self, adapter_name: str, config: LoraConfig) -> None:
+        """A for the way down to r, B for the way back up. B starts at zero, so the layer starts unchanged."""
+        wide_in, wide_out, weight = self.base_layer.in_features, self.base_layer.out_features, self.base_layer.weight
+        self.lora_dropout[adapter_name] = nn.Dropout(config.lora_dropout) if config.lora_dropout else nn.Identity()
+        down, up = nn.Linear(wide_in, config.r, bias=False), nn.Linear(config.r, wide_out, bias=False)
+        nn.init.kaiming_uniform_(down.weight, a=math.sqrt(5))
+        nn.init.zeros_(up.weight)
+        # As PEFT: rounded to W's precision, yet trained in at least float32.
+        dtype = torch.promote_types(weight.dtype, torch.float32)
+        self.lora_A[adapter_name], self.lora_B[adapter_name] = (one.to(weight).to(dtype) for one in (down, up))
+        self.scaling[adapter_name] = config.lora_alpha / config.r
+
+    def forward(self, x: Float[Tensor, "*batch wide_in"]) -> Float[Tensor, "*batch wide_out"]:
+        """W x + (alpha/r) · B A x, computed in the precision of A and B, returned in that of W."""
+        result = self.base_layer(x)
+        if self.active_adapter is None:
+            return result
+        name = self.active_adapter
+        down, up = self.lora_A[name], self.lora_B[name]
+        x = self.lora_dropout[name](x.to(down.weight.dtype))
+        return (result + up(down(x)) * self.scaling[name]).to(result.dtype)
+
+    @torch.no_grad()
+    def merged(self) -> nn.Linear:
+        """The plain layer with the active adapter added into its weight, in place."""
+        if self.active_adapter is not None:
+            down, up = self.lora_A[self.active_adapter].weight, self.lora_B[self.active_adapter].weight
+            self.base_layer.weight += (up @ down) * self.scaling[self.active_adapter]
+        return self.base_layer
+
+
+class LoraModel(nn.Module):
+    """The base model with its target layers replaced. Source: `peft.tuners.lora.model.LoraModel`."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def add_adapter(self, adapter_name: str, config: LoraConfig) -> None:
+        """Put an addition beside each layer whose name ends in one of `target_modules`, and freeze the rest.
+
+        Raises `ValueError`, before anything is changed, when a name fits no layer or one that is not linear.
+        """
+        config.check()
+        targets = self.targets(config)
+        for name, layer in targets.items():
+            if not isinstance(layer, LoraLinear):
+                layer = LoraLinear(layer)
+                parent, _, child = name.rpartition(".")
+                setattr(self.model.get_submodule(parent), child, layer)
+            layer.add(adapter_name, config)
+        for name, parameter in self.model.named_parameters():
+            if ".lora_A." not in name and ".lora_B." not in name:
+                parameter.requires_grad_(False)
+
+    def targets(self, config: LoraConfig) -> dict[str, nn.Module]:
+        """Name → layer, for each layer that the config means."""
+        wanted, apart = config.target_modules, ["lora_A", "lora_B", "lora_dropout", *(config.modules_to_save or [])]
+        if not wanted or isinstance(wanted, str):
+            raise ValueError(f"target_modules={wanted!r}, expected a list of layer names: ['q', 'v'] for a T5, say.")
+        layers = {
+            name: layer
+            for name, layer in self.model.named_modules()
+            if fits(name, wanted) and not any(part in apart for part in name.split("."))
+        }
+        missing = [end for end in wanted if not any(fits(name, [end]) for name in layers)]
+        foreign = sorted({type(layer).__name__ for layer in layers.values()} - {"Linear", "LoraLinear"})
+        if missing or foreign:
+            linear = sorted({n.rpartition(".")[2] for n, m in self.model.named_modules() if isinstance(m, nn.Linear)})
+            problem = f"{missing} fit no layer" if missing else f"they fit layers of type {foreign}, expected Linear"
+            raise ValueError(f"target_modules={wanted}: {problem}. The linear layers here are {', '.join(linear)}.")
+        return layers
+
+    def set_adapter(self, adapter_name: str, train: bool = True) -> None:
+        """Use this adapter in every layer, and train it alone, or none."""
+        for layer in self.modules():
+            if isinstance(layer, LoraLinear):
+                layer.active_adapter = adapter_name if adapter_name in layer.lora_A else None
+                for name in layer.lora_A:
+                    layer.lora_A[name].requires_grad_(train and name == adapter_name)
+                    layer.lora_B[name].requires_grad_(train and name == adapter_name)
+
+    @contextmanager
+    def disabled(self) -> Iterator[None]:
+        """Within, every layer and every trained head answers as it was."""
+        layers = [one for one in self.modules() if isinstance(one, LoraLinear | ModulesToSaveWrapper)]
+        before = [layer.active_adapter for layer in layers]
+        try:
+            for layer in layers:
+                layer.active_adapter = None
+            yield
+        finally:
+            for layer, name in zip(layers, before, strict=True):
+                layer.active_adapter = name
+
+    def merge_and_unload(self) -> nn.Module:
+        """The base model alone, the active adapter merged into its weights: same answers, no LoRA left, no way back."""
+        for name, layer in list(self.model.named_modules()):
+            if isinstance(layer, LoraLinear | ModulesToSaveWrapper):
+                parent, _, child = name.rpartition(".")
+                plain = layer.merged() if isinstance(layer, LoraLinear) else layer.in_use
+                setattr(self.model.get_submodule(parent), child, plain)
+        return self.model
+
+    def forward(self, *args: object, **kwargs: object) -> object:
+        """The changed model's own forward: LoRA asks nothing of the inputs."""
+        return self.model(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> object:
+        """What this class does not have, the model may."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name == "model":
+                raise
+            return getattr(self.model, name)
+
+
+def fits(name: str, ends: list[str]) -> bool:
+    """Whether a dotted name is one of `ends`, or ends in one of them. Source: `peft.tuners.tuners_utils`."""
+    return any(name == end or name.endswith(f".{end}") for end in ends)

@@ -1,0 +1,263 @@
+"""Several adapters on one model: added, chosen, deleted, disabled; ours beside PEFT's after every step."""
+
+import peft
+import pytest
+import torch
+from transformers import BertConfig, BertForSequenceClassification
+
+import prefix_lab
+from tests.parity.pair import assert_same, both, in_both, run, warnings_of
+from tests.tiny_models import (
+    everything_about,
+    one_text,
+    random_ids,
+    random_weights,
+    refuses,
+    tiny_bart,
+    tiny_bert,
+    tiny_gpt2,
+    tiny_t5,
+    two_texts,
+)
+
+
+def tiny_classifier():
+    sizes = {"num_hidden_layers": 2, "hidden_size": 12, "num_attention_heads": 3, "intermediate_size": 20}
+    config = BertConfig(vocab_size=37, max_position_embeddings=40, num_labels=4, **sizes)
+    return random_weights(lambda: BertForSequenceClassification(config))
+
+
+CASES = {
+    "T5": (tiny_t5, "SEQ_2_SEQ_LM", two_texts),
+    "BART": (tiny_bart, "SEQ_2_SEQ_LM", two_texts),
+    "GPT-2": (tiny_gpt2, "CAUSAL_LM", one_text),
+    "BERT": (tiny_bert, "FEATURE_EXTRACTION", one_text),
+    "BERT with a head": (tiny_classifier, "SEQ_CLS", one_text),
+}
+every_case = pytest.mark.parametrize("case", CASES)
+
+
+def two_adapters(case, **second):
+    """The first adapter "default" with 3 virtual tokens, the second "german" with 2; heads and prefixes differ."""
+    make_model, task_type, _ = CASES[case]
+
+    def build(library):
+        first = library.PrefixTuningConfig(task_type=task_type, num_virtual_tokens=3)
+        model = library.get_peft_model(make_model(), first)
+        other = library.PrefixTuningConfig(task_type=task_type, **{"num_virtual_tokens": 2, **second})
+        model.add_adapter("german", other)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if ".modules_to_save." in name:
+                    parameter.add_(torch.randn_like(parameter))
+        return model
+
+    return in_both(build)
+
+
+def state(model):
+    return {
+        "active": (model.active_adapter, list(model.active_adapters)),
+        "configs": repr(model.peft_config),
+        "active config": repr(model.active_peft_config) if model.peft_config else None,
+        "trains": {name: parameter.requires_grad for name, parameter in model.named_parameters()},
+        "weights": dict(model.state_dict()),
+        "tokens": model.prompt_tokens,
+        "modules_to_save": sorted(model.modules_to_save or ()),
+    }
+
+
+def answers(model, case):
+    with torch.no_grad():
+        return model(**CASES[case][2]())[0]
+
+
+def assert_same_now(models, case):
+    assert_same(*run(models, state), "state")
+    if models.ours.peft_config:
+        assert_same(*run(models, lambda model: answers(model, case)), "answers")
+
+
+@every_case
+@pytest.mark.parametrize("second", [{}, {"prefix_projection": True}, {"inference_mode": True}])
+def test_an_added_adapter_is_there_and_not_in_use(case, second):
+    models = two_adapters(case, **second)
+    assert models.ours.active_adapter == "default"
+    assert list(models.ours.peft_config) == ["default", "german"]
+    assert_same_now(models, case)
+
+
+@every_case
+@pytest.mark.parametrize("inference_mode", [False, True])
+def test_a_chosen_adapter_answers_with_its_own_prefix_and_head(case, inference_mode):
+    models = two_adapters(case)
+    before = answers(models.ours, case)
+    for name in ("german", "default", "german"):
+        run(models, lambda model, name=name: model.set_adapter(name, inference_mode=inference_mode))
+        assert_same_now(models, case)
+    assert not torch.equal(answers(models.ours, case), before)
+
+
+@every_case
+@pytest.mark.parametrize("deleted", ["default", "german"])
+def test_a_deleted_adapter_is_gone_and_the_oldest_one_left_answers(case, deleted):
+    models = two_adapters(case)
+    found = run(models, lambda model: warnings_of(lambda: model.delete_adapter(deleted))[1])
+    assert_same(*found, "warnings")
+    assert len(found.ours) == (deleted == "default")
+    assert deleted not in models.ours.prompt_tokens
+    assert_same_now(models, case)
+
+
+@pytest.mark.filterwarnings("ignore:Adapter default was active")
+@every_case
+def test_of_three_adapters_the_oldest_one_left_answers(case):
+    models = two_adapters(case)
+    for model, library in zip(models, (prefix_lab, peft), strict=True):
+        torch.manual_seed(7)
+        model.add_adapter("third", library.PrefixTuningConfig(task_type=CASES[case][1], num_virtual_tokens=4))
+    if case == "BERT with a head":  # PEFT stops half-way: the prefix is gone, and the head is not
+        with pytest.raises(ValueError, match="Attempted to set multiple"):
+            models.theirs.delete_adapter("default")
+        models = models._replace(theirs=two_adapters(case).theirs)
+        models.theirs.delete_adapter("default")
+        models.ours.delete_adapter("third")
+    else:
+        models.theirs.delete_adapter("default")
+    models.ours.delete_adapter("default")
+    assert models.ours.active_adapter == "german"
+    assert_same_now(models, case)
+
+
+@pytest.mark.filterwarnings("ignore:Adapter default was active")
+@every_case
+def test_the_last_adapter_can_be_deleted(case):
+    models = two_adapters(case)
+    for name in ("default", "german"):
+        run(models, lambda model, name=name: model.delete_adapter(name))
+    assert models.ours.active_adapters == []
+    assert_same_now(models, case)
+
+
+@every_case
+def test_a_deleted_name_can_be_used_again(case):
+    models = two_adapters(case)
+    run(models, lambda model: model.delete_adapter("german"))
+    config = {"task_type": CASES[case][1], "num_virtual_tokens": 4}
+    for model, library in zip(models, (prefix_lab, peft), strict=True):
+        torch.manual_seed(5)
+        model.add_adapter("german", library.PrefixTuningConfig(**config))
+        model.set_adapter("german")
+    assert_same_now(models, case)
+
+
+@every_case
+def test_the_prefix_that_is_in_use_alone_gets_a_gradient(case):
+    models = two_adapters(case)
+    for name in ("german", "default"):
+        for model in models:
+            model.set_adapter(name)
+            model.zero_grad()
+            model(**CASES[case][2]())[0].float().pow(2).sum().backward()
+        found = run(models, lambda model: {n: p.grad is not None for n, p in model.named_parameters()})
+        assert_same(*found, "gradients")
+
+
+@pytest.mark.parametrize("case", ["T5", "BART", "GPT-2"])
+def test_without_the_adapter_the_base_model_answers_and_generates(case):
+    models = two_adapters(case)
+    make_model, _, batch = CASES[case]
+    ids = {name: tensor for name, tensor in batch().items() if name != "labels"}
+    with_prefix = models.ours.generate(**ids, max_new_tokens=6)
+
+    def disabled(model):
+        with model.disable_adapter():
+            inner = answers(model, case), model.generate(**ids, max_new_tokens=6)
+        return inner, answers(model, case), model.generate(**ids, max_new_tokens=6)
+
+    found = run(models, disabled)
+    assert_same(*found, "disabled, then enabled")
+    with torch.no_grad():
+        assert torch.equal(found.ours[0][0], make_model()(**batch())[0])
+    assert torch.equal(found.ours[0][1], make_model().generate(**ids, max_new_tokens=6))
+    assert torch.equal(found.ours[2], with_prefix)
+
+
+@pytest.mark.parametrize("case", ["BERT", "BERT with a head"])
+def test_an_encoder_answers_without_the_adapter_where_peft_fails(case):
+    ours, theirs = two_adapters(case)
+    with pytest.raises(UnboundLocalError), theirs.disable_adapter():
+        pass
+    before = answers(ours, case)
+    with ours.disable_adapter():
+        plain = answers(ours, case)
+    with torch.no_grad():
+        assert torch.equal(plain, ours.get_base_model()(**one_text())[0])
+    assert not torch.equal(plain, before)
+    assert torch.equal(answers(ours, case), before)
+
+
+def test_an_error_within_disabled_gives_the_prefix_back():
+    ours = two_adapters("T5").ours
+    before = answers(ours, "T5")
+    with pytest.raises(KeyError), ours.disable_adapter():
+        raise KeyError
+    with ours.disable_adapter(), ours.disable_adapter():
+        pass
+    assert torch.equal(answers(ours, "T5"), before)
+
+
+FAILED = {
+    "a name that exists": ("default", {}, "already exists"),
+    "a size that does not fit": ("new", {"token_dim": 15}, "token_dim=15"),
+    "no number of virtual tokens": ("new", {"num_virtual_tokens": None}, "num_virtual_tokens=None"),
+    "a shallow prefix": ("new", {"num_layers": 1}, "num_layers=1"),
+    "an unknown layout": ("new", {"layout": "paper"}, "layout='paper'"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILED)
+def test_a_failed_addition_leaves_model_and_config_as_they_were(failure):
+    name, fields, words = FAILED[failure]
+    model = two_adapters("BERT with a head").ours
+    config = prefix_lab.PrefixTuningConfig(task_type="SEQ_CLS", **{"num_virtual_tokens": 3, **fields})
+    with refuses(ValueError, words, leaving=(model, config)):
+        model.add_adapter(name, config)
+    assert list(model.peft_config) == ["default", "german"]
+
+
+def test_an_adapter_of_another_method_is_refused_and_leaves_the_model_as_it_was():
+    model, config = two_adapters("T5").ours, prefix_lab.LoraConfig("SEQ_2_SEQ_LM", target_modules=["q"])
+    with refuses(ValueError, "Cannot combine adapters with different peft types", leaving=(model, config)):
+        model.add_adapter("other", config)
+
+
+@pytest.mark.parametrize("do", ["set_adapter", "delete_adapter"])
+def test_an_adapter_that_is_not_there_is_refused_by_both(do):
+    models = two_adapters("T5")
+    for model in models:
+        before = everything_about(model, model.active_peft_config)
+        with pytest.raises(ValueError, match="nobody"):
+            getattr(model, do)("nobody")
+        assert everything_about(model, model.active_peft_config) == before
+
+
+@pytest.mark.parametrize("name", ["dotted.name", ""])
+def test_a_name_that_torch_cannot_use_is_refused_and_leaves_the_model_as_it_was(name):
+    model, config = two_adapters("GPT-2").ours, prefix_lab.PrefixTuningConfig("CAUSAL_LM", num_virtual_tokens=3)
+    with refuses(ValueError, f"adapter_name={name!r}", "Choose another", leaving=(model, config)):
+        model.add_adapter(name, config)
+
+
+def test_several_adapters_generate_in_turn():
+    models = two_adapters("T5")
+    ids = random_ids(2, 6)
+    for name in ("german", "default"):
+        run(models, lambda model, name=name: model.set_adapter(name))
+        assert_same(*run(models, lambda model: model.generate(input_ids=ids, max_new_tokens=7)), "tokens")
+
+
+def test_named_modules_train_beside_the_prefix():
+    models = both(tiny_t5, modules_to_save=["lm_head"])
+    assert_same_now(models, "T5")
+    assert models.ours.modules_to_save == {"lm_head"}

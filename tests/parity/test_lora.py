@@ -1,0 +1,276 @@
+"""LoRA, the contrast: the other branch of `get_peft_model`, equal to PEFT's in the plain case."""
+
+import copy
+
+import peft
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import T5Config, T5ForConditionalGeneration
+
+import prefix_lab
+from tests.parity.pair import (
+    assert_close_gradients,
+    assert_same,
+    in_both,
+    run,
+    without_pefts_deprecation,
+)
+from tests.parity.test_adapters import tiny_classifier
+from tests.tiny_models import one_text, random_ids, refuses, tiny_bert, tiny_llama, tiny_t5, two_texts
+
+WELL_KNOWN = {
+    "peft_type": "LORA",
+    "task_type": "SEQ_2_SEQ_LM",
+    "inference_mode": False,
+    "r": 8,
+    "target_modules": ["q", "v"],
+    "lora_alpha": 32,
+    "lora_dropout": 0.1,
+}
+
+
+CASES = {
+    "T5": (tiny_t5, {}, two_texts),
+    "T5 without a task": (tiny_t5, {"task_type": None}, two_texts),
+    "T5, every linear layer of attention": (tiny_t5, {"target_modules": ["q", "k", "v", "o"], "r": 3}, two_texts),
+    "T5, one layer by its whole name": (
+        tiny_t5,
+        {"target_modules": ["decoder.block.1.layer.0.SelfAttention.q"], "lora_dropout": 0.0},
+        two_texts,
+    ),
+    "T5 for inference": (tiny_t5, {"inference_mode": True}, two_texts),
+    "T5 in bfloat16": (lambda: tiny_t5().to(torch.bfloat16), {}, two_texts),
+    "Llama": (tiny_llama, {"task_type": "CAUSAL_LM", "target_modules": ["q_proj", "v_proj"]}, one_text),
+    "BERT": (tiny_bert, {"task_type": "FEATURE_EXTRACTION", "target_modules": ["query"]}, one_text),
+    "BERT with a head": (tiny_classifier, {"task_type": "SEQ_CLS", "target_modules": ["query", "value"]}, one_text),
+    "a head named by hand": (
+        tiny_llama,
+        {"task_type": "CAUSAL_LM", "target_modules": ["q_proj"], "modules_to_save": ["lm_head"]},
+        one_text,
+    ),
+}
+every_case = pytest.mark.parametrize("case", CASES)
+
+
+def disturbed(model):
+    """B starts at zero, so that nothing would show: every number that LoRA and the heads add is moved."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if ".lora_" in name or ".modules_to_save." in name:
+                parameter.add_(torch.randn_like(parameter) * 0.3)
+    return model
+
+
+def wrapped(case, fresh=False):
+    make_model, changes, _ = CASES[case]
+
+    def build(library):
+        model = library.get_peft_model(make_model(), library.get_peft_config({**WELL_KNOWN, **changes}))
+        return model if fresh else disturbed(model)
+
+    return in_both(build)
+
+
+def answers(model, case):
+    with torch.no_grad():
+        return model(**CASES[case][2]())[0]
+
+
+def test_the_well_known_example_counts_884736_of_223788288(capsys):
+    with torch.device("meta"):
+        base = T5ForConditionalGeneration(T5Config(d_model=768, d_ff=3072, num_layers=12, num_heads=12, d_kv=64))
+    model = prefix_lab.get_peft_model(base, prefix_lab.get_peft_config(WELL_KNOWN))
+    assert model.get_nb_trainable_parameters() == (884_736, 223_788_288)
+    model.print_trainable_parameters()
+    assert capsys.readouterr().out == "trainable params: 884,736 || all params: 223,788,288 || trainable%: 0.3953\n"
+    assert type(model).__name__ == "PeftModelForSeq2SeqLM"
+    assert {parameter.device.type for parameter in model.parameters()} == {"meta"}
+
+
+@every_case
+def test_names_values_and_what_trains_are_the_same(case):
+    models = wrapped(case, fresh=True)
+    assert_same(*run(models, lambda model: dict(model.state_dict())), "state_dict")
+    assert_same(*run(models, lambda model: {n: p.requires_grad for n, p in model.named_parameters()}), "trains")
+    assert_same(*run(models, lambda model: model.get_nb_trainable_parameters()), "counts")
+    assert_same(*run(models, lambda model: type(model).__name__), "class")
+    assert_same(*run(models, lambda model: model.peft_type.value), "method")
+
+
+@every_case
+def test_a_fresh_lora_changes_nothing(case):
+    ours = wrapped(case, fresh=True).ours.eval()
+    with torch.no_grad():
+        assert torch.equal(answers(ours, case), CASES[case][0]()(**CASES[case][2]())[0])
+
+
+@every_case
+@pytest.mark.parametrize("training", [False, True])
+def test_the_outputs_are_the_same(case, training):
+    models = wrapped(case)
+    assert_same(*run(models, lambda model: answers(model.train(training), case)), "outputs")
+
+
+@every_case
+def test_the_gradients_are_the_same_and_the_base_has_none(case):
+    models = wrapped(case)
+    if not any(parameter.requires_grad for parameter in models.theirs.parameters()):
+        assert not any(parameter.requires_grad for parameter in models.ours.parameters())
+        return
+    run(models, lambda model: model.train()(**CASES[case][2]())[0].float().pow(2).sum().backward())
+    assert_close_gradients(*models)
+    assert {n for n, p in models.ours.named_parameters() if p.grad is not None} == {
+        n for n, p in models.ours.named_parameters() if ".lora_" in n or ".modules_to_save.default." in n
+    }
+
+
+@pytest.mark.parametrize("case", ["T5", "T5 without a task", "Llama"])
+def test_the_same_tokens_are_generated(case):
+    models = wrapped(case)
+    assert_same(*run(models, lambda model: model.eval().generate(input_ids=random_ids(2, 6), max_new_tokens=7)))
+
+
+@every_case
+def test_a_disabled_lora_answers_as_the_base_model_and_comes_back(case):
+    models = wrapped(case)
+
+    def around(model):
+        model.eval()
+        before = answers(model, case)
+        with model.disable_adapter():
+            plain = answers(model, case)
+        return before, plain, answers(model, case)
+
+    found = run(models, around)
+    assert_same(*found, "before, disabled, after")
+    before, plain, after = found.ours
+    assert torch.equal(before, after)
+    assert not torch.equal(before, plain)
+    with torch.no_grad():
+        assert torch.equal(plain, CASES[case][0]()(**CASES[case][2]())[0])
+
+
+@every_case
+def test_a_merged_model_is_the_base_models_class_with_the_same_answers(case):
+    models = wrapped(case)
+    before = answers(models.ours.eval(), case)
+    merged = run(models, lambda model: model.eval().merge_and_unload())
+    assert_same(*run(merged, lambda model: dict(model.state_dict())), "merged weights")
+    assert type(merged.ours) is type(CASES[case][0]())
+    assert not any("lora" in name for name, _ in merged.ours.named_modules())
+    close = {"atol": 0.3, "rtol": 0.1} if "bfloat16" in case else {"atol": 1e-4, "rtol": 1e-4}
+    assert torch.allclose(answers(merged.ours, case), before, **close)
+
+
+def test_a_second_adapter_is_chosen_and_trained_alone():
+    models = wrapped("T5")
+    for model, library in zip(models, (prefix_lab, peft), strict=True):
+        torch.manual_seed(3)
+        model.add_adapter("other", library.LoraConfig("SEQ_2_SEQ_LM", target_modules=["q"], r=2, lora_alpha=5))
+        torch.manual_seed(4)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if ".other." in name:
+                    parameter.add_(torch.randn_like(parameter))
+        model.eval()
+    for name in ("other", "default", "other"):
+        run(models, lambda model, name=name: model.set_adapter(name))
+        assert_same(*run(models, lambda model: {n: p.requires_grad for n, p in model.named_parameters()}), "trains")
+        assert_same(*run(models, lambda model: answers(model, "T5")), name)
+
+
+@every_case
+def test_saved_tensors_are_the_same_bytes_and_each_library_loads_the_others(case, tmp_path, recwarn):
+    models = wrapped(case)
+    for model, name in zip(models, ("ours", "theirs"), strict=True):
+        model.save_pretrained(tmp_path / name)
+    weights = [tmp_path / name / "adapter_model.safetensors" for name in ("ours", "theirs")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    expected = answers(models.ours.eval(), case)
+    make_model = CASES[case][0]
+    with without_pefts_deprecation():
+        theirs = peft.PeftModel.from_pretrained(make_model(), tmp_path / "ours")
+    ours = prefix_lab.PeftModel.from_pretrained(make_model(), tmp_path / "theirs")
+    for loaded in (theirs, ours):
+        assert_same(answers(loaded, case), expected, "outputs")
+        assert not any(parameter.requires_grad for name, parameter in loaded.named_parameters() if ".lora_" in name)
+    assert_same(*run(models, lambda model: list(prefix_state(model))), "names")
+
+
+def prefix_state(model):
+    library = prefix_lab if isinstance(model, prefix_lab.PeftModel) else peft
+    return library.get_peft_model_state_dict(model)
+
+
+def test_an_adapter_may_have_the_name_of_a_layer(tmp_path):
+    model = tiny_t5()
+    first = prefix_lab.get_peft_model(model, prefix_lab.get_peft_config(WELL_KNOWN), adapter_name="q").eval()
+    disturbed(first).save_pretrained(tmp_path)
+    again = prefix_lab.PeftModel.from_pretrained(tiny_t5(), tmp_path / "q", adapter_name="v")
+    assert_same(answers(again, "T5"), answers(first, "T5"), "outputs")
+    again.add_adapter("k", prefix_lab.get_peft_config(WELL_KNOWN))
+    assert_same(answers(again, "T5"), answers(first, "T5"), "outputs")
+
+
+def test_loaded_to_train_on_it_trains(tmp_path):
+    wrapped("T5").ours.save_pretrained(tmp_path)
+    model = prefix_lab.PeftModel.from_pretrained(tiny_t5(), tmp_path, is_trainable=True)
+    assert model.get_nb_trainable_parameters()[0] == wrapped("T5").ours.get_nb_trainable_parameters()[0]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda name, tensor: (name, tensor * float("nan")), "are NaN or infinite"),
+        (lambda name, tensor: (name, tensor[:1]), "has shape"),
+        (lambda name, tensor: (name + "x", tensor), "missing"),
+    ],
+)
+def test_a_spoilt_file_is_refused_and_the_model_is_left_as_it_was(spoil, words, tmp_path):
+    wrapped("T5").ours.save_pretrained(tmp_path)
+    path = tmp_path / "adapter_model.safetensors"
+    save_file(dict(spoil(name, tensor) for name, tensor in load_file(path).items()), path)
+    model = tiny_t5()
+    with refuses(ValueError, words, leaving=(model, prefix_lab.LoraConfig())):
+        prefix_lab.PeftModel.from_pretrained(model, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("targets", "words"),
+    [
+        (None, "target_modules=None, expected a list"),
+        ([], "expected a list"),
+        (["nowhere"], "['nowhere'] fit no layer. The linear layers here are k, lm_head, o, q, v"),
+        (["shared"], "they fit layers of type ['Embedding'], expected Linear"),
+    ],
+)
+def test_layers_that_are_not_there_are_refused_with_the_names_that_are(targets, words):
+    model, config = tiny_t5(), prefix_lab.LoraConfig("SEQ_2_SEQ_LM", target_modules=targets)
+    with refuses(ValueError, words, leaving=(model, config)):
+        prefix_lab.get_peft_model(model, config)
+
+
+@pytest.mark.parametrize("fields", [{"bias": "all"}, {"fan_in_fan_out": True}, {"lora_dropout": 1.5}, {"r": 0}])
+def test_what_this_small_lora_leaves_out_is_refused(fields):
+    with refuses(ValueError, next(iter(fields))):
+        prefix_lab.LoraConfig("SEQ_2_SEQ_LM", target_modules=["q"], **fields)
+
+
+def test_a_prefix_cannot_be_merged_and_the_error_says_why():
+    model = prefix_lab.get_peft_model(tiny_t5(), prefix_lab.PrefixTuningConfig("SEQ_2_SEQ_LM", num_virtual_tokens=3))
+    with refuses(ValueError, "a prefix is a past", "no weight stands for it", "save_pretrained"):
+        model.merge_and_unload()
+
+
+def test_a_wrapped_model_can_be_copied():
+    model = wrapped("T5").ours.eval()
+    assert torch.equal(answers(copy.deepcopy(model), "T5"), answers(model, "T5"))
+
+
+def test_any_model_with_linear_layers_can_be_wrapped():
+    model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+    lora = prefix_lab.get_peft_model(model, prefix_lab.LoraConfig(target_modules=["0"], r=2))
+    assert lora.get_nb_trainable_parameters() == (2 * 3 + 5 * 2, 2 * 3 + 5 * 2 + 3 * 5 + 5 + 5 * 2 + 2)
+    assert lora(torch.ones(4, 3)).shape == (4, 2)
