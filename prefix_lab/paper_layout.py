@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from prefix_lab.config import PrefixTuningConfig
+from prefix_lab.past import Rows, share
 
 if TYPE_CHECKING:
     from prefix_lab.models import PeftModel
 
-Rows = Float[Tensor, "slots batch heads prefix_len head_dim"]
 ENCODER_ATTENTION = ("SelfAttention", "self_attn")
 CROSS_ATTENTION = ("EncDecAttention", "encoder_attn")
 
@@ -28,18 +28,18 @@ def paper_cache(
     prefix: Float[Tensor, "rows prefix_len width"], config: PrefixTuningConfig, batch: int
 ) -> EncoderDecoderCache:
     """The decoder's two caches; the cross-attention's has the prefix before the encoder's output comes to join it."""
-    rows = slots(prefix, config, batch)[2 * config.encoder_layers :]  # (4·layers, batch, heads, prefix_len, head_dim)
-    own, cross = rows.split(2 * config.num_layers)
+    rows = slots(prefix, config, batch)[2 * config.encoder_layers :]  # 4·layers × (batch, heads, prefix_len, head_dim)
+    own, cross = rows[: 2 * config.num_layers], rows[2 * config.num_layers :]
     cache = EncoderDecoderCache(DynamicCache(in_pairs(own)), DynamicCache(in_pairs(cross)))
     cache.is_updated = dict.fromkeys(range(config.num_layers), False)  # "the encoder's output is still to come"
     return cache
 
 
 def slots(prefix: Float[Tensor, "rows prefix_len width"], config: PrefixTuningConfig, batch: int) -> Rows:
-    """Every key and every value: (2·encoder_layers + 4·layers, batch, heads, prefix_len, head_dim)."""
+    """Every key and every value: (2·encoder_layers + 4·layers) × (batch, heads, prefix_len, head_dim)."""
     heads = config.num_attention_heads
     rows = prefix.view(*prefix.shape[:2], -1, heads, config.token_dim // heads)
-    return rows.permute(2, 0, 3, 1, 4).expand(-1, batch, -1, -1, -1)
+    return share(rows.permute(2, 0, 3, 1, 4), batch)
 
 
 def in_pairs(rows: Rows) -> list[tuple[Tensor, Tensor]]:

@@ -12,10 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, EncoderDecoderCache
 
-LayerBlock = Float[Tensor, "key_value batch heads prefix_len head_dim"]
+LayerBlock = Float[Tensor, "key_value rows heads prefix_len head_dim"]
 """One layer: [0] is its key, [1] its value; the block of an encoder-decoder has two more rows, for the cross part."""
 
-Pair = tuple[Float[Tensor, "batch heads prefix_len head_dim"], ...]
+Rows = tuple[Float[Tensor, "batch heads prefix_len head_dim"], ...]
 """The rows of a block one by one: key, value, and for an encoder-decoder two more."""
 
 
@@ -40,13 +40,13 @@ def past_key_values(
     return encoder_decoder_cache(blocks) if submodules == 2 else DynamicCache(blocks)
 
 
-def share(block: LayerBlock, batch: int) -> Pair:
+def share(block: LayerBlock, batch: int) -> Rows:
     """The rows of a block, each for all texts. Last of all, so that gradients are summed over the texts first."""
     return tuple(row.expand(batch, -1, -1, -1) for row in block)  # each (batch, heads, prefix_len, head_dim)
 
 
 def split_layers(
-    prefix: Float[Tensor, "batch prefix_len two_layers_hidden"], layers: int, heads: int, submodules: int
+    prefix: Float[Tensor, "rows prefix_len two_layers_hidden"], layers: int, heads: int, submodules: int
 ) -> tuple[LayerBlock, ...]:
     """Cut the last axis into layers, keys and values, and heads: `layers` blocks, each led by its keys and values."""
     batch, prefix_len, width = prefix.shape
@@ -58,7 +58,7 @@ def split_layers(
     return rows.split(2 * submodules)  # layers × (2 or 4, batch, heads, prefix_len, head_dim)
 
 
-def encoder_decoder_cache(blocks: list[Pair]) -> EncoderDecoderCache:
+def encoder_decoder_cache(blocks: list[Rows]) -> EncoderDecoderCache:
     """The decoder's self-attention gets rows 0 and 1 of each block of four; rows 2 and 3 are thrown away.
 
     They were meant for cross-attention, whose cache must start empty, so that it is filled from what the encoder
@@ -72,7 +72,7 @@ def encoder_decoder_cache(blocks: list[Pair]) -> EncoderDecoderCache:
     return cache
 
 
-def sliding_cache(blocks: list[Pair], text_config: Any) -> DynamicCache:
+def sliding_cache(blocks: list[Rows], text_config: Any) -> DynamicCache:
     """For Gemma 2 and 3, some of whose layers remember only a window: a cache that knows which.
 
     Source: `peft.peft_model.PeftModel.get_prompt`, the branch for Gemma.
