@@ -78,6 +78,11 @@ class PeftConfig:
         """The fields and their values, in PEFT's order."""
         return asdict(self)
 
+    @classmethod
+    def plain(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """The given fields, without those that PEFT has and this class needs not."""
+        return given
+
     def to_json(self) -> str:
         """The text of `adapter_config.json`, as PEFT writes it: sorted keys, indented by two."""
         return json.dumps(self.to_dict(), indent=2, sort_keys=True)
@@ -109,9 +114,8 @@ class PeftConfig:
             raise ValueError(f"{path} holds a {type(given).__name__}, expected a JSON object of config fields.")
         from prefix_lab.mapping import PEFT_TYPE_TO_CONFIG_MAPPING, get_peft_config  # its tables hold these classes
 
-        known = {
-            row.name for row in fields(PEFT_TYPE_TO_CONFIG_MAPPING.get(given.get("peft_type"), PrefixTuningConfig))
-        }
+        kind = PEFT_TYPE_TO_CONFIG_MAPPING.get(given.get("peft_type"), PrefixTuningConfig)
+        given, known = kind.plain(given), {row.name for row in fields(kind)}
         if unknown := sorted(set(given) - known):
             warnings.warn(
                 f"{path} has fields that PEFT {MIRRORED_PEFT} does not know; left out: {unknown}.", stacklevel=2

@@ -24,20 +24,27 @@ class PeftModelWithHead(PeftModel):
 
     head_names: tuple[str, ...] = ("classifier", "score")
 
-    def __init__(self, model: nn.Module, peft_config: PeftConfig, adapter_name: str = "default"):
-        super().__init__(model, peft_config, adapter_name)
-        self.name_the_head(peft_config)  # a second time: PEFT's saved configs hold each name twice
+    def __init__(
+        self,
+        model: nn.Module,
+        peft_config: PeftConfig,
+        adapter_name: str = "default",
+        autocast_adapter_dtype: bool = True,
+    ):
+        super().__init__(model, peft_config, adapter_name, autocast_adapter_dtype)
+        if peft_config.is_prompt_learning:
+            self.name_the_head(peft_config)  # a second time: PEFT's saved configs hold each name twice
         names = peft_config.modules_to_save
         heads = [name for name, _ in model.named_children() if any(part in name for part in names)]
         self.cls_layer_name = heads[0] if heads else None
 
-    def add_adapter(self, adapter_name: str, peft_config: PeftConfig) -> None:
+    def add_adapter(self, adapter_name: str, peft_config: PeftConfig, autocast_adapter_dtype: bool = True) -> None:
         """As `PeftModel.add_adapter`, with a trained copy of the head. Raises `ValueError` as that does."""
         self.refuse_task(peft_config.task_type)
         before = peft_config.modules_to_save
         self.name_the_head(peft_config)
         try:
-            super().add_adapter(adapter_name, peft_config)
+            super().add_adapter(adapter_name, peft_config, autocast_adapter_dtype)
         except Exception:
             peft_config.modules_to_save = before
             raise

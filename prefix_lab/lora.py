@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -17,20 +18,27 @@ from torch import Tensor, nn
 from prefix_lab.config import PeftConfig, PeftType, check_size
 from prefix_lab.trained_copies import ModulesToSaveWrapper
 
+OFF = {
+    **dict.fromkeys(("fan_in_fan_out", "use_rslora", "use_dora", "use_qalora"), False),
+    **dict.fromkeys(("lora_bias", "ensure_weight_tying"), False),
+    **{name: {} for name in ("rank_pattern", "alpha_pattern", "loftq_config")},
+    **dict.fromkeys(("exclude_modules", "layers_to_transform", "layers_pattern", "layer_replication")),
+    **dict.fromkeys(("target_parameters", "trainable_token_indices", "alora_invocation_tokens", "use_bdlora")),
+    **dict.fromkeys(("arrow_config", "corda_config", "eva_config", "kasa_config", "lora_ga_config")),
+    **dict.fromkeys(("megatron_config", "monteclora_config", "velora_config")),
+    **{"bias": "none", "init_lora_weights": True, "megatron_core": "megatron.core", "qalora_group_size": 16},
+}
+"""PEFT's other LoRA fields, at the values that leave them off: they stand in the JSON, and no other value is taken."""
+
 
 @dataclass
 class LoraConfig(PeftConfig):
-    """Which linear layers change, and how. The fields of `peft.LoraConfig` that the plain case needs.
-
-    Raises `ValueError` for what this small version leaves out: trained biases and `fan_in_fan_out`.
-    """
+    """Which linear layers change, and how. The fields of `peft.LoraConfig` that the plain case needs."""
 
     r: int = 8
     target_modules: list[str] | None = None
     lora_alpha: int = 8
     lora_dropout: float = 0.0
-    fan_in_fan_out: bool = False
-    bias: str = "none"
     modules_to_save: list[str] | None = None
 
     def __post_init__(self):
@@ -42,11 +50,20 @@ class LoraConfig(PeftConfig):
         check_size("r", self.r)
         if not 0 <= self.lora_dropout < 1:
             raise ValueError(f"lora_dropout={self.lora_dropout}, expected a share from 0 up to, but not, 1.")
-        if self.bias != "none" or self.fan_in_fan_out:
-            raise ValueError(
-                f"bias={self.bias!r} and fan_in_fan_out={self.fan_in_fan_out}, expected 'none' and False: this LoRA "
-                "changes nn.Linear and trains no biases. Leave both out."
-            )
+
+    def to_dict(self) -> dict[str, Any]:
+        return super().to_dict() | OFF
+
+    @classmethod
+    def plain(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """The fields without those of `OFF`. Raises `ValueError` for one that is on: the numbers would be others."""
+        for name, off in OFF.items():
+            if given.get(name, off) != off:
+                raise ValueError(
+                    f"{name}={given[name]!r}, expected {off!r}: this LoRA is the plain case, and leaves {name} out. "
+                    "Leave it out too, or use peft for this adapter."
+                )
+        return {name: value for name, value in given.items() if name not in OFF}
 
 
 class LoraLinear(nn.Module):
@@ -57,26 +74,41 @@ class LoraLinear(nn.Module):
         self.base_layer = base_layer
         self.lora_dropout, self.lora_A, self.lora_B = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
         self.scaling: dict[str, float] = {}
-        self.active_adapter: str | None = None  # None: the layer is as it was
+        self.active_adapter: str | None = None  # None, or one that the layer has not: it answers as it was
 
-    def add(self, adapter_name: str, config: LoraConfig) -> None:
+    def add(self, adapter_name: str, config: LoraConfig, autocast: bool = True) -> None:
         """A for the way down to r, B for the way back up. B starts at zero, so the layer starts unchanged."""
         wide_in, wide_out, weight = self.base_layer.in_features, self.base_layer.out_features, self.base_layer.weight
         self.lora_dropout[adapter_name] = nn.Dropout(config.lora_dropout) if config.lora_dropout else nn.Identity()
         down, up = nn.Linear(wide_in, config.r, bias=False), nn.Linear(config.r, wide_out, bias=False)
         nn.init.kaiming_uniform_(down.weight, a=math.sqrt(5))
         nn.init.zeros_(up.weight)
-        # As PEFT: rounded to W's precision, yet trained in at least float32.
-        dtype = torch.promote_types(weight.dtype, torch.float32)
+        # As PEFT: rounded to W's precision, yet trained in at least float32, unless asked not to.
+        dtype = torch.promote_types(weight.dtype, torch.float32) if autocast else weight.dtype
         self.lora_A[adapter_name], self.lora_B[adapter_name] = (one.to(weight).to(dtype) for one in (down, up))
         self.scaling[adapter_name] = config.lora_alpha / config.r
+
+    def use(self, adapter_name: str | None, train: bool = True) -> None:
+        """Add this adapter's addition from now on, if the layer has one, and train it alone, or none."""
+        self.active_adapter = adapter_name
+        for name in self.lora_A:
+            self.lora_A[name].requires_grad_(train and name == adapter_name)
+            self.lora_B[name].requires_grad_(train and name == adapter_name)
+
+    def forget(self, adapter_name: str) -> None:
+        """Drop an adapter's addition, if the layer has one; if it was in use, the oldest one left here is."""
+        for additions in (self.lora_dropout, self.lora_A, self.lora_B, self.scaling):
+            if adapter_name in additions:
+                del additions[adapter_name]
+        if adapter_name == self.active_adapter:
+            self.use(next(iter(self.lora_A), None))
 
     def forward(self, x: Float[Tensor, "*batch wide_in"]) -> Float[Tensor, "*batch wide_out"]:
         """W x + (alpha/r) · B A x, computed in the precision of A and B, returned in that of W."""
         result = self.base_layer(x)
-        if self.active_adapter is None:
-            return result
         name = self.active_adapter
+        if name not in self.lora_A:
+            return result
         down, up = self.lora_A[name], self.lora_B[name]
         x = self.lora_dropout[name](x.to(down.weight.dtype))
         return (result + up(down(x)) * self.scaling[name]).to(result.dtype)
@@ -84,7 +116,7 @@ class LoraLinear(nn.Module):
     @torch.no_grad()
     def merged(self) -> nn.Linear:
         """The plain layer with the active adapter added into its weight, in place."""
-        if self.active_adapter is not None:
+        if self.active_adapter in self.lora_A:
             down, up = self.lora_A[self.active_adapter].weight, self.lora_B[self.active_adapter].weight
             self.base_layer.weight += (up @ down) * self.scaling[self.active_adapter]
         return self.base_layer
@@ -97,7 +129,7 @@ class LoraModel(nn.Module):
         super().__init__()
         self.model = model
 
-    def add_adapter(self, adapter_name: str, config: LoraConfig) -> None:
+    def add_adapter(self, adapter_name: str, config: LoraConfig, autocast: bool = True) -> None:
         """Put an addition beside each layer whose name ends in one of `target_modules`, and freeze the rest.
 
         Raises `ValueError`, before anything is changed, when a name fits no layer or one that is not linear.
@@ -109,7 +141,7 @@ class LoraModel(nn.Module):
                 layer = LoraLinear(layer)
                 parent, _, child = name.rpartition(".")
                 setattr(self.model.get_submodule(parent), child, layer)
-            layer.add(adapter_name, config)
+            layer.add(adapter_name, config, autocast)
         for name, parameter in self.model.named_parameters():
             if ".lora_A." not in name and ".lora_B." not in name:
                 parameter.requires_grad_(False)
@@ -136,10 +168,17 @@ class LoraModel(nn.Module):
         """Use this adapter in every layer, and train it alone, or none."""
         for layer in self.modules():
             if isinstance(layer, LoraLinear):
-                layer.active_adapter = adapter_name if adapter_name in layer.lora_A else None
-                for name in layer.lora_A:
-                    layer.lora_A[name].requires_grad_(train and name == adapter_name)
-                    layer.lora_B[name].requires_grad_(train and name == adapter_name)
+                layer.use(adapter_name, train)
+
+    def delete_adapter(self, adapter_name: str) -> str | None:
+        """Forget an adapter; what the first changed layer uses then.
+
+        Source: `peft.tuners.tuners_utils.delete_adapter`.
+        """
+        layers = [layer for layer in self.modules() if isinstance(layer, LoraLinear)]
+        for layer in layers:
+            layer.forget(adapter_name)
+        return layers[0].active_adapter
 
     @contextmanager
     def disabled(self) -> Iterator[None]:

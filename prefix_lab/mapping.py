@@ -52,7 +52,8 @@ def get_peft_config(config_dict: dict[str, Any]) -> PeftConfig:
         raise ValueError(f"config_dict has no 'peft_type', which chooses the method. Set it to one of {known}.")
     if peft_type not in PEFT_TYPE_TO_CONFIG_MAPPING:
         raise ValueError(f"peft_type={peft_type!r} is not a method that prefix_lab has. Set one of {known}.")
-    return PEFT_TYPE_TO_CONFIG_MAPPING[peft_type](**config_dict)
+    kind = PEFT_TYPE_TO_CONFIG_MAPPING[peft_type]
+    return kind(**kind.plain(config_dict))
 
 
 def get_peft_model(
@@ -66,8 +67,9 @@ def get_peft_model(
 ) -> PeftModel:
     """Wrap `model` so that a prefix trains and the model itself stays as it is. The model is changed in place.
 
-    `autocast_adapter_dtype` and `low_cpu_mem_usage` are there so that a call to PEFT can be swapped for this one;
-    for prefix tuning they change nothing, in PEFT neither. Source: `peft.mapping_func.get_peft_model`.
+    `autocast_adapter_dtype=False` trains LoRA in the base's precision. For a prefix it changes nothing, and
+    `low_cpu_mem_usage` never does: they are there so that a call to PEFT can be swapped for this one.
+    Source: `peft.mapping_func.get_peft_model`.
 
     Raises `ValueError` for a task type that has no class, for `mixed=True`, and for what `prepare` refuses. Model and
     config are then as they were.
@@ -95,7 +97,7 @@ def get_peft_model(
     peft_config.base_model_name_or_path = new_name
     peft_config.revision = revision or old_revision
     try:
-        return task_class(model, peft_config, adapter_name=adapter_name)
+        return task_class(model, peft_config, adapter_name, autocast_adapter_dtype)
     except Exception:
         peft_config.base_model_name_or_path, peft_config.revision = old_name, old_revision
         raise

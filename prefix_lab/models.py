@@ -34,7 +34,13 @@ class PeftModel(nn.Module):
     Source: `peft.peft_model.PeftModel`.
     """
 
-    def __init__(self, model: nn.Module, peft_config: PeftConfig, adapter_name: str = "default"):
+    def __init__(
+        self,
+        model: nn.Module,
+        peft_config: PeftConfig,
+        adapter_name: str = "default",
+        autocast_adapter_dtype: bool = True,
+    ):
         super().__init__()
         self.active_adapter: str | list[str] = adapter_name
         self.peft_type = peft_config.peft_type
@@ -44,11 +50,11 @@ class PeftModel(nn.Module):
         else:
             self.base_model = LoraModel(model)
             self.forward = self.base_model.forward  # there is no prefix to hand over: the call goes straight through
-        self.add_adapter(adapter_name, peft_config)
+        self.add_adapter(adapter_name, peft_config, autocast_adapter_dtype)
         if hasattr(getattr(model, "config", None), "pretraining_tp"):
             model.config.pretraining_tp = 1  # a simulation of tensor parallelism that changes the numbers
 
-    def add_adapter(self, adapter_name: str, peft_config: PeftConfig) -> None:
+    def add_adapter(self, adapter_name: str, peft_config: PeftConfig, autocast_adapter_dtype: bool = True) -> None:
         """Attach one more adapter under this name; the first one is in use at once, a later one is not.
 
         Raises `ValueError` for a name that exists, another method than the first adapter's, a config that does not
@@ -72,7 +78,7 @@ class PeftModel(nn.Module):
             prepare_prompt_learning_config(peft_config, self.base_model.config)
             self._setup_prompt_encoder(adapter_name, peft_config)
         else:
-            self.base_model.add_adapter(adapter_name, peft_config)
+            self.base_model.add_adapter(adapter_name, peft_config, autocast_adapter_dtype)
             self.base_model.set_adapter(self.active_adapter, train=not peft_config.inference_mode)
         wrap_modules(self.base_model, adapter_name, peft_config.modules_to_save, train=not peft_config.inference_mode)
         self.peft_config[adapter_name] = peft_config
@@ -125,14 +131,14 @@ class PeftModel(nn.Module):
     def delete_adapter(self, adapter_name: str) -> None:
         """Forget an adapter. If it was in use, the oldest one left is used instead, with a warning.
 
-        Raises `ValueError` for a name that does not exist, and for LoRA's, which `merge_and_unload` removes.
-        Source: `peft.peft_model.PeftModel.delete_adapter`.
+        Raises `ValueError` for a name that does not exist. Source: `peft.peft_model.PeftModel.delete_adapter`.
         """
         self.require_adapter(adapter_name)
-        if not self.peft_config[adapter_name].is_prompt_learning:
-            raise ValueError("delete_adapter is for prefixes; call base_model.merge_and_unload() to take LoRA out.")
-        del self.peft_config[adapter_name], self.prompt_encoder[adapter_name], self.prompt_tokens[adapter_name]
-        left = next(iter(self.peft_config), None)
+        if self.peft_config.pop(adapter_name).is_prompt_learning:
+            del self.prompt_encoder[adapter_name], self.prompt_tokens[adapter_name]
+            left = next(iter(self.peft_config), None)
+        else:
+            left = self.base_model.delete_adapter(adapter_name)
         for module in self.modules():
             if isinstance(module, ModulesToSaveWrapper):
                 module.forget(adapter_name, left)

@@ -25,9 +25,15 @@ TargetEmbeds = Float[Tensor, "batch target hidden"] | None
 class GenerativeModel(PeftModel):
     """What the two language-model tasks share: `generate` runs the base model's loop with our preparation of a step."""
 
-    def __init__(self, model: nn.Module, peft_config: PeftConfig, adapter_name: str = "default"):
+    def __init__(
+        self,
+        model: nn.Module,
+        peft_config: PeftConfig,
+        adapter_name: str = "default",
+        autocast_adapter_dtype: bool = True,
+    ):
         prepare_inputs = model.prepare_inputs_for_generation  # first, so that a model without it is left as it was
-        super().__init__(model, peft_config, adapter_name)
+        super().__init__(model, peft_config, adapter_name, autocast_adapter_dtype)
         self.base_model_prepare_inputs_for_generation = prepare_inputs
 
     def generate(self, *args: Any, **kwargs: Any) -> Any:
@@ -151,7 +157,7 @@ class PeftModelForCausalLM(GenerativeModel):
 class PeftModelForFeatureExtraction(PeftModel):
     """Hidden states, for use elsewhere. Source: `peft.peft_model.PeftModelForFeatureExtraction`."""
 
-    def add_adapter(self, adapter_name: str, peft_config: PeftConfig) -> None:
+    def add_adapter(self, adapter_name: str, peft_config: PeftConfig, autocast_adapter_dtype: bool = True) -> None:
         """As `PeftModel.add_adapter`. Raises `ValueError` too for a model such as T5's encoder, which reads no cache
         and ignores one silently; PEFT lets it train a prefix that nothing reads.
         """
@@ -160,7 +166,7 @@ class PeftModelForFeatureExtraction(PeftModel):
             raise ValueError(
                 f"{type(self.base_model).__name__} takes no past_key_values, through which a prefix is read."
             )
-        super().add_adapter(adapter_name, peft_config)
+        super().add_adapter(adapter_name, peft_config, autocast_adapter_dtype)
 
     def forward(
         self, input_ids: Ids = None, attention_mask: Mask = None, inputs_embeds: Embeds = None, **kwargs: Any

@@ -42,7 +42,7 @@ NOT_DRAWN = {
     "disable_adapter": "ours works for every task; PEFT raises UnboundLocalError for those that cannot generate",
     "hidden states of RoBERTa and Electra with SEQ_CLS": "ours answers; PEFT takes them for a pooled vector and fails",
 }
-"""Known differences that are left out, each with its own test elsewhere."""
+"""Known differences that are not drawn, and why."""
 
 
 @dataclass

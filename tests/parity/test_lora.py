@@ -1,6 +1,8 @@
 """LoRA, the contrast: the other branch of `get_peft_model`, equal to PEFT's in the plain case."""
 
 import copy
+import json
+from contextlib import nullcontext
 
 import peft
 import pytest
@@ -252,10 +254,98 @@ def test_layers_that_are_not_there_are_refused_with_the_names_that_are(targets, 
         prefix_lab.get_peft_model(model, config)
 
 
-@pytest.mark.parametrize("fields", [{"bias": "all"}, {"fan_in_fan_out": True}, {"lora_dropout": 1.5}, {"r": 0}])
-def test_what_this_small_lora_leaves_out_is_refused(fields):
+@pytest.mark.parametrize("fields", [{"lora_dropout": 1.5}, {"r": 0}])
+def test_impossible_numbers_are_refused(fields):
     with refuses(ValueError, next(iter(fields))):
         prefix_lab.LoraConfig("SEQ_2_SEQ_LM", target_modules=["q"], **fields)
+
+
+ON = {
+    "use_rslora": True,
+    "use_dora": True,
+    "bias": "all",
+    "fan_in_fan_out": True,
+    "init_lora_weights": "pissa",
+    "rank_pattern": {"q": 2},
+    "alpha_pattern": {"q": 2},
+    "layers_to_transform": [0],
+    "exclude_modules": ["v"],
+}
+
+
+@pytest.mark.parametrize("name", ON)
+def test_a_kind_of_lora_that_gives_other_numbers_is_refused_by_name_and_the_plain_value_is_taken(name):
+    given = {**WELL_KNOWN, name: ON[name]}
+    with refuses(ValueError, f"{name}={ON[name]!r}", "the plain case", "use peft for this adapter"):
+        prefix_lab.get_peft_config(given)
+    off = peft.LoraConfig().to_dict()[name]
+    assert prefix_lab.get_peft_config({**WELL_KNOWN, name: off}) == prefix_lab.get_peft_config(WELL_KNOWN)
+
+
+@pytest.mark.parametrize("name", ["use_rslora", "rank_pattern"])
+def test_a_saved_lora_that_gives_other_numbers_is_refused_and_not_read_wrongly(name, tmp_path):
+    with without_pefts_deprecation():
+        theirs = peft.get_peft_model(tiny_t5(), peft.get_peft_config({**WELL_KNOWN, name: ON[name]}))
+    theirs.save_pretrained(tmp_path)
+    model = tiny_t5()
+    with refuses(ValueError, f"{name}={ON[name]!r}", leaving=(model, prefix_lab.LoraConfig())):
+        prefix_lab.PeftModel.from_pretrained(model, tmp_path)
+
+
+@every_case
+def test_saved_configs_say_the_same(case, tmp_path):
+    models = wrapped(case)
+    said = []
+    for model, name in zip(models, ("ours", "theirs"), strict=True):
+        model.save_pretrained(tmp_path / name)
+        fields = json.loads((tmp_path / name / "adapter_config.json").read_text())
+        lists = {field: sorted(fields[field]) for field in ("target_modules", "modules_to_save") if fields[field]}
+        said.append(fields | lists | {"auto_mapping": None})  # PEFT keeps the class of a model without a task there
+    assert_same(*said, "adapter_config.json")
+
+
+@pytest.mark.parametrize("autocast", [True, False])
+def test_a_half_precision_base_trains_lora_in_the_precision_that_was_asked_for(autocast):
+    def build(library):
+        base, config = tiny_t5().to(torch.bfloat16), library.get_peft_config(WELL_KNOWN)
+        model = library.get_peft_model(base, config, autocast_adapter_dtype=autocast)
+        model.add_adapter("other", library.get_peft_config(WELL_KNOWN), autocast_adapter_dtype=autocast)
+        return disturbed(model).eval()
+
+    models = in_both(build)
+    assert_same(*run(models, lambda model: dict(model.state_dict())), "state_dict")
+    assert_same(*run(models, lambda model: answers(model, "T5")), "outputs")
+    kept = {p.dtype for n, p in models.ours.named_parameters() if ".lora_" in n}
+    assert kept == {torch.float32 if autocast else torch.bfloat16}
+
+
+@pytest.mark.parametrize("deleted", [["first"], ["second"], ["third", "first"], ["second", "third"]])
+def test_deleting_an_adapter_leaves_the_same_one_in_use(deleted):
+    def build(library):
+        config = {**WELL_KNOWN, "target_modules": ["q", "v"]}
+        model = library.get_peft_model(tiny_t5(), library.get_peft_config(config), adapter_name="first")
+        model.add_adapter("second", library.get_peft_config({**config, "target_modules": ["q", "k"]}))
+        model.add_adapter("third", library.get_peft_config({**config, "target_modules": ["k", "v", "o"]}))
+        return disturbed(model).eval()
+
+    models = in_both(build)
+    for name in deleted:
+        active = name == models.ours.active_adapter
+        for model in models:
+            warned = pytest.warns(UserWarning, match="was active which is now deleted") if active else nullcontext()
+            with warned:
+                model.delete_adapter(name)
+        assert_same(*run(models, lambda model: dict(model.state_dict())), "state_dict")
+        assert_same(*run(models, lambda model: {n: p.requires_grad for n, p in model.named_parameters()}), "trains")
+        assert_same(*run(models, lambda model: (model.active_adapter, list(model.peft_config))), "adapters")
+        assert_same(*run(models, lambda model: answers(model, "T5")), "outputs")
+
+
+def test_deleting_the_only_adapter_gives_the_base_models_answers():
+    model = wrapped("T5").ours.eval()
+    model.delete_adapter("default")
+    assert torch.equal(answers(model, "T5"), answers(tiny_t5().eval(), "T5"))
+    assert model.active_adapters == []
 
 
 def test_a_prefix_cannot_be_merged_and_the_error_says_why():
