@@ -24,6 +24,7 @@ test: .venv/test browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(SLOWER))
+	$(BIN)/python -m tests.debugger.pythons
 	$(BIN)/python -m pytest $(SLOWER)
 
 fuzz: .venv/test

@@ -4,19 +4,46 @@ The names are PEFT's, so that `from peft import ...` can be swapped for `from pr
 `stages.py`, then follow the data: config, mapping, prepare, models, encoder, past, tasks.
 """
 
-from prefix_lab.checkpoint import get_peft_model_state_dict, set_peft_model_state_dict
-from prefix_lab.config import PeftConfig, PeftType, PrefixTuningConfig, PromptLearningConfig, TaskType
-from prefix_lab.encoder import PrefixEncoder
-from prefix_lab.heads import (
-    PeftModelForQuestionAnswering,
-    PeftModelForSequenceClassification,
-    PeftModelForTokenClassification,
-)
-from prefix_lab.lora import LoraConfig
-from prefix_lab.mapping import get_peft_config, get_peft_model
-from prefix_lab.models import PeftModel
-from prefix_lab.prepare import prepare_prompt_learning_config
-from prefix_lab.tasks import PeftModelForCausalLM, PeftModelForFeatureExtraction, PeftModelForSeq2SeqLM
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prefix_lab.checkpoint import get_peft_model_state_dict, set_peft_model_state_dict
+    from prefix_lab.config import PeftConfig, PeftType, PrefixTuningConfig, PromptLearningConfig, TaskType
+    from prefix_lab.encoder import PrefixEncoder
+    from prefix_lab.heads import (
+        PeftModelForQuestionAnswering,
+        PeftModelForSequenceClassification,
+        PeftModelForTokenClassification,
+    )
+    from prefix_lab.lora import LoraConfig
+    from prefix_lab.mapping import get_peft_config, get_peft_model
+    from prefix_lab.models import PeftModel
+    from prefix_lab.prepare import prepare_prompt_learning_config
+    from prefix_lab.tasks import PeftModelForCausalLM, PeftModelForFeatureExtraction, PeftModelForSeq2SeqLM
+
+# Where each name is; looked up when it is used, so that `prefix_lab.debugger` can be had without torch.
+_HOMES = {
+    "LoraConfig": "lora",
+    "PeftConfig": "config",
+    "PeftModel": "models",
+    "PeftModelForCausalLM": "tasks",
+    "PeftModelForFeatureExtraction": "tasks",
+    "PeftModelForQuestionAnswering": "heads",
+    "PeftModelForSeq2SeqLM": "tasks",
+    "PeftModelForSequenceClassification": "heads",
+    "PeftModelForTokenClassification": "heads",
+    "PeftType": "config",
+    "PrefixEncoder": "encoder",
+    "PrefixTuningConfig": "config",
+    "PromptLearningConfig": "config",
+    "TaskType": "config",
+    "get_peft_config": "mapping",
+    "get_peft_model": "mapping",
+    "get_peft_model_state_dict": "checkpoint",
+    "prepare_prompt_learning_config": "prepare",
+    "set_peft_model_state_dict": "checkpoint",
+}
 
 __all__ = [
     "LoraConfig",
@@ -39,3 +66,15 @@ __all__ = [
     "prepare_prompt_learning_config",
     "set_peft_model_state_dict",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'prefix_lab' has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"prefix_lab.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

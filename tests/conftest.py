@@ -34,7 +34,10 @@ def plain() -> ModuleType:
         del sys.modules[name]
     sys.meta_path[:] = [finder for finder in finders if not type(finder).__module__.startswith("jaxtyping")]
     try:
-        return importlib.import_module("prefix_lab")
+        package = importlib.import_module("prefix_lab")
+        for name in package.__all__:
+            getattr(package, name)  # each is imported when it is asked for, which is to happen here
+        return package
     finally:
         sys.meta_path[:] = finders
         for name in ours():

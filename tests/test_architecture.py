@@ -179,6 +179,23 @@ def test_the_core_says_where_it_comes_from():
         assert "peft" in (importlib.import_module(f"prefix_lab.{name}").__doc__ or "").lower(), name
 
 
+def test_every_file_of_the_core_is_type_checked_in_tests():
+    checked = re.search(r"--jaxtyping-packages=([^\"]+)", (ROOT.parent / "pyproject.toml").read_text())[1].split(",")
+    assert {f"prefix_lab.{name}" for name in CORE} <= set(checked)
+
+
+def test_every_public_name_is_where_the_package_says():
+    assert sorted(prefix_lab.__all__) == sorted(prefix_lab._HOMES)
+    for name, home in prefix_lab._HOMES.items():
+        assert getattr(prefix_lab, name).__module__ == f"prefix_lab.{home}"
+
+
+def test_the_debugger_can_be_imported_without_torch():
+    said = "import sys, prefix_lab.debugger; print([name for name in ('torch', 'numpy', 'peft') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", said], cwd=ROOT.parent, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_importing_prefix_lab_imports_nothing_heavy():
     said = f"import sys, prefix_lab; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", said], cwd=ROOT.parent, capture_output=True, text=True, check=True)

@@ -1,0 +1,289 @@
+"""Recording through `sys.monitoring`, from Python 3.12 on: only functions in scope are slowed down.
+
+The interpreter calls back for each line of the functions that were chosen, whatever else is tracing. A callback learns
+of the code, and not of the frame, so each thread keeps a stack of what it is in. As long as one thread runs, the
+callbacks are that thread's own; with a second one, a dispatcher comes between.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from time import perf_counter_ns
+from types import CodeType, FrameType
+from typing import Any
+
+from prefix_lab.debugger.tape import Session, Tape
+from prefix_lab.debugger.tokens import AGAIN, LOST, MISSING, RAISE, RESUME, RETURN, TURN, UNWIND, YIELD, CodeInfo, Place
+
+Callbacks = dict[int, Callable]
+
+
+class MonitoringHooks:
+    """Switches recording on in this thread and in those that it starts, and off again."""
+
+    def __init__(self, session: Session):
+        self.session = session
+        self.threads: dict[int, Callbacks] = {}
+        self.others: frozenset[int] = frozenset()
+
+    def start(self, frame: FrameType) -> None:
+        """Record from here on: calls to come, and the frames that run already, from `frame` outwards."""
+        monitoring, session = sys.monitoring, self.session
+        events = monitoring.events
+        free = [number for number in (3, 4, 5, 2) if monitoring.get_tool(number) is None]
+        if not free:
+            raise RuntimeError(
+                "All of sys.monitoring's tools are in use, by other recordings, debuggers or profilers. End one first."
+            )
+        self.tool = free[0]
+        monitoring.use_tool_id(self.tool, "prefix_lab")
+        monitoring.restart_events()  # a recording before this one switched off what was out of its scope
+        self.local = events.LINE | events.JUMP | events.PY_RETURN | events.PY_YIELD
+        everywhere = (events.PY_START, events.PY_RESUME, events.PY_THROW, events.PY_UNWIND, events.RAISE)
+
+        ident = threading.get_ident()
+        self.others = frozenset(sys._current_frames()) - {ident}
+        tape = session.tape_of_this_thread()
+        running = session.frames_in_scope(frame)
+        for one in running:
+            info = session.known[id(one.f_code)]
+            self.watch_lines(one.f_code)
+            tape.running(one, info)
+        self.threads[ident] = thread_callbacks(self, tape, ident, [one.f_code for one in running])
+        self.register(self.threads[ident])
+        if self.others:
+            self.for_threads()
+        monitoring.set_events(self.tool, sum(everywhere))
+
+    def watch_lines(self, code: CodeType) -> None:
+        sys.monitoring.set_local_events(self.tool, code, self.local)
+
+    def register(self, callbacks: Callbacks) -> None:
+        for event, callback in callbacks.items():
+            sys.monitoring.register_callback(self.tool, event, callback)
+
+    def for_threads(self) -> Callbacks:
+        """From now on several threads may call: each event goes to the callbacks of its thread."""
+        events = sys.monitoring.events
+        starts = {events.PY_START, events.PY_RESUME, events.PY_THROW}
+
+        def dispatcher(event: int) -> Callable:
+            def dispatch(code: CodeType, *arguments: Any, depth: int = 2) -> Any:
+                ident = threading.get_ident()
+                mine = self.threads.get(ident)
+                if mine is None or (event in starts and self.session.tape_of[ident].has_ended()):
+                    if ident in self.others or self.session.closed:
+                        return None
+                    tape = self.session.tape_of_this_thread()
+                    mine = self.threads[ident] = thread_callbacks(self, tape, ident, [])
+                return mine[event](code, *arguments, depth)
+
+            return dispatch
+
+        callbacks = {event: dispatcher(event) for event in next(iter(self.threads.values()))}
+        self.register(callbacks)
+        return callbacks
+
+    def stop(self) -> None:
+        monitoring = sys.monitoring
+        monitoring.set_events(self.tool, 0)
+        for code in self.session.codes:
+            if self.session.known.get(id(code)) is not None:
+                monitoring.set_local_events(self.tool, code, 0)
+        for event in next(iter(self.threads.values())):
+            monitoring.register_callback(self.tool, event, None)
+        monitoring.free_tool_id(self.tool)
+        self.threads.clear()
+
+
+def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: list[CodeType]) -> Callbacks:
+    """One thread's callbacks. `depth` is how far above them the recorded frame is: one, or two under a dispatcher."""
+    session = hooks.session
+    events, disable = sys.monitoring.events, sys.monitoring.DISABLE
+    known, frames, atoms, failed = session.known, session.frames, session.atoms, session.failed
+    items, append, put, look_at, now = tape.items, tape.append, tape.put, tape.look_at, perf_counter_ns
+    getframe, get_ident = sys._getframe, threading.get_ident
+
+    stack: list[tuple[CodeType | None, dict[int, Place], Any]] = []
+    current: CodeType | None = None
+    lines: dict[int, Place] = {}
+    pending: Any = None
+    for code in running:
+        stack.append((current, lines, pending))
+        current, lines = code, known[id(code)].lines
+
+    def look(frame: FrameType) -> None:
+        """Take the values that the line before has bound or changed."""
+        nonlocal pending
+        names, pending = pending, None
+        if type(names) is str:
+            value = frame.f_locals.get(names, MISSING)
+            append(value if type(value) in atoms else put(value))
+        elif names is not None:
+            look_at(frame, names)
+
+    def line(code: CodeType, number: int, depth: int = 1) -> Any:
+        nonlocal pending
+        try:
+            if code is not current:
+                relocate(code, getframe(depth))
+            if pending is not None:  # as `look`, written out since it is the hot path
+                if type(pending) is str:
+                    value = getframe(depth).f_locals.get(pending, MISSING)
+                    append(value if type(value) in atoms else put(value))
+                elif pending is TURN:
+                    if len(items) > tape.next_check:
+                        tape.check()
+                else:
+                    look_at(getframe(depth), pending)
+            place = lines[number]
+            append(place)
+            pending = place.names
+        except Exception as error:
+            lost(error)
+
+    def jumped(code: CodeType, offset: int, target: int, depth: int = 1) -> Any:
+        """A loop on one line goes round: that line again, of which the interpreter tells by the jump alone."""
+        info = known.get(id(code))
+        if info is None or target > offset or info.line_at(offset) != (number := info.line_at(target)):
+            return disable
+        return None if number is None else line(code, number, depth + 1)
+
+    def lost(error: Exception) -> None:
+        nonlocal pending
+        pending = None
+        append(LOST)
+        failed(error)
+
+    def relocate(code: CodeType, frame: FrameType) -> None:
+        """In a frame that was not entered under the recording: one further out than where it began."""
+        nonlocal current, lines, pending
+        info = session.info(code, frame)
+        tape.running(frame, info)
+        current, lines, pending = code, info.lines, None
+
+    def enter(code: CodeType, info: CodeInfo, names: Any = None) -> None:
+        nonlocal current, lines, pending
+        stack.append((current, lines, pending))
+        current, lines, pending = code, info.lines, names
+
+    def leave() -> None:
+        nonlocal current, lines, pending
+        current, lines, pending = stack.pop() if stack else (None, {}, None)
+
+    def known_or_new(code: CodeType, frame: FrameType) -> CodeInfo | None:
+        try:
+            return known[id(code)]
+        except KeyError:
+            info = session.info(code, frame)
+            if info is not None:
+                hooks.watch_lines(code)
+            return info
+
+    def start(code: CodeType, offset: int, depth: int = 1) -> Any:
+        try:
+            frame = getframe(depth)
+            info = known_or_new(code, frame)
+            if info is None:
+                return disable
+            if get_ident() != owner:
+                return hooks.for_threads()[events.PY_START](code, offset, depth=3)
+            tape.enter(frame, info)
+            enter(code, info)
+        except Exception as error:
+            lost(error)
+
+    def resume(code: CodeType, offset: int, depth: int = 1) -> Any:
+        try:
+            frame = getframe(depth)
+            info = known_or_new(code, frame)
+            if info is None:
+                return disable
+            if get_ident() != owner:
+                return hooks.for_threads()[events.PY_RESUME](code, offset, depth=3)
+            go_on(frame, code, info)
+        except Exception as error:
+            lost(error)
+
+    def throw(code: CodeType, offset: int, exception: BaseException, depth: int = 1) -> Any:
+        try:
+            frame = getframe(depth)
+            info = known_or_new(code, frame)
+            if info is None:
+                return
+            if get_ident() != owner:
+                return hooks.for_threads()[events.PY_THROW](code, offset, exception, depth=3)
+            go_on(frame, code, info)
+        except Exception as error:
+            lost(error)
+
+    def go_on(frame: FrameType, code: CodeType, info: CodeInfo) -> None:
+        if id(frame) in frames:
+            append(RESUME)
+            append(now())
+            append(frames[id(frame)])
+            enter(code, info, info.lines[frame.f_lineno].names)
+        else:
+            tape.running(frame, info)
+            enter(code, info)
+
+    def returned(code: CodeType, offset: int, value: Any, depth: int = 1) -> Any:
+        try:
+            if code is current:
+                look(getframe(depth))
+                append(RETURN)
+                append(now())
+                append(value if type(value) in atoms else put(value))
+        except Exception as error:
+            lost(error)
+        if code is current:
+            leave()
+
+    def yielded(code: CodeType, offset: int, value: Any, depth: int = 1) -> Any:
+        try:
+            if code is current:
+                look(getframe(depth))
+                append(YIELD)
+                append(value if type(value) in atoms else put(value))
+        except Exception as error:
+            lost(error)
+        if code is current:
+            leave()
+
+    def raised(code: CodeType, offset: int, exception: BaseException, depth: int = 1) -> Any:
+        nonlocal pending
+        try:
+            if code is current and not (type(exception) is StopIteration and offset in known[id(code)].skips):
+                look(getframe(depth))
+                append(RAISE)
+                append(put(exception))
+                append(AGAIN)  # the line may go on: an `async for` ends by an exception that it handles itself
+                place = lines.get(getframe(depth).f_lineno)
+                pending = None if place is None else place.names
+        except Exception as error:
+            lost(error)
+
+    def unwound(code: CodeType, offset: int, exception: BaseException, depth: int = 1) -> Any:
+        try:
+            if code is current:
+                look(getframe(depth))
+                append(UNWIND)
+                append(now())
+        except Exception as error:
+            lost(error)
+        if code is current:
+            leave()
+
+    return {
+        events.LINE: line,
+        events.JUMP: jumped,
+        events.PY_START: start,
+        events.PY_RESUME: resume,
+        events.PY_THROW: throw,
+        events.PY_RETURN: returned,
+        events.PY_YIELD: yielded,
+        events.RAISE: raised,
+        events.PY_UNWIND: unwound,
+    }

@@ -1,0 +1,191 @@
+"""Recording through `sys.settrace`: the way before Python 3.12.
+
+The interpreter asks one function at each call; if the call is in scope, it gets a function of its own that hears of
+its lines. Every thread has its own tape.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from time import perf_counter_ns
+from types import FrameType
+from typing import Any
+
+from prefix_lab.debugger.tape import Session
+from prefix_lab.debugger.tokens import AGAIN, LOST, MISSING, RAISE, RESUME, RETURN, UNWIND, YIELD, CodeInfo
+
+Tracer = Callable[[FrameType, str, Any], Any]
+UNKNOWN = object()
+
+
+class Raised(tuple):
+    """Pending names of a frame whose last event was an exception."""
+
+    __slots__ = ()
+
+
+class SettraceHooks:
+    """Switches recording on in this thread and in those that it starts, and off again."""
+
+    def __init__(self, session: Session):
+        self.session = session
+        self.traced: list[tuple[FrameType, Any]] = []
+
+    def start(self, frame: FrameType) -> None:
+        """Record from here on: calls to come, and the frames that run already, from `frame` outwards."""
+        session, tape = self.session, self.session.tape_of_this_thread()
+        self.before, self.threads_before = sys.gettrace(), threading.gettrace()
+        nested = is_ours(self.before)
+        if self.before is not None and not nested:
+            session.note(
+                f"A tracer was there ({described(self.before)}: a debugger, or coverage). It is off while this "
+                "recording is made, and back afterwards; on Python 3.12 or newer both would work at once."
+            )
+        tracer_of, on_call = tracers(session)
+        for running in session.frames_in_scope(frame):
+            info = session.known[id(running.f_code)]
+            tape.running(running, info)
+            self.traced.append((running, running.f_trace))
+            running.f_trace = joined(tracer_of(info), running.f_trace if nested else None)
+        self.own = joined(on_call, self.before if nested else None)
+        self.own_thread = joined(self.in_new_thread, self.threads_before if nested else None)
+        threading.settrace(self.own_thread)
+        sys.settrace(self.own)
+
+    def in_new_thread(self, frame: FrameType, event: str, argument: Any) -> Any:
+        """The first call in a thread that began under the recording: from now on it has tracers of its own."""
+        if self.session.closed:
+            return None
+        _, on_call = tracers(self.session)
+        if sys.gettrace() is self.own_thread:
+            sys.settrace(on_call)
+        return on_call(frame, event, argument)
+
+    def stop(self) -> None:
+        now_set = sys.gettrace()
+        if now_set is self.own:
+            sys.settrace(self.before)
+        else:
+            self.session.note("The tracer was changed while recording; what ran after that is missing.")
+            if now_set is None:
+                sys.settrace(self.before)
+        if threading.gettrace() is self.own_thread:
+            threading.settrace(self.threads_before)
+        for frame, before in self.traced:
+            frame.f_trace = before
+        self.traced.clear()
+
+
+def is_ours(tracer: Any) -> bool:
+    return getattr(tracer, "__module__", None) == __name__
+
+
+def described(tracer: Any) -> str:
+    module, name = getattr(tracer, "__module__", None), getattr(tracer, "__qualname__", type(tracer).__qualname__)
+    return f"{module}.{name}" if module else name
+
+
+def joined(inner: Tracer | None, outer: Tracer | None) -> Tracer | None:
+    """One tracer that feeds two recordings, one inside the other."""
+    if inner is None or outer is None:
+        return inner or outer
+
+    def both(frame: FrameType, event: str, argument: Any) -> Any:
+        local = joined(inner(frame, event, argument), outer(frame, event, argument))
+        return local if event == "call" or local is None else both
+
+    return both
+
+
+def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
+    """For one thread: what makes a frame's tracer, and the function that is asked at each call."""
+    tape = session.tape_of_this_thread()
+    known, frames, atoms = session.known, session.frames, session.atoms
+    append, put, look_at, enter, now = tape.append, tape.put, tape.look_at, tape.enter, perf_counter_ns
+
+    def tracer_of(info: CodeInfo, pending: Any = None) -> Tracer:
+        lines = info.lines
+
+        # The hot path; what is rare is left to `other`, since each name from outside costs time at every line.
+        def trace(frame: FrameType, event: str, argument: Any) -> Tracer | None:
+            nonlocal pending
+            try:
+                if pending is not None:
+                    if type(pending) is str:
+                        value = frame.f_locals.get(pending, MISSING)
+                        append(value if type(value) in atoms else put(value))
+                    else:
+                        look_at(frame, pending)
+                if event == "line":
+                    place = lines[frame.f_lineno]
+                    append(place)
+                    pending = place.names
+                else:
+                    pending = other(frame, event, argument, pending)
+            except Exception as error:
+                pending = lost(error)
+            return trace
+
+        return trace
+
+    def other(frame: FrameType, event: str, argument: Any, pending: Any) -> Any:
+        """A return, a yield, an exception; what is pending then."""
+        info = known[id(frame.f_code)]
+        if event == "exception":
+            if argument[0] is StopIteration and frame.f_lasti in info.skips:  # a loop ends, or a `yield from`
+                append(AGAIN)
+                return info.lines[frame.f_lineno].names
+            append(RAISE)
+            append(put(argument[1] if argument[1] is not None else argument[0]))
+            append(AGAIN)  # the line may go on: an `async for` ends by an exception that it handles itself
+            names = info.lines[frame.f_lineno].names
+            return Raised(names if type(names) is tuple else (names,) if names else ())
+        if argument is None and (type(pending) is Raised or frame.f_lasti not in info.ends):
+            append(UNWIND)
+            append(now())
+        elif info.pauses and frame.f_lasti in info.yields:
+            append(YIELD)
+            append(argument if type(argument) in atoms else put(argument))
+        else:
+            append(RETURN)
+            append(now())
+            append(argument if type(argument) in atoms else put(argument))
+        return None
+
+    def lost(error: Exception) -> None:
+        append(LOST)
+        session.failed(error)
+
+    def resumed(frame: FrameType, info: CodeInfo) -> Any:
+        """A generator or coroutine goes on; what is pending then: the names of the line that had paused."""
+        if id(frame) not in frames:
+            tape.running(frame, info)
+            return None
+        append(RESUME)
+        append(now())
+        append(frames[id(frame)])
+        return info.lines[frame.f_lineno].names
+
+    is_known = known.get
+
+    # Asked at every call of the whole program, so most of its work is to say no.
+    def on_call(frame: FrameType, event: str, argument: Any) -> Tracer | None:
+        if is_known(id(frame.f_code), UNKNOWN) is None:
+            return None
+        return called(frame, event)
+
+    def called(frame: FrameType, event: str) -> Tracer | None:
+        try:
+            info = session.info(frame.f_code, frame)
+            if info is None or session.closed or event != "call":
+                return None
+            if info.pauses and frame.f_lasti not in info.starts:
+                return tracer_of(info, resumed(frame, info))
+            enter(frame, info)
+            return tracer_of(info)
+        except Exception as error:
+            return lost(error)
+
+    return tracer_of, on_call

@@ -1,0 +1,127 @@
+"""A place in a recording that moves: what a debugger does to a running program, forwards and backwards."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING
+
+from prefix_lab.debugger.breakpoints import Breakpoint, Hits
+from prefix_lab.debugger.decode import NONE
+from prefix_lab.debugger.recording import Recording, Step
+from prefix_lab.debugger.summary import Summary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Cursor:
+    """`index` is the step where it stands. Every move returns whether it moved; at either end, it stays.
+
+    With `backwards=True` a move goes the same way in the other direction.
+    """
+
+    def __init__(self, recording: Recording, index: int = 0):
+        self.recording = recording
+        self.index = 0
+        if len(recording) or index:
+            self.goto(index)
+
+    def goto(self, step: int | Step) -> bool:
+        """Stand at this step. Raises `IndexError` when there is none of that number."""
+        count, index = len(self.recording), step.index if isinstance(step, Step) else step
+        if not isinstance(index, int) or not 0 <= index < count:
+            raise IndexError(f"step {index!r}: this recording has {count:,} steps, from 0 to {count - 1:,}.")
+        moved, self.index = index != self.index, index
+        return moved
+
+    @property
+    def step(self) -> Step:
+        return self.recording.steps[self.index]
+
+    def step_in(self, backwards: bool = False) -> bool:
+        """To the next step, wherever it is."""
+        return self._to(self.index + (-1 if backwards else 1))
+
+    def step_over(self, backwards: bool = False) -> bool:
+        """To the next step of this frame, past all calls; after its last, to the frame that it was called from."""
+        columns = self.recording.columns
+        if not len(columns):
+            return False
+        there = (columns.step_before if backwards else columns.step_after)[self.index]
+        return self._to(there) if there != NONE else self.step_out(backwards)
+
+    def step_out(self, backwards: bool = False) -> bool:
+        """To the frame that this one was called from: the step after the call, or, backwards, the call itself.
+
+        A frame that was called from outside the recording leads to the step after its end, or before its beginning.
+        """
+        columns = self.recording.columns
+        if not len(columns):
+            return False
+        caller = self.recording.caller(self.index)
+        if caller is not None:
+            there = caller if backwards else columns.step_after[caller]
+            if there != NONE:
+                return self._to(there)
+        frame = columns.step_frame[self.index]
+        thread = columns.frame_thread[frame]
+        at = columns.frame_first[frame] - 1 if backwards else columns.frame_last[frame] + 1
+        while 0 <= at < len(columns) and columns.frame_thread[columns.step_frame[at]] != thread:
+            at += -1 if backwards else 1
+        return self._to(at)
+
+    def run_to(self, breakpoint: Breakpoint, backwards: bool = False) -> bool:
+        """To the next step where the breakpoint holds, this one aside; if there is none, stay."""
+        found = next(self._hits(breakpoint, backwards), None)
+        return found is not None and self._to(found)
+
+    def _hits(self, breakpoint: Breakpoint, backwards: bool) -> Iterator[int]:
+        hits = Hits.of(self.recording, breakpoint)
+        if backwards:
+            candidates = hits.steps[: bisect_left(hits.steps, self.index)][::-1]
+        else:
+            candidates = hits.steps[bisect_right(hits.steps, self.index) :]
+        count = 0
+        for step in candidates:
+            if breakpoint.holds(self.recording, step):
+                count += 1
+                if count == breakpoint.hits:
+                    yield step
+                    return
+
+    def _to(self, index: int) -> bool:
+        if not 0 <= index < len(self.recording):
+            return False
+        self.index = index
+        return True
+
+    @property
+    def locals(self) -> dict[str, Summary]:
+        """The frame's names as this step finds them."""
+        return self.step.locals
+
+    @property
+    def changed(self) -> dict[str, Summary]:
+        """What this step binds or changes."""
+        return self.step.changed
+
+    @property
+    def watches(self) -> dict[str, Summary]:
+        return self.step.watches
+
+    @property
+    def stack(self) -> list[Step]:
+        """The steps where the frames stand: this one, the line that called it, and so on outwards."""
+        return [Step(self.recording, index) for index in self.recording.stack(self.index)]
+
+    @property
+    def source(self) -> str:
+        """The text of the file, as it was when recorded."""
+        return self.recording.sources.get(self.step.file, "")
+
+    def history(self, name: str) -> list[tuple[Step, Summary]]:
+        """Every value that the name took in this frame, with the step that gave it."""
+        return self.recording.history(name, self.index)
+
+    def __repr__(self) -> str:
+        return f"<Cursor at {self.step!r}>"

@@ -1,0 +1,381 @@
+"""From tapes to columns: what happened, in arrays that can be entered at any step.
+
+A tape says only what was new, in the order in which it was seen. Reading it once from the start gives each step its
+place (event, function, line), its frame, the step before and after it in that frame, and what it bound; now and then
+all locals of a frame are noted, so that a reader who jumps has not far to go.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+from prefix_lab.debugger.summary import Summary
+from prefix_lab.debugger.tape import Tape, is_step
+from prefix_lab.debugger.tokens import RESUME, CodeInfo, Mark, Missing, Place, Token, Touched, Watch
+
+NONE = 0xFFFFFFFF
+SNAPSHOT_EVERY = 128  # steps of one frame
+EVENTS = ("line", "call", "return", "yield", "resume", "exception")
+LINE, CALL, RETURN, YIELD, RESUMED, EXCEPTION = range(len(EVENTS))
+VALUE = 0  # the name under which a return's, yield's or exception's value stands
+IN_PLACE = 1
+
+
+class Columns:
+    """A recording, laid out. Steps, frames and bindings are numbered; names, values and places are tables."""
+
+    STEP_ARRAYS: ClassVar = {"place": "I", "frame": "I", "depth": "H", "bound": "I", "before": "I", "after": "I"}
+    FRAME_ARRAYS: ClassVar = {
+        "function": "I",
+        "caller": "I",
+        "first": "I",
+        "last": "I",
+        "thread": "I",
+        "begun": "q",
+        "ended": "q",
+    }
+
+    def __init__(self):
+        for name, code in self.STEP_ARRAYS.items():
+            setattr(self, f"step_{name}", array(code))
+        for name, code in self.FRAME_ARRAYS.items():
+            setattr(self, f"frame_{name}", array(code))
+        self.runs = array("I")  # for each step that bound something, from step_bound on: how many, then the bindings
+        self.binding_name, self.binding_value, self.binding_flag = array("I"), array("I"), array("B")
+        self.functions: list[tuple[str, str, int]] = []  # file, qualified name, first line
+        self.places: list[tuple[int, int, int]] = []  # event, function, line
+        self.names: list[str] = [""]
+        self.watches: set[int] = set()  # the names that are watched expressions
+        self.values: list[Any] = []
+        self.threads: list[str] = []
+        self.snapshots: dict[int, array] = {}  # step → name, value, name, value, … as they were before it
+        self.entries: dict[int, tuple[array, array]] = {}  # frame that paused → steps that entered it, their callers
+        self.left_out = 0
+
+    def __len__(self) -> int:
+        return len(self.step_place)
+
+
+class FrameState:
+    """A frame while its tape is read."""
+
+    __slots__ = ("held", "last", "line", "line_names", "names", "number", "since", "step", "sure")
+
+    def __init__(self, number: int, line: int):
+        self.number, self.line = number, line
+        self.held: dict[int, int] = {}
+        self.last = NONE  # its last step so far
+        self.names: tuple | None = None  # what the line that runs may bind, while it is not known
+        self.line_names: tuple | None = None
+        self.step, self.sure, self.since = NONE, True, 0
+
+
+class ThreadState:
+    def __init__(self, number: int):
+        self.number = number
+        self.stack: list[FrameState] = []
+        self.paused: dict[int, FrameState] = {}
+        self.left: FrameState | None = None  # the frame that was left last
+        self.last_event = NONE
+
+
+class Decoder:
+    """Reads tapes into columns, up to `max_steps` steps."""
+
+    def __init__(self, max_steps: int):
+        self.columns, self.max_steps = Columns(), max_steps
+        self.name_ids: dict[str, int] = {"": VALUE}
+        self.value_ids: dict[type, dict[Any, int]] = {}
+        self.binding_ids: dict[int, int] = {}
+        self.function_ids: dict[int, int] = {}
+        self.place_ids: dict[tuple[int, int, int], int] = {}
+        self.line_places: dict[int, tuple[int, tuple, bool]] = {}
+        self.argument_names: dict[int, tuple] = {}
+
+    def read(self, tapes: Iterable[Tape]) -> Columns:
+        columns, tapes = self.columns, list(tapes)
+        columns.threads = unlike(tape.thread for tape in tapes)
+        states = [ThreadState(number) for number in range(len(tapes))]
+        for number, start, end in in_order(tapes):
+            if len(columns) < self.max_steps:
+                start = self.feed(states[number], tapes[number].items, start, end)
+            columns.left_out += sum(map(is_step, tapes[number].items[start:end]))
+        return columns
+
+    def feed(self, state: ThreadState, items: list[Any], index: int, end: int) -> int:
+        """Read a stretch of one tape; where it stopped."""
+        stack, room = state.stack, self.max_steps
+        steps = self.columns.step_place
+        line_places = self.line_places
+        while index < end:
+            item = items[index]
+            cls = type(item)
+            if cls is Place:
+                if len(steps) >= room:
+                    return index
+                index += 1
+                if not stack:
+                    continue
+                frame = stack[-1]
+                place, names, sure = line_places.get(id(item)) or self.line_place(item)
+                frame.line = item.line
+                frame.step = self.step(state, place, frame)
+                frame.names = frame.line_names = names
+                frame.sure = sure
+                state.last_event = LINE
+            elif cls is CodeInfo or cls is Mark:
+                if len(steps) >= room:
+                    return index
+                index = self.mark(state, item, items, index + 1)
+            else:
+                frame = stack[-1] if stack else None
+                if frame is None or frame.names is None:
+                    index += 1
+                    continue
+                names, frame.names = frame.names, None
+                index = self.take(frame, frame.step, names, frame.sure, items, index)
+        return index
+
+    def mark(self, state: ThreadState, item: CodeInfo | Mark, items: list[Any], index: int) -> int:
+        """A token that is not a line, at `index - 1`; where what belongs to it ends."""
+        stack, columns = state.stack, self.columns
+        if type(item) is CodeInfo:
+            begun, number = items[index], items[index + 1] if item.pauses else None
+            index += 2 if item.pauses else 1
+            frame = self.new_frame(state, item, begun)
+            step = self.step(state, self.place(CALL, columns.frame_function[frame.number], frame.line), frame)
+            state.last_event = CALL
+            if number is not None:
+                state.paused[number] = frame
+                columns.entries[frame.number] = (
+                    array("I", [step]),
+                    array("I", [columns.frame_caller[frame.number]]),
+                )
+            return self.take(frame, step, self.arguments(item), True, items, index)
+        if item.name == "running":
+            info, number, held = items[index : index + 3]
+            frame = self.new_frame(state, info, 0)
+            if number is not None:
+                state.paused[number] = frame
+                columns.entries[frame.number] = (array("I"), array("I"))
+            frame.held = {self.name(name): self.value(value) for name, value in held.items()}
+            return index + 3
+        if item.name == "resume":
+            frame = state.paused.get(items[index + 1])
+            if frame is None:  # it was begun in another thread
+                return index + 2
+            caller = stack[-1].last if stack else NONE
+            stack.append(frame)
+            step = self.step(state, self.place(RESUMED, columns.frame_function[frame.number], frame.line), frame)
+            steps, callers = columns.entries[frame.number]
+            steps.append(step)
+            callers.append(caller)
+            frame.names, frame.sure, frame.step = frame.line_names, False, step  # what was sent is bound now
+            state.last_event = RESUMED
+            return index + 2
+        if item.name == "again":
+            if stack:
+                stack[-1].names, stack[-1].sure = stack[-1].line_names, False
+            return index
+        if item.name == "lost":
+            if stack:
+                stack[-1].names = None
+            return index
+        if item.name == "unwind":
+            self.leave(state, items[index])
+            return index + 1
+        return self.ending(state, item, items, index)
+
+    def ending(self, state: ThreadState, item: Mark, items: list[Any], index: int) -> int:
+        """A return, yield or exception, with its value."""
+        frame = state.stack[-1] if state.stack else state.left
+        time = items[index] if item.name == "return" else None
+        index += item.name == "return"
+        value = items[index] if index < len(items) else None
+        if isinstance(value, Token):
+            value, index = None, index - 1
+        event = EVENTS.index(item.name)
+        again = event == EXCEPTION and state.last_event == EXCEPTION and index + 1 == len(items)
+        if frame is not None and not again:
+            place = self.place(event, self.columns.frame_function[frame.number], frame.line)
+            step = self.step(state, place, frame)
+            self.bind(step, [self.binding(VALUE, self.value(value), 0)])
+            frame.names = None
+            state.last_event = event
+            if event != EXCEPTION and state.stack:
+                self.leave(state, time)
+        return index + 1
+
+    def leave(self, state: ThreadState, time: int | None) -> None:
+        if state.stack:
+            state.left = state.stack.pop()
+            state.left.names = None
+            if time is not None:
+                self.columns.frame_ended[state.left.number] = time
+
+    def new_frame(self, state: ThreadState, info: CodeInfo, begun: int) -> FrameState:
+        columns = self.columns
+        function = self.function_ids.get(id(info))
+        if function is None:
+            function = self.function_ids[id(info)] = len(columns.functions)
+            columns.functions.append((info.file, info.function, info.first_line))
+        number = len(columns.frame_function)
+        columns.frame_function.append(function)
+        columns.frame_caller.append(state.stack[-1].last if state.stack else NONE)
+        columns.frame_first.append(NONE)
+        columns.frame_last.append(NONE)
+        columns.frame_thread.append(state.number)
+        columns.frame_begun.append(begun)
+        columns.frame_ended.append(0)
+        frame = FrameState(number, info.first_line)
+        state.stack.append(frame)
+        return frame
+
+    def step(self, state: ThreadState, place: int, frame: FrameState) -> int:
+        """One more step of a frame."""
+        columns = self.columns
+        step = len(columns.step_place)
+        columns.step_place.append(place)
+        columns.step_frame.append(frame.number)
+        columns.step_depth.append(min(max(len(state.stack) - 1, 0), 0xFFFF))
+        columns.step_bound.append(NONE)
+        columns.step_before.append(frame.last)
+        columns.step_after.append(NONE)
+        if frame.last == NONE:
+            columns.frame_first[frame.number] = step
+        else:
+            columns.step_after[frame.last] = step
+        columns.frame_last[frame.number] = frame.last = step
+        frame.since += 1
+        if frame.since >= SNAPSHOT_EVERY or (frame.since == 1 and frame.held):
+            frame.since = 1
+            columns.snapshots[step] = array("I", [number for pair in frame.held.items() for number in pair])
+        return step
+
+    def take(self, frame: FrameState, step: int, names: tuple, sure: bool, items: list[Any], index: int) -> int:
+        """The values that follow, for these names; where they end. Keeps what is new."""
+        held, values, found = frame.held, self.columns.values, []
+        for name, kind in names:
+            if index >= len(items):
+                break
+            value = items[index]
+            if isinstance(value, Token):
+                break
+            index += 1
+            if type(value) is Missing:
+                if kind is not Touched and held.pop(name, None) is not None:
+                    found.append(self.binding(name, NONE, 0))
+                continue
+            if kind is Touched and value is None:
+                continue
+            number = self.value(value)
+            before = held.get(name)
+            if number == before and not (kind is str and sure):
+                continue
+            held[name] = number
+            flag = 0
+            if before is not None and number != before:
+                old = values[before]
+                same = type(old) is Summary and old.number is not None and type(value) is Summary
+                flag = IN_PLACE if kind is Touched or (same and old.number == value.number) else 0
+            found.append(self.binding(name, number, flag))
+        if found:
+            self.bind(step, found)
+        return index
+
+    def bind(self, step: int, bindings: list[int]) -> None:
+        columns = self.columns
+        columns.step_bound[step] = len(columns.runs)
+        columns.runs.append(len(bindings))
+        columns.runs.extend(bindings)
+
+    def line_place(self, place: Place) -> tuple[int, tuple | None, bool]:
+        """The number of a line's place, the names that it takes and their kinds, and whether it surely binds them."""
+        info = place.info
+        number = self.place(LINE, self.function_ids[id(info)], place.line)
+        names = (place.names,) if isinstance(place.names, str) else place.names or ()
+        found = self.line_places[id(place)] = (number, self.kinds(names) or None, place.sure)
+        return found
+
+    def arguments(self, info: CodeInfo) -> tuple:
+        found = self.argument_names.get(id(info))
+        if found is None:
+            found = self.argument_names[id(info)] = self.kinds(info.arguments)
+        return found
+
+    def kinds(self, names: Iterable) -> tuple:
+        found = []
+        for name in names:
+            if type(name) is Watch:
+                number = self.name(f"watch: {name.text}")
+                self.columns.watches.add(number)
+                found.append((number, Watch))
+            elif name is not None:
+                found.append((self.name(str(name)), type(name)))
+        return tuple(found)
+
+    def name(self, text: str) -> int:
+        number = self.name_ids.get(text)
+        if number is None:
+            number = self.name_ids[text] = len(self.columns.names)
+            self.columns.names.append(text)
+        return number
+
+    def place(self, event: int, function: int, line: int) -> int:
+        key = (event, function, line)
+        number = self.place_ids.get(key)
+        if number is None:
+            number = self.place_ids[key] = len(self.columns.places)
+            self.columns.places.append(key)
+        return number
+
+    def value(self, value: Any) -> int:
+        cls = type(value)
+        known = self.value_ids.get(cls)
+        if known is None:
+            known = self.value_ids[cls] = {}
+        key = id(value) if cls is Summary else repr(value) if cls is float or cls is complex else value
+        number = known.get(key)
+        if number is None:
+            number = known[key] = len(self.columns.values)
+            self.columns.values.append(value)
+        return number
+
+    def binding(self, name: int, value: int, flag: int) -> int:
+        key = (value << 32 | name) << 1 | flag
+        number = self.binding_ids.get(key)
+        if number is None:
+            columns = self.columns
+            number = self.binding_ids[key] = len(columns.binding_name)
+            columns.binding_name.append(name)
+            columns.binding_value.append(value)
+            columns.binding_flag.append(flag)
+        return number
+
+
+def in_order(tapes: list[Tape]) -> Iterator[tuple[int, int, int]]:
+    """Stretches of the tapes, as (tape, start, end), in the order of the clock; cut where a frame is entered."""
+    if len(tapes) == 1:
+        yield 0, 0, len(tapes[0].items)
+        return
+    cuts = []
+    for number, tape in enumerate(tapes):
+        starts, times = [0], [0]
+        for index, item in enumerate(tape.items[:-1]):
+            if (type(item) is CodeInfo or item is RESUME) and type(tape.items[index + 1]) is int and index:
+                starts.append(index)
+                times.append(tape.items[index + 1])
+        ends = [*starts[1:], len(tape.items)]
+        cuts += [(time, number, start, end) for time, start, end in zip(times, starts, ends, strict=True)]
+    for _, number, start, end in sorted(cuts):
+        yield number, start, end
+
+
+def unlike(names: Iterable[str]) -> list[str]:
+    """Names of threads, those that occur again with a number."""
+    found: list[str] = []
+    for name in names:
+        found.append(name if name not in found else f"{name} ({len(found) + 1})")
+    return found

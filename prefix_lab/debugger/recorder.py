@@ -1,0 +1,127 @@
+"""`record`: run any code, and keep what every line of it did."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterable
+from types import FrameType, TracebackType
+from typing import Any
+
+from prefix_lab.debugger.by_settrace import SettraceHooks
+from prefix_lab.debugger.recording import Recording
+from prefix_lab.debugger.scope import Included, Scope
+from prefix_lab.debugger.summary import KEEPS, load_plugins
+from prefix_lab.debugger.tape import Session
+from prefix_lab.debugger.tokens import RAISE, Watch
+
+MAX_STEPS = 2_000_000
+MAX_BYTES = 512 * 2**20
+HOOKS = ("monitoring", "settrace")
+_open: list[Recorder] = []
+
+
+def record(
+    include: Included | Iterable[Included] | None = None,
+    *,
+    keep: str = "shapes",
+    watch: str | Iterable[str] = (),
+    max_steps: int = MAX_STEPS,
+    max_bytes: int = MAX_BYTES,
+    progress: Callable[[int], Any] | None = None,
+    hooks: str | None = None,
+) -> Recorder:
+    """`with record(...) as recording:` keeps what the lines inside it, and all that they call, do.
+
+    `include` says what is recorded: names of packages or modules, module objects, functions, classes, paths; without
+    it, the module that this is called in. `keep="statistics"` adds each tensor's least, greatest and mean value and
+    whether it has NaN or infinite ones; `keep="small"` adds the numbers of small tensors too. `watch` holds
+    expressions that are evaluated after each line of the frames that know their names. Recording stops at `max_steps`
+    steps or about `max_bytes` bytes; what comes after is counted. `progress` is called now and then with the number
+    of steps so far. `hooks` chooses "monitoring" (Python 3.12 on) or "settrace"; without it, the better one there is.
+
+    Raises `ValueError` that names the argument for something that cannot be included, a wrong expression, an unknown
+    `keep` or limit; `RuntimeError` when another thread is recording.
+    """
+    if include is None:
+        include = [sys._getframe(1).f_globals.get("__name__", "__main__")]
+    if keep not in KEEPS:
+        raise ValueError(f"keep={keep!r}, expected one of {', '.join(map(repr, KEEPS))}.")
+    for name, limit in (("max_steps", max_steps), ("max_bytes", max_bytes)):
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+            raise ValueError(f"{name}={limit!r}, expected a whole number of at least 1.")
+    if progress is not None and not callable(progress):
+        raise ValueError(f"progress={progress!r}, expected a function that takes the number of steps so far.")
+    available = HOOKS if hasattr(sys, "monitoring") else HOOKS[1:]
+    if hooks is not None and hooks not in available:
+        raise ValueError(f"hooks={hooks!r}, expected one of {', '.join(map(repr, available))} on this Python.")
+    watches = tuple(map(watch_for, [watch] if isinstance(watch, str) else watch))
+    return Recorder(Session(Scope(include), keep, watches, max_steps, max_bytes, progress), hooks or available[0])
+
+
+def watch_for(text: str) -> Watch:
+    """An expression made ready. Raises `ValueError` for what is none."""
+    try:
+        tree = ast.parse(text, mode="eval")
+        if any(isinstance(node, ast.NamedExpr | ast.Await | ast.Yield | ast.YieldFrom) for node in ast.walk(tree)):
+            raise SyntaxError("it would change or suspend the frame")
+        return Watch(text, compile(tree, "<watch>", "eval"))
+    except (SyntaxError, TypeError, ValueError) as error:
+        raise ValueError(f"watch: {text!r} is not an expression ({error}). Write one, such as 'x.shape[0]'.") from None
+
+
+class Recorder:
+    """What `record` returns: a context that records, once."""
+
+    def __init__(self, session: Session, hooks: str):
+        self.session = session
+        self.recording = Recording()
+        self.kind = hooks
+
+    def __enter__(self) -> Recording:
+        if self.recording.state != "new":
+            raise RuntimeError("This record(...) was used before. Call record(...) again for another recording.")
+        if _open and _open[-1].thread != threading.get_ident():
+            raise RuntimeError(
+                "Another thread is recording. It records the threads that are started under it, too: end that "
+                "recording first, or record in one thread only."
+            )
+        self.start(sys._getframe(1))
+        return self.recording
+
+    def start(self, frame: FrameType) -> None:
+        load_plugins()
+        self.thread = threading.get_ident()
+        if self.kind == "monitoring":
+            from prefix_lab.debugger.by_monitoring import MonitoringHooks
+
+            self.hooks: Any = MonitoringHooks(self.session)
+        else:
+            self.hooks = SettraceHooks(self.session)
+        self.tape = self.session.tape_of_this_thread()
+        _open.append(self)
+        self.recording.state = "open"
+        notes = len(self.session.notes)
+        try:
+            self.hooks.start(frame)
+        except BaseException:
+            _open.remove(self)
+            self.recording.state = "new"
+            raise
+        for note in self.session.notes[notes:]:
+            warnings.warn(note, stacklevel=3)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop recording. An exception is the last word of the recording, and goes on its way."""
+        self.hooks.stop()
+        self.session.closed = True
+        if self in _open:
+            _open.remove(self)
+        if error is not None:
+            self.session.exception = self.session.look(error)
+            self.tape.items += [RAISE, self.session.exception]
+        self.recording.close(self.session)

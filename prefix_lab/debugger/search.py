@@ -1,0 +1,147 @@
+"""Finding steps: by function, text, shape, exception, the first NaN, a change in place; and the history of a name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prefix_lab.debugger.breakpoints import is_end_of
+from prefix_lab.debugger.decode import EVENTS, IN_PLACE, NONE, VALUE
+from prefix_lab.debugger.recording import Step
+from prefix_lab.debugger.summary import Summary, as_summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from prefix_lab.debugger.recording import Recording
+
+
+def find(
+    recording: Recording,
+    *,
+    function: str | None = None,
+    file: str | None = None,
+    event: str | None = None,
+    text: str | None = None,
+    name: str | None = None,
+    shape: Sequence[int | None] | None = None,
+    nan: bool = False,
+    in_place: bool = False,
+    exception: bool | str = False,
+) -> list[Step]:
+    """The steps for which all that is asked holds, in order.
+
+    `function`, `file`: as in a `Breakpoint`. `text` occurs in the source line, or in a value that the step gave.
+    `name` was bound or changed. `shape=(4, None, 32)`: a value of that shape was given, None standing for any size.
+    `nan`: a value with NaN or infinite numbers was given; it needs `record(keep="statistics")`. `in_place`: an object
+    was changed, and not bound. `exception`: one was raised; with a text, one of that class or a base of it.
+
+    Raises `ValueError` when nothing is asked, or an event does not exist.
+    """
+    if event is not None and event not in EVENTS:
+        raise ValueError(f"event={event!r}, expected one of {', '.join(EVENTS)}.")
+    asked = [function, file, event, text, name, shape, nan or None, in_place or None, exception or None]
+    if all(one is None for one in asked):
+        raise ValueError("find() needs something to look for: function=, text=, shape=, nan=True, exception=True, …")
+    columns = recording.columns
+    wanted_event = "exception" if exception else event
+
+    def place_fits(place: tuple[int, int, int]) -> bool:
+        number, at, _ = place
+        where, called, _ = columns.functions[at]
+        return (
+            (wanted_event is None or EVENTS[number] == wanted_event)
+            and (function is None or called == function or called.endswith("." + function))
+            and (file is None or is_end_of(file, where))
+        )
+
+    places = [place_fits(place) for place in columns.places]
+    tests: list[Callable[[Summary], bool]] = []
+    if shape is not None:
+        tests.append(lambda value: has_shape(value, shape))
+    if nan:
+        tests.append(has_nan)
+    if isinstance(exception, str):
+        tests.append(lambda value: is_exception(value, exception))
+    passing = [all(test(as_summary(value)) for test in tests) for value in columns.values] if tests else None
+    with_text = [text in as_summary(value).text for value in columns.values] if text is not None else []
+    lines = [text is not None and text in line_of(recording, place) for place in columns.places]
+    named = {number for number, one in enumerate(columns.names) if one == name}
+
+    def fits(step: int) -> bool:
+        bound = list(recording.bindings(step))
+        numbers = [columns.binding_value[one] for one in bound if columns.binding_value[one] != NONE]
+        return (
+            (passing is None or any(passing[number] for number in numbers))
+            and (not in_place or any(columns.binding_flag[one] & IN_PLACE for one in bound))
+            and (name is None or any(columns.binding_name[one] in named for one in bound))
+            and (text is None or lines[columns.step_place[step]] or any(with_text[number] for number in numbers))
+        )
+
+    return [Step(recording, step) for step, place in enumerate(columns.step_place) if places[place] and fits(step)]
+
+
+def line_of(recording: Recording, place: tuple[int, int, int]) -> str:
+    _, function, line = place
+    return recording.line_text(recording.columns.functions[function][0], line)
+
+
+def everything_in(value: Summary) -> list[Summary]:
+    """A summary and all that are inside it."""
+    return [value, *(inner for _, part in value.parts for inner in everything_in(as_summary(part)))]
+
+
+def has_shape(value: Summary, shape: Sequence[int | None]) -> bool:
+    return any(
+        len(one.facts["shape"]) == len(shape)
+        and all(want is None or want == size for want, size in zip(shape, one.facts["shape"], strict=True))
+        for one in everything_in(value)
+        if "shape" in one.facts
+    )
+
+
+def has_nan(value: Summary) -> bool:
+    return any(one.facts.get("nan") or one.facts.get("inf") or is_nan(one) for one in everything_in(value))
+
+
+def is_nan(value: Summary) -> bool:
+    number = value.facts.get("value")
+    return isinstance(number, float) and (number != number or number in (float("inf"), float("-inf")))
+
+
+def is_exception(value: Summary, name: str) -> bool:
+    return any(base == name or base.endswith("." + name) for base in value.facts.get("bases", ()))
+
+
+def history(recording: Recording, name: str, at: int) -> list[tuple[Step, Summary]]:
+    """Every value that a name took in the frame of step `at`. Raises `KeyError` when it never had one there."""
+    columns = recording.columns
+    if not 0 <= at < len(columns):
+        raise IndexError(f"at={at}: this recording has {len(columns):,} steps, from 0 on.")
+    numbers = {number for number, one in enumerate(columns.names) if one in (name, f"watch: {name}")} - {VALUE}
+    found: list[tuple[Step, Summary]] = []
+    step = columns.frame_first[columns.step_frame[at]]
+    while step != NONE:
+        for one in recording.bindings(step):
+            if columns.binding_name[one] in numbers:
+                found.append((Step(recording, step), recording.value(columns.binding_value[one])))
+        step = columns.step_after[step]
+    if not found:
+        known = ", ".join(recording.steps[at].locals) or "none"
+        raise KeyError(f"{name!r} never had a value in {recording.steps[at].function}. Names there: {known}.")
+    return found
+
+
+def made_by(recording: Recording, value: Summary) -> Step | None:
+    """The step that gave the first sight of an object, in whatever frame; None if it has no number."""
+    columns = recording.columns
+    if value.number is None:
+        return None
+    same = {
+        number
+        for number, one in enumerate(columns.values)
+        if isinstance(one, Summary) and one.number == value.number and one.type == value.type
+    }
+    for step in range(len(columns)):
+        if any(columns.binding_value[one] in same for one in recording.bindings(step)):
+            return Step(recording, step)
+    return None

@@ -1,0 +1,356 @@
+"""A value as a recording keeps it: its type, a short text, some facts. Never the value itself, and nothing of it runs.
+
+`Look` turns values into summaries. It knows plain Python; other packages register what they know (tensors, modules) by
+the full name of a class, so that nothing has to be imported for it. What a class defines (`__repr__`, `__len__`,
+properties) is never called; what could not be looked at is shown as its type.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import types
+import weakref
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
+from typing import Any
+
+TEXT_LIMIT = 200
+PARTS_LIMIT = 24
+LABELS = tuple(map(str, range(PARTS_LIMIT)))
+DEPTH_LIMIT = 3
+PLUGINS = "prefix_lab.summaries"
+KEEPS = ("shapes", "statistics", "small")
+
+
+class Summary:
+    """What a recording knows of a value.
+
+    `type` is the class's full name, `text` a line to show, `parts` the summaries inside it, `number` tells objects
+    apart: two summaries with the same number are of the same object. Facts (a tensor's shape and dtype, a number's
+    value) are attributes.
+    """
+
+    __slots__ = ("facts", "number", "parts", "text", "type")
+
+    def __init__(
+        self,
+        type: str,
+        text: str,
+        facts: dict[str, Any] | None = None,
+        parts: tuple[tuple[str, Any], ...] = (),
+        number: int | None = None,
+    ):
+        self.type, self.text, self.facts, self.number = type, text, facts or {}, number
+        self.parts: tuple[tuple[str, Any], ...] = parts
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in Summary.__slots__:
+            raise AttributeError(name)
+        try:
+            return self.facts[name]
+        except KeyError:
+            known = ", ".join(self.facts) or "none"
+            raise AttributeError(f"A summary of {self.type} has no fact {name!r}; it has: {known}.") from None
+
+    def __getitem__(self, name: str) -> Summary:
+        """The part of that name: a field of a config, an item of a list."""
+        for label, part in self.parts:
+            if label == str(name):
+                return as_summary(part)
+        raise KeyError(name)
+
+    def alike(self, other: object) -> bool:
+        """Whether another summary says the same, whichever object it is of."""
+        return (
+            isinstance(other, Summary)
+            and (self.type, self.text, *written(self.facts)) == (other.type, other.text, *written(other.facts))
+            and [name for name, _ in self.parts] == [name for name, _ in other.parts]
+            and all(
+                as_summary(mine).alike(as_summary(theirs))
+                for (_, mine), (_, theirs) in zip(self.parts, other.parts, strict=True)
+            )
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return self.alike(other)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.text))
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def written(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """Facts as text: NaN is then like NaN, and 1 not like 1.0."""
+    return [(name, repr(fact)) for name, fact in sorted(facts.items())]
+
+
+ATOMS = frozenset({int, float, bool, complex, type(None), str, bytes})
+"""Plain values, which need no summary: they stand on the tape as they are."""
+
+
+QUICK = ATOMS - {str, bytes}
+
+
+def as_summary(value: Any) -> Summary:
+    """The summary of what stands on a tape, which may be a plain value."""
+    if isinstance(value, Summary):
+        return value
+    return Summary(type(value).__qualname__, shortened(value), {"value": value})
+
+
+def shortened(value: Any) -> str:
+    """A plain value as text; a number of thousands of digits by its size."""
+    if type(value) is int and value.bit_length() > 256:
+        return f"int of {value.bit_length()} bits"
+    text = repr(value)
+    return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
+
+
+Describe = Callable[[Any, "Look"], Any]
+_known: dict[str, tuple[Describe, bool]] = {}
+
+
+def register(class_name: str, describe: Describe, touched: bool = True) -> None:
+    """Say how instances of a class, named in full, and of its subclasses are summed up.
+
+    `describe(value, look)` gives a `Summary`, or a plain value. `touched=False` says that a line which uses the value
+    without binding it need not look again, since that would cost more than it tells.
+    """
+    _known[class_name] = (describe, touched)
+
+
+@functools.cache
+def load_plugins() -> None:
+    """Once: let installed packages register what they know, by the entry points named `prefix_lab.summaries`."""
+    for point in entry_points(group=PLUGINS):
+        point.load()()
+
+
+mro_of = type.__dict__["__mro__"].__get__
+name_of = type.__dict__["__qualname__"].__get__
+module_of = type.__dict__["__module__"].__get__
+
+
+def full_name(cls: type) -> str:
+    """`package.module.Class`, without asking the class or its metaclass; builtins by their name alone."""
+    module = module_of(cls)
+    module = module if isinstance(module, str) else "?"
+    return name_of(cls) if module == "builtins" else f"{module}.{name_of(cls)}"
+
+
+class Look:
+    """Sums values up for one recording, each kind in its own way, and remembers what it made."""
+
+    def __init__(self, keep: str = "shapes"):
+        self.keep = keep
+        self.memo: dict[Any, Summary] = {}
+        self.depth = 0
+        self.errors = 0
+        self.clock: Callable[[], int] = lambda: 0  # how much was recorded so far
+        self._kinds: dict[type, tuple[Describe, bool]] = {}
+        self._numbers: dict[int, tuple[weakref.ref, int]] = {}
+        self._count = itertools.count(1)
+
+    def __call__(self, value: Any) -> Any:
+        """The summary of a value, or a plain value itself. Raises nothing but `KeyboardInterrupt`."""
+        cls = type(value)
+        try:
+            return (self._kinds.get(cls) or self.kind(cls))[0](value, self)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            self.errors += 1
+            return self.plain(cls)
+
+    def touched(self, value: Any) -> Any:
+        """As calling; but None for what a line that merely uses it need not look at again."""
+        cls = type(value)
+        return self(value) if (self._kinds.get(cls) or self.kind(cls))[1] else None
+
+    def kind(self, cls: type) -> tuple[Describe, bool]:
+        """How to describe instances of a class: the way registered for the first of its bases that has one."""
+        names = [full_name(base) for base in mro_of(cls)]
+        found = next((_known[name] for name in names if name in _known), (describe_object, False))
+        if found[0] is describe_object and any("__dataclass_fields__" in vars(base) for base in mro_of(cls)):
+            found = (describe_fields, True)
+        self._kinds[cls] = found
+        return found
+
+    def plain(self, cls: type) -> Summary:
+        """What is known of a value by its class alone."""
+        summary = self.memo.get(cls)
+        if summary is None:
+            summary = self.memo[cls] = Summary(full_name(cls), f"<{name_of(cls)}>")
+        return summary
+
+    def number(self, value: Any) -> int | None:
+        """A number that this object alone has in this recording; None if it cannot be told. Keeps nothing alive."""
+        entry = self._numbers.get(id(value))
+        if entry is not None and entry[0]() is value:
+            return entry[1]
+        try:
+            entry = self._numbers[id(value)] = (weakref.ref(value), next(self._count))
+        except TypeError:
+            return None
+        return entry[1]
+
+    def inside(self, items: Iterator[tuple[str, Any]], count: int) -> tuple[tuple[str, Any], ...]:
+        """Summaries of the first parts of something that has `count` of them; none when it lies too deep."""
+        if self.depth >= DEPTH_LIMIT:
+            return ()
+        self.depth += 1
+        try:
+            found = []
+            for label, item in itertools.islice(items, min(count, PARTS_LIMIT)):
+                found.append((label, item if type(item) in QUICK else self(item)))
+            return tuple(found)
+        finally:
+            self.depth -= 1
+
+    def shared(self, key: tuple, parts: tuple[tuple[str, Any], ...], make: Callable[[], Summary]) -> Summary:
+        """The one summary for this key and these parts, made when it is met first."""
+        # Equal numbers of different types are different parts; a summary is told by which one it is.
+        ids = [
+            id(part) if type(part) is Summary else (part, type(part)) if type(part) is not float else repr(part)
+            for _, part in parts
+        ]
+        key = (*key, *[label for label, _ in parts], *ids)
+        summary = self.memo.get(key)
+        if summary is None:
+            summary = self.memo[key] = make()
+        return summary
+
+
+EXACT = {
+    int: int.__pos__,
+    float: float.__pos__,
+    complex: complex.__pos__,
+    str: lambda text: str.__getitem__(text, slice(None)),
+    bytes: lambda text: bytes.__getitem__(text, slice(None)),
+}
+
+
+def describe_atom(value: Any, look: Look) -> Any:
+    """Numbers, texts, None; of a subclass (an enum's member, say) the plain value and the name that it has."""
+    cls = type(value)
+    if cls not in ATOMS:
+        exact = next(EXACT[base](value) for base in mro_of(cls) if base in EXACT)
+        own = object.__getattribute__(value, "__dict__") if "_member_map_" in vars(cls) else {}
+        name = own.get("_name_")
+        text = f"{name_of(cls)}.{name}" if type(name) is str else f"{name_of(cls)}({shortened(exact)})"
+        exact = exact if type(exact) not in (str, bytes) else exact[:TEXT_LIMIT]
+        return look.shared((cls, text), (), lambda: Summary(full_name(cls), text, {"value": exact}))
+    if cls in (str, bytes) and len(value) > TEXT_LIMIT:
+        return Summary(cls.__name__, shortened(value[:TEXT_LIMIT])[:-1] + "…", {"length": len(value)})
+    return value
+
+
+def describe_object(value: Any, look: Look) -> Summary:
+    return look.plain(type(value))
+
+
+def describe_fields(value: Any, look: Look) -> Summary:
+    """A dataclass, or another object that its own dict tells about."""
+    own = object.__getattribute__(value, "__dict__")
+    if type(own) is not dict:
+        return look.plain(type(value))
+    parts = look.inside(((str(name), item) for name, item in list(own.items())), len(own))
+    cls, number = type(value), look.number(value)
+    return look.shared((cls, number, len(own)), parts, lambda: composed(full_name(cls), name_of(cls), parts, number))
+
+
+def composed(type_name: str, label: str, parts: tuple[tuple[str, Any], ...], number: int | None) -> Summary:
+    inner = ", ".join(f"{name}={as_summary(part).text}" for name, part in parts if part is not None)
+    return Summary(type_name, f"{label}({cut(inner)})", parts=parts, number=number)
+
+
+def cut(text: str, limit: int = 100) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def describe_sequence(value: list | tuple, look: Look) -> Summary:
+    cls = type(value)
+    if cls is tuple or cls is list:
+        size, items = len(value), value
+    else:
+        kind = tuple if issubclass(cls, tuple) else list
+        size, items = kind.__len__(value), list(kind.__iter__(value))
+    parts = look.inside(zip(LABELS, items, strict=False), size)
+    opened, closed = "()" if issubclass(cls, tuple) else "[]"
+    number = None if issubclass(cls, tuple) else look.number(value)
+
+    def make() -> Summary:
+        inner = cut(", ".join(as_summary(part).text for _, part in parts))
+        more = f", … {size} in all" if size > len(parts) else ""
+        name = "" if cls in (list, tuple) else name_of(cls)
+        return Summary(full_name(cls), f"{name}{opened}{inner}{more}{closed}", {"length": size}, parts, number)
+
+    return look.shared((cls, size, number), parts, make)
+
+
+def describe_mapping(value: dict, look: Look) -> Summary:
+    cls, size = type(value), dict.__len__(value)
+    items = itertools.islice(dict.items(value), PARTS_LIMIT)
+    parts = look.inside(
+        ((key if type(key) is str else as_summary(look(key)).text, item) for key, item in list(items)), size
+    )
+
+    def make() -> Summary:
+        inner = cut(", ".join(f"{label}: {as_summary(part).text}" for label, part in parts))
+        more = f", … {size} in all" if size > len(parts) else ""
+        name = "" if cls is dict else name_of(cls)
+        return Summary(full_name(cls), f"{name}{{{inner}{more}}}", {"length": size}, parts)
+
+    return look.shared((cls, size), parts, make)
+
+
+def describe_set(value: set | frozenset, look: Look) -> Summary:
+    cls = type(value)
+    size = (set if issubclass(cls, set) else frozenset).__len__(value)
+    return look.shared((cls, size), (), lambda: Summary(full_name(cls), f"{name_of(cls)} of {size}", {"length": size}))
+
+
+def describe_function(value: Any, look: Look) -> Summary:
+    kind = "method" if type(value) is types.MethodType else "function"
+    function = value.__func__ if kind == "method" else value
+    name = function.__qualname__ if type(function) is types.FunctionType else full_name(type(function))
+    return look.shared((kind, name), (), lambda: Summary(kind, f"{kind} {name}"))
+
+
+def describe_class(value: type, look: Look) -> Summary:
+    name = full_name(value)
+    return look.shared(("class", name), (), lambda: Summary("type", f"class {name}"))
+
+
+def describe_module(value: types.ModuleType, look: Look) -> Summary:
+    name = object.__getattribute__(value, "__dict__").get("__name__")
+    return look.shared(("module", str(name)), (), lambda: Summary("module", f"module {name}"))
+
+
+def describe_exception(value: BaseException, look: Look) -> Summary:
+    """The class, and the message as far as it is plain text; `__str__` may be anybody's and is not called."""
+    args = BaseException.args.__get__(value)
+    said = next((arg for arg in args if type(arg) is str), None) if type(args) is tuple else None
+    plain = ", ".join(shortened(arg) for arg in args if type(arg) in ATOMS) if said is None else said
+    cls = type(value)
+    message = cut(plain, 5 * TEXT_LIMIT)
+    text = f"{name_of(cls)}: {message}" if message else name_of(cls)
+    bases = tuple(full_name(base) for base in mro_of(cls))
+    return look.shared((cls, message), (), lambda: Summary(full_name(cls), text, {"message": message, "bases": bases}))
+
+
+for _class in ATOMS:
+    register(full_name(_class), describe_atom)
+register("list", describe_sequence)
+register("tuple", describe_sequence)
+register("dict", describe_mapping)
+register("set", describe_set)
+register("frozenset", describe_set)
+register("function", describe_function, touched=False)
+register("method", describe_function, touched=False)
+register("type", describe_class, touched=False)
+register("module", describe_module, touched=False)
+register("BaseException", describe_exception)

@@ -1,0 +1,226 @@
+"""Where a recording is written while the program runs: one `Tape` for each thread, one `Session` for all of them."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from time import perf_counter_ns
+from types import CodeType, FrameType
+from typing import Any
+
+from prefix_lab.debugger.places import table_of
+from prefix_lab.debugger.scope import Scope
+from prefix_lab.debugger.summary import Look, Summary
+from prefix_lab.debugger.tokens import MISSING, RUNNING, TURN, CodeInfo, Mark, Missing, Shared, Token, Touched, Watch
+
+CHECK_EVERY = 4096  # items on a tape
+SAMPLE = 17  # one item in so many is weighed; a prime, since what loops write has a rhythm
+POINTER, MEMO_ENTRY = 8, 600  # bytes, about
+UNCOUNTED = frozenset({"unwind", "lost", "again", "running"})
+
+
+class Session:
+    """One recording while it is made: what is in scope, the tapes, the limits, and what went wrong."""
+
+    # Values that a tape takes as they are; texts may be long, and are looked at.
+    atoms = frozenset({int, float, bool, complex, type(None), Missing})
+
+    def __init__(
+        self,
+        scope: Scope,
+        keep: str,
+        watches: tuple[Watch, ...],
+        max_steps: int,
+        max_bytes: int,
+        progress: Callable[[int], Any] | None,
+    ):
+        self.scope, self.watches, self.look = scope, watches, Look(keep)
+        self.max_steps, self.max_bytes, self.progress = max_steps, max_bytes, progress
+        self.known: dict[int, CodeInfo | None] = {}
+        self.codes: list[CodeType] = []  # alive, so that no other code gets the id of one that is known
+        self.frames: dict[int, int] = {}  # the numbers of frames that may pause
+        self.numbers = itertools.count()
+        self.tapes: list[Tape] = []
+        self.tape_of: dict[int, Tape] = {}
+        self.notes: list[str] = []
+        self.errors, self.first_error = 0, ""
+        self.left_out = 0
+        self.exception: Summary | None = None
+        self.closed = False
+
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def info(self, code: CodeType, frame: FrameType) -> CodeInfo | None:
+        """The table of a function if it is in scope, made when it is met first."""
+        key = id(code)
+        if key not in self.known:
+            self.codes.append(code)
+            self.known[key] = table_of(code, self.watches) if self.scope.covers(code, frame) else None
+        return self.known[key]
+
+    def frames_in_scope(self, frame: FrameType | None) -> list[FrameType]:
+        """The frames that run already and are in scope, the outermost first."""
+        found: list[FrameType] = []
+        while frame is not None:
+            if self.info(frame.f_code, frame) is not None:
+                found.append(frame)
+            frame = frame.f_back
+        return found[::-1]
+
+    def tape_of_this_thread(self) -> Tape:
+        ident = threading.get_ident()
+        tape = self.tape_of.get(ident)
+        if tape is None or tape.has_ended():
+            thread = next((one for one in threading.enumerate() if one.ident == ident), None)
+            tape = self.tape_of[ident] = Tape(self, thread)
+            self.tapes.append(tape)
+            if len(self.tapes) == 1:
+                self.look.clock = tape.items.__len__
+        return tape
+
+    def failed(self, error: BaseException) -> None:
+        """An error of the recorder's own: counted, and told at the end."""
+        self.errors += 1
+        self.first_error = self.first_error or f"{type(error).__name__}: {error}"
+
+    def has_enough(self) -> bool:
+        """Whether there are max_steps steps; they are counted only once there are as many items."""
+        tapes = list(self.tapes)
+        if sum(len(tape.items) for tape in tapes) < self.max_steps:
+            return False
+        return sum(tape.count() for tape in tapes) >= self.max_steps
+
+    @property
+    def weight(self) -> int:
+        """How many bytes the recording takes, about."""
+        return sum(tape.weight for tape in self.tapes) + MEMO_ENTRY * len(self.look.memo)
+
+
+class Tape:
+    """One thread's items, in the order in which things happened."""
+
+    def __init__(self, session: Session, thread: threading.Thread | None):
+        self.session = session
+        self.thread = "a thread of no name" if thread is None else thread.name
+        self.lives = None if thread is None else weakref.ref(thread)
+        self.items: list[Any] = []
+        self.append = self.items.append
+        self.put, self.touched, self.atoms = session.look, session.look.touched, session.atoms
+        self.checked = 0  # how many items were weighed
+        self.next_check = CHECK_EVERY
+        self.counted = self.exact = 0
+        self.steps = self.weight = 0  # about
+        self.full_at: int | None = None
+
+    def has_ended(self) -> bool:
+        """Whether its thread is no more, so that another one with the same ident needs a tape of its own."""
+        thread = None if self.lives is None else self.lives()
+        return self.lives is not None and (thread is None or not thread.is_alive())
+
+    def enter(self, frame: FrameType, info: CodeInfo) -> None:
+        """A call, with the time, the number of a frame that may pause, and the arguments."""
+        append, put, atoms = self.append, self.put, self.atoms
+        append(info)
+        append(perf_counter_ns())
+        if info.pauses:
+            append(self.number(frame))
+        if info.simple:
+            held = frame.f_locals
+            for name in info.arguments:
+                value = held.get(name, MISSING)
+                append(value if type(value) in atoms else put(value))
+        elif info.arguments:
+            self.look_at(frame, info.arguments)
+        if len(self.items) > self.next_check:
+            self.check()
+
+    def number(self, frame: FrameType) -> int:
+        """A new number for a frame, by which it is known when it goes on."""
+        number = self.session.frames[id(frame)] = next(self.session.numbers)
+        return number
+
+    def running(self, frame: FrameType, info: CodeInfo) -> None:
+        """A frame that was there before the recording, with its locals; a module's are its globals, and too many."""
+        held = {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
+        number = self.number(frame) if info.pauses else None
+        self.items += [RUNNING, info, number, {name: self.put(value) for name, value in held.items()}]
+
+    def look_at(self, frame: FrameType, names: tuple) -> None:
+        """Take the values that a line's names have now that it has run."""
+        if names is TURN:
+            if len(self.items) > self.next_check:
+                self.check()
+            return
+        append, put, atoms, held = self.append, self.put, self.atoms, frame.f_locals
+        for name in names:
+            if type(name) is str or type(name) is Shared:
+                value = held.get(name, MISSING)
+                append(value if type(value) in atoms else put(value))
+            elif type(name) is Touched:
+                value = held.get(name, MISSING)
+                append(value if type(value) in atoms else self.touched(value))
+            elif name is None:
+                if len(self.items) > self.next_check:
+                    self.check()
+            else:
+                append(self.watched(frame, name))
+
+    def watched(self, frame: FrameType, watch: Watch) -> Any:
+        """What a watch is worth in this frame; an error is its value."""
+        try:
+            return self.put(eval(watch.code, frame.f_globals, dict(frame.f_locals)))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            return Summary("error", f"{type(error).__name__}: {error}", {"error": type(error).__name__})
+
+    def check(self) -> None:
+        """Weigh what came since the last time; at a limit, count what comes and throw it away."""
+        session, items = self.session, self.items
+        if self.full_at is not None:
+            session.left_out += sum(map(is_step, items[self.full_at :]))
+            del items[self.full_at :]
+        else:
+            sample = items[self.checked :: SAMPLE]
+            self.steps += SAMPLE * sum(map(is_step, sample))
+            self.weight += POINTER * (len(items) - self.checked) + SAMPLE * sum(map(weight_of, sample))
+            self.checked = len(items)
+            heavy = session.weight > session.max_bytes
+            if heavy or session.has_enough():
+                self.full_at = self.checked
+                if heavy:
+                    session.note(f"The recording reached max_bytes={session.max_bytes:,}.")
+        self.next_check = len(items) + CHECK_EVERY
+        if session.progress is not None:
+            session.progress(sum(tape.steps for tape in session.tapes) + session.left_out)
+
+    def count(self) -> int:
+        """How many steps there are on the tape, exactly; counts what came since the last time."""
+        fresh = self.items[self.counted :]
+        self.exact += sum(map(is_step, fresh))
+        self.counted += len(fresh)
+        return self.exact
+
+    def let_go(self) -> None:
+        """Keep the items alone; with the session go the code objects and classes that it knew."""
+        self.session = self.put = self.touched = None
+
+    def close(self) -> None:
+        """Count what came after a limit; the tape is then ready to be read."""
+        if self.full_at is not None:
+            self.session.left_out += sum(map(is_step, self.items[self.full_at :]))
+            del self.items[self.full_at :]
+
+
+def is_step(item: Any) -> bool:
+    return isinstance(item, Token) and not (type(item) is Mark and item.name in UNCOUNTED)
+
+
+def weight_of(item: Any) -> int:
+    """The bytes of a value that only the tape holds."""
+    return 0 if isinstance(item, Token | Summary) or item is None else sys.getsizeof(item)

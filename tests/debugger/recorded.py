@@ -1,0 +1,77 @@
+"""What the debugger's tests share: recording through every hook there is, and a plain tracer to hold it against."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NamedTuple
+
+import pytest
+
+from prefix_lab.debugger import Recording, record
+
+HOOKS = ["settrace", "monitoring"] if hasattr(sys, "monitoring") else ["settrace"]
+every_hook = pytest.mark.parametrize("hooks", HOOKS)
+PLAIN = (int, float, bool, str, type(None))
+
+
+def recorded(call: Callable[[], Any], include: Any, **options: Any) -> Recording:
+    """The recording of a call, whose exception, if it raises one, stays in the recording."""
+    try:
+        with record(include, **options) as recording:
+            call()
+    except Exception:
+        assert recording.exception is not None
+    return recording
+
+
+class Seen(NamedTuple):
+    """What a tracer was told: the event, where, and the locals that are plain values."""
+
+    event: str
+    function: str
+    line: int
+    names: dict[str, Any]
+
+
+@contextmanager
+def reference(file: str, with_names: bool = True) -> Iterator[list[Seen]]:
+    """A tracer as simple as can be, for the functions of one file."""
+    seen: list[Seen] = []
+
+    def names_of(frame: FrameType) -> dict[str, Any]:
+        if not with_names:
+            return {}
+        return {name: value for name, value in frame.f_locals.items() if type(value) in PLAIN and name[0] != "."}
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        if frame.f_code.co_filename != file:
+            return None
+        if event in ("line", "call"):
+            seen.append(Seen(event, frame.f_code.co_qualname, frame.f_lineno, names_of(frame)))
+        return trace
+
+    sys.settrace(trace)
+    try:
+        yield seen
+    finally:
+        sys.settrace(None)
+
+
+def lines_of(recording: Recording) -> list[tuple[str, int]]:
+    return [(step.function, step.line) for step in recording.steps if step.event == "line"]
+
+
+def refuses(error: type[Exception], *words: str) -> Any:
+    """The error is raised, and says all of these words."""
+
+    @contextmanager
+    def check() -> Iterator[None]:
+        with pytest.raises(error) as raised:
+            yield
+        message = str(raised.value)
+        assert all(word in message for word in words), message
+
+    return check()

@@ -1,0 +1,322 @@
+"""Walking a recording: forwards and backwards lead to the same places; breakpoints, history, search."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from prefix_lab.debugger import Breakpoint, record
+from tests.debugger.programs import programs
+from tests.debugger.recorded import recorded, refuses
+from tests.debugger.test_against_interpreter import PHASES, functions, loaded, outcome
+
+
+def leaf(x):
+    y = x + 1
+    return y
+
+
+def middle(x):
+    first = leaf(x) + leaf(x + 10)
+    second = first * 2
+    return second
+
+
+def top(n):
+    total = 0
+    for i in range(n):
+        total += middle(i)
+    return total
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return recorded(lambda: top(5), [leaf, middle, top])
+
+
+def drawn(source):
+    main = loaded(source)
+    with record([main.__code__, *functions(main)]) as recording:
+        outcome(main)
+    return recording
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, phases=PHASES, suppress_health_check=list(HealthCheck))
+@given(source=programs(), seed=st.integers(0, 1000))
+def test_forwards_then_backwards_comes_back_from_any_place(source, seed):
+    note(source)
+    recording = drawn(source)
+    places = random.Random(seed).sample(range(len(recording)), min(60, len(recording)))
+    for place in places:
+        cursor = recording.cursor(place)
+        if cursor.step_in():
+            assert cursor.index == place + 1
+            assert cursor.step_in(backwards=True)
+            assert cursor.index == place
+        frame = cursor.step.frame
+        if cursor.step_over() and cursor.step.frame == frame:
+            assert cursor.step_over(backwards=True)
+            assert cursor.index == place
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, phases=PHASES, suppress_health_check=list(HealthCheck))
+@given(source=programs(), seed=st.integers(0, 1000))
+def test_over_never_shows_the_inside_of_a_call_and_out_lands_where_the_call_was(source, seed):
+    note(source)
+    recording = drawn(source)
+    places = random.Random(seed).sample(range(len(recording)), min(60, len(recording)))
+    for place in places:
+        for backwards in (False, True):
+            cursor = recording.cursor(place)
+            before = cursor.step
+            frames = {step.frame for step in cursor.stack}
+            if cursor.step_over(backwards):
+                after = cursor.step
+                assert (after.index < place) == backwards
+                # It stays in its frame, or goes out to one that it was called from, or on to its caller's next call.
+                assert after.frame in frames or after.event in (
+                    "call",
+                    "resume",
+                    "return",
+                    "yield",
+                    "exception",
+                    "line",
+                )
+                assert after.depth <= before.depth
+            cursor = recording.cursor(place)
+            callers = cursor.stack[1:]
+            if callers and cursor.step_out(backwards):
+                assert cursor.step.frame == callers[0].frame
+                assert (cursor.index == callers[0].index) == backwards
+                if not backwards:
+                    assert recording.columns.step_before[cursor.index] == callers[0].index
+
+
+def test_steps_in_over_and_out(recording):
+    cursor = recording.cursor()
+    assert cursor.step.event == "call"
+    cursor.run_to(Breakpoint("middle"))
+    cursor.step_over()
+    assert cursor.step.text == "first = leaf(x) + leaf(x + 10)"
+    cursor.step_in()
+    assert (cursor.step.event, cursor.step.function) == ("call", "leaf")
+    assert [step.function for step in cursor.stack] == ["leaf", "middle", "top"]
+    cursor.step_out()
+    assert cursor.step.text == "second = first * 2"
+    cursor.step_over(backwards=True)
+    assert cursor.step.text == "first = leaf(x) + leaf(x + 10)"
+    cursor.step_out(backwards=True)
+    assert cursor.step.text == "total += middle(i)"
+    assert cursor.locals["i"].value == 0
+    assert cursor.changed["total"].value == 24
+
+
+def test_a_call_is_walked_over_in_one_step_even_when_it_has_many(recording):
+    cursor = recording.cursor()
+    seen = [cursor.step.function]
+    while cursor.step_over():
+        seen.append(cursor.step.function)
+    assert set(seen) == {"top"}
+    assert cursor.step.event == "return"
+
+
+def test_at_either_end_a_cursor_stays(recording):
+    cursor = recording.cursor()
+    assert not cursor.step_in(backwards=True)
+    assert not cursor.step_over(backwards=True)
+    assert not cursor.step_out(backwards=True)
+    assert cursor.index == 0
+    assert cursor.goto(len(recording) - 1)
+    assert not cursor.step_in()
+    assert not cursor.step_over()
+    assert not cursor.step_out()
+    assert cursor.index == len(recording) - 1
+
+
+@pytest.mark.parametrize("place", [-1, 10**9, "3", None])
+def test_a_place_that_is_not_there_is_refused(recording, place):
+    with refuses(IndexError, f"step {place!r}", "has"):
+        recording.cursor().goto(place)
+    with refuses(IndexError, "has"):
+        recording.cursor(place)
+
+
+def test_an_empty_recording_can_be_opened_and_walked_nowhere():
+    empty = recorded(lambda: None, [leaf])
+    cursor = empty.cursor()
+    assert not any(move() for move in (cursor.step_in, cursor.step_over, cursor.step_out))
+    assert not cursor.run_to(Breakpoint("leaf"))
+    assert "0 steps" in repr(empty)
+    with refuses(IndexError, "0 steps"):
+        cursor.goto(0)
+
+
+def stops(recording, breakpoint):
+    cursor, found = recording.cursor(), []
+    while cursor.run_to(breakpoint):
+        found.append(cursor.index)
+    backwards = recording.cursor(len(recording) - 1)
+    back = []
+    while backwards.run_to(breakpoint, backwards=True):
+        back.append(backwards.index)
+    assert set(back) - {0} == set(found) - {len(recording) - 1}
+    return [recording.steps[index] for index in found]
+
+
+def test_breakpoints_by_function_line_event_and_file(recording):
+    assert len(stops(recording, Breakpoint("leaf"))) == 10
+    assert {step.event for step in stops(recording, Breakpoint("leaf"))} == {"call"}
+    line = leaf.__code__.co_firstlineno + 2
+    assert {step.text for step in stops(recording, Breakpoint(line=line))} == {"return y"}
+    assert len(stops(recording, Breakpoint(event="return"))) == 16
+    assert len(stops(recording, Breakpoint("leaf", event="return"))) == 10
+    assert len(stops(recording, Breakpoint("leaf", file="debugger/test_cursor.py"))) == 10
+    assert stops(recording, Breakpoint("leaf", file="cursor.py")) == []
+
+
+def test_breakpoints_with_conditions_and_hits(recording):
+    found = stops(
+        recording, Breakpoint("leaf", condition="x > 11", event="line", line=leaf.__code__.co_firstlineno + 1)
+    )
+    assert [step.locals["x"].value for step in found] == [12, 13, 14]
+    cursor = recording.cursor()
+    cursor.run_to(Breakpoint("leaf", hits=3))
+    assert cursor.locals["x"].value == 1
+    cursor.run_to(Breakpoint("leaf", hits=2), backwards=True)
+    assert cursor.locals["x"].value == 0
+    assert not cursor.run_to(Breakpoint(condition="no_such_name == 1"))
+    assert stops(recording, Breakpoint(condition="i == 4 and total > 100"))[0].locals["i"].value == 4
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "x +",
+        "x = 1",
+        "open('f')",
+        "x.append(1)",
+        "lambda: 1",
+        "[y for y in x]",
+        "__import__('os')",
+        "x ** 9",
+        "f'{x}'",
+        "len(x, y)",
+        "",
+    ],
+)
+def test_a_wrong_condition_is_refused_when_it_is_set(condition):
+    with refuses(ValueError, "condition="):
+        Breakpoint(condition=condition)
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"event": "stop"}, "event='stop'"),
+        ({"line": 0}, "line=0"),
+        ({"hits": 0}, "hits=0"),
+        ({"function": ""}, "function=''"),
+        ({"file": 3}, "file=3"),
+    ],
+)
+def test_a_breakpoint_that_could_never_hold_is_refused(fields, word):
+    with refuses(ValueError, word, "expected"):
+        Breakpoint(**fields)
+
+
+def test_the_history_of_a_name_in_its_frame(recording):
+    history = recording.cursor().history("total")
+    assert [value.value for _, value in history] == [0, 24, 52, 84, 120, 160]
+    assert {step.text for step, _ in history} == {"total = 0", "total += middle(i)"}
+    with refuses(KeyError, "'nothing' never had a value in top", "Names there"):
+        recording.cursor().history("nothing")
+
+
+def test_steps_are_found_by_what_they_are(recording):
+    assert len(recording.find(function="leaf", event="call")) == 10
+    assert {step.text for step in recording.find(text="second =")} == {"second = first * 2"}
+    assert len(recording.find(name="second")) == 5
+    assert recording.find(text="160")[-1].value.value == 160
+    with refuses(ValueError, "something to look for"):
+        recording.find()
+    with refuses(ValueError, "event='stop'"):
+        recording.find(event="stop")
+
+
+def test_exceptions_changes_in_place_and_nan_are_found():
+    def does(items):
+        items.append(float("nan"))
+        try:
+            items[9]
+        except LookupError:
+            return items
+
+    recording = recorded(lambda: does([1]), [does])
+    assert [step.text for step in recording.find(exception=True)] == ["items[9]"]
+    assert len(recording.find(exception="LookupError")) == 1
+    assert recording.find(exception="ValueError") == []
+    assert [step.text for step in recording.find(in_place=True)] == ['items.append(float("nan"))']
+    assert recording.find(nan=True)[0].text == 'items.append(float("nan"))'
+
+
+def test_the_call_tree_counts(recording):
+    [root] = recording.calls
+    assert (root.function, root.count) == ("top", 1)
+    assert [(call.function, call.count) for call in root.calls] == [("middle", 5)]
+    assert [(call.function, call.count) for call in root.calls[0].calls] == [("leaf", 10)]
+    assert root.steps == len(recording)
+    assert root.seconds >= root.calls[0].seconds > 0
+    text = repr(recording)
+    assert "10×" in text
+    assert "leaf" in text
+    assert "<script" not in recording._repr_html_()
+
+
+def test_two_recordings_part_where_a_value_differs(recording):
+    assert recording.diff(recorded(lambda: top(5), [leaf, middle, top])) is None
+    other = recorded(lambda: top(4), [leaf, middle, top])
+    difference = recording.diff(other)
+    assert difference.ours.index == 0
+    assert "n differs: 5, and 4" in str(difference)
+
+    def once(flag):
+        x = 1
+        if flag:
+            x = 2
+        return x
+
+    first, second = (recorded(lambda flag=flag: once(flag), [once]) for flag in (1, 1.0))
+    assert "flag differs: 1, and 1.0" in str(first.diff(second))
+
+
+def test_a_long_recording_moves_by_its_index_and_not_by_its_length():
+    def loops(n):
+        total = 0
+        for i in range(n):
+            total += i
+        return total
+
+    recording = recorded(lambda: loops(50_000), [loops, leaf])
+    assert len(recording) > 100_000
+    cursor = recording.cursor(70_000)
+    seen = 0
+    original = type(recording).bindings
+
+    def counted(self, step):
+        nonlocal seen
+        seen += 1
+        return original(self, step)
+
+    type(recording).bindings = counted
+    try:
+        for move in (cursor.step_in, cursor.step_over, lambda: cursor.goto(99_000), lambda: cursor.step_out(True)):
+            move()
+            assert cursor.locals is not None
+        cursor.goto(80_001)
+        assert cursor.locals["total"].value == sum(range(cursor.locals["i"].value))
+    finally:
+        type(recording).bindings = original
+    assert seen < 1000

@@ -1,0 +1,484 @@
+"""What a recording says of plain programs: events, values, frames, and what of them changed."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import functools
+import linecache
+import threading
+
+import pytest
+
+from prefix_lab.debugger import record
+from tests.debugger.recorded import every_hook, recorded, refuses
+
+
+def doubled(x):
+    y = x * 2
+    return y
+
+
+def works(n):
+    first = doubled(n)
+    items = [first]
+    items.append(n)
+    del first
+    return items
+
+
+def broken(n):
+    half = n / 2
+    return doubled(half) + "text"
+
+
+def events(recording):
+    return [(step.event, step.function, step.line - works.__code__.co_firstlineno) for step in recording.steps]
+
+
+@every_hook
+def test_a_call_is_recorded_line_by_line(hooks):
+    recording = recorded(lambda: works(3), [works, doubled], hooks=hooks)
+    start = doubled.__code__.co_firstlineno - works.__code__.co_firstlineno
+    assert events(recording) == [
+        ("call", "works", 0),
+        ("line", "works", 1),
+        ("call", "doubled", start),
+        ("line", "doubled", start + 1),
+        ("line", "doubled", start + 2),
+        ("return", "doubled", start + 2),
+        ("line", "works", 2),
+        ("line", "works", 3),
+        ("line", "works", 4),
+        ("line", "works", 5),
+        ("return", "works", 5),
+    ]
+    steps = recording.steps
+    assert [step.index for step in steps] == list(range(11))
+    assert [step.depth for step in steps] == [0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0]
+    assert {step.thread for step in steps} == {"MainThread"}
+    assert {step.file for step in steps} == {__file__}
+    assert steps[1].text == "first = doubled(n)"
+
+
+@every_hook
+def test_a_step_has_the_names_as_it_finds_them_and_what_it_binds(hooks):
+    steps = recorded(lambda: works(3), [works, doubled], hooks=hooks).steps
+    assert {name: value.value for name, value in steps[0].changed.items()} == {"n": 3}
+    assert {name: value.value for name, value in steps[1].locals.items()} == {"n": 3}
+    assert steps[1].changed["first"].value == 6
+    assert steps[2].locals["x"].value == 3
+    assert steps[5].value.value == 6
+    assert steps[6].changed["items"].text == "[6]"
+    assert steps[7].changed["items"].text == "[6, 3]"
+    assert steps[7].in_place == {"items"}
+    assert steps[6].in_place == frozenset()
+    assert steps[8].changed["first"].text == "(deleted)"
+    assert "first" not in steps[9].locals
+    assert steps[10].value["1"].value == 3
+
+
+@every_hook
+def test_an_exception_passes_through_and_is_the_last_word(hooks):
+    with pytest.raises(TypeError) as raised, record([broken, doubled], hooks=hooks) as recording:
+        broken(4)
+    assert raised.traceback[-1].name == "broken"
+    last = recording.steps[-1]
+    assert (last.event, last.function) == ("exception", "broken")
+    assert last.value.type == "TypeError"
+    assert last.value.message == str(raised.value)
+    assert recording.exception.type == "TypeError"
+    assert "It ended with TypeError" in repr(recording)
+
+
+@every_hook
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), ZeroDivisionError("no")])
+def test_every_kind_of_exception_is_recorded_and_passed_on(error, hooks):
+    def raises():
+        raise error
+
+    with pytest.raises(type(error)) as raised, record([raises], hooks=hooks) as recording:
+        raises()
+    assert raised.value is error
+    assert recording.steps[-1].event == "exception"
+    assert recording.exception.type == type(error).__name__
+
+
+@every_hook
+def test_the_lines_of_the_block_itself_are_recorded_when_its_function_is_in_scope(hooks):
+    def block():
+        before = 1
+        with record([block], hooks=hooks) as recording:
+            inside = before + 1
+            inside += 5
+        return recording
+
+    recording = block()
+    lines = [step for step in recording.steps if step.text.startswith("inside")]
+    assert [step.text for step in lines] == ["inside = before + 1", "inside += 5"]
+    assert lines[0].locals["before"].value == 1
+    assert lines[1].changed["inside"].value == 7
+
+
+@every_hook
+def test_without_include_the_module_of_the_caller_is_recorded(hooks):
+    with record(hooks=hooks) as recording:
+        works(1)
+    assert "doubled" in {step.function for step in recording.steps}
+
+
+@every_hook
+def test_recursion_gives_each_call_its_own_frame(hooks):
+    def down(n):
+        below = 0 if n == 0 else down(n - 1)
+        return below + n
+
+    recording = recorded(lambda: down(30), [down], hooks=hooks)
+    calls = [step for step in recording.steps if step.event == "call"]
+    assert [step.locals["n"].value for step in calls] == list(range(30, -1, -1))
+    assert [step.depth for step in calls] == list(range(31))
+    assert len({step.frame for step in calls}) == 31
+
+
+@every_hook
+def test_generators_and_what_is_sent_to_them(hooks):
+    def asks():
+        got = yield 1
+        again = yield got
+        return again
+
+    def talks():
+        talk = asks()
+        first = next(talk)
+        second = talk.send(5)
+        try:
+            talk.send(7)
+        except StopIteration as ended:
+            return first, second, ended.value
+
+    recording = recorded(talks, [asks, talks], hooks=hooks)
+    inside = [step for step in recording.steps if step.function.endswith("asks")]
+    assert [step.event for step in inside if step.event != "line"] == [
+        "call",
+        "yield",
+        "resume",
+        "yield",
+        "resume",
+        "return",
+    ]
+    assert [step.value.value for step in inside if step.event in ("yield", "return")] == [1, 5, 7]
+    assert [step.changed["got"].value for step in inside if "got" in step.changed] == [5]
+    assert len({step.frame for step in inside}) == 1
+    resumed = next(step for step in inside if step.event == "resume")
+    assert recording.steps[recording.caller(resumed.index)].text == "second = talk.send(5)"
+
+
+@every_hook
+def test_coroutines_that_take_turns(hooks):
+    async def waits(name, seen):
+        for i in range(2):
+            seen.append((name, i))
+            await asyncio.sleep(0)
+        return name
+
+    async def both(seen):
+        return await asyncio.gather(waits("a", seen), waits("b", seen))
+
+    seen = []
+    recording = recorded(lambda: asyncio.run(both(seen)), [waits, both], hooks=hooks)
+    assert seen == [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
+    inside = [step for step in recording.steps if "waits" in step.function]
+    frames = {step.frame: step.locals["name"].value for step in inside if step.event == "call"}
+    assert sorted(frames.values()) == ["a", "b"]
+    for step in inside:
+        assert step.locals["name"].value == frames[step.frame]
+    assert [step.value.value for step in inside if step.event == "return"] == ["a", "b"]
+
+
+@every_hook
+def test_threads_each_have_their_own_steps(hooks):
+    def counts(n):
+        total = 0
+        for i in range(n):
+            total += i
+        return total
+
+    def starts():
+        threads = [threading.Thread(target=counts, args=(n,), name=f"worker {n}") for n in (20, 30, 40)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return counts(10)
+
+    recording = recorded(starts, [counts, starts], hooks=hooks)
+    ends = [step for step in recording.steps if step.event == "return" and step.function.endswith("counts")]
+    returned = {step.thread: step.value.value for step in ends}
+    assert returned == {f"worker {n}": sum(range(n)) for n in (20, 30, 40)} | {"MainThread": sum(range(10))}
+    for step in recording.steps:
+        if step.function.endswith("counts") and "total" in step.changed and step.text == "total += i":
+            held = step.locals
+            assert step.changed["total"].value == held["total"].value + held["i"].value
+    assert not recording.notes
+
+
+@every_hook
+def test_a_thread_that_was_there_before_is_not_recorded(hooks):
+    go, done = threading.Event(), threading.Event()
+
+    def waits():
+        go.wait(10)
+        inside = doubled(1)
+        done.set()
+        return inside
+
+    thread = threading.Thread(target=waits, name="old")
+    thread.start()
+    with record([waits, doubled], hooks=hooks) as recording:
+        go.set()
+        done.wait(10)
+        doubled(2)
+    thread.join()
+    assert {step.thread for step in recording.steps} == {"MainThread"}
+
+
+@every_hook
+def test_a_recording_inside_a_recording(hooks):
+    with record([works, doubled], hooks=hooks) as outer:
+        works(1)
+        with record([doubled], hooks=hooks) as inner:
+            works(2)
+        works(3)
+    assert [step.value.value for step in inner.steps if step.event == "return"] == [4]
+    returned = [step.value.value for step in outer.steps if step.event == "return" and step.function == "doubled"]
+    assert returned == [2, 4, 6]
+    assert not outer.notes
+    assert not inner.notes
+
+
+@every_hook
+def test_recording_in_two_threads_at_once_is_refused_with_what_to_do(hooks):
+    errors = []
+
+    def second():
+        try:
+            with record([doubled], hooks=hooks):
+                pass
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    with record([works], hooks=hooks) as recording:
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join()
+        works(1)
+    assert "Another thread is recording" in errors[0]
+    assert recording.steps[0].function == "works"
+
+
+def test_an_open_recording_and_one_that_is_used_twice_are_refused():
+    recorder = record([works])
+    with recorder as recording:
+        with refuses(RuntimeError, "leave its `with record(...)` block"):
+            recording.steps  # noqa: B018
+        assert "open" in repr(recording)
+    with refuses(RuntimeError, "used before", "Call record(...) again"), recorder:
+        pass
+
+
+@every_hook
+def test_decorated_functions_methods_and_partials_are_found_by_what_they_wrap(hooks):
+    def noisy(function):
+        @functools.wraps(function)
+        def wrapper(*arguments):
+            return function(*arguments)
+
+        return wrapper
+
+    class Thing:
+        @noisy
+        def method(self, x):
+            return x + 1
+
+        @staticmethod
+        def static(x):
+            return x + 2
+
+    part = functools.partial(doubled, 4)
+    recording = recorded(
+        lambda: (Thing().method(1), Thing.static(1), part()), [Thing.method, Thing.static, part], hooks=hooks
+    )
+    assert [step.value.value for step in recording.steps if step.event == "return"] == [2, 3, 8]
+    whole = recorded(lambda: (Thing().method(1), Thing.static(1)), [Thing], hooks=hooks)
+    assert {step.function.rpartition(".")[2] for step in whole.steps} >= {"static"}
+
+
+@every_hook
+def test_the_cells_of_a_notebook_are_recorded_with_their_text(hooks):
+    name = "<cell 7>"
+    source = "values = [1, 2]\ntotal = 0\nfor value in values:\n    total += value\n"
+    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+    namespace = {"__name__": "cell_of_a_notebook"}
+    code = compile(source, name, "exec")
+    with record([code], hooks=hooks) as recording:
+        exec(code, namespace)
+    assert [step.text for step in recording.steps if step.event == "line"][:2] == ["values = [1, 2]", "total = 0"]
+    assert recording.steps[-1].locals["total"].value == 3
+    assert recording.cursor().source == source.rstrip("\n")
+
+
+@every_hook
+def test_the_text_is_that_of_the_time_of_recording(hooks, tmp_path):
+    path = tmp_path / "changing.py"
+    path.write_text("def old():\n    return 1\n")
+    namespace = {"__name__": "changing"}
+    exec(compile(path.read_text(), str(path), "exec"), namespace)
+    recording = recorded(namespace["old"], [path], hooks=hooks)
+    path.write_text("# nothing\n# left\n")
+    linecache.checkcache()
+    assert [step.text for step in recording.steps if step.event == "line"] == ["return 1"]
+
+
+@every_hook
+def test_names_shared_with_an_inner_function_are_followed(hooks):
+    def outer():
+        count = 0
+
+        def up():
+            nonlocal count
+            count += 1
+
+        up()
+        up()
+        return count
+
+    recording = recorded(outer, [outer], hooks=hooks)
+    returned = [step for step in recording.steps if step.function.endswith("outer") and step.event == "return"]
+    assert returned[-1].locals["count"].value == 2
+
+
+@every_hook
+def test_watches_are_evaluated_where_their_names_are(hooks):
+    recording = recorded(lambda: works(3), [works, doubled], hooks=hooks, watch=["len(items)", "x + 1", "n / 0"])
+    steps = recording.steps
+    assert steps[3].watches["x + 1"].value == 4
+    assert set(steps[3].watches) == {"x + 1"}
+    assert steps[8].watches["len(items)"].value == 2
+    assert steps[1].watches["len(items)"].text.startswith("NameError")
+    assert steps[1].watches["n / 0"].text == "ZeroDivisionError: division by zero"
+    assert "x + 1" not in steps[3].locals
+
+
+@pytest.mark.parametrize("watch", ["x +", "x = 1", "import os", "(y := 1)", ""])
+def test_a_watch_that_is_no_expression_is_refused(watch):
+    with refuses(ValueError, "watch:", repr(watch), "is not an expression"):
+        record([works], watch=watch)
+
+
+@pytest.mark.parametrize(
+    ("include", "words"),
+    [
+        (["no_such_module_anywhere"], ["no module 'no_such_module_anywhere'"]),
+        (["json.nothing"], ["no module 'json.nothing'"]),
+        (["/no/such/file.py"], ["no file or folder '/no/such/file.py'"]),
+        ([len], ["not written in Python"]),
+        ([3], ["is a int, expected the name of a package"]),
+        ([], ["would record nothing"]),
+        ([int], ["no function written in Python"]),
+    ],
+)
+def test_what_cannot_be_included_is_refused_by_name(include, words):
+    with refuses(ValueError, "include", *words):
+        record(include)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"keep": "all"}, "keep='all'"),
+        ({"max_steps": 0}, "max_steps=0"),
+        ({"max_bytes": 1.5}, "max_bytes=1.5"),
+        ({"progress": 3}, "progress=3"),
+        ({"hooks": "magic"}, "hooks='magic'"),
+    ],
+)
+def test_wrong_options_are_refused_by_name(options, word):
+    with refuses(ValueError, word, "expected"):
+        record([works], **options)
+
+
+def test_a_name_of_a_module_that_is_not_imported_yet_imports_nothing():
+    import sys
+
+    for name in [one for one in sys.modules if one.startswith("xml.dom")]:
+        del sys.modules[name]
+    record(["xml.dom.minidom"])
+    assert "xml.dom.minidom" not in sys.modules
+
+
+@every_hook
+@pytest.mark.parametrize("most", [1, 10, 1000, 5000, 20000])
+def test_what_comes_after_the_limit_is_counted_and_the_rest_is_kept(most, hooks):
+    def loops():
+        total = 0
+        for i in range(6000):
+            total += i
+        return doubled(total)
+
+    whole = recorded(loops, [loops, doubled], hooks=hooks)
+    short = recorded(loops, [loops, doubled], hooks=hooks, max_steps=most)
+    assert len(short) == min(most, len(whole))
+    assert len(short) + short.left_out == len(whole)
+    assert [repr(step) for step in short.steps[:50]] == [repr(step) for step in whole.steps[: len(short)][:50]]
+    if short.left_out:
+        assert any(f"{short.left_out:,} steps came after a limit" in one for one in short.notes)
+
+
+@every_hook
+def test_bytes_are_bounded_too(hooks):
+    def loops():
+        text = ""
+        for i in range(20000):
+            text = f"{i} " * 20
+        return text
+
+    recording = recorded(loops, [loops], hooks=hooks, max_bytes=500_000)
+    assert 0 < len(recording) < 40000
+    assert recording.left_out > 0
+    assert any("max_bytes=500,000" in one for one in recording.notes)
+
+
+@every_hook
+def test_progress_is_told_now_and_then(hooks):
+    told = []
+
+    def loops():
+        for i in range(20000):
+            doubled(i)
+
+    recorded(loops, [loops, doubled], hooks=hooks, progress=told.append)
+    assert len(told) > 5
+    assert told == sorted(told)
+
+
+@every_hook
+def test_a_progress_callback_that_fails_is_told_of_and_nothing_else_happens(hooks):
+    def loops():
+        for i in range(20000):
+            doubled(i)
+        return "done"
+
+    def fails(steps):
+        raise ValueError("no screen")
+
+    with record([loops, doubled], hooks=hooks, progress=fails) as recording:
+        assert loops() == "done"
+    assert any("no screen" in note for note in recording.notes)
+
+
+def test_a_recording_cannot_be_changed_by_copying_its_steps():
+    recording = recorded(lambda: works(1), [works])
+    assert list(recording.steps) == list(copy.copy(recording.steps))
+    assert recording.steps[-1] == recording.steps[len(recording) - 1]
+    with refuses(IndexError, "step 99", "has 7 steps"):
+        recording.steps[99]

@@ -1,0 +1,227 @@
+"""A saved recording: the same when it is loaded, the same bytes when it is saved again, and safe whoever wrote it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import struct
+import zlib
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from prefix_lab.debugger import Recording, record
+from prefix_lab.debugger.storage import HEADER, MAGIC
+from tests.debugger.programs import programs
+from tests.debugger.recorded import recorded, refuses
+from tests.debugger.test_against_interpreter import PHASES, functions, loaded, outcome
+
+
+def works(n):
+    values = [n, -1, 2.5, float("nan"), float("inf"), -0.0, 10**30, "text", b"bytes", None, True, 1 + 2j]
+    held = {"a": values, "b": {"c": (1, "x")}}
+    for i in range(300):
+        n += i
+    held["d"] = n
+    raise ValueError(held)
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return recorded(lambda: works(3), [works], watch=["n * 2"])
+
+
+def said(recording):
+    steps = [(repr(step), step.depth, step.in_place, repr(step.locals), repr(step.watches)) for step in recording.steps]
+    return steps, recording.sources, recording.notes, repr(recording.exception), recording.left_out
+
+
+def test_what_is_loaded_says_the_same_and_is_saved_to_the_same_bytes(recording, tmp_path):
+    recording.save(tmp_path / "one")
+    recording.save(tmp_path / "two")
+    again = Recording.load(tmp_path / "one")
+    assert said(again) == said(recording)
+    assert recording.diff(again) is None
+    again.save(tmp_path / "three")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes() == (tmp_path / "three").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "three", "two"]
+
+
+@settings(max_examples=20, deadline=None, derandomize=True, phases=PHASES, suppress_health_check=list(HealthCheck))
+@given(source=programs())
+def test_any_program_s_recording_comes_back(source, tmp_path_factory):
+    main = loaded(source)
+    with record([main.__code__, *functions(main)]) as recording:
+        outcome(main)
+    path = tmp_path_factory.mktemp("saved") / "recording"
+    recording.save(path)
+    again = Recording.load(path)
+    assert said(again) == said(recording)
+    assert [step.index for step in again.cursor(len(again) // 2).stack] == [
+        step.index for step in recording.cursor(len(recording) // 2).stack
+    ]
+
+
+def test_threads_and_generators_come_back(tmp_path):
+    import threading
+
+    def gives(n):
+        for i in range(n):
+            got = yield i
+        return got
+
+    def uses():
+        return sum(gives(4))
+
+    def starts():
+        thread = threading.Thread(target=uses)
+        thread.start()
+        thread.join()
+        return uses()
+
+    recording = recorded(starts, [starts, uses, gives])
+    recording.save(tmp_path / "saved")
+    again = Recording.load(tmp_path / "saved")
+    assert said(again) == said(recording)
+    assert [step.thread for step in again.steps] == [step.thread for step in recording.steps]
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04" + bytes(100), MAGIC, MAGIC + b"1", b"\x80\x04K\x01."])
+def test_a_foreign_file_is_refused(content, tmp_path):
+    path = tmp_path / "foreign"
+    path.write_bytes(content)
+    with refuses(ValueError, f"path={str(path)!r}"):
+        Recording.load(path)
+
+
+def test_another_version_is_refused_with_both_numbers(recording, tmp_path):
+    recording.save(tmp_path / "saved")
+    content = (tmp_path / "saved").read_bytes().replace(MAGIC + b"1\n", MAGIC + b"2\n", 1)
+    (tmp_path / "saved").write_bytes(content)
+    with refuses(ValueError, "version 2", "reads version 1"):
+        Recording.load(tmp_path / "saved")
+
+
+@settings(max_examples=80, deadline=None)
+@given(data=st.data())
+def test_a_damaged_file_is_refused_or_says_the_same(data, recording, tmp_path_factory):
+    path = tmp_path_factory.mktemp("damaged") / "recording"
+    recording.save(path)
+    content = bytearray(path.read_bytes())
+    kind = data.draw(st.sampled_from(["cut", "flip", "more", "swap"]))
+    at = data.draw(st.integers(0, len(content) - 1))
+    if kind == "cut":
+        content = content[:at]
+    elif kind == "flip":
+        content[at] ^= 1 << data.draw(st.integers(0, 7))
+    elif kind == "more":
+        content[at:at] = bytes(data.draw(st.integers(1, 9)))
+    else:
+        other = data.draw(st.integers(0, len(content) - 1))
+        content[at], content[other] = content[other], content[at]
+    path.write_bytes(content)
+    again = loaded_or_refused(path)
+    assert again is None or said(again) == said(recording)
+
+
+def loaded_or_refused(path):
+    """The recording, or None if it was refused with a message that names the file; nothing else may happen."""
+    try:
+        return Recording.load(path)
+    except ValueError as error:
+        if f"path={str(path)!r}" not in str(error):
+            raise
+        return None
+
+
+def rewritten(path, change):
+    """The file with its sections changed and its checksums right: what somebody who means harm would write."""
+    content = path.read_bytes()
+    at = content.index(b"\n") + 1
+    sections = []
+    while at < len(content):
+        _, packed, _ = HEADER.unpack_from(content, at)
+        sections.append(bytearray(zlib.decompress(content[at + HEADER.size : at + HEADER.size + packed])))
+        at += HEADER.size + packed
+    change(sections)
+    out = [content[: content.index(b"\n") + 1]]
+    for section in sections:
+        small = zlib.compress(bytes(section))
+        out += [HEADER.pack(len(section), len(small), zlib.crc32(section)), small]
+    path.write_bytes(b"".join(out))
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_numbers_and_tables_written_by_a_stranger_are_refused_or_can_be_walked(recording, seed, tmp_path):
+    path = tmp_path / "strange"
+    recording.save(path)
+    draw = random.Random(seed)
+
+    def change(sections):
+        number = draw.randrange(len(sections))
+        if number == 0:
+            tables = json.loads(sections[0])
+            key = draw.choice(sorted(tables))
+            tables[key] = draw.choice(
+                [None, 5, -1, "text", [], {}, [[]], [[1, 2, 3]], [[0, [5], [7]]], [["summary"]], [1e9]]
+            )
+            sections[0][:] = json.dumps(tables).encode()
+        elif sections[number]:
+            at = draw.randrange(len(sections[number]))
+            sections[number][at] = draw.randrange(256)
+            if draw.random() < 0.3:
+                del sections[number][at:]
+
+    rewritten(path, change)
+    again = loaded_or_refused(path)
+    if again is None:
+        return
+    for step in again.steps:  # whatever it says, nothing fails and nothing goes round for ever
+        repr(step), step.locals, step.watches, step.in_place
+    cursor = again.cursor()
+    while cursor.step_in():
+        cursor.stack  # noqa: B018
+    repr(again), again._repr_html_(), again.calls, again.diff(recording)
+
+
+def test_a_file_that_says_it_is_enormous_is_refused_without_taking_the_memory(tmp_path):
+    path = tmp_path / "bomb"
+    small = zlib.compress(bytes(10**7))
+    path.write_bytes(MAGIC + b"1\n" + HEADER.pack(2**40, len(small), 0) + small)
+    with refuses(ValueError, "sizes that cannot be"):
+        Recording.load(path)
+    path.write_bytes(MAGIC + b"1\n" + HEADER.pack(100, len(small), 0) + small)
+    with refuses(ValueError, "checksum"):
+        Recording.load(path)
+    assert struct.calcsize("<QQI") == HEADER.size
+
+
+def test_a_save_that_fails_leaves_the_old_file(recording, tmp_path, monkeypatch):
+    path = tmp_path / "saved"
+    recording.save(path)
+    before = path.read_bytes()
+
+    def fails(*arguments):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(OSError, match="disk full"):
+        recording.save(path)
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["saved"]
+
+
+def test_places_that_cannot_be_written_or_read_are_refused(recording, tmp_path):
+    with refuses(ValueError, "there is no folder"):
+        recording.save(tmp_path / "no" / "file")
+    with refuses(ValueError, "is a folder"):
+        recording.save(tmp_path)
+    with refuses(ValueError, "cannot be read"):
+        Recording.load(tmp_path / "nothing")
+
+
+def test_an_open_recording_cannot_be_saved(tmp_path):
+    with record([works]) as recording, refuses(RuntimeError, "not finished"):
+        recording.save(tmp_path / "early")

@@ -1,0 +1,275 @@
+"""How tensors, modules, caches and configs look in a recording; and that a recording changes nothing about them."""
+
+import copy
+import gc
+import warnings
+import weakref
+
+import pytest
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from transformers.cache_utils import DynamicCache
+
+import prefix_lab
+from prefix_lab.course import load_tiny_t5
+from prefix_lab.debugger import record
+from tests.tiny_models import random_ids, tiny_llama, tiny_t5
+
+
+def recorded(function, *arguments, **options):
+    with record([function], **options) as recording:
+        function(*arguments)
+    return recording
+
+
+def made(tensor, **options):
+    """The summary of a value."""
+    return recorded(lambda x: None, tensor, **options).steps[0].locals["x"]
+
+
+def test_a_tensor_has_its_shape_dtype_and_the_rest():
+    x = torch.zeros(2, 3, requires_grad=True)
+    summary = made(x)
+    assert summary.text == "Tensor (2, 3) float32"
+    assert (summary.shape, summary.dtype, summary.device) == ((2, 3), "float32", "cpu")
+    assert (summary.requires_grad, summary.is_view, summary.version) == (True, False, 0)
+    assert summary.type == "torch.Tensor"
+    assert made(torch.zeros(4)[1:]).is_view
+    assert made(nn.Parameter(torch.zeros(1))).text == "Parameter (1) float32"
+    assert made(torch.tensor(1.0)).shape == ()
+
+
+def quantized():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch means to give them up
+        return torch.quantize_per_tensor(torch.zeros(2, 3), 0.1, 0, torch.quint8)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.zeros(2, 3, device="meta"),
+        torch.zeros(2, 3).to_sparse(),
+        quantized(),
+        torch.zeros(2, 3, dtype=torch.complex64),
+        torch.zeros(2, 3, dtype=torch.bool),
+        torch.zeros(2, 3, dtype=torch.float16),
+        torch.zeros(2, 3, dtype=torch.int64),
+        torch.zeros(2, 0, 3),
+        torch.zeros((1,) * 9),
+    ],
+    ids=lambda tensor: f"{tensor.layout} {tensor.dtype} {tuple(tensor.shape)} {tensor.device}",
+)
+@pytest.mark.parametrize("keep", ["shapes", "statistics", "small"])
+def test_every_kind_of_tensor_is_summed_up(tensor, keep):
+    recording = recorded(lambda x: None, tensor, keep=keep)
+    assert recording.steps[0].locals["x"].shape == tuple(tensor.shape)
+    assert recording.notes == []
+
+
+def test_inference_and_fake_tensors_and_functorch_are_summed_up():
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with torch.inference_mode():
+        inside = torch.zeros(2)
+    assert made(inside).version is None
+    with FakeTensorMode():
+        fake = torch.zeros(2, 5)
+    assert made(fake, keep="small").shape == (2, 5)
+
+    def doubled(x):
+        y = x * 2
+        return y
+
+    with record([doubled], keep="small") as recording:
+        result = torch.vmap(doubled)(torch.ones(3, 2))
+    assert torch.equal(result, torch.full((3, 2), 2.0))
+    assert recording.find(name="y")[0].changed["y"].shape == (2,)
+
+
+def test_statistics_and_numbers_are_taken_only_where_they_are_asked_for():
+    x = torch.tensor([1.0, -2.0, 4.0])
+    assert not {"min", "numbers"} & set(made(x).facts)
+    assert {"min": -2.0, "max": 4.0, "mean": 1.0, "nan": False, "inf": False}.items() <= made(
+        x, keep="statistics"
+    ).facts.items()
+    assert "numbers" not in made(x, keep="statistics").facts
+    assert made(x, keep="small").numbers == (1.0, -2.0, 4.0)
+    assert "numbers" not in made(torch.zeros(65), keep="small").facts
+    spoilt = made(torch.tensor([float("nan"), float("inf"), 2.0]), keep="statistics")
+    assert (spoilt.nan, spoilt.inf, spoilt.min, spoilt.max) == (True, True, 2.0, 2.0)
+
+
+def test_the_first_nan_is_found():
+    def divides(x):
+        total = x.sum()
+        ratio = x / (total - total)
+        back = ratio * 0
+        return back
+
+    recording = recorded(divides, torch.zeros(3), keep="statistics")
+    assert recording.find(nan=True)[0].text == "ratio = x / (total - total)"
+    assert recording.find(shape=(3,))[0].event == "call"
+    assert recording.find(shape=(None,))[0].event == "call"
+    assert recording.find(shape=(7,)) == []
+
+
+def test_a_change_in_place_is_told_from_a_new_tensor():
+    def changes(x):
+        x = x + 1
+        x.add_(1)
+        x[0] = 5
+        x *= 2
+        y = x
+        y.zero_()
+        return x
+
+    recording = recorded(changes, torch.zeros(3))
+    assert [step.text for step in recording.find(in_place=True)] == ["x.add_(1)", "x[0] = 5", "x *= 2", "y.zero_()"]
+    assert recording.steps[1].in_place == frozenset()
+    assert recording.steps[-1].value.version == 4
+
+
+def test_one_object_has_one_number_under_every_name_and_in_every_frame():
+    def inner(tensor):
+        return tensor
+
+    def outer(x):
+        y = x
+        z = inner(y)
+        w = z.clone()
+        return w
+
+    with record([inner, outer]) as recording:
+        outer(torch.zeros(2))
+    held = recording.steps[-1].locals
+    assert held["x"].number == held["y"].number == held["z"].number != held["w"].number
+
+
+def test_modules_say_how_many_parameters_train():
+    def freezes(model):
+        first = model
+        for parameter in model.parameters():
+            parameter.requires_grad_(False)
+        second = model
+        return first, second
+
+    recording = recorded(freezes, nn.Linear(3, 4))
+    assert recording.find(name="first")[0].changed["first"].text == "Linear with 16 parameters, 16 trainable"
+    second = recording.steps[-1].locals["second"]
+    assert (second.parameters, second.trainable) == (16, 0)
+
+
+def test_caches_configs_and_a_tokenizers_output_open_up():
+    cache = DynamicCache([(torch.zeros(1, 2, 3, 4), torch.zeros(1, 2, 3, 4))] * 2)
+    summary = made(cache)
+    assert summary.text == "DynamicCache of 2 layers, each (1, 2, 3, 4)"
+    assert summary["0.keys"].shape == (1, 2, 3, 4)
+    assert made(tiny_t5().config)["d_model"].value == 12
+    ours = made(prefix_lab.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4))
+    assert ours["num_virtual_tokens"].value == 4
+    assert ours["task_type"].value == "CAUSAL_LM"
+    _, tokenizer = load_tiny_t5()
+    encoding = made(tokenizer(["abc", "de"], padding=True, return_tensors="pt"))
+    assert encoding.text.startswith("BatchEncoding {input_ids: Tensor (2, 4) int64")
+    assert encoding["attention_mask"].shape == (2, 4)
+
+
+def test_a_cache_that_grows_is_seen_to_grow():
+    def grows(cache, key):
+        cache.update(key, key, 0)
+        cache.update(key, key, 0)
+        return cache
+
+    recording = recorded(grows, DynamicCache(), torch.zeros(1, 2, 3, 4))
+    said = [step.changed["cache"].text for step in recording.steps if "cache" in step.changed]
+    assert said[1:] == ["DynamicCache of 1 layers, each (1, 2, 3, 4)", "DynamicCache of 1 layers, each (1, 2, 6, 4)"]
+
+
+SCOPE = ["prefix_lab", "transformers.models.t5", "transformers.models.llama", "torch.nn.functional"]
+
+
+def journey(make_model, task):
+    """Build, wrap, forward, backward, generate; everything that could differ."""
+    torch.manual_seed(7)
+    config = prefix_lab.PrefixTuningConfig(task_type=task, num_virtual_tokens=3, prefix_projection=True)
+    model = prefix_lab.get_peft_model(make_model(), config).train()
+    ids = random_ids(2, 5)
+    output = model(input_ids=ids, labels=ids)
+    output.loss.backward()
+    gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    with torch.no_grad():
+        tokens = model.eval().generate(input_ids=ids, do_sample=True, max_new_tokens=4)
+    return output.logits, gradients, tokens, torch.rand(3), graph_of(output.loss)
+
+
+def graph_of(tensor):
+    """The names of the autograd graph's nodes, in the order of a walk."""
+    seen, queue = [], [tensor.grad_fn]
+    while queue:
+        node = queue.pop()
+        if node is not None:
+            seen.append(node.name())
+            queue += [inner for inner, _ in node.next_functions]
+    return seen
+
+
+@pytest.mark.parametrize("keep", ["shapes", "small"])
+@pytest.mark.parametrize(("make_model", "task"), [(tiny_t5, "SEQ_2_SEQ_LM"), (tiny_llama, "CAUSAL_LM")])
+def test_values_gradients_random_numbers_and_graphs_are_as_without_a_recording(make_model, task, keep):
+    plain = journey(make_model, task)
+    with record(SCOPE, keep=keep, watch=["hidden_states.shape", "past_key_values"]) as recording:
+        watched = journey(make_model, task)
+    assert len(recording) > 1000
+    assert recording.notes == []
+    assert torch.equal(plain[0], watched[0])
+    assert plain[1].keys() == watched[1].keys()
+    assert all(torch.equal(plain[1][name], watched[1][name]) for name in plain[1])
+    assert torch.equal(plain[2], watched[2])
+    assert torch.equal(plain[3], watched[3])
+    assert plain[4] == watched[4]
+
+
+def test_no_operation_of_torch_is_run_for_a_recording():
+    class Counts(TorchDispatchMode):
+        seen = 0
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            type(self).seen += 1
+            return func(*args, **(kwargs or {}))
+
+    model = tiny_t5().eval()
+    ids = random_ids(2, 5)
+
+    def forward():
+        Counts.seen = 0
+        with Counts():
+            model(input_ids=ids, decoder_input_ids=ids)
+        return Counts.seen
+
+    plain = forward()
+    with record(["transformers.models.t5"]) as recording:
+        assert forward() == plain
+    assert len(recording) > 100
+
+
+def test_no_tensor_module_or_graph_is_kept_alive():
+    base = tiny_t5()
+    refs = []
+
+    def forward():
+        model = prefix_lab.get_peft_model(
+            copy.deepcopy(base), prefix_lab.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=3)
+        )
+        output = model(input_ids=random_ids(2, 5), labels=random_ids(2, 5))
+        refs.extend(weakref.ref(one) for one in (model, output.logits, output.loss, *model.parameters()))
+        return output.loss.item()
+
+    with record(["prefix_lab", "transformers.models.t5"]) as recording:
+        forward()
+        del forward
+    gc.collect()
+    assert len(refs) > 10
+    assert [ref for ref in refs if ref() is not None] == []
+    assert len(recording) > 500
