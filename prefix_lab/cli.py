@@ -1,18 +1,26 @@
-"""The command line: `prefix-lab walk`."""
+"""The command line: `prefix-lab walk | record | replay`."""
+
+from __future__ import annotations
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
 
-from prefix_lab.walk.base import Base, CannotLoad, base_of_shape
-from prefix_lab.walk.command import add_walk
+from prefix_lab.terminal.command import add_record, add_replay
+
+if TYPE_CHECKING:
+    from prefix_lab.walk.base import Base
+
+WALK = "walk from get_peft_model to a saved prefix, with PEFT beside every stage"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, and return its exit status."""
-    args, unknown = build_parser().parse_known_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    args, unknown = build_parser(words).parse_known_args(words)
     if unknown:
         args.refuse(f"unknown: {' '.join(unknown)}; the options are listed above, and told with --help")
     try:
@@ -24,17 +32,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130  # what a shell says of a program that Ctrl-C ended
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """All commands. Each adds itself, and sets as defaults `run`, what it does, and `refuse`, for an unknown option."""
     parser = argparse.ArgumentParser(
         prog="prefix-lab",
-        description="See what PEFT's prefix tuning does, stage by stage.",
+        description="See what PEFT's prefix tuning does, stage by stage; record and replay any Python script.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {own_version()}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    add_walk(commands, load_default)
+    command = next((word for word in words if not word.startswith("-")), None)
+    add_walk(commands, chosen=command == "walk")
+    add_record(commands)
+    add_replay(commands)
     return parser
+
+
+def add_walk(commands: Any, chosen: bool) -> None:
+    """Add `walk`: its line in the list of commands alone, unless it is to run, since it imports torch."""
+    if chosen:
+        from prefix_lab.walk.command import add_walk as add
+
+        add(commands, load_default)
+    else:
+        commands.add_parser("walk", help=WALK)
 
 
 def own_version() -> str:
@@ -48,6 +69,7 @@ def own_version() -> str:
 def load_default(config_only: bool) -> Base:
     """The tiny T5 that ships with the course."""
     from prefix_lab.course import load_tiny_t5
+    from prefix_lab.walk.base import Base, CannotLoad, base_of_shape
 
     try:
         model, tokenizer = load_tiny_t5()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import weakref
+import heapq
 from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any, ClassVar
 
-from prefix_lab.debugger.conditions import Condition
+from prefix_lab.debugger.conditions import Condition, Truth
 from prefix_lab.debugger.decode import EVENTS
 from prefix_lab.debugger.recording import Recording
 
@@ -57,33 +58,29 @@ class Breakpoint:
             and (self.file is None or is_end_of(self.file, file))
         )
 
-    def holds(self, recording: Recording, step: int) -> bool:
-        return self._condition is None or self._condition.holds(recording, step)
+    def steps(self, recording: Recording, after: int, backwards: bool) -> Iterator[int]:
+        """The steps beyond `after` at the places that are meant, and where the condition holds, in order."""
+        columns = recording.columns
+        meant = []
+        for (event, function, line), steps in zip(columns.places, columns.steps_at, strict=True):
+            file, name, _ = columns.functions[function]
+            if self.place_fits(EVENTS[event], file, name, line):
+                meant.append(beyond(steps, after, backwards))
+        places = heapq.merge(*meant, reverse=backwards)
+        if self._condition is None:
+            yield from places
+        else:
+            yield from filter(Truth(recording, self._condition).at, places)
+
+
+def beyond(steps: array, place: int, backwards: bool) -> Iterator[int]:
+    """Of rising steps those after a place, or those before it from the last on; none of the others is touched."""
+    if backwards:
+        return (steps[at] for at in range(bisect_left(steps, place) - 1, -1, -1))
+    return (steps[at] for at in range(bisect_right(steps, place), len(steps)))
 
 
 def is_end_of(end: str, path: str) -> bool:
     """Whether a path is, or ends in, these parts."""
     wanted, parts = PurePath(end).parts, PurePath(path).parts
     return end == path or parts[-len(wanted) :] == wanted
-
-
-class Hits:
-    """The steps at the places that a breakpoint means, in order; worked out once for a recording."""
-
-    _made: ClassVar[weakref.WeakKeyDictionary[Recording, dict[Any, Hits]]] = weakref.WeakKeyDictionary()
-
-    def __init__(self, recording: Recording, breakpoint: Breakpoint):
-        columns = recording.columns
-        fitting = bytearray(len(columns.places))
-        for number, (event, function, line) in enumerate(columns.places):
-            file, name, _ = columns.functions[function]
-            fitting[number] = breakpoint.place_fits(EVENTS[event], file, name, line)
-        self.steps = array("I", (step for step, place in enumerate(columns.step_place) if fitting[place]))
-
-    @classmethod
-    def of(cls, recording: Recording, breakpoint: Breakpoint) -> Hits:
-        made = cls._made.setdefault(recording, {})
-        key = (breakpoint.function, breakpoint.line, breakpoint.file, breakpoint.event, breakpoint.condition is None)
-        if key not in made:
-            made[key] = cls(recording, breakpoint)
-        return made[key]

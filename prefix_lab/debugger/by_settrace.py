@@ -68,7 +68,9 @@ class SettraceHooks:
         if now_set is self.own:
             sys.settrace(self.before)
         else:
-            self.session.note("The tracer was changed while recording; what ran after that is missing.")
+            self.session.note(
+                "The tracer was changed while recording, by the program or by an interrupt; what came after is missing."
+            )
             if now_set is None:
                 sys.settrace(self.before)
         if threading.gettrace() is self.own_thread:

@@ -38,6 +38,8 @@ def call_tree(recording: Recording) -> list[Call]:
     for frame in columns.step_frame:
         own_steps[frame] += 1
     for frame, function in enumerate(columns.frame_function):
+        if columns.frame_first[frame] == NONE:
+            continue  # it was there before the recording, and took no step
         caller = columns.frame_caller[frame]
         outer = call_of.get(columns.step_frame[caller]) if caller != NONE else None
         siblings = roots if outer is None else inside.setdefault(id(outer), {})

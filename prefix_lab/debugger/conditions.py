@@ -10,6 +10,7 @@ import ast
 import operator
 from typing import TYPE_CHECKING, Any
 
+from prefix_lab.debugger.decode import EVENTS, NONE
 from prefix_lab.debugger.summary import Summary, as_summary
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ OPERATORS = {
     ast.USub: operator.neg,
     ast.Not: operator.not_,
 }
+REMEMBERED = 200_000  # steps
 ALLOWED = (ast.Name, ast.Constant, ast.Tuple, ast.List, ast.Attribute, ast.Subscript, ast.Load)
 ALLOWED += (ast.Compare, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.BinOp, ast.Call, *OPERATORS)
 
@@ -64,14 +66,10 @@ class Condition:
                 )
         self.names = {node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name)} - {"len"}
 
-    def holds(self, recording: Recording, step: int) -> bool:
-        """Whether it is true of the names as this step finds them; false when a name or fact is not there."""
-        columns = recording.columns
-        held = {columns.names[name]: value for name, value in recording.held_before(step).items()}
-        if not self.names <= held.keys():
-            return False
+    def is_true_of(self, names: dict[str, Summary]) -> bool:
+        """Whether it holds for these values; false when one of them has no such fact."""
         try:
-            return bool(plain(self.work_out(self.tree, {name: recording.value(held[name]) for name in self.names})))
+            return bool(plain(self.work_out(self.tree, names)))
         except (Unknown, TypeError, ValueError, ZeroDivisionError, OverflowError, LookupError):
             return False
 
@@ -112,6 +110,55 @@ class Condition:
                     left = right
                 return True
         raise Unknown(ast.dump(node))
+
+
+class Truth:
+    """Where in a recording a condition holds. Steps of a frame are worked out together, since they share their names.
+
+    A step finds the names as they were before it; a call finds its arguments. Where a name is not bound, it is false.
+    """
+
+    def __init__(self, recording: Recording, condition: Condition):
+        columns = recording.columns
+        self.recording, self.condition = recording, condition
+        self.names = {number: name for number, name in enumerate(columns.names) if name in condition.names}
+        self.possible = set(self.names.values()) == condition.names
+        self.known: dict[int, bool] = {}
+        self.of_values: dict[tuple, bool] = {}
+
+    def at(self, step: int) -> bool:
+        if not self.possible:
+            return False
+        if step not in self.known:
+            if len(self.known) > REMEMBERED:
+                self.known.clear()
+            self.read_stretch(step)
+        return self.known[step]
+
+    def read_stretch(self, step: int) -> None:
+        """From the last step of the frame whose names were noted, up to the next one."""
+        columns = self.recording.columns
+        held, at = self.recording.noted_before(step)
+        held = {name: value for name, value in held.items() if name in self.names}
+        calls = EVENTS.index("call")
+        while True:
+            if columns.places[columns.step_place[at]][0] == calls:
+                self.recording.bind(at, held)
+            self.known[at] = self.holds(held)
+            self.recording.bind(at, held)
+            at = columns.step_after[at]
+            if at == NONE or (at in columns.snapshots and step in self.known):
+                return
+
+    def holds(self, held: dict[int, int]) -> bool:
+        if not all(name in held for name in self.names):
+            return False
+        values = tuple(held[name] for name in self.names)
+        found = self.of_values.get(values)
+        if found is None:
+            names = {name: self.recording.value(held[number]) for number, name in self.names.items()}
+            found = self.of_values[values] = self.condition.is_true_of(names)
+        return found
 
 
 def plain(value: Any) -> Any:

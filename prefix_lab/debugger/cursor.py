@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING
+import itertools
 
-from prefix_lab.debugger.breakpoints import Breakpoint, Hits
+from prefix_lab.debugger.breakpoints import Breakpoint
 from prefix_lab.debugger.decode import NONE
 from prefix_lab.debugger.recording import Recording, Step
 from prefix_lab.debugger.summary import Summary
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Cursor:
@@ -72,22 +68,9 @@ class Cursor:
 
     def run_to(self, breakpoint: Breakpoint, backwards: bool = False) -> bool:
         """To the next step where the breakpoint holds, this one aside; if there is none, stay."""
-        found = next(self._hits(breakpoint, backwards), None)
+        stops = breakpoint.steps(self.recording, self.index, backwards)
+        found = next(itertools.islice(stops, breakpoint.hits - 1, None), None)
         return found is not None and self._to(found)
-
-    def _hits(self, breakpoint: Breakpoint, backwards: bool) -> Iterator[int]:
-        hits = Hits.of(self.recording, breakpoint)
-        if backwards:
-            candidates = hits.steps[: bisect_left(hits.steps, self.index)][::-1]
-        else:
-            candidates = hits.steps[bisect_right(hits.steps, self.index) :]
-        count = 0
-        for step in candidates:
-            if breakpoint.holds(self.recording, step):
-                count += 1
-                if count == breakpoint.hits:
-                    yield step
-                    return
 
     def _to(self, index: int) -> bool:
         if not 0 <= index < len(self.recording):

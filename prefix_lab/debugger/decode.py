@@ -8,7 +8,7 @@ all locals of a frame are noted, so that a reader who jumps has not far to go.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from prefix_lab.debugger.summary import Summary
@@ -46,6 +46,7 @@ class Columns:
         self.binding_name, self.binding_value, self.binding_flag = array("I"), array("I"), array("B")
         self.functions: list[tuple[str, str, int]] = []  # file, qualified name, first line
         self.places: list[tuple[int, int, int]] = []  # event, function, line
+        self.steps_at: list[array] = []  # for each place, its steps
         self.names: list[str] = [""]
         self.watches: set[int] = set()  # the names that are watched expressions
         self.values: list[Any] = []
@@ -61,7 +62,7 @@ class Columns:
 class FrameState:
     """A frame while its tape is read."""
 
-    __slots__ = ("held", "last", "line", "line_names", "names", "number", "since", "step", "sure")
+    __slots__ = ("held", "last", "line", "line_names", "names", "number", "since", "single", "step", "sure")
 
     def __init__(self, number: int, line: int):
         self.number, self.line = number, line
@@ -69,13 +70,14 @@ class FrameState:
         self.last = NONE  # its last step so far
         self.names: tuple | None = None  # what the line that runs may bind, while it is not known
         self.line_names: tuple | None = None
-        self.step, self.sure, self.since = NONE, True, 0
+        self.step, self.sure, self.single, self.since = NONE, True, False, 0
 
 
 class ThreadState:
     def __init__(self, number: int):
         self.number = number
         self.stack: list[FrameState] = []
+        self.depth = 0  # how many frames are around the innermost one
         self.paused: dict[int, FrameState] = {}
         self.left: FrameState | None = None  # the frame that was left last
         self.last_event = NONE
@@ -106,9 +108,8 @@ class Decoder:
 
     def feed(self, state: ThreadState, items: list[Any], index: int, end: int) -> int:
         """Read a stretch of one tape; where it stopped."""
-        stack, room = state.stack, self.max_steps
-        steps = self.columns.step_place
-        line_places = self.line_places
+        stack, room, steps = state.stack, self.max_steps, self.columns.step_place
+        line_places, step, values, binding, bind = self.line_places, self.step, self.value, self.binding, self.bind
         while index < end:
             item = items[index]
             cls = type(item)
@@ -119,21 +120,25 @@ class Decoder:
                 if not stack:
                     continue
                 frame = stack[-1]
-                place, names, sure = line_places.get(id(item)) or self.line_place(item)
+                place, names, frame.sure, frame.single = line_places.get(id(item)) or self.line_place(item)
                 frame.line = item.line
-                frame.step = self.step(state, place, frame)
                 frame.names = frame.line_names = names
-                frame.sure = sure
+                frame.step = step(state, place, frame)
                 state.last_event = LINE
             elif cls is CodeInfo or cls is Mark:
                 if len(steps) >= room:
                     return index
                 index = self.mark(state, item, items, index + 1)
+            elif not stack or (frame := stack[-1]).names is None:
+                index += 1
+            elif frame.single and frame.sure and cls is not Missing and cls is not Summary:
+                # As `take`, for the commonest of lines: one that binds one name to a plain value.
+                name = frame.names[0][0]
+                frame.held[name] = number = values(item)
+                frame.names = None
+                bind(frame.step, (binding(name, number, 0),))
+                index += 1
             else:
-                frame = stack[-1] if stack else None
-                if frame is None or frame.names is None:
-                    index += 1
-                    continue
                 names, frame.names = frame.names, None
                 index = self.take(frame, frame.step, names, frame.sure, items, index)
         return index
@@ -168,6 +173,7 @@ class Decoder:
                 return index + 2
             caller = stack[-1].last if stack else NONE
             stack.append(frame)
+            state.depth = len(stack) - 1
             step = self.step(state, self.place(RESUMED, columns.frame_function[frame.number], frame.line), frame)
             steps, callers = columns.entries[frame.number]
             steps.append(step)
@@ -211,6 +217,7 @@ class Decoder:
     def leave(self, state: ThreadState, time: int | None) -> None:
         if state.stack:
             state.left = state.stack.pop()
+            state.depth = len(state.stack) - 1
             state.left.names = None
             if time is not None:
                 self.columns.frame_ended[state.left.number] = time
@@ -231,22 +238,24 @@ class Decoder:
         columns.frame_ended.append(0)
         frame = FrameState(number, info.first_line)
         state.stack.append(frame)
+        state.depth = min(len(state.stack) - 1, 0xFFFF)
         return frame
 
     def step(self, state: ThreadState, place: int, frame: FrameState) -> int:
         """One more step of a frame."""
-        columns = self.columns
+        columns, last = self.columns, frame.last
         step = len(columns.step_place)
         columns.step_place.append(place)
+        columns.steps_at[place].append(step)
         columns.step_frame.append(frame.number)
-        columns.step_depth.append(min(max(len(state.stack) - 1, 0), 0xFFFF))
+        columns.step_depth.append(state.depth if state.stack else 0)
         columns.step_bound.append(NONE)
-        columns.step_before.append(frame.last)
+        columns.step_before.append(last)
         columns.step_after.append(NONE)
-        if frame.last == NONE:
+        if last == NONE:
             columns.frame_first[frame.number] = step
         else:
-            columns.step_after[frame.last] = step
+            columns.step_after[last] = step
         columns.frame_last[frame.number] = frame.last = step
         frame.since += 1
         if frame.since >= SNAPSHOT_EVERY or (frame.since == 1 and frame.held):
@@ -285,18 +294,20 @@ class Decoder:
             self.bind(step, found)
         return index
 
-    def bind(self, step: int, bindings: list[int]) -> None:
-        columns = self.columns
-        columns.step_bound[step] = len(columns.runs)
-        columns.runs.append(len(bindings))
-        columns.runs.extend(bindings)
+    def bind(self, step: int, bindings: Sequence[int]) -> None:
+        runs = self.columns.runs
+        self.columns.step_bound[step] = len(runs)
+        runs.append(len(bindings))
+        runs.extend(bindings)
 
-    def line_place(self, place: Place) -> tuple[int, tuple | None, bool]:
-        """The number of a line's place, the names that it takes and their kinds, and whether it surely binds them."""
+    def line_place(self, place: Place) -> tuple[int, tuple | None, bool, bool]:
+        """A line's place, the names that it takes with their kinds, whether it surely binds them, and just one."""
         info = place.info
         number = self.place(LINE, self.function_ids[id(info)], place.line)
         names = (place.names,) if isinstance(place.names, str) else place.names or ()
-        found = self.line_places[id(place)] = (number, self.kinds(names) or None, place.sure)
+        kinds = self.kinds(names) or None
+        single = kinds is not None and len(kinds) == 1 and kinds[0][1] is str
+        found = self.line_places[id(place)] = (number, kinds, place.sure, single)
         return found
 
     def arguments(self, info: CodeInfo) -> tuple:
@@ -329,6 +340,7 @@ class Decoder:
         if number is None:
             number = self.place_ids[key] = len(self.columns.places)
             self.columns.places.append(key)
+            self.columns.steps_at.append(array("I"))
         return number
 
     def value(self, value: Any) -> int:
@@ -336,7 +348,11 @@ class Decoder:
         known = self.value_ids.get(cls)
         if known is None:
             known = self.value_ids[cls] = {}
-        key = id(value) if cls is Summary else repr(value) if cls is float or cls is complex else value
+        key = value
+        if cls is Summary:
+            key = id(value)
+        elif cls is float or cls is complex:  # NaN is not equal to itself, and 0.0 is to -0.0
+            key = repr(value)
         number = known.get(key)
         if number is None:
             number = known[key] = len(self.columns.values)

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from prefix_lab.debugger.calls import Call, call_tree
+from prefix_lab.debugger.decode import NONE
 
 if TYPE_CHECKING:
     from prefix_lab.debugger.recording import Recording
@@ -31,10 +32,14 @@ def outline(recording: Recording) -> str:
 
 def heading(recording: Recording) -> str:
     columns = recording.columns
-    calls, threads = len(columns.frame_function), len(columns.threads)
-    return f"Recording of {len(columns):,} steps in {calls:,} calls" + (
-        f" and {threads} threads" if threads > 1 else ""
-    )
+    frames = [frame for frame, first in enumerate(columns.frame_first) if first != NONE]
+    threads = len({columns.frame_thread[frame] for frame in frames})
+    said = f"Recording of {number_of(len(columns), 'step')} in {number_of(len(frames), 'call')}"
+    return said + (f" and {threads} threads" if threads > 1 else "")
+
+
+def number_of(count: int, name: str) -> str:
+    return f"{count:,} {name}" + ("" if count == 1 else "s")
 
 
 def add_rows(call: Call, depth: int, rows: list[tuple[str, str, str, str]]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import linecache
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload
 
-from prefix_lab.debugger.decode import EVENTS, IN_PLACE, NONE, VALUE, Columns, Decoder
+from prefix_lab.debugger.decode import CALL, EVENTS, IN_PLACE, NONE, VALUE, Columns, Decoder
 from prefix_lab.debugger.summary import Summary, as_summary
 
 if TYPE_CHECKING:
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from prefix_lab.debugger.compare import Difference
     from prefix_lab.debugger.cursor import Cursor
     from prefix_lab.debugger.tape import Session
+
+
+class Names(Protocol):
+    """What knows more about values than was recorded: `prefix_lab.shapes` knows the axes of tensors."""
+
+    def apply(self, recording: Recording) -> list[Any]:
+        """The values of a recording's table, each as it was or with more to say, in the same order."""
+        ...
+
 
 UNBOUND = Summary("unbound", "(deleted)")
 
@@ -116,6 +126,14 @@ class Recording:
 
         return diff(self, other)
 
+    def with_names(self, names: Names) -> Recording:
+        """This recording again, with what `names.apply` makes of its values: tensors then have the fact `axes`."""
+        named = Recording()
+        named.state, named.notes, named.exception, named.sources = "closed", self.notes, self.exception, self.sources
+        named._columns = copy.copy(self.columns)
+        named._columns.values = names.apply(self)
+        return named
+
     def save(self, path: str | Path) -> None:
         """Write one compressed file, whole or not at all: see `storage.save`."""
         from prefix_lab.debugger.storage import save
@@ -154,27 +172,35 @@ class Recording:
     def held_before(self, step: int) -> dict[int, int]:
         """Name → value, by their numbers, of a step's frame, as the step found them; at a call, with the arguments."""
         columns = self.columns
-        before, snapshots, passed = columns.step_before, columns.snapshots, []
-        at = step
-        held: dict[int, int] = {}
-        while at != NONE:
-            if at in snapshots:
-                pairs = snapshots[at]
-                held = dict(zip(pairs[::2], pairs[1::2], strict=True))
-                break
-            at = before[at]
-            if at != NONE:
-                passed.append(at)
-        if columns.places[columns.step_place[step]][0] == EVENTS.index("call"):
-            passed.insert(0, step)
-        for one in reversed(passed):
-            for binding in self.bindings(one):
-                name, value = columns.binding_name[binding], columns.binding_value[binding]
-                if value == NONE:
-                    held.pop(name, None)
-                elif name != VALUE:
-                    held[name] = value
+        held, at = self.noted_before(step)
+        while at != step:
+            self.bind(at, held)
+            at = columns.step_after[at]
+        if columns.places[columns.step_place[step]][0] == CALL:
+            self.bind(step, held)
         return held
+
+    def noted_before(self, step: int) -> tuple[dict[int, int], int]:
+        """The last step of the frame, up to this one, whose names were noted, and what they were before it."""
+        columns = self.columns
+        at = step
+        while at not in columns.snapshots:
+            before = columns.step_before[at]
+            if before == NONE:
+                return {}, at
+            at = before
+        pairs = columns.snapshots[at]
+        return dict(zip(pairs[::2], pairs[1::2], strict=True)), at
+
+    def bind(self, step: int, held: dict[int, int]) -> None:
+        """Do to the names what a step did."""
+        columns = self.columns
+        for binding in self.bindings(step):
+            name, value = columns.binding_name[binding], columns.binding_value[binding]
+            if value == NONE:
+                held.pop(name, None)
+            elif name != VALUE:
+                held[name] = value
 
     def caller(self, step: int) -> int | None:
         """The step in another frame from which this step's frame was entered; None if that was not recorded."""

@@ -205,6 +205,9 @@ class Builder:
         bindings = len(columns.binding_name)
         same_length(bindings, columns.binding_value, columns.binding_flag)
         all_within(columns.step_place, len(columns.places))
+        columns.steps_at = [array("I") for _ in columns.places]
+        for step, place in enumerate(columns.step_place):
+            columns.steps_at[place].append(step)
         all_within(columns.step_frame, frames)
         for name in ("step_bound", "step_before", "step_after"):
             all_within(getattr(columns, name), len(columns.runs) if name == "step_bound" else steps, or_none=True)
@@ -236,7 +239,10 @@ class Builder:
         columns = self.columns
         for step in range(steps):
             before, after = columns.step_before[step], columns.step_after[step]
-            if (before != NONE and before >= step) or (after != NONE and after <= step):
+            wrong = (before != NONE and before >= step) or (after != NONE and after <= step)
+            if wrong or (before != NONE and columns.step_after[before] != step):
+                raise Damaged("its steps are out of order. It is damaged; save it again.")
+            if before != NONE and columns.step_frame[before] != columns.step_frame[step]:
                 raise Damaged("its steps are out of order. It is damaged; save it again.")
         for first, caller in zip(columns.frame_first, columns.frame_caller, strict=True):
             if caller != NONE and first != NONE and caller >= first:

@@ -17,6 +17,7 @@ AXES = {
     "source": "tokens of the input",
     "target": "tokens of the output",
     "vocab": "tokens that the model knows",
+    "ff": "inner width of a feed-forward layer",
     "encoder_hidden": "inner width of the prefix projection",
 }
 
@@ -24,8 +25,9 @@ AXES = {
 def evaluate(expression: str, sizes: Mapping[str, int]) -> int | None:
     """The number that a sum of products stands for, or None when one of its names has no size here."""
     total = 0
-    for term in expression.split("+"):
-        product = 1
+    for term in expression.replace("-", "+-").split("+"):
+        product = -1 if term.startswith("-") else 1
+        term = term.removeprefix("-")
         for factor in term.split("·"):
             size = int(factor) if factor.isdigit() else sizes.get(factor)
             if size is None:

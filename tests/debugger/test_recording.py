@@ -482,3 +482,18 @@ def test_a_recording_cannot_be_changed_by_copying_its_steps():
     assert recording.steps[-1] == recording.steps[len(recording) - 1]
     with refuses(IndexError, "step 99", "has 7 steps"):
         recording.steps[99]
+
+
+@every_hook
+def test_a_frame_that_took_no_step_and_a_thread_that_recorded_nothing_are_not_counted(hooks):
+    def outer():
+        with record([outer, doubled], hooks=hooks) as recording: doubled(1)  # fmt: skip  # noqa: E701
+        return recording
+
+    thread = threading.Thread(target=print)
+    with record([doubled], hooks=hooks) as recording:
+        thread.start()
+        thread.join()
+        doubled(1)
+    assert repr(recording).startswith("Recording of 4 steps in 1 call\n")
+    assert "4294967295" not in repr(outer())

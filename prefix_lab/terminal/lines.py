@@ -1,0 +1,97 @@
+"""A view of many lines, of which only those on the screen are made: a million cost no more than ten."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.text import Text
+from textual.events import Click
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+MARGIN = 3  # lines that stay visible around the marked one
+
+
+class Lines(ScrollView, can_focus=False):
+    """Lines of text, cut at the right edge. One of them may be marked."""
+
+    COMPONENT_CLASSES: ClassVar = {"lines--marked"}
+    DEFAULT_CSS = """
+    Lines {
+        overflow-x: hidden;
+        scrollbar-size-vertical: 1;
+        scrollbar-background: $background;
+        scrollbar-background-hover: $background;
+        scrollbar-color: $primary 60%;
+    }
+    Lines > .lines--marked { background: #2f4562; }
+    """
+
+    class Clicked(Message):
+        """A line was clicked; `number` counts from 0."""
+
+        def __init__(self, lines: "Lines", number: int):
+            super().__init__()
+            self.lines, self.number = lines, number
+
+        @property
+        def control(self) -> "Lines":
+            return self.lines
+
+    def __init__(self, id: str | None = None):
+        super().__init__(id=id)
+        self.count = 0
+        self.marked: int | None = None
+        self.left = 0  # columns that are out of sight, after
+        self.fixed = 0  # these, which always stay
+        self.make: Callable[[int], Text] = lambda number: Text()
+
+    def fill(self, count: int, make: Callable[[int], Text], marked: int | None = None, fixed: int = 0) -> None:
+        """Show `count` lines; `make(number)` gives one, when it is to be seen."""
+        self.count, self.make, self.fixed = count, make, fixed
+        self.virtual_size = Size(self.size.width, count)
+        self.mark(marked)
+
+    def mark(self, number: int | None) -> None:
+        """Mark a line, and scroll if it is not well in sight."""
+        self.marked = number
+        self.refresh()
+        height = self.scrollable_content_region.height
+        if number is None or not height:
+            return
+        margin = min(MARGIN, (height - 1) // 2)
+        top = self.scroll_offset.y
+        if not top + margin <= number < top + height - margin:
+            self.scroll_to(y=max(0, number - height // 2), animate=False)
+
+    def sideways(self, by: int) -> None:
+        """Show what is further to the right, or back to the left."""
+        self.left = max(0, self.left + by)
+        self.refresh()
+
+    @property
+    def width(self) -> int:
+        """The columns that a line has."""
+        return self.scrollable_content_region.width
+
+    def on_resize(self) -> None:
+        self.mark(self.marked)
+
+    def on_click(self, event: Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is not None and offset.y + self.scroll_offset.y < self.count:
+            self.post_message(self.Clicked(self, offset.y + self.scroll_offset.y))
+
+    def render_line(self, y: int) -> Strip:
+        number, width = y + self.scroll_offset.y, self.width
+        if number >= self.count:
+            return Strip.blank(width, self.rich_style)
+        text = self.make(number).copy()
+        text.truncate(self.left + width, overflow="ellipsis")
+        style = self.rich_style
+        if number == self.marked:
+            style += self.get_component_rich_style("lines--marked", partial=True)
+        whole = Strip(text.render(self.app.console))
+        strip = Strip.join([whole.crop(0, self.fixed), whole.crop(self.fixed + self.left)])
+        return strip.adjust_cell_length(width).apply_style(style)

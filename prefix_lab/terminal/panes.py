@@ -1,0 +1,147 @@
+"""What the panes say of a step, line by line. All text of the program is text, never markup."""
+
+from pathlib import PurePath
+
+from rich.text import Text
+
+from prefix_lab.debugger import Recording, Step, Summary
+from prefix_lab.terminal.frames import frame_steps
+from prefix_lab.terminal.state import ReplayState
+from prefix_lab.terminal.visible import visible
+from prefix_lab.terminal.where import label
+
+DIM, GHOST, COMING = "#7f848e", "italic #7f9f7f", "italic bold #98c379"
+CHANGED, IN_PLACE, FAILED, NUMBER = "bold #e5c07b", "bold #c678dd", "bold #e06c75", "#61afef"
+HERE, STOP, RAN = "▶", "●", "│"
+NEW, SAME = "●", "≈"
+NAMES = 24  # columns that names may take
+ROOM = 20  # columns, with less than that a value is not begun beside its line
+BAR = 20
+DEEPEST = 20  # indents of a call tree
+LEGEND = f"{NEW} changed just now  {SAME} in place"
+
+
+def value_text(value: Summary) -> str:
+    return visible(value.text)
+
+
+def heading(state: ReplayState) -> Text:
+    """Where a step is, and what happens there."""
+    step = state.step
+    _, file, function, line = step.place
+    thread = f"  thread {visible(step.thread)}" if state.threads > 1 else ""
+    place = (f" {visible(PurePath(file).name)}:{line}", "bold")
+    found = Text.assemble(place, ("  in ", DIM), visible(function), thread)
+    return found.append("  ").append_text(happening(step))
+
+
+def happening(step: Step) -> Text:
+    gives = given(step)
+    said = {
+        "call": "is called; its arguments are below" if gives else "begins",
+        "line": "this line runs next" + (f", and gives  {gives}" if gives else ""),
+        "resume": "goes on after its yield",
+    }
+    return Text(said.get(step.event, gives), FAILED if step.event == "exception" else COMING)
+
+
+def given(step: Step) -> str:
+    """What a step bound, changed, returned or raised, as it stands beside its line."""
+    in_place = step.in_place
+    signs = {name: SAME if name in in_place else "=" for name in step.changed}
+    found = [f"{visible(name)} {signs[name]} {value_text(value)}" for name, value in step.changed.items()]
+    if step.value is not None:
+        found.append(f"{dict(exception='raises').get(step.event, step.event + 's')} {value_text(step.value)}")
+    return ", ".join(found)
+
+
+def source_line(state: ReplayState, lines: list[Text], number: int, width: int) -> Text:
+    """A line of the file with its marks, its number, and what it gave when it last ran in this frame, if it fits."""
+    step, file = state.step, state.step.file
+    ran = frame_steps(state.recording, step.frame)
+    here, visited = number == step.line, ran.visited(number, step.index)
+    found = Text()
+    found.append(STOP if state.stops_at(file, number) else " ", FAILED)
+    found.append(HERE if here else RAN if visited else " ", COMING if here else GHOST)
+    found.append(f"{number:>{gutter_width(lines) - 3}} ", "bold" if here else "" if visited else DIM)
+    found.append_text(lines[number - 1])
+    at = step.index if here and given(step) else ran.giving(number, step.index)
+    if at is not None and found.cell_len + ROOM <= width:
+        found.append(f"   {'→ ' if at == step.index else ''}")
+        found.append(given(state.recording.steps[at]), COMING if at == step.index else GHOST)
+    return found
+
+
+def gutter_width(lines: list[Text]) -> int:
+    """The columns before a line's text: two marks, the number, a space."""
+    return len(str(len(lines))) + 4
+
+
+def without_source(step: Step) -> list[Text]:
+    """Instead of a file whose text is not known."""
+    return [
+        Text(f" The text of {visible(step.file)} was not there when this was recorded.", DIM),
+        Text.assemble((f" {HERE} {step.line} ", "bold"), (given(step), COMING)),
+    ]
+
+
+def local_lines(step: Step) -> list[Text]:
+    """The frame's names, those that the step before has given or changed in place marked; then the watches."""
+    columns = step.recording.columns
+    before = columns.step_before[step.index]
+    last = step.recording.steps[before] if before < len(columns) else None
+    fresh, in_place = (set(last.changed), last.in_place) if last else (set(), frozenset())
+    held, watches = step.locals, step.watches
+    width = min(NAMES, max(map(len, [*map(visible, held), *map(visible, watches)]), default=0))
+    found = [local_line(name, value, width, name in fresh, name in in_place) for name, value in held.items()]
+    gone = sorted(fresh - held.keys())
+    found += [Text.assemble(f"  {visible(name):<{width}}  ", ("(deleted)", DIM)) for name in gone]
+    for text, value in watches.items():
+        found.append(Text.assemble(("⌕ ", NUMBER), f"{visible(text):<{width}}  ", value_text(value)))
+    return found or [Text("  no names yet", DIM)]
+
+
+def local_line(name: str, value: Summary, width: int, fresh: bool, in_place: bool) -> Text:
+    mark, style = (SAME, IN_PLACE) if in_place else (NEW, CHANGED) if fresh else (" ", "")
+    return Text.assemble((f"{mark} ", style), (f"{visible(name):<{width}}", style or NUMBER), "  ", value_text(value))
+
+
+def stack_line(step: Step, here: bool) -> Text:
+    place = f"{visible(PurePath(step.file).name)}:{step.line}"
+    return Text.assemble((f"{HERE if here else ' '} ", COMING), visible(step.function), (f"  {place}", DIM))
+
+
+def breakpoint_lines(state: ReplayState) -> list[Text]:
+    return [Text.assemble((f"{STOP} ", FAILED), visible(label(one))) for one in state.breakpoints]
+
+
+def position(state: ReplayState) -> Text:
+    """How far along: the step's number as `:` and `--from` take it, and a bar."""
+    count = len(state.recording)
+    full = round(BAR * state.index / max(count - 1, 1))
+    return Text.assemble(
+        (f" step {state.index:,}", "bold"),
+        (f" of 0 to {count - 1:,}  ", DIM),
+        ("━" * full, NUMBER),
+        ("━" * (BAR - full), "#3e4451"),
+    )
+
+
+def history_line(values: list[tuple[Step, Summary]], number: int) -> Text:
+    step, value = values[number]
+    return Text.assemble(f"step {step.index:,}  ", (f"line {step.line}  ", DIM), (value_text(value), CHANGED))
+
+
+def call_rows(recording: Recording) -> list[tuple[Text, int]]:
+    """The call tree, a line for each entry, with the step to go to."""
+    rows: list[tuple[Text, int]] = []
+    waiting = [(call, 0) for call in reversed(recording.calls)]
+    while waiting:
+        call, depth = waiting.pop()
+        count = f"  {call.count:,}×" if call.count > 1 else ""
+        step = f"step {call.first:,}, " if call.first < len(recording) else ""  # one that ran already may have none
+        place = f"  {step}{visible(PurePath(call.file).name)}:{call.line}"
+        said = Text.assemble("  " * min(depth, DEEPEST), visible(call.function), (count, CHANGED), (place, DIM))
+        rows.append((said, call.first))
+        waiting += [(inner, depth + 1) for inner in reversed(call.calls)]
+    return rows

@@ -1,0 +1,77 @@
+"""What `python SCRIPT args` or `python -m MODULE args` would run, and the place that it would find itself in."""
+
+import builtins
+import importlib.machinery
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any, NamedTuple
+
+
+class NoProgram(ValueError):
+    """There is nothing to run; the text says what was looked for."""
+
+
+class Program(NamedTuple):
+    """Code with the name of its file, `sys.argv`, and what its `__main__` module knows of itself."""
+
+    code: CodeType
+    file: str
+    argv: list[str]
+    facts: dict[str, Any]
+
+    def settle(self) -> ModuleType:
+        """Make this process the program's own: `sys.argv` and `__main__`, which stay until the process ends."""
+        main = ModuleType("__main__")
+        if sys.version_info < (3, 14):
+            main.__annotations__ = {}
+        vars(main).update(self.facts, __builtins__=builtins)
+        sys.argv = list(self.argv)
+        sys.modules["__main__"] = main
+        return main
+
+
+def first_on_path(folder: str) -> None:
+    """The place of ours at the head of `sys.path` is the program's; `python -P` has none."""
+    if not sys.flags.safe_path:
+        sys.path[0] = folder
+
+
+def script(path: str, args: list[str]) -> Program:
+    """A file. Raises `NoProgram` when it cannot be read, `SyntaxError` when it is not Python."""
+    file = os.path.abspath(path)
+    try:
+        source = Path(file).read_bytes()
+    except IsADirectoryError:
+        raise NoProgram(f"{path!r} is a folder. Give a Python file, or -m with the name of a module") from None
+    except OSError as error:
+        raise NoProgram(f"{path!r} cannot be read ({error.strerror}). Give the path of a Python file") from None
+    first_on_path(os.path.dirname(os.path.realpath(file)))
+    code = compile(source, file, "exec", dont_inherit=True)
+    loader = importlib.machinery.SourceFileLoader("__main__", file)
+    facts = {"__file__": file, "__loader__": loader, "__cached__": None}
+    return Program(code, file, [path, *args], facts)
+
+
+def module(name: str, args: list[str]) -> Program:
+    """A module, or a package's `__main__`. Raises `NoProgram` when there is none, `SyntaxError` as `script` does."""
+    first_on_path(os.getcwd())
+    try:
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec = importlib.util.find_spec(f"{name}.__main__")
+        code = spec.loader.get_code(spec.name) if spec is not None and spec.loader is not None else None
+    except (ImportError, AttributeError, ValueError) as error:
+        raise NoProgram(f"-m {name}: it cannot be found ({error}). Name a module as `import` would") from None
+    if spec is None or code is None or spec.origin is None:
+        raise NoProgram(f"-m {name}: there is no such module written in Python. Name one as `import` would")
+    facts = {
+        "__file__": spec.origin,
+        "__loader__": spec.loader,
+        "__cached__": spec.cached,
+        "__spec__": spec,
+        "__package__": spec.parent,
+    }
+    return Program(code, spec.origin, [spec.origin, *args], facts)

@@ -1,0 +1,229 @@
+"""Names for axes: found by several sizes, proven by one more, and shown only where the sizes agree."""
+
+import pytest
+import torch
+from torch import nn
+
+import prefix_lab
+from prefix_lab.debugger import Recording, record
+from prefix_lab.shapes import Names, name_axes
+from prefix_lab.shapes.expressions import table_of
+from prefix_lab.shapes.names import AXES_OF_A_WALK
+from prefix_lab.shapes.sizes import held_out_run, standard_runs
+from prefix_lab.shapes.walks import WALKS
+from tests.tiny_models import random_ids, refuses, tiny_gpt2, tiny_t5
+
+
+@pytest.fixture(scope="module")
+def names():
+    return name_axes("T5, projected")
+
+
+def forward(make_model=tiny_t5, task="SEQ_2_SEQ_LM", projection=True, batch=2, tokens=5, prefix_len=3):
+    config = prefix_lab.PrefixTuningConfig(task_type=task, num_virtual_tokens=prefix_len, prefix_projection=projection)
+    with record(["prefix_lab", "transformers.models"]) as recording:
+        model = prefix_lab.get_peft_model(make_model(), config)
+        ids = random_ids(batch, tokens)
+        model(input_ids=ids, labels=ids)
+    return recording
+
+
+def axes_of(recording, function, name):
+    found = {
+        step.changed[name].axes
+        for step in recording.find(function=function, name=name)
+        if "axes" in step.changed[name].facts
+    }
+    assert len(found) == 1, found
+    return found.pop()
+
+
+def test_the_prefix_is_named_from_the_table_to_the_cache(names):
+    recording = forward().with_names(names)
+    assert axes_of(recording, "PrefixEncoder.forward", "prefix") == ("batch", "prefix_len")
+    assert axes_of(recording, "PrefixEncoder.forward", "prefix_tokens") == ("batch", "prefix_len", "hidden")
+    assert axes_of(recording, "PrefixEncoder.forward", "past_key_values") == ("batch", "prefix_len", "2·layers·hidden")
+    rows = [step.changed["rows"] for step in recording.find(function="split_layers", name="rows")]
+    assert [row.axes for row in rows] == [
+        ("batch", "prefix_len", "2·layers", "heads", "head_dim"),
+        ("batch", "prefix_len", "4·layers", "heads", "head_dim"),
+        ("4·layers", "batch", "heads", "prefix_len", "head_dim"),
+    ]
+    returned = recording.find(function="PrefixEncoder.forward", event="return")[0]
+    assert returned.value.axes == ("batch", "prefix_len", "2·layers·hidden")
+
+
+def test_every_name_of_another_model_gives_the_size_that_is_seen(names):
+    """The learner's model has other sizes than any run of the walk."""
+    recording = forward(batch=4, tokens=9, prefix_len=7).with_names(names)
+    config = tiny_t5().config
+    sizes = {
+        "batch": 4,
+        "prefix_len": 7,
+        "source": 9,
+        "target": 9,
+        "layers": config.num_layers,
+        "heads": config.num_heads,
+        "head_dim": config.d_kv,
+        "hidden": config.d_model,
+        "vocab": config.vocab_size,
+        "ff": config.d_ff,
+        "encoder_hidden": config.d_model,
+    }
+    from prefix_lab.shapes import evaluate
+
+    count = 0
+    for value in recording.columns.values:
+        for text, size in zip(
+            getattr(value, "facts", {}).get("axes", ()), getattr(value, "facts", {}).get("shape", ()), strict=False
+        ):
+            for way in text.split(" | "):
+                count += 1
+                assert evaluate(way, sizes) == size, (value, text)
+    assert count > 500
+
+
+def test_the_same_code_at_one_size_for_two_axes_shows_no_wrong_name(names):
+    """Where sizes contradict a name, the number is shown."""
+    recording = forward(projection=False).with_names(names)
+    found = recording.find(function="split_layers", name="rows")[0].changed["rows"]
+    assert found.axes == ("batch", "prefix_len", "2·layers", "heads", "head_dim")
+
+
+def test_names_of_another_family_do_not_stick_to_code_they_do_not_fit(names):
+    recording = forward(tiny_gpt2, "CAUSAL_LM").with_names(names)
+    for value in recording.columns.values:
+        if "axes" in getattr(value, "facts", {}):
+            assert len(value.axes) == len(value.shape)
+
+
+def test_a_named_recording_is_saved_and_loaded_with_its_names(names, tmp_path):
+    recording = forward().with_names(names)
+    recording.save(tmp_path / "named")
+    again = Recording.load(tmp_path / "named")
+    assert axes_of(again, "PrefixEncoder.forward", "prefix_tokens") == ("batch", "prefix_len", "hidden")
+    assert len(forward().steps) == len(again.steps)
+
+
+def test_the_standard_walk_names_nearly_everything_and_nothing_wrong(names):
+    total = sum(count.seen for count in names.counts.values())
+    assert total > 10_000
+    assert sum(count.named for count in names.counts.values()) >= 0.995 * total
+    assert all(count.wrong == 0 for count in names.counts.values())
+    assert names.counts["prefix_lab"].unnamed == 0
+    assert names.counts["prefix_lab"].proven > 1000
+    assert "share named" in names.report()
+
+
+def test_the_second_time_nothing_is_run_again(names):
+    assert name_axes("T5, projected") is names
+
+
+def walk_of_the_learners_own(axes):
+    x = torch.zeros(axes["batch"], axes["source"])
+    wide = x.repeat(1, 3)
+    both = torch.cat([wide, x[:, :1]], dim=1)
+    square = x @ x.T
+    folded = nn.functional.one_hot(torch.zeros(axes["layers"], dtype=torch.long), 7)
+    return both, square, folded
+
+
+def test_the_learners_own_function_is_named_the_same_way():
+    names = name_axes(walk_of_the_learners_own)
+    with record([walk_of_the_learners_own]) as recording:
+        walk_of_the_learners_own({"batch": 6, "source": 21, "layers": 8})
+    held = recording.with_names(names).steps[-1].locals
+    assert held["x"].axes == ("batch", "source")
+    assert held["wide"].axes == ("batch", "3·source")
+    assert held["both"].axes == ("batch", "3·source+1")
+    assert held["square"].axes == ("batch", "batch")
+    assert held["folded"].axes == ("layers", "7")
+
+
+def test_two_names_that_fit_equally_are_both_shown():
+    def doubles(axes):
+        made = torch.zeros(axes["a"] * 2, axes["b"])
+        return made
+
+    runs = [{"a": 2, "b": 4, "c": 5}, {"a": 3, "b": 6, "c": 11}, {"a": 7, "b": 14, "c": 3}]
+    names = name_axes(doubles, runs=runs, held_out={"a": 5, "b": 10, "c": 7})
+    with record([doubles]) as recording:
+        doubles({"a": 2, "b": 4})
+    assert recording.with_names(names).steps[-1].locals["made"].axes == ("b", "b")
+    with refuses(ValueError, "'a' and 'b' have the same sizes in every run"):
+        name_axes(doubles, runs=[{"a": 2, "b": 2}, {"a": 3, "b": 3}], held_out={"a": 5, "b": 5})
+
+
+def test_a_name_that_the_held_out_run_contradicts_is_not_given():
+    def bends(axes):
+        made = torch.zeros(axes["batch"] if axes["batch"] < 10 else 3)
+        return made
+
+    names = name_axes(bends, held_out={**held_out_run(), "batch": 11})
+    with record([bends]) as recording:
+        bends({"batch": 4})
+    assert "axes" not in recording.with_names(names).steps[-1].locals["made"].facts
+
+
+@pytest.mark.parametrize("shape", [(), (1,) * 9, (0, 3)])
+def test_tensors_of_any_rank_are_named(shape):
+    def makes(axes):
+        made = torch.zeros(shape)
+        return made
+
+    names = name_axes(makes, held_out={**held_out_run(), "batch": len(shape) + 20})
+    with record([makes]) as recording:
+        makes({})
+    assert recording.with_names(names).steps[-1].locals["made"].axes == tuple(map(str, shape))
+
+
+def test_a_walk_whose_path_changes_with_size_gets_names_where_it_is_the_same():
+    def forks(axes):
+        if axes["batch"] > 2:  # noqa: SIM108
+            other = torch.zeros(axes["source"])
+        else:
+            other = torch.zeros(axes["source"], 2)
+        always = torch.zeros(axes["target"])
+        return other, always
+
+    names = name_axes(forks)
+    with record([forks]) as recording:
+        forks({"batch": 2, "source": 3, "target": 50})
+    held = recording.with_names(names).steps[-1].locals
+    assert held["always"].axes == ("target",)
+    assert "axes" not in held["other"].facts
+
+
+def test_wrong_walks_and_sizes_are_refused_by_name():
+    with refuses(ValueError, "walk='T6'", "T5, direct"):
+        name_axes("T6")
+    with refuses(ValueError, "The walk failed at the sizes", "ZeroDivisionError", "runs="):
+        name_axes(lambda axes: 1 / 0)
+    with refuses(ValueError, "different axes"):
+        name_axes(print_nothing, runs=[{"a": 1}, {"b": 2}])
+    with refuses(ValueError, "'a' has the size 0"):
+        name_axes(print_nothing, runs=[{"a": 1}, {"a": 0}], held_out={"a": 3})
+    with refuses(ValueError, "at least 2"):
+        name_axes(print_nothing, runs=[{"a": 1}], held_out={"a": 3})
+
+
+def print_nothing(axes):
+    return None
+
+
+def test_standard_sizes_are_consistent_and_tell_the_axes_apart():
+    runs = [*standard_runs(), held_out_run()]
+    for run in runs:
+        assert set(run) == set(AXES_OF_A_WALK)
+        assert run["hidden"] == run["heads"] * run["head_dim"]
+        assert run["heads"] % run["kv_heads"] == 0
+    assert len({run["heads"] // run["kv_heads"] for run in runs}) == len(runs)
+    table = table_of(runs[:3])
+    assert all(len(table[tuple(run[axis] for run in runs[:3])]) == 1 for axis in AXES_OF_A_WALK)
+
+
+def test_names_can_be_joined_and_begin_empty():
+    assert Names().report().startswith(" ")
+    assert set(WALKS) == {
+        f"{family}, {kind}" for family in ("T5", "BART", "GPT-2", "Llama", "BERT") for kind in ("direct", "projected")
+    }
