@@ -1,6 +1,6 @@
 """The names of the axes, and how a name is held against a number before it is shown.
 
-An axis expression is a product (`2·layers·hidden`) or a sum (`prefix_len+target`) of names and small numbers; several
+An axis expression is a product (`2·layers·hidden`), a half (`head_dim/2`), or a sum (`prefix_len+target`); several
 ways to write the same axis are separated by `|`.
 """
 
@@ -29,10 +29,11 @@ def evaluate(expression: str, sizes: Mapping[str, int]) -> int | None:
         product = -1 if term.startswith("-") else 1
         term = term.removeprefix("-")
         for factor in term.split("·"):
-            size = int(factor) if factor.isdigit() else sizes.get(factor)
-            if size is None:
+            name, _, divisor = factor.partition("/")
+            size = int(name) if name.isdigit() else sizes.get(name)
+            if size is None or (divisor and size % int(divisor)):
                 return None
-            product *= size
+            product *= size // int(divisor or 1)
         total += product
     return total
 

@@ -51,6 +51,9 @@ def expressions(axes: Sequence[str], runs: Sequence[Mapping[str, int]]) -> list[
                 sizes = tuple(factor * prod(run[axis] for axis in chosen) for run in runs)
                 products.append((cost, text, sizes))
     found += products
+    for axis in axes:
+        if all(run[axis] % 2 == 0 for run in runs):
+            found.append((1, f"{axis}/2", tuple(run[axis] // 2 for run in runs)))
     short = [one for one in products if one[0] <= 2]
     for (cost, text, sizes), (other_cost, other, other_sizes) in itertools.combinations(short, 2):
         if cost + other_cost <= 2:

@@ -25,6 +25,7 @@ INCLUDE = (
 )
 AXES_OF_A_WALK = tuple(standard_runs()[0])
 LATER = 1
+ANY_WAY = (("*", "*", 0),)  # of an entry that holds by its sizes, however one came there
 Axes = tuple[str, ...]
 
 
@@ -62,7 +63,8 @@ class Names:
 
     def of(self, sighting: Sighting) -> Axes | None:
         """The axes of a tensor, by the entries that share the longest way with it; None where they do not agree."""
-        entries = [one for one in self.places.get((sighting.spot, sighting.name), ()) if fits(one, sighting)]
+        known = self.places.get((sighting.spot, sighting.name), ())
+        entries = [one for one in known if one.way != ANY_WAY and fits(one, sighting)]
         if not entries:
             return None
         shared = [common(one.way, sighting.way) for one in entries]
@@ -73,14 +75,32 @@ class Names:
     def of_all(self, seen: Sequence[Sighting]) -> dict[tuple, Axes]:
         """Tensor → its axes, for all that are named at one place at least: a tensor keeps its axes wherever it goes."""
         found: dict[tuple, Axes] = {}
+        left: dict[tuple, Sighting] = {}
         for one in seen:
             key = identity(one.value)
             known = found.get(key)
             if known is None or "" in known:
                 axes = self.of(one)
-                if axes is not None and (known is None or axes.count("") < known.count("")):
+                if axes is None:
+                    left.setdefault(key, one)
+                elif known is None or axes.count("") < known.count(""):
                     found[key] = axes
+        sizes = {axis: one.pop() for axis, one in sizes_in(found).items() if len(one) == 1}
+        for key, one in left.items():
+            if key not in found and (axes := self.of_size(one, sizes)) is not None:
+                found[key] = axes
         return found
+
+    def of_size(self, sighting: Sighting, sizes: Mapping[str, int]) -> Axes | None:
+        """The axes of a tensor at a place where several kinds pass, by the one whose names give its very sizes."""
+        entries = self.places.get((sighting.spot, sighting.name), ())
+        fitting = {
+            one.axes
+            for one in entries
+            if len(one.axes) == len(sighting.shape)
+            and all(text and worth(text, sizes) == size for text, size in zip(one.axes, sighting.shape, strict=True))
+        }
+        return fitting.pop() if len(fitting) == 1 else None
 
     def apply(self, recording: Recording) -> list[Any]:
         """The recording's values, where tensors have the fact `axes`; a name that the sizes contradict is not shown."""
@@ -178,7 +198,7 @@ def found_names(walk: Walk, include: tuple, runs: tuple, held_out: tuple) -> Nam
     last_sizes = dict(held_out[0])
     runs_seen = [seen_in(walk, run, include) for run in [*all_runs, last_sizes]]
     *seen, last = map(by_place, runs_seen)
-    names, value_of = Names(), worth(last_sizes)
+    names, value_of = Names(), functools.cache(lambda text: worth(text, last_sizes))
     for key in seen[0]:
         names.places[key] = solve(
             seen[0][key], [one.get(key, {}) for one in seen[1:]], last.get(key, {}), table, value_of
@@ -252,7 +272,7 @@ def solve(
         shapes = [shape, *(other[way] for other in others if way in other)]
         if len(shapes) == len(others) + 1 and len({len(one) for one in shapes}) == 1:
             axes_of[way] = tuple(name_of(sizes, table) for sizes in zip(*shapes, strict=True))
-    entries = simplified(axes_of)
+    entries = simplified(axes_of) + by_shape(first, others, last, axes_of, table)
     refuted: set[tuple[int, int]] = set()
     on_way: dict[tuple, list[int]] = defaultdict(list)
     for number, one in enumerate(entries):
@@ -271,6 +291,37 @@ def solve(
     return [one for one in kept if any(one.axes) or not one.axes]
 
 
+def by_shape(
+    first: Mapping[Way, tuple[int, ...]],
+    others: Sequence[Mapping[Way, tuple[int, ...]]],
+    last: Mapping[Way, tuple[int, ...]],
+    solved: Mapping[Way, Axes],
+    table: Mapping[tuple[int, ...], tuple[str, ...]],
+) -> list[Named]:
+    """Names for a loop over things of many shapes, such as a model's parameters, whose order depends on the sizes.
+
+    A shape of the first run is taken together with those of the other runs that a name could make of it; it is named
+    when that can be done in one way, with shapes that were all seen.
+    """
+    shapes = {shape for way, shape in first.items() if "" in solved.get(way, ("",))}
+    seen = [set(other.values()) for other in (*others, last)]
+    if not shapes or not all(seen):
+        return []
+    found = []
+    for shape in sorted(shapes):
+        dimensions = [[(sizes, text) for sizes, texts in table.items() for text in texts[:1]
+                       if sizes[0] == size and text.isidentifier()] or [((size,) * (len(others) + 1), str(size))]
+                      for size in shape]  # fmt: skip
+        fitting = [
+            tuple(text for _, text in chosen)
+            for chosen in itertools.islice(itertools.product(*dimensions), 100)
+            if all(tuple(sizes[run] for sizes, _ in chosen) in seen[run - 1] for run in range(1, len(others) + 1))
+        ]
+        if len(fitting) == 1:
+            found.append(Named(ANY_WAY, {}, fitting[0]))
+    return found
+
+
 def name_of(sizes: tuple[int, ...], table: Mapping[tuple[int, ...], tuple[str, ...]]) -> str:
     """A dimension's expression, or both if two fit, or its number if that never changes; "" if nothing fits."""
     if len(set(sizes)) == 1:
@@ -278,15 +329,10 @@ def name_of(sizes: tuple[int, ...], table: Mapping[tuple[int, ...], tuple[str, .
     return "|".join(table.get(sizes, ()))
 
 
-def worth(sizes: Mapping[str, int]) -> Callable[[str], int | None]:
-    """What a name gives at these sizes; None when its ways give different sizes. Each name is worked out once."""
-
-    @functools.cache
-    def value_of(text: str) -> int | None:
-        values = {evaluate(one, sizes) for one in text.split("|")}
-        return values.pop() if len(values) == 1 else None
-
-    return value_of
+def worth(text: str, sizes: Mapping[str, int]) -> int | None:
+    """What a name gives at these sizes; None when its ways give different ones."""
+    values = {evaluate(one, sizes) for one in text.split("|")}
+    return values.pop() if len(values) == 1 else None
 
 
 def simplified(axes_of: Mapping[Way, Axes]) -> list[Named]:
@@ -374,7 +420,7 @@ def choices(names: Sequence[str], sizes: Mapping[str, set[int]]) -> Iterable[tup
 
 
 def split(way: str) -> list[str]:
-    for sign in "+-·":
+    for sign in "+-·/":
         way = way.replace(sign, " ")
     return way.split()
 
