@@ -18,6 +18,7 @@ from prefix_lab.debugger.tape import Session, Tape
 from prefix_lab.debugger.tokens import AGAIN, LOST, MISSING, RAISE, RESUME, RETURN, TURN, UNWIND, YIELD, CodeInfo, Place
 
 Callbacks = dict[int, Callable]
+LIVE = sys.version_info >= (3, 13)  # f_locals shows a frame as it is, and need not be asked for at each line
 
 
 class MonitoringHooks:
@@ -51,11 +52,16 @@ class MonitoringHooks:
             info = session.known[id(one.f_code)]
             self.watch_lines(one.f_code)
             tape.running(one, info)
-        self.threads[ident] = thread_callbacks(self, tape, ident, [one.f_code for one in running])
+        self.threads[ident] = thread_callbacks(self, tape, ident, running)
         self.register(self.threads[ident])
-        if self.others:
+        if self.in_scope_elsewhere():
             self.for_threads()
         monitoring.set_events(self.tool, sum(everywhere))
+
+    def in_scope_elsewhere(self) -> bool:
+        """Whether another thread is inside a function that is recorded; one that comes into one later is noticed."""
+        frames = [frame for ident, frame in sys._current_frames().items() if ident in self.others]
+        return any(self.session.frames_in_scope(frame) for frame in frames)
 
     def watch_lines(self, code: CodeType) -> None:
         sys.monitoring.set_local_events(self.tool, code, self.local)
@@ -98,7 +104,7 @@ class MonitoringHooks:
         self.threads.clear()
 
 
-def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: list[CodeType]) -> Callbacks:
+def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: list[FrameType]) -> Callbacks:
     """One thread's callbacks. `depth` is how far above them the recorded frame is: one, or two under a dispatcher."""
     session = hooks.session
     events, disable = sys.monitoring.events, sys.monitoring.DISABLE
@@ -106,13 +112,14 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
     items, append, put, look_at, now = tape.items, tape.append, tape.put, tape.look_at, perf_counter_ns
     getframe, get_ident = sys._getframe, threading.get_ident
 
-    stack: list[tuple[CodeType | None, dict[int, Place], Any]] = []
+    stack: list[tuple[CodeType | None, dict[int, Place], Any, Any]] = []
     current: CodeType | None = None
     lines: dict[int, Place] = {}
     pending: Any = None
-    for code in running:
-        stack.append((current, lines, pending))
-        current, lines = code, known[id(code)].lines
+    held: Any = None  # where the frame's locals are looked up, for as long as it is on the stack
+    for one in running:
+        stack.append((current, lines, pending, held))
+        current, lines, held = one.f_code, known[id(one.f_code)].lines, one.f_locals if LIVE else None
 
     def look(frame: FrameType) -> None:
         """Take the values that the line before has bound or changed."""
@@ -131,7 +138,7 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
                 relocate(code, getframe(depth))
             if pending is not None:  # as `look`, written out since it is the hot path
                 if type(pending) is str:
-                    value = getframe(depth).f_locals.get(pending, MISSING)
+                    value = (held if LIVE else getframe(depth).f_locals).get(pending, MISSING)
                     append(value if type(value) in atoms else put(value))
                 elif pending is TURN:
                     if len(items) > tape.next_check:
@@ -159,19 +166,19 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
 
     def relocate(code: CodeType, frame: FrameType) -> None:
         """In a frame that was not entered under the recording: one further out than where it began."""
-        nonlocal current, lines, pending
+        nonlocal current, lines, pending, held
         info = session.info(code, frame)
         tape.running(frame, info)
-        current, lines, pending = code, info.lines, None
+        current, lines, pending, held = code, info.lines, None, frame.f_locals if LIVE else None
 
-    def enter(code: CodeType, info: CodeInfo, names: Any = None) -> None:
-        nonlocal current, lines, pending
-        stack.append((current, lines, pending))
-        current, lines, pending = code, info.lines, names
+    def enter(frame: FrameType, code: CodeType, info: CodeInfo, names: Any = None) -> None:
+        nonlocal current, lines, pending, held
+        stack.append((current, lines, pending, held))
+        current, lines, pending, held = code, info.lines, names, frame.f_locals if LIVE else None
 
     def leave() -> None:
-        nonlocal current, lines, pending
-        current, lines, pending = stack.pop() if stack else (None, {}, None)
+        nonlocal current, lines, pending, held
+        current, lines, pending, held = stack.pop() if stack else (None, {}, None, None)
 
     def known_or_new(code: CodeType, frame: FrameType) -> CodeInfo | None:
         try:
@@ -191,7 +198,7 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
             if get_ident() != owner:
                 return hooks.for_threads()[events.PY_START](code, offset, depth=3)
             tape.enter(frame, info)
-            enter(code, info)
+            enter(frame, code, info)
         except Exception as error:
             lost(error)
 
@@ -224,10 +231,10 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
             append(RESUME)
             append(now())
             append(frames[id(frame)])
-            enter(code, info, info.lines[frame.f_lineno].names)
+            enter(frame, code, info, info.lines[frame.f_lineno].names)
         else:
             tape.running(frame, info)
-            enter(code, info)
+            enter(frame, code, info)
 
     def returned(code: CodeType, offset: int, value: Any, depth: int = 1) -> Any:
         try:

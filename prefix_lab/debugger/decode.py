@@ -91,6 +91,7 @@ class Decoder:
         self.name_ids: dict[str, int] = {"": VALUE}
         self.value_ids: dict[type, dict[Any, int]] = {}
         self.binding_ids: dict[int, int] = {}
+        self.run_ids: dict[tuple[int, ...], int] = {}
         self.function_ids: dict[int, int] = {}
         self.place_ids: dict[tuple[int, int, int], int] = {}
         self.line_places: dict[int, tuple[int, tuple, bool]] = {}
@@ -295,10 +296,15 @@ class Decoder:
         return index
 
     def bind(self, step: int, bindings: Sequence[int]) -> None:
-        runs = self.columns.runs
-        self.columns.step_bound[step] = len(runs)
-        runs.append(len(bindings))
-        runs.extend(bindings)
+        """What a step bound; steps that bind the same share one run of numbers."""
+        key = tuple(bindings)
+        at = self.run_ids.get(key)
+        if at is None:
+            runs = self.columns.runs
+            at = self.run_ids[key] = len(runs)
+            runs.append(len(key))
+            runs.extend(key)
+        self.columns.step_bound[step] = at
 
     def line_place(self, place: Place) -> tuple[int, tuple | None, bool, bool]:
         """A line's place, the names that it takes with their kinds, whether it surely binds them, and just one."""

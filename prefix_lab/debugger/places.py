@@ -11,7 +11,7 @@ import inspect
 import weakref
 from types import CodeType
 
-from prefix_lab.debugger.tokens import TURN, CodeInfo, Place, Shared, Touched, Watch
+from prefix_lab.debugger.tokens import TURN, CodeInfo, Place, Self, Shared, Touched, Watch
 
 PAUSES = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -123,8 +123,9 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
     count = code.co_argcount + code.co_kwonlyargcount
     count += bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
     names = (*code.co_varnames[:count], *code.co_freevars)
-    info.arguments = (*(name for name in names if not name.startswith(".")), *fitting)
-    info.simple = not fitting
+    named = (Self(name) if name == "self" else name for name in names if not name.startswith("."))
+    info.arguments = (*named, *fitting)
+    info.simple = not fitting and "self" not in names
     info.pauses = bool(code.co_flags & PAUSES)
     info.starts, info.ends = frozenset(starts), frozenset(returns + yields)
     info.yields, info.skips = frozenset(yields), frozenset(skips)

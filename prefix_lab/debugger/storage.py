@@ -68,7 +68,7 @@ def save(recording: Recording, path: str | Path) -> None:
         sections.append(little_endian(differences(name, getattr(columns, name))).tobytes())
     written = [MAGIC + str(VERSION).encode() + b"\n"]
     for section in sections:
-        small = zlib.compress(section, 9)
+        small = zlib.compress(section, 6)
         written += [HEADER.pack(len(section), len(small), zlib.crc32(section)), small]
     write_whole(path, b"".join(written))
 

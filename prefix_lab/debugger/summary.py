@@ -149,6 +149,7 @@ class Look:
         self.memo: dict[Any, Summary] = {}
         self.depth = 0
         self.errors = 0
+        self.last: dict[int, Summary] = {}  # of objects that cost much to look at
         self.clock: Callable[[], int] = lambda: 0  # how much was recorded so far
         self._kinds: dict[type, tuple[Describe, bool]] = {}
         self._numbers: dict[int, tuple[weakref.ref, int]] = {}
@@ -169,6 +170,15 @@ class Look:
         """As calling; but None for what a line that merely uses it need not look at again."""
         cls = type(value)
         return self(value) if (self._kinds.get(cls) or self.kind(cls))[1] else None
+
+    def again(self, value: Any) -> Any:
+        """As calling; but for what costs much to look at, what was said of the same object the last time."""
+        cls = type(value)
+        if (self._kinds.get(cls) or self.kind(cls))[1]:
+            return self(value)
+        number = self.number(value)
+        known = None if number is None else self.last.get(number)
+        return self(value) if known is None else known
 
     def kind(self, cls: type) -> tuple[Describe, bool]:
         """How to describe instances of a class: the way registered for the first of its bases that has one."""

@@ -14,7 +14,19 @@ from typing import Any
 from prefix_lab.debugger.places import table_of
 from prefix_lab.debugger.scope import Scope
 from prefix_lab.debugger.summary import Look, Summary
-from prefix_lab.debugger.tokens import MISSING, RUNNING, TURN, CodeInfo, Mark, Missing, Shared, Token, Touched, Watch
+from prefix_lab.debugger.tokens import (
+    MISSING,
+    RUNNING,
+    TURN,
+    CodeInfo,
+    Mark,
+    Missing,
+    Self,
+    Shared,
+    Token,
+    Touched,
+    Watch,
+)
 
 CHECK_EVERY = 4096  # items on a tape
 SAMPLE = 17  # one item in so many is weighed; a prime, since what loops write has a rhythm
@@ -110,7 +122,8 @@ class Tape:
         self.lives = None if thread is None else weakref.ref(thread)
         self.items: list[Any] = []
         self.append = self.items.append
-        self.put, self.touched, self.atoms = session.look, session.look.touched, session.atoms
+        self.put, self.atoms = session.look, session.atoms
+        self.touched, self.again = session.look.touched, session.look.again
         self.checked = 0  # how many items were weighed
         self.next_check = CHECK_EVERY
         self.counted = self.exact = 0
@@ -164,6 +177,9 @@ class Tape:
             elif type(name) is Touched:
                 value = held.get(name, MISSING)
                 append(value if type(value) in atoms else self.touched(value))
+            elif type(name) is Self:
+                value = held.get(name, MISSING)
+                append(value if type(value) in atoms else self.again(value))
             elif name is None:
                 if len(self.items) > self.next_check:
                     self.check()
@@ -208,7 +224,7 @@ class Tape:
 
     def let_go(self) -> None:
         """Keep the items alone; with the session go the code objects and classes that it knew."""
-        self.session = self.put = self.touched = None
+        self.session = self.put = self.touched = self.again = None
 
     def close(self) -> None:
         """Count what came after a limit; the tape is then ready to be read."""

@@ -85,6 +85,12 @@ class Touched(str):
     __slots__ = ()
 
 
+class Self(str):
+    """The name of the object that a method belongs to, of which what was said before may be said again."""
+
+    __slots__ = ()
+
+
 class Shared(str):
     """A name that a function shares with one inside or around it, which may bind it at any time."""
 

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SMALL = 64  # numbers of a tensor that `keep="small"` keeps
-FEW = 8  # parameters that are counted each time
-PATIENCE = 30  # items on a tape for each parameter that was counted
+FEW, PATIENCE = 8, 30  # parameters that are counted each time; for more, how many items on the tape for each
 PLAIN = (int, float, str, bool, type(None))
 
 
@@ -138,9 +137,8 @@ def describe_module(module: nn.Module, look: Look) -> Summary:
     A large module that was counted a moment ago is not counted again: that would cost more than the lines it is in.
     """
     number = look.number(module)
-    counted = look.memo.get(("counted", number))
-    if number is not None and counted is not None and look.clock() < counted[0]:
-        return counted[1]
+    if number is not None and look.clock() < look.memo.get(("count again at", number), 0):
+        return look.last[number]
     total = trainable = 0
     parameters = parameters_of(module)
     for parameter in parameters:
@@ -154,8 +152,10 @@ def describe_module(module: nn.Module, look: Look) -> Summary:
         text = f"{name_of(cls)} with {total:,} parameters, {trainable:,} trainable" if total else name_of(cls)
         known = Summary(full_name(cls), text, {"parameters": total, "trainable": trainable}, number=number)
         look.memo[key] = known
-    if len(parameters) > FEW:
-        look.memo[("counted", number)] = (look.clock() + PATIENCE * len(parameters), known)
+    if number is not None:
+        look.last[number] = known
+        if len(parameters) > FEW:
+            look.memo[("count again at", number)] = look.clock() + PATIENCE * len(parameters)
     return known
 
 

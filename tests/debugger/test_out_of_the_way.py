@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import signal
 import sys
 import threading
 import weakref
@@ -220,8 +221,12 @@ def test_an_interrupt_while_recording_reaches_the_program(hooks):
                 _thread.interrupt_main()
         return "never"
 
-    with pytest.raises(KeyboardInterrupt), record([loops], hooks=hooks) as recording:
-        loops()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt), record([loops], hooks=hooks) as recording:
+            loops()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert recording.steps[-1].event == "exception"
     assert recording.exception.type == "KeyboardInterrupt"
     assert len(recording) > 10_000
