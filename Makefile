@@ -5,8 +5,8 @@ SUITABLE = import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14 python; do \
 	$$python -c '$(SUITABLE)' 2>/dev/null && echo $$python && break; done)
 BIN = .venv/bin
-# The unit suite comes first, and ends in under two minutes; then planted mistakes, training, kernels, a browser.
-SLOWER = tests/parity/test_mutations.py tests/course tests/notebooks tests/browser
+# The unit suite comes first, and ends in under two minutes; then mistakes, names, terminals, training, kernels, a browser.
+SLOWER = tests/parity/test_mutations.py tests/shapes/test_contracts.py tests/terminal tests/course tests/notebooks tests/browser
 FIRST_LESSON = notebooks/en/01_step_into_get_peft_model.ipynb
 LAB_FLAGS = $(if $(filter 0,$(shell id -u)),--allow-root)
 # JupyterLab's first question would be about news, and it would look for updates where there may be no network.
