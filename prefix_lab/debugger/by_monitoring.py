@@ -15,7 +15,20 @@ from types import CodeType, FrameType
 from typing import Any
 
 from prefix_lab.debugger.tape import Session, Tape
-from prefix_lab.debugger.tokens import AGAIN, LOST, MISSING, RAISE, RESUME, RETURN, TURN, UNWIND, YIELD, CodeInfo, Place
+from prefix_lab.debugger.tokens import (
+    AGAIN,
+    LOST,
+    MISSING,
+    RAISE,
+    RESUME,
+    RETURN,
+    TURN,
+    UNWIND,
+    YIELD,
+    CodeInfo,
+    Mark,
+    Place,
+)
 
 Callbacks = dict[int, Callable]
 LIVE = sys.version_info >= (3, 13)  # f_locals shows a frame as it is, and need not be asked for at each line
@@ -44,13 +57,13 @@ class MonitoringHooks:
         self.local = events.LINE | events.JUMP | events.PY_RETURN | events.PY_YIELD
         everywhere = (events.PY_START, events.PY_RESUME, events.PY_THROW, events.PY_UNWIND, events.RAISE)
 
+        session.when_known = self.watch_lines
         ident = threading.get_ident()
         self.others = frozenset(sys._current_frames()) - {ident}
         tape = session.tape_of_this_thread()
         running = session.frames_in_scope(frame)
         for one in running:
             info = session.known[id(one.f_code)]
-            self.watch_lines(one.f_code)
             tape.running(one, info)
         self.threads[ident] = thread_callbacks(self, tape, ident, running)
         self.register(self.threads[ident])
@@ -180,19 +193,10 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
         nonlocal current, lines, pending, held
         current, lines, pending, held = stack.pop() if stack else (None, {}, None, None)
 
-    def known_or_new(code: CodeType, frame: FrameType) -> CodeInfo | None:
-        try:
-            return known[id(code)]
-        except KeyError:
-            info = session.info(code, frame)
-            if info is not None:
-                hooks.watch_lines(code)
-            return info
-
     def start(code: CodeType, offset: int, depth: int = 1) -> Any:
         try:
             frame = getframe(depth)
-            info = known_or_new(code, frame)
+            info = session.info(code, frame)
             if info is None:
                 return disable
             if get_ident() != owner:
@@ -205,7 +209,7 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
     def resume(code: CodeType, offset: int, depth: int = 1) -> Any:
         try:
             frame = getframe(depth)
-            info = known_or_new(code, frame)
+            info = session.info(code, frame)
             if info is None:
                 return disable
             if get_ident() != owner:
@@ -217,7 +221,7 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
     def throw(code: CodeType, offset: int, exception: BaseException, depth: int = 1) -> Any:
         try:
             frame = getframe(depth)
-            info = known_or_new(code, frame)
+            info = session.info(code, frame)
             if info is None:
                 return
             if get_ident() != owner:
@@ -236,28 +240,29 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
             tape.running(frame, info)
             enter(frame, code, info)
 
-    def returned(code: CodeType, offset: int, value: Any, depth: int = 1) -> Any:
+    def leaving(code: CodeType, frame: FrameType, mark: Mark, *values: Any) -> None:
+        """The frame ends or pauses; what it gives, if anything, follows the mark."""
+        if code is not current:
+            return
         try:
-            if code is current:
-                look(getframe(depth))
-                append(RETURN)
+            look(frame)
+            append(mark)
+            if mark is not YIELD:
                 append(now())
+            for value in values:
                 append(value if type(value) in atoms else put(value))
         except Exception as error:
             lost(error)
-        if code is current:
-            leave()
+        leave()
+
+    def returned(code: CodeType, offset: int, value: Any, depth: int = 1) -> Any:
+        leaving(code, getframe(depth), RETURN, value)
 
     def yielded(code: CodeType, offset: int, value: Any, depth: int = 1) -> Any:
-        try:
-            if code is current:
-                look(getframe(depth))
-                append(YIELD)
-                append(value if type(value) in atoms else put(value))
-        except Exception as error:
-            lost(error)
-        if code is current:
-            leave()
+        leaving(code, getframe(depth), YIELD, value)
+
+    def unwound(code: CodeType, offset: int, exception: BaseException, depth: int = 1) -> Any:
+        leaving(code, getframe(depth), UNWIND)
 
     def raised(code: CodeType, offset: int, exception: BaseException, depth: int = 1) -> Any:
         nonlocal pending
@@ -271,17 +276,6 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
                 pending = None if place is None else place.names
         except Exception as error:
             lost(error)
-
-    def unwound(code: CodeType, offset: int, exception: BaseException, depth: int = 1) -> Any:
-        try:
-            if code is current:
-                look(getframe(depth))
-                append(UNWIND)
-                append(now())
-        except Exception as error:
-            lost(error)
-        if code is current:
-            leave()
 
     return {
         events.LINE: line,

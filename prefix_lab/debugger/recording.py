@@ -44,6 +44,7 @@ class Recording:
         self.notes: list[str] = []
         self.exception: Summary | None = None
         self.sources: dict[str, str] = {}
+        self._lines: dict[str, list[str]] = {}
         self._tapes: list[Any] = []
         self._max_steps = 0
         self._columns: Columns | None = None
@@ -228,8 +229,6 @@ class Recording:
         return lines[line - 1] if 0 < line <= len(lines) else ""
 
     def lines(self, file: str) -> list[str]:
-        if not hasattr(self, "_lines"):
-            self._lines: dict[str, list[str]] = {}
         if file not in self._lines:
             self._lines[file] = self.sources.get(file, "").split("\n")
         return self._lines[file]

@@ -129,19 +129,3 @@ def history(recording: Recording, name: str, at: int) -> list[tuple[Step, Summar
         known = ", ".join(recording.steps[at].locals) or "none"
         raise KeyError(f"{name!r} never had a value in {recording.steps[at].function}. Names there: {known}.")
     return found
-
-
-def made_by(recording: Recording, value: Summary) -> Step | None:
-    """The step that gave the first sight of an object, in whatever frame; None if it has no number."""
-    columns = recording.columns
-    if value.number is None:
-        return None
-    same = {
-        number
-        for number, one in enumerate(columns.values)
-        if isinstance(one, Summary) and one.number == value.number and one.type == value.type
-    }
-    for step in range(len(columns)):
-        if any(columns.binding_value[one] in same for one in recording.bindings(step)):
-            return Step(recording, step)
-    return None

@@ -52,6 +52,7 @@ class Session:
         self.scope, self.watches, self.look = scope, watches, Look(keep)
         self.max_steps, self.max_bytes, self.progress = max_steps, max_bytes, progress
         self.known: dict[int, CodeInfo | None] = {}
+        self.when_known: Callable[[CodeType], None] | None = None  # told of each function in scope, once
         self.codes: list[CodeType] = []  # alive, so that no other code gets the id of one that is known
         self.frames: dict[int, int] = {}  # the numbers of frames that may pause
         self.numbers = itertools.count()
@@ -73,6 +74,8 @@ class Session:
         if key not in self.known:
             self.codes.append(code)
             self.known[key] = table_of(code, self.watches) if self.scope.covers(code, frame) else None
+            if self.known[key] is not None and self.when_known is not None:
+                self.when_known(code)
         return self.known[key]
 
     def frames_in_scope(self, frame: FrameType | None) -> list[FrameType]:

@@ -12,7 +12,6 @@ from math import prod
 
 FACTORS = (1, 2, 3, 4, 8)
 CONSTANTS = range(1, 9)
-SIMPLEST = ("hidden", "kv_hidden")  # an axis that is a product of others is shown by its own name
 ORDER = ("batch", "prefix_len", "layers")  # comes first in a product, then the others as they are given
 
 

@@ -23,7 +23,6 @@ INCLUDE = (
     *("prefix_lab", "peft", "transformers.models", "transformers.cache_utils", "transformers.masking_utils"),
     *("transformers.generation.utils", "transformers.integrations.sdpa_attention", "transformers.loss"),
 )
-AXES_OF_A_WALK = tuple(standard_runs()[0])
 LATER = 1
 ANY_WAY = (("*", "*", 0),)  # of an entry that holds by its sizes, however one came there
 Axes = tuple[str, ...]

@@ -243,6 +243,27 @@ def test_a_thread_that_was_there_before_is_not_recorded(hooks):
 
 
 @every_hook
+def test_a_function_that_an_old_thread_is_inside_is_recorded_when_this_one_calls_it(hooks):
+    go, inside = threading.Event(), threading.Event()
+
+    def waits():
+        inside.set()
+        done = go.wait(10)
+        return done
+
+    thread = threading.Thread(target=waits)
+    thread.start()
+    inside.wait(10)
+    with record([waits], hooks=hooks) as recording:
+        go.set()
+        waits()
+    thread.join()
+    assert {step.thread for step in recording.steps} == {"MainThread"}
+    assert [step.event for step in recording.steps] == ["call", "line", "line", "line", "return"]
+    assert recording.steps[-1].locals["done"].value is True
+
+
+@every_hook
 def test_a_recording_inside_a_recording(hooks):
     with record([works, doubled], hooks=hooks) as outer:
         works(1)

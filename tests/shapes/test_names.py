@@ -8,10 +8,11 @@ import prefix_lab
 from prefix_lab.debugger import Recording, record
 from prefix_lab.shapes import Names, name_axes
 from prefix_lab.shapes.expressions import table_of
-from prefix_lab.shapes.names import AXES_OF_A_WALK
 from prefix_lab.shapes.sizes import held_out_run, standard_runs
 from prefix_lab.shapes.walks import WALKS
 from tests.tiny_models import random_ids, refuses, tiny_gpt2, tiny_t5
+
+STANDARD_AXES = tuple(standard_runs()[0])
 
 
 @pytest.fixture(scope="module")
@@ -214,12 +215,12 @@ def print_nothing(axes):
 def test_standard_sizes_are_consistent_and_tell_the_axes_apart():
     runs = [*standard_runs(), held_out_run()]
     for run in runs:
-        assert set(run) == set(AXES_OF_A_WALK)
+        assert set(run) == set(STANDARD_AXES)
         assert run["hidden"] == run["heads"] * run["head_dim"]
         assert run["heads"] % run["kv_heads"] == 0
     assert len({run["heads"] // run["kv_heads"] for run in runs}) == len(runs)
     table = table_of(runs[:3])
-    assert all(len(table[tuple(run[axis] for run in runs[:3])]) == 1 for axis in AXES_OF_A_WALK)
+    assert all(len(table[tuple(run[axis] for run in runs[:3])]) == 1 for axis in STANDARD_AXES)
 
 
 def test_names_can_be_joined_and_begin_empty():

@@ -135,7 +135,6 @@ def test_threads_are_waited_for_and_recorded_to_their_end(tmp_path):
     assert step.function == "work"
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_child_that_the_script_forks_does_not_save(tmp_path):
     source = """
         import os, sys
