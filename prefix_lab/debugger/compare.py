@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from prefix_lab.debugger.recording import Recording, Step
+    from prefix_lab.debugger.summary import Summary
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,18 @@ def part(mine: Step, other: Step, alike: dict[tuple[int, int], bool]) -> str:
             alike[key] = mine.recording.value(number).alike(other.recording.value(number_there))
         if not alike[key]:
             here, there = mine.recording.value(number), other.recording.value(number_there)
-            return f"{name or 'The value'} differs: {here}, and {there}."
+            return f"{name or 'The value'} differs: {told(here, there)}."
     return ""
+
+
+def told(here: Summary, there: Summary) -> str:
+    """Two values; where their texts are the same, the first fact that is not."""
+    if here.text != there.text:
+        return f"{here}, and {there}"
+    names = [name for name in {**here.facts, **there.facts} if here.facts.get(name) != there.facts.get(name)]
+    if not names:
+        return f"{here}, inside"
+    return f"{here}, {names[0]} {here.facts.get(names[0])}, and {there.facts.get(names[0])}"
 
 
 def values(step: Step) -> list[tuple[str, int]]:

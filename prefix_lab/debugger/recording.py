@@ -7,6 +7,7 @@ import linecache
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload
 
@@ -25,6 +26,10 @@ class Names(Protocol):
 
     def apply(self, recording: Recording) -> list[Any]:
         """The values of a recording's table, each as it was or with more to say, in the same order."""
+        ...
+
+    def remarks(self, recording: Recording) -> list[str]:
+        """Sentences that a reader of the recording, now named, should know."""
         ...
 
 
@@ -130,9 +135,11 @@ class Recording:
     def with_names(self, names: Names) -> Recording:
         """This recording again, with what `names.apply` makes of its values: tensors then have the fact `axes`."""
         named = Recording()
-        named.state, named.notes, named.exception, named.sources = "closed", self.notes, self.exception, self.sources
+        named.state, named.exception, named.sources = "closed", self.exception, self.sources
         named._columns = copy.copy(self.columns)
         named._columns.values = names.apply(self)
+        remarks = [one for one in names.remarks(named) if one not in self.notes]
+        named.notes = [*self.notes, *remarks]
         return named
 
     def save(self, path: str | Path) -> None:
@@ -140,6 +147,18 @@ class Recording:
         from prefix_lab.debugger.storage import save
 
         save(self, path)
+
+    def to_html(self, path: str | Path, **options: Any) -> None:
+        """Write one HTML page that walks through this recording, with no kernel and no network; whole or not at all.
+
+        `title=` heads it, `language=` is "en" or "zh". Raises `RuntimeError` where no package is installed that makes
+        such pages: the debugger itself shows nothing, it asks for the entry point "page" of `prefix_lab.pages`.
+        """
+        _ = self.columns
+        makers = entry_points(group="prefix_lab.pages", name="page")
+        if not makers:
+            raise RuntimeError("No installed package makes pages of recordings. Install prefix_lab: pip install -e .")
+        next(iter(makers)).load()(self, path, **options)
 
     @classmethod
     def load(cls, path: str | Path) -> Recording:

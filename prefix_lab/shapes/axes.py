@@ -1,9 +1,10 @@
 """The names of the axes, and how a name is held against a number before it is shown.
 
-An axis expression is a product (`2·layers·hidden`), a half (`head_dim/2`), or a sum (`prefix_len+target`); several
-ways to write the same axis are separated by `|`.
+An axis expression is a product (`2·layers·hidden`), a part (`head_dim/2`, `heads/kv_heads`), or a sum
+(`prefix_len+target`); several ways to write the same axis are separated by `|`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 AXES = {
@@ -22,6 +23,19 @@ AXES = {
 }
 
 
+NAME = re.compile(r"[^\W\d]\w*")  # not str.isidentifier: to Python, heads·head_dim is one identifier
+
+
+def is_axis(text: str) -> bool:
+    """Whether a text is the name of one axis, and no number, product or sum."""
+    return NAME.fullmatch(text) is not None
+
+
+def names_in(expression: str) -> list[str]:
+    """The axes that an expression names, each once, in its order."""
+    return list(dict.fromkeys(NAME.findall(expression)))
+
+
 def evaluate(expression: str, sizes: Mapping[str, int]) -> int | None:
     """The number that a sum of products stands for, or None when one of its names has no size here."""
     total = 0
@@ -31,9 +45,10 @@ def evaluate(expression: str, sizes: Mapping[str, int]) -> int | None:
         for factor in term.split("·"):
             name, _, divisor = factor.partition("/")
             size = int(name) if name.isdigit() else sizes.get(name)
-            if size is None or (divisor and size % int(divisor)):
+            parts = int(divisor or 1) if divisor.isdigit() or not divisor else sizes.get(divisor)
+            if size is None or not parts or size % parts:
                 return None
-            product *= size // int(divisor or 1)
+            product *= size // parts
         total += product
     return total
 

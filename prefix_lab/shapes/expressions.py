@@ -7,11 +7,13 @@ kept. An expression is written as in `axes`: `2·layers·hidden`, `prefix_len+ta
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from math import prod
 
 FACTORS = (1, 2, 3, 4, 8)
 CONSTANTS = range(1, 9)
+GROUPS = (("heads", "kv_heads"),)  # so many heads ask for each that is cached
 ORDER = ("batch", "prefix_len", "layers")  # comes first in a product, then the others as they are given
 
 
@@ -36,6 +38,18 @@ def table_of(runs: Sequence[Mapping[str, int]]) -> dict[tuple[int, ...], tuple[s
     return {sizes: texts for sizes, (_, texts) in table.items()}
 
 
+def same_in(runs: Sequence[Mapping[str, int]]) -> dict[str, str]:
+    """Axis → the simplest other expression that was as large in every run: {"hidden": "heads·head_dim"}."""
+    axes = list(runs[0])
+    single = {tuple(run[axis] for run in runs): axis for axis in axes}
+    found: dict[str, tuple[int, str]] = {}
+    for cost, text, sizes in expressions(axes, runs):
+        axis = single.get(sizes)
+        if axis is not None and cost and cost < found.get(axis, (math.inf, ""))[0]:
+            found[axis] = (cost, text)
+    return {axis: text for axis, (_, text) in found.items()}
+
+
 def expressions(axes: Sequence[str], runs: Sequence[Mapping[str, int]]) -> list[tuple[int, str, tuple[int, ...]]]:
     """Every expression with what it costs to read, its text, and its sizes; those aside that never change."""
     found: list[tuple[int, str, tuple[int, ...]]] = []
@@ -53,6 +67,9 @@ def expressions(axes: Sequence[str], runs: Sequence[Mapping[str, int]]) -> list[
     for axis in axes:
         if all(run[axis] % 2 == 0 for run in runs):
             found.append((1, f"{axis}/2", tuple(run[axis] // 2 for run in runs)))
+    for axis, parts in GROUPS:
+        if all(axis in run and parts in run and run[axis] % run[parts] == 0 for run in runs):
+            found.append((3, f"{axis}/{parts}", tuple(run[axis] // run[parts] for run in runs)))
     short = [one for one in products if one[0] <= 2]
     for (cost, text, sizes), (other_cost, other, other_sizes) in itertools.combinations(short, 2):
         if cost + other_cost <= 2:

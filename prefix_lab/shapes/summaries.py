@@ -6,6 +6,7 @@ imported for it. What costs time or moves data (statistics, numbers) is taken on
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from prefix_lab.debugger.summary import (
@@ -101,7 +102,8 @@ def nested(numbers: Any) -> Any:
 
 
 def statistics(tensor: Tensor) -> dict[str, Any]:
-    """Least, greatest and mean value, and whether there are NaN or infinite ones; empty where there are no numbers."""
+    """Least, greatest and mean value, whether there are NaN or infinite ones, and a digest of the very bits, which two
+    tensors share when they are equal bit for bit; empty where there are no numbers."""
     import torch
 
     if tensor.device.type == "meta" or tensor.layout != torch.strided or not tensor.numel() or tensor.is_quantized:
@@ -110,14 +112,23 @@ def statistics(tensor: Tensor) -> dict[str, Any]:
         return {}  # a subclass may do anything when it is asked
     with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
         numbers = tensor.detach()
+        found: dict[str, Any] = {"digest": digest(numbers)}
         if numbers.is_complex():
             numbers = torch.view_as_real(numbers)
         numbers = numbers.to(torch.float64)
         finite = numbers[torch.isfinite(numbers)]
-        found = {"nan": bool(torch.isnan(numbers).any()), "inf": bool(torch.isinf(numbers).any())}
+        found |= {"nan": bool(torch.isnan(numbers).any()), "inf": bool(torch.isinf(numbers).any())}
         if finite.numel():
             found |= {"min": finite.min().item(), "max": finite.max().item(), "mean": finite.mean().item()}
     return found
+
+
+def digest(tensor: Tensor) -> str:
+    """Sixteen signs that stand for a tensor's bits, in the order of its axes."""
+    import torch
+
+    bits = tensor.resolve_conj().resolve_neg().contiguous().cpu().reshape(-1).view(torch.uint8).numpy()
+    return hashlib.blake2b(bits.data, digest_size=8).hexdigest()
 
 
 def describe_array(value: Any, look: Look) -> Summary:

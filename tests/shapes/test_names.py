@@ -1,5 +1,7 @@
 """Names for axes: found by several sizes, proven by one more, and shown only where the sizes agree."""
 
+import warnings
+
 import pytest
 import torch
 from torch import nn
@@ -7,8 +9,10 @@ from torch import nn
 import prefix_lab
 from prefix_lab.debugger import Recording, record
 from prefix_lab.shapes import Names, name_axes
-from prefix_lab.shapes.expressions import table_of
-from prefix_lab.shapes.sizes import held_out_run, standard_runs
+from prefix_lab.shapes.expressions import same_in, table_of
+from prefix_lab.shapes.finding import several
+from prefix_lab.shapes.report import choice_made
+from prefix_lab.shapes.sizes import check_sizes, held_out_run, standard_runs
 from prefix_lab.shapes.walks import WALKS
 from tests.tiny_models import random_ids, refuses, tiny_gpt2, tiny_t5
 
@@ -155,6 +159,145 @@ def test_two_names_that_fit_equally_are_both_shown():
         name_axes(doubles, runs=[{"a": 2, "b": 2}, {"a": 3, "b": 3}], held_out={"a": 5, "b": 5})
 
 
+def test_a_product_says_no_more_than_its_sizes_bear_out():
+    """Python takes heads·head_dim for one identifier; a name is not thereby one axis."""
+
+    def splits(axes):
+        rows = torch.zeros(axes["layers"], axes["heads"])
+        flat = torch.zeros(axes.get("width", axes["layers"] * axes["heads"]))
+        return rows, flat
+
+    names = name_axes(splits)
+    for width, shown in ((15, "layers·heads"), (16, "16")):
+        with record([splits]) as recording:
+            splits({"layers": 3, "heads": 5, "width": width})
+        assert recording.with_names(names).steps[-1].locals["flat"].axes == (shown,)
+
+
+def test_a_loop_that_turns_once_more_does_not_refute_the_first_turns():
+    """The second of many is told from any later one."""
+
+    def loops(axes):
+        sizes = [axes["batch"], axes["source"], *[axes["target"]] * axes["layers"]]
+        for size in sizes:
+            made = torch.zeros(size)
+        return made
+
+    names = name_axes(loops)
+    with record([loops]) as recording:
+        loops({"batch": 2, "source": 50, "target": 60, "layers": 1})
+    found = [step.changed["made"] for step in recording.with_names(names).find(name="made")]
+    assert [one.axes for one in found] == [("batch",), ("source",), ("target",)]
+
+
+@pytest.mark.parametrize("family", ["Llama, direct", "BERT, direct"])
+def test_every_axis_of_a_walk_is_named(family):
+    """Also the heads that share one key, and what a loop over all parameters meets."""
+    names = name_axes(family)
+    assert [count.unnamed for count in names.counts.values()] == [0, 0, 0]
+    assert [count.wrong for count in names.counts.values()] == [0, 0, 0]
+    texts = {text for entries in names.places.values() for one in entries for text in one.axes}
+    assert ("heads/kv_heads" in texts) == family.startswith("Llama")
+
+
+def keeps_two_widths(axes):
+    given = torch.zeros(axes["batch"], axes["hidden"])
+    split = torch.zeros(axes["batch"], axes["heads"], axes["head_dim"])
+    wide = torch.zeros(axes["batch"], 2 * axes["heads"] * axes["head_dim"])
+    joined = split.flatten(1)
+    return given, wide, joined
+
+
+def test_of_two_names_that_fit_alike_the_choice_is_said_once():
+    names = name_axes(keeps_two_widths)
+    said = choice_made("hidden", "heads·head_dim")
+    assert said.endswith("where both fit, the name shown is hidden.")
+    assert names.same == {"hidden": "heads·head_dim"}
+    assert names.report().count(said) == 1
+    with record([keeps_two_widths]) as recording:
+        keeps_two_widths({"batch": 3, "hidden": 20, "heads": 4, "head_dim": 5})
+    named = recording.with_names(names)
+    assert names.remarks(named) == [said]
+    assert named.notes.count(said) == 1
+    assert said not in recording.notes
+    assert named.steps[-1].locals["joined"].axes == ("batch", "hidden")
+
+
+def test_hidden_is_not_said_where_the_model_has_it_of_another_size():
+    """flan-t5-small has hidden 512 and 6 heads of 64."""
+    names = name_axes(keeps_two_widths)
+    with record([keeps_two_widths]) as recording:
+        keeps_two_widths({"batch": 3, "hidden": 512, "heads": 6, "head_dim": 64})
+    named = recording.with_names(names)
+    held = named.steps[-1].locals
+    assert held["given"].axes == ("batch", "hidden")
+    assert held["joined"].axes == ("batch", "heads·head_dim")
+    assert held["wide"].axes == ("batch", "2·heads·head_dim")
+    assert names.remarks(named) == []
+
+
+def test_t5_with_heads_of_their_own_width_is_named_by_it(names):
+    with record(["prefix_lab", "transformers.models"]) as recording:
+        model = tiny_t5(d_kv=5)
+        model(input_ids=random_ids(2, 5), labels=random_ids(2, 5))
+    recording = recording.with_names(names)
+    tensors = [value for value in recording.columns.values if "axes" in getattr(value, "facts", {})]
+    found = {pair for one in tensors for pair in zip(one.shape, one.axes, strict=True)}
+    assert (12, "hidden") in found
+    assert (15, "heads·head_dim") in found
+    assert not {(15, "hidden"), (12, "heads·head_dim")} & found
+
+
+def test_an_axis_that_never_shows_is_told_by_the_report():
+    assert (
+        "In no name: a_third. The walk did not show them."
+        in name_axes(
+            shows_two,
+            runs=[{"one": 2, "two": 5, "a_third": 7}, {"one": 3, "two": 11, "a_third": 4}],
+            held_out={"one": 4, "two": 6, "a_third": 9},
+        ).report()
+    )
+
+
+def shows_two(axes):
+    made = torch.zeros(axes["one"], axes["two"])
+    return made
+
+
+def test_a_family_stands_for_both_of_its_walks():
+    both = name_axes("BERT")
+    each = [name_axes(f"BERT, {kind}") for kind in ("direct", "projected")]
+    for package, count in both.counts.items():
+        assert count.seen == sum(one.counts[package].seen for one in each)
+
+
+@pytest.mark.parametrize("kind", ["sparse", "meta", "quantised", "fake", "inference"])
+def test_tensors_of_every_kind_are_named(kind):
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    def makes(axes):
+        plain = torch.zeros(axes["batch"], axes["source"])
+        match kind:
+            case "sparse":
+                made = plain.to_sparse()
+            case "meta":
+                made = plain.to("meta")
+            case "quantised":
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # torch means to give them up
+                    made = torch.quantize_per_tensor(plain, 0.1, 0, torch.quint8)
+            case "fake":
+                made = FakeTensorMode().from_tensor(plain)
+            case "inference":
+                with torch.inference_mode():
+                    made = torch.zeros(axes["batch"], axes["source"])
+        return made
+
+    with record([makes]) as recording:
+        makes({"batch": 6, "source": 21})
+    assert recording.with_names(name_axes(makes)).steps[-1].locals["made"].axes == ("batch", "source")
+
+
 def test_a_name_that_the_held_out_run_contradicts_is_not_given():
     def bends(axes):
         made = torch.zeros(axes["batch"] if axes["batch"] < 10 else 3)
@@ -206,6 +349,43 @@ def test_wrong_walks_and_sizes_are_refused_by_name():
         name_axes(print_nothing, runs=[{"a": 1}, {"a": 0}], held_out={"a": 3})
     with refuses(ValueError, "at least 2"):
         name_axes(print_nothing, runs=[{"a": 1}], held_out={"a": 3})
+    with refuses(ValueError, "'a' has the size True"):
+        name_axes(print_nothing, runs=[{"a": True}, {"a": 2}], held_out={"a": 3})
+    with refuses(ValueError, "same sizes", "Change some"):
+        name_axes(print_nothing, runs=[{"a": 2}, {"a": 2}], held_out={"a": 3})
+    with refuses(ValueError, "held_out={'a': 2}", "proves nothing"):
+        name_axes(print_nothing, runs=[{"a": 1}, {"a": 2}], held_out={"a": 2})
+    with refuses(ValueError, "include: there is no module 'no_such_module'"):
+        name_axes(print_nothing, include="no_such_module")
+    with refuses(ValueError, "walk=[]", "T5, direct"):
+        name_axes([])
+    with refuses(ValueError, "walk=5", "expected a function"):
+        several(5)
+
+
+@pytest.mark.parametrize("axis", ["2", "a·b", "a+b", "a/2", "", "a b"])
+def test_an_axis_whose_name_reads_as_an_expression_is_refused(axis):
+    with refuses(ValueError, f"The axis {axis!r}", "cannot be told from an expression"):
+        name_axes(print_nothing, runs=[{axis: 1}, {axis: 2}], held_out={axis: 3})
+
+
+@pytest.mark.parametrize(
+    ("runs", "held_out", "said"),
+    [
+        ({"a": 1}, {"a": 2}, "runs={'a': 1}, expected a list of dicts"),
+        ([{"a": 1}, [2]], {"a": 2}, "runs[1]=[2], expected a dict of sizes"),
+        ([{"a": 1}, {"a": 2}], 3, "held_out=3, expected a dict of sizes"),
+    ],
+)
+def test_sizes_that_are_no_dicts_are_refused(runs, held_out, said):
+    with refuses(ValueError, said):
+        check_sizes(runs, held_out)
+
+
+def test_a_size_that_the_model_cannot_have_is_named():
+    runs = [dict(run, heads=7) for run in standard_runs()]
+    with refuses(ValueError, "The walk failed at the sizes", "'heads': 7", "Give runs= and held_out= sizes"):
+        name_axes("BERT, direct", runs=runs)
 
 
 def print_nothing(axes):
@@ -221,6 +401,7 @@ def test_standard_sizes_are_consistent_and_tell_the_axes_apart():
     assert len({run["heads"] // run["kv_heads"] for run in runs}) == len(runs)
     table = table_of(runs[:3])
     assert all(len(table[tuple(run[axis] for run in runs[:3])]) == 1 for axis in STANDARD_AXES)
+    assert same_in(runs) == {"hidden": "heads·head_dim"}  # of which no model's sizes are rid
 
 
 def test_names_can_be_joined_and_begin_empty():

@@ -1,0 +1,103 @@
+"""The names of the axes of tensors that are alive in the frames of an error, as far as a walk's names reach there."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from types import TracebackType
+from typing import Any
+
+from prefix_lab.shapes.failures.plain_reads import Unreadable, is_tensor, own, seen
+from prefix_lab.shapes.names import Names
+from prefix_lab.shapes.shown import held_against, sizes_in, told_apart, worth
+from prefix_lab.shapes.visits import ANY_WAY, Axes, Named, Step, common
+
+
+def live_axes(names: Names | None, traceback: TracebackType | None) -> tuple[dict[int, Axes], dict[str, set[int]]]:
+    """Tensor, by its id, → its axes, for what the frames' locals hold; and the sizes that each axis has there.
+
+    How often a line had been passed is not known of a live frame; a name is given where that makes no difference, or
+    the sizes leave only one.
+    """
+    if names is None:
+        return {}, {}
+    index: dict[tuple[str, str, str], list[tuple[int, Named]]] = defaultdict(list)
+    for (spot, name), entries in names.places.items():
+        index[spot.file, spot.function, name] += [(spot.line, one) for one in entries]
+    files = {file for file, _, _ in index} | {file for file, _ in ways_of(names)}
+    found: dict[tuple[int, tuple[int, ...]], Axes] = {}
+    doubtful: dict[tuple[int, tuple[int, ...]], set[Axes]] = {}
+    way: tuple[Step, ...] = ()
+    while traceback is not None:
+        frame, line = traceback.tb_frame, traceback.tb_lineno
+        here = (frame.f_code.co_filename, frame.f_code.co_qualname)
+        dotted = [name for *place, name in index if (*place,) == here and "." in name and "#" not in name]
+        for name, tensor in tensors_of(dict(frame.f_locals), dotted):
+            shape = seen(tensor, name, None).shape
+            fitting = possible(index.get((*here, name), []), line, way, len(shape))
+            if len(fitting) == 1:
+                found.setdefault((id(tensor), shape), fitting.pop())
+            elif fitting:
+                doubtful[id(tensor), shape] = fitting
+        if here[0] in files:
+            way = ((*here, line), *way)
+        traceback = traceback.tb_next
+    sizes = sizes_in(found)
+    single = {axis: next(iter(one)) for axis, one in sizes.items() if len(one) == 1}
+    for key, several in doubtful.items():
+        right = [axes for axes in several if all(worth(t, single) == n for t, n in zip(axes, key[1], strict=True))]
+        if key not in found and len(right) == 1:
+            found[key] = right[0]
+    told = told_apart(sizes_in(found), names.same)
+    shown = {
+        number: tuple(held_against(told, text, size, names.same) for text, size in zip(axes, shape, strict=True))
+        for (number, shape), axes in found.items()
+    }
+    return shown, told
+
+
+def ways_of(names: Names) -> set[tuple[str, str]]:
+    return {(file, function) for entries in names.places.values() for one in entries for file, function, _ in one.way}
+
+
+def tensors_of(held: dict[str, Any], dotted: list[str]) -> list[tuple[str, Any]]:
+    """The tensors of a frame, those in lists as `names` writes them: `rows.#`; and `dotted` ones such as self.keys."""
+    found = [(name, value) for name in dotted if is_tensor(value := reached(held, name))]
+    for name, value in held.items():
+        if is_tensor(value):
+            found.append((name, value))
+        elif type(value) in (list, tuple):
+            found += [(f"{name}.#", one) for one in value[:24] if is_tensor(one)]
+    return found
+
+
+def reached(held: dict[str, Any], path: str) -> Any:
+    """What a path of attributes leads to, by plain reads; None where it does not."""
+    first, *rest = path.split(".")
+    value = held.get(first)
+    for name in rest:
+        try:
+            value = own(value, name)
+        except Unreadable:
+            return None
+    return value
+
+
+def possible(entries: list[tuple[int, Named]], line: int, way: tuple[Step, ...], rank: int) -> set[Axes]:
+    """What a tensor's axes may be called: by where its name was bound last before this line, and who called."""
+    fitting = [(at, one) for at, one in entries if len(one.axes) == rank and one.way != ANY_WAY and "" not in one.axes]
+    before = [(at, one) for at, one in fitting if at < line] or fitting
+    last = max((at for at, _ in before), default=0)
+    nearest = [one for at, one in before if at == last]
+    shared = [common(one.way, way) for one in nearest]
+    return {one.axes for one, count in zip(nearest, shared, strict=True) if count == max(shared)}
+
+
+def hint(size: int, sizes: dict[str, set[int]]) -> str:
+    """The one axis that is known to be as large, or the width of all heads; empty where none or several are."""
+    single = {axis: next(iter(one)) for axis, one in sizes.items() if len(one) == 1}
+    same = [axis for axis, one in single.items() if one == size and one > 1]
+    if not same:
+        both = ("heads·head_dim", "kv_heads·head_dim", "2·layers·hidden")
+        same = [text for text in both if worth(text, single) == size]
+    return same[0] if len(same) == 1 and re.search(r"\w", same[0]) else ""

@@ -1,0 +1,129 @@
+"""The names at one place in the code: laid side by side in all runs, and held against one more.
+
+For each way that leads there, a dimension's sizes in the runs are looked up among the expressions; visits that make
+no difference become one entry; what the held-out run contradicts is struck out.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from prefix_lab.shapes.axes import is_axis
+from prefix_lab.shapes.visits import ANY_WAY, LATER, Axes, Named, Step, passed
+
+Way = tuple[tuple[Step, ...], tuple[int, ...]]
+Table = Mapping[tuple[int, ...], tuple[str, ...]]
+
+
+def solve(
+    first: Mapping[Way, tuple[int, ...]],
+    others: Sequence[Mapping[Way, tuple[int, ...]]],
+    last: Mapping[Way, tuple[int, ...]],
+    table: Table,
+    value_of: Callable[[str], int | None],
+) -> list[Named]:
+    """The names at one place in the code, for each way that leads there; none that the last run contradicts."""
+    axes_of: dict[Way, Axes] = {}
+    for way, shape in first.items():
+        shapes = [shape, *(other[way] for other in others if way in other)]
+        if len(shapes) == len(others) + 1 and len({len(one) for one in shapes}) == 1:
+            axes_of[way] = tuple(name_of(sizes, table) for sizes in zip(*shapes, strict=True))
+    entries = simplified(axes_of) + by_shape(first, others, last, axes_of, table)
+    refuted: set[tuple[int, int]] = set()
+    on_way: dict[tuple, list[int]] = defaultdict(list)
+    for number, one in enumerate(entries):
+        on_way[one.way].append(number)
+    for (way, visits), shape in last.items():
+        for number in on_way[way]:
+            one = entries[number]
+            if len(one.axes) == len(shape) and all(passed(visits, one.visits, at) for at in one.visits):
+                for at, (text, size) in enumerate(zip(one.axes, shape, strict=True)):
+                    if text and value_of(text) != size:
+                        refuted.add((number, at))
+    kept = [
+        one._replace(axes=tuple("" if (number, at) in refuted else text for at, text in enumerate(one.axes)))
+        for number, one in enumerate(entries)
+    ]
+    return [one for one in kept if any(one.axes) or not one.axes]
+
+
+def by_shape(
+    first: Mapping[Way, tuple[int, ...]],
+    others: Sequence[Mapping[Way, tuple[int, ...]]],
+    last: Mapping[Way, tuple[int, ...]],
+    solved: Mapping[Way, Axes],
+    table: Table,
+) -> list[Named]:
+    """Names for a loop over things of many shapes, such as a model's parameters, whose order depends on the sizes.
+
+    A shape of the first run is taken together with those of the other runs that a name could make of it; it is named
+    when that can be done in one way, with shapes that were all seen; weights may have products of two axes.
+    """
+    shapes = {shape for way, shape in first.items() if "" in solved.get(way, ("",))}
+    seen = [set(other.values()) for other in (*others, last)]
+    if not shapes or not all(seen):
+        return []
+    found = []
+    for shape in sorted(shapes):
+        for kind in (is_axis, is_pair) if len(shape) <= 2 else (is_axis,):
+            dimensions = [candidates(size, kind, table, len(others)) for size in shape]
+            fitting = [
+                tuple(text for _, text in chosen)
+                for chosen in itertools.islice(itertools.product(*dimensions), 1000)
+                if all(tuple(sizes[run] for sizes, _ in chosen) in seen[run - 1] for run in range(1, len(others) + 1))
+            ]
+            if len(fitting) == 1:
+                found.append(Named(ANY_WAY, {}, fitting[0]))
+            if fitting:
+                break
+    return found
+
+
+def is_pair(text: str) -> bool:
+    """Whether a text is one axis, or a product of two such as kv_heads·head_dim."""
+    return text.count("·") <= 1 and all(map(is_axis, text.split("·")))
+
+
+def candidates(size: int, kind: Callable[[str], bool], table: Table, others: int) -> list[tuple[tuple[int, ...], str]]:
+    """What a dimension of the first run may be: its sizes in all runs, and the name; itself where no name fits."""
+    found = [(sizes, texts[0]) for sizes, texts in table.items() if sizes[0] == size and kind(texts[0])]
+    return found or [((size,) * (others + 1), str(size))]
+
+
+def name_of(sizes: tuple[int, ...], table: Table) -> str:
+    """A dimension's expression, or both if two fit, or its number if that never changes; "" if nothing fits."""
+    if len(set(sizes)) == 1:
+        return str(sizes[0])
+    return "|".join(table.get(sizes, ()))
+
+
+def simplified(axes_of: Mapping[Way, Axes]) -> list[Named]:
+    """One entry for all visits of a way that have the same axes; where they differ, one for each count that matters."""
+    ways: dict[tuple, dict[tuple[int, ...], Axes]] = defaultdict(dict)
+    for (way, visits), axes in axes_of.items():
+        ways[way][visits] = axes
+    entries = []
+    for way, by_visits in ways.items():
+        left: dict[tuple, Axes] = {tuple(enumerate(visits)): axes for visits, axes in by_visits.items()}
+        for position in range(len(next(iter(by_visits)))):
+            for as_one in (lambda count: None, lambda count: LATER if count else 0):
+                merged = merge(left, position, as_one)
+                if merged is not None:
+                    left = merged
+                    break
+        entries += [Named(way, dict(visits), axes) for visits, axes in left.items()]
+    return entries
+
+
+def merge(left: Mapping[tuple, Axes], position: int, as_one: Any) -> dict[tuple, Axes] | None:
+    """The entries with one of the counts left out, or with all but the first taken as one; None if axes then differ."""
+    merged: dict[tuple, Axes] = {}
+    for visits, axes in left.items():
+        pairs = ((at, as_one(count) if at == position else count) for at, count in visits)
+        rest = tuple((at, count) for at, count in pairs if count is not None)
+        if merged.setdefault(rest, axes) != axes:
+            return None
+    return merged

@@ -1,0 +1,184 @@
+"""The names of standard walks on disk: found again without a run, never trusted further than they reach."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from prefix_lab.shapes import cache
+from prefix_lab.shapes.finding import proven_names
+from prefix_lab.shapes.names import Names
+from prefix_lab.shapes.sizes import held_out_run, standard_runs
+from prefix_lab.shapes.walks import WALKS
+
+WALK = "BERT, direct"
+RUNS = tuple(tuple(run.items()) for run in [*standard_runs(), held_out_run()])
+SAID = """
+import sys, time
+start = time.perf_counter()
+from prefix_lab.shapes import name_axes
+report = name_axes("BERT, direct").report()
+print(time.perf_counter() - start, sorted({"torch", "transformers", "peft"} & set(sys.modules)))
+print(report)
+"""
+
+
+@pytest.fixture(scope="module")
+def names():
+    return proven_names(WALKS[WALK], (), RUNS)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFIX_LAB_CACHE", str(tmp_path))
+    cache.digest_of.cache_clear()
+    return tmp_path
+
+
+def file_in(folder: Path) -> Path:
+    [path] = folder.iterdir()
+    return path
+
+
+def test_names_come_back_as_they_were(names, folder):
+    assert cache.load(WALK, RUNS) is None
+    assert cache.save(names, WALK, RUNS)
+    again = cache.load(WALK, RUNS)
+    assert again == names
+    assert again.report() == names.report()
+    assert file_in(folder).name.startswith("names-bert-direct-")
+
+
+def test_a_second_session_reads_them_without_importing_what_the_walk_needs(folder):
+    def session():
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", SAID],
+            env=os.environ | {"PREFIX_LAB_CACHE": str(folder)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        first, report = done.stdout.split("\n", 1)
+        seconds, modules = first.split(" ", 1)
+        return float(seconds), modules, report
+
+    _, modules, report = session()
+    assert modules == "['peft', 'torch', 'transformers']"
+    seconds, modules, again = session()
+    assert modules == "[]"
+    assert again == report
+    assert seconds < 0.5
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[: len(data) // 2],
+        lambda data: data.replace(b"hidden", b"source", 1) + b" ",
+        lambda data: data.replace(b"batch", b"watch"),
+        lambda data: b"not json\n" + data,
+        lambda data: b"[]\n[]",
+        lambda data: b'{"key": 1}\n{}',
+        lambda data: b"\xff\xfe" * 100,
+        lambda data: b"[" * 200_000,
+    ],
+)
+def test_a_damaged_or_foreign_file_is_ignored_and_written_anew(names, folder, damage):
+    cache.save(names, WALK, RUNS)
+    path = file_in(folder)
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    assert cache.load(WALK, RUNS) is None
+    assert cache.save(names, WALK, RUNS)
+    assert path.read_bytes() == whole
+    assert list(folder.iterdir()) == [path]
+
+
+def test_a_body_that_is_whole_json_of_another_form_is_ignored(names, folder):
+    """The digest guards against accidents; what it guards is still read with care."""
+    import hashlib
+
+    cache.save(names, WALK, RUNS)
+    path = file_in(folder)
+    head, body = path.read_bytes().split(b"\n", 1)
+    told = json.loads(body)
+    for spoil in (
+        lambda t: t | {"places": [[0, 0, 0, 0, 0, [[-2, [], 0]]]]},
+        lambda t: t | {"texts": [1, 2]},
+        lambda t: t | {"ways": 5},
+        lambda t: t | {"counts": {"peft": {"seen": "many"}}},
+        lambda t: [],
+    ):
+        other = json.dumps(spoil(told)).encode()
+        digest = json.loads(head) | {"digest": hashlib.sha256(other).hexdigest()}
+        path.write_bytes(json.dumps(digest).encode() + b"\n" + other)
+        assert cache.load(WALK, RUNS) is None
+
+
+@pytest.mark.parametrize("what", ["version", "own source", "a file on the way", "sizes", "walk"])
+def test_names_of_other_code_or_sizes_are_not_taken(names, monkeypatch, what):
+    cache.save(names, WALK, RUNS)
+    walk, runs = WALK, RUNS
+    match what:
+        case "version":
+            monkeypatch.setattr(cache, "version_of", lambda package: "0.0")
+        case "own source":
+            monkeypatch.setattr(cache, "own_digest", lambda: "other")
+        case "a file on the way":
+            monkeypatch.setattr(cache, "digest_of", lambda file: "other")
+        case "sizes":
+            runs = (RUNS[1], RUNS[0], *RUNS[2:])
+        case "walk":
+            os.rename(cache.path_of(WALK), cache.path_of("T5, direct"))
+            walk = "T5, direct"
+    assert cache.load(walk, runs) is None
+
+
+def test_where_nothing_can_be_written_nothing_fails(names, tmp_path, monkeypatch):
+    blocked = tmp_path / "a file"
+    blocked.write_text("")
+    monkeypatch.setenv("PREFIX_LAB_CACHE", str(blocked))
+    assert not cache.save(names, WALK, RUNS)
+    assert cache.load(WALK, RUNS) is None
+    monkeypatch.setenv("PREFIX_LAB_CACHE", "")
+    assert cache.folder() is None
+    assert not cache.save(names, WALK, RUNS)
+    assert cache.load(WALK, RUNS) is None
+
+
+def test_a_disk_that_fills_up_leaves_no_part_behind(names, folder, monkeypatch):
+    def full(*paths):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    assert not cache.save(names, WALK, RUNS)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("platform", "variables", "expected"),
+    [
+        ("linux", {}, "/home/me/.cache/prefix_lab"),
+        ("linux", {"XDG_CACHE_HOME": "/var/me"}, "/var/me/prefix_lab"),
+        ("linux", {"XDG_CACHE_HOME": "not/absolute"}, "/home/me/.cache/prefix_lab"),
+        ("darwin", {"XDG_CACHE_HOME": "/var/me"}, "/home/me/Library/Caches/prefix_lab"),
+        ("win32", {"LOCALAPPDATA": "/data"}, "/data/prefix_lab"),
+        ("linux", {"PREFIX_LAB_CACHE": "/mine"}, "/mine"),
+    ],
+)
+def test_the_folder_is_the_platforms_own(platform, variables, expected, monkeypatch):
+    for name in ("PREFIX_LAB_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"HOME": "/home/me"} | variables).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert cache.folder() == Path(expected)
+
+
+def test_names_that_hold_nothing_come_back_too():
+    assert cache.save(Names(), WALK, RUNS)
+    assert cache.load(WALK, RUNS) == Names()
