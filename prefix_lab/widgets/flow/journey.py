@@ -1,0 +1,189 @@
+"""The journey of the prefix, step by step, as PEFT takes it: what happens, the axes that come out, and their sizes.
+
+Truth is `peft.peft_model.PeftModel.get_prompt`; a test holds every shape against a real run of it. Nothing is built
+here: a shape is what its names are worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any, NamedTuple
+
+from prefix_lab.shapes import evaluate
+from prefix_lab.widgets.flow.setting import DTYPES, Setting
+
+
+class Step(NamedTuple):
+    """What happens, and the tensors that come out: `count` of them with these axes. `copies` is False for a view."""
+
+    key: str
+    operation: str
+    sentence: str
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+    count_axis: str
+    count: int
+    dtype: str
+    copies: bool
+
+    @property
+    def bytes(self) -> int:
+        """What the tensors of this step take."""
+        return self.count * prod(self.shape) * DTYPES.get(self.dtype, 8)
+
+    @property
+    def names(self) -> str:
+        """`24 × (batch, prefix_len)`, by name."""
+        return f"{self.count_axis + ' × ' if self.count_axis else ''}({', '.join(self.axes)})"
+
+    @property
+    def numbers(self) -> str:
+        """The same, by number."""
+        return f"{f'{self.count} × ' if self.count_axis else ''}({', '.join(map(str, self.shape))})"
+
+
+def journey(setting: Setting) -> list[Step]:
+    """Every step from the numbers of the virtual tokens to the mask of attention, in PEFT's order."""
+    return [*encoder_steps(setting), *split_steps(setting), *attention_steps(setting)]
+
+
+def step(
+    setting: Setting,
+    key: str,
+    operation: str,
+    axes: str,
+    sentence: str,
+    count: str = "",
+    dtype: str = "float32",
+    copies: bool = True,
+) -> Step:
+    """A step whose numbers are what the names of its axes are worth in this setting."""
+    names, known = tuple(axes.split()), setting.axes
+    shape: Any = tuple(evaluate(name, known) for name in names)
+    return Step(key, operation, sentence, names, shape, count, evaluate(count or "1", known), dtype, copies)
+
+
+def encoder_steps(setting: Setting) -> Iterator[Step]:
+    """From numbers of virtual tokens to one long vector for each."""
+    width = setting.width
+    row = f"batch prefix_len 2·layers·{width}"
+    yield step(
+        setting,
+        "ids",
+        "prompt_tokens",
+        "batch prefix_len",
+        "The virtual tokens by number, 0, 1, 2, …: the same for every text.",
+        dtype="int64",
+        copies=False,
+    )
+    if not setting.projection:
+        yield step(
+            setting,
+            "lookup",
+            "embedding",
+            row,
+            "A table lookup: each virtual token's row holds its keys and values. It trains.",
+        )
+        return
+    yield step(
+        setting, "lookup", "embedding", f"batch prefix_len {width}", "Looks up a short row for each virtual token."
+    )
+    yield step(
+        setting,
+        "linear in",
+        "Linear",
+        "batch prefix_len encoder_hidden",
+        "The projection begins: each number meets all.",
+    )
+    yield step(
+        setting, "tanh", "Tanh", "batch prefix_len encoder_hidden", "Bends each number into −1 to 1. Same shape."
+    )
+    yield step(
+        setting, "linear out", "Linear", row, "The projection ends: one long vector, keys and values for every layer."
+    )
+
+
+def split_steps(setting: Setting) -> Iterator[Step]:
+    """From the long vector to a cache: nothing is computed, numbers are only regrouped."""
+    heads, dtype, two = setting.cached_heads, setting.dtype, setting.sizes.encoder_decoder
+    if dtype != "float32":
+        cast = f"batch prefix_len 2·layers·{setting.width}"
+        yield step(
+            setting,
+            "to",
+            f"to({dtype})",
+            cast,
+            "Cast to the model's own type. The table still trains in float32.",
+            dtype=dtype,
+        )
+    cut = f"{heads} head_dim"
+    yield step(
+        setting,
+        "view",
+        "view",
+        f"batch prefix_len 2·layers {cut}",
+        "The long axis is cut in three. Only the borders are new; no number moves.",
+        dtype=dtype,
+        copies=False,
+    )
+    rows = "2·layers"
+    if two:
+        rows = "4·layers"
+        yield step(
+            setting,
+            "cat",
+            "cat([x, x], dim=2)",
+            f"batch prefix_len 4·layers {cut}",
+            "Everything twice: each decoder layer is to get four rows, for self- and for cross-attention.",
+            dtype=dtype,
+        )
+    yield step(
+        setting,
+        "permute",
+        "permute(2, 0, 3, 1, 4)",
+        f"{rows} batch {heads} prefix_len head_dim",
+        "The rows come first, and heads change places with virtual tokens.",
+        dtype=dtype,
+        copies=False,
+    )
+    block = "4" if two else "2"
+    yield step(
+        setting,
+        "split",
+        f"split({block})",
+        f"{block} batch {heads} prefix_len head_dim",
+        "One block for each layer: a key, a value" + (", and two rows for the cross part." if two else "."),
+        count="layers",
+        dtype=dtype,
+        copies=False,
+    )
+    yield step(
+        setting,
+        "cache",
+        "EncoderDecoderCache" if two else "DynamicCache",
+        f"batch {heads} prefix_len head_dim",
+        "A key and a value for each layer. "
+        + ("The two cross rows of every block are thrown away." if two else "Attention takes them for its past."),
+        count="2·layers",
+        dtype=dtype,
+    )
+
+
+def attention_steps(setting: Setting) -> Iterator[Step]:
+    """What each attention layer does with its key and value, and what the mask says to it."""
+    text, heads = setting.sizes.text_axis, setting.cached_heads
+    mask = "decoder_attention_mask" if setting.sizes.encoder_decoder else "attention_mask"
+    yield step(
+        setting,
+        "join",
+        "attention: cat",
+        f"batch {heads} prefix_len+{text} head_dim",
+        f"In every layer the {text}'s own keys and values follow those of the prefix, which every query sees.",
+        count="2·layers" if setting.sizes.readers == setting.sizes.layers else f"{2 * setting.sizes.readers}",
+        dtype=setting.dtype,
+    )
+    stays = " The encoder's stays: it never sees a prefix." if setting.sizes.encoder_decoder else ""
+    yield step(
+        setting, "mask", mask, f"batch prefix_len+{text}", f"The mask, if given, grows by prefix_len ones.{stays}"
+    )

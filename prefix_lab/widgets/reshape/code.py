@@ -1,0 +1,181 @@
+"""Steps as a learner writes them, `x.view(2, 3, 4).permute(2, 0, 1)`, read as text: nothing of it is evaluated.
+
+Lines may be pasted from a source file: sizes by name, assignments, and a shape comment behind the line are read too.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefix_lab.widgets.reshape.arguments import spelled, value_of
+
+JOINS = ("cat", "concat", "concatenate", "stack")
+OPERATIONS = (
+    *("view", "reshape", "permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "t", "flatten"),
+    *("unflatten", "squeeze", "unsqueeze", "expand", "repeat", "repeat_interleave", "flip", "roll", "contiguous"),
+    *("clone", "split", "tensor_split", "chunk", "unbind", "narrow", "select", *JOINS),
+)
+ATTRIBUTES = ("T", "mT")
+FUNCTIONS = ("torch", "np", "numpy")
+FORM = "Write a chain of calls on one tensor, e.g. 'view(2, 3, 4).permute(2, 0, 1)'."
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation. `operation` is its name, "[]" for an index and "=" for `key, value = block`.
+
+    `axes` are the names that the line's comment gives the result's axes, and `each` what a split's pieces are called:
+    from `# layers × (2, batch)` come ("2", "batch") and "layers".
+    """
+
+    operation: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    text: str = ""
+    axes: tuple[str, ...] = ()
+    each: str = ""
+
+
+def steps_of(given: Sequence[Any], sizes: Mapping[str, int]) -> list[Step]:
+    """Steps from texts and from tuples like ("view", 2, 3, 4), which may be nested in lists.
+
+    `sizes` are the numbers of the names that the steps use. Raises `ValueError` where a step is not a call that moves
+    numbers, or names a size that is not known.
+    """
+    steps: list[Step] = []
+    for one in given:
+        if isinstance(one, str):
+            steps += Reader(sizes).read(one)
+        elif isinstance(one, tuple | list) and one and one[0] in (*OPERATIONS, *ATTRIBUTES):
+            name, *args = one
+            text = name if name in ATTRIBUTES else f"{name}({', '.join(map(str, args))})"
+            steps += Reader(sizes).read(f"x.{text}")
+        elif isinstance(one, tuple | list):
+            steps += steps_of(one, sizes)
+        else:
+            raise ValueError(f"steps has {one!r}, a {type(one).__name__}, where a step should be. {FORM}")
+    return steps
+
+
+class Reader:
+    """Reads one text. It remembers which name the latest result has, since each step must go on from there."""
+
+    def __init__(self, sizes: Mapping[str, int]):
+        self.sizes = sizes
+        self.made: dict[str, int] = {}  # a tensor's name → how many results there were when it was met first
+        self.now = 0
+        self.text = ""
+
+    def read(self, text: str) -> list[Step]:
+        self.text = text.strip()
+        body = textwrap.dedent(text).strip()
+        body = f"x{body}" if body.startswith((".", "[")) else body
+        body = re.sub(r"\n\s*\.", ".", body.replace("·", "*"))
+        try:
+            tree = ast.parse(body)
+        except (SyntaxError, ValueError) as error:
+            raise ValueError(f"steps has {self.text!r}, which Python cannot read: {error}. {FORM}") from None
+        lines = body.splitlines()
+        return [step for line in tree.body for step in self.line(line, lines[(line.end_lineno or 1) - 1])]
+
+    def line(self, node: ast.stmt, source: str) -> Iterator[Step]:
+        value = getattr(node, "value", None)
+        if not isinstance(node, ast.Assign | ast.AnnAssign | ast.Expr | ast.Return) or value is None:
+            raise self.refused(ast.unparse(node))
+        steps = list(self.chain(value))
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        target = targets[0]
+        if isinstance(target, ast.Name):
+            self.now += 1
+            self.made[target.id] = self.now
+        elif isinstance(target, ast.Tuple):
+            names = tuple(ast.unparse(one) for one in target.elts)
+            steps.append(Step("=", names, text=f"{', '.join(names)} = …"))
+            self.now += 1
+        elif not steps:
+            raise self.refused(ast.unparse(node))
+        else:
+            self.made = {}
+        each, axes = shape_comment(source)
+        if steps and axes:
+            steps[-1] = Step(**{**vars(steps[-1]), "axes": axes, "each": each})
+        return iter(steps)
+
+    def chain(self, node: ast.expr) -> Iterator[Step]:
+        """The steps of an expression, the innermost first."""
+        match node:
+            case ast.Name(id=name) if name in ATTRIBUTES and name not in self.made:
+                yield Step(name, text=name)
+            case ast.Name(id=name):
+                if self.made.setdefault(name, self.now) != self.now:
+                    raise ValueError(
+                        f"steps goes back to {name!r} in {self.text!r}. A journey is one line: each step takes the "
+                        "result of the step before. Show the other way in a ReshapeView of its own."
+                    )
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=library), attr=name)) if library in FUNCTIONS:
+                yield from self.function(name, node)
+            case ast.Call(func=ast.Name(id=name)):
+                yield from self.call(name, node.args, node) if name not in JOINS else self.function(name, node)
+            case ast.Call(func=ast.Attribute(value=inner, attr=name)):
+                yield from self.chain(inner)
+                yield from self.call(name, node.args, node)
+            case ast.Attribute(value=inner, attr=name) if name in ATTRIBUTES:
+                yield from self.chain(inner)
+                yield Step(name, text=name)
+            case ast.Subscript(value=inner, slice=index):
+                yield from self.chain(inner)
+                yield Step("[]", (value_of(index, self.sizes),), text=f"[{spelled(index)}]")
+            case _:
+                raise self.refused(ast.unparse(node))
+
+    def function(self, name: str, node: ast.Call) -> Iterator[Step]:
+        """`torch.cat([x, x], dim=2)`, `torch.permute(x, (1, 0))`: the first argument is the tensor, or a list of it."""
+        if not node.args:
+            raise self.refused(ast.unparse(node))
+        first, *rest = node.args
+        if name in JOINS:
+            tensors = first.elts if isinstance(first, ast.List | ast.Tuple) else []
+            if not tensors or not all(isinstance(one, ast.Name) for one in tensors):
+                raise ValueError(
+                    f"steps has {ast.unparse(node)!r}: a journey has one tensor, so {name} can join it only with "
+                    f"itself. Write {name}([x, x], dim=0)."
+                )
+            for one in tensors:
+                yield from self.chain(one)
+            yield from self.call(name, rest, node, copies=len(tensors))
+        else:
+            yield from self.chain(first)
+            yield from self.call(name, rest, node)
+
+    def call(self, name: str, args: Sequence[ast.expr], node: ast.Call, copies: int = 0) -> Iterator[Step]:
+        if name not in OPERATIONS or (name in JOINS and not copies):
+            raise self.refused(name)
+        values = tuple(value_of(one, self.sizes) for one in args)
+        kwargs = {str(one.arg): value_of(one.value, self.sizes) for one in node.keywords}
+        said = [*map(spelled, args), *(f"{one.arg}={spelled(one.value)}" for one in node.keywords)]
+        if copies:
+            said.insert(0, f"[{', '.join(['x'] * copies)}]")
+            values = (copies, *values)
+        yield Step(name, values, kwargs, f"{name}({', '.join(said)})")
+
+    def refused(self, part: str) -> ValueError:
+        known = ", ".join(OPERATIONS)
+        return ValueError(
+            f"steps has {part!r} in {self.text!r}, which is not a way of moving numbers that ReshapeView knows. It "
+            f"knows indexing with numbers, .T, and: {known}. {FORM}"
+        )
+
+
+def shape_comment(line: str) -> tuple[str, tuple[str, ...]]:
+    """`# layers × (2, batch)` → "layers" and ("2", "batch"); a comment that is prose gives nothing."""
+    _, _, comment = line.partition("#")
+    found = re.fullmatch(r"\s*(?:([\w·*]+) × )?\(([^()]*)\)\s*", comment)
+    names = [one.strip().replace("*", "·") for one in found[2].split(",")] if found else []
+    if not names or not all(re.fullmatch(r"[\w·+/-]+", one) for one in names):
+        return "", ()
+    return (found[1] or ""), tuple(names)

@@ -1,0 +1,185 @@
+"""A step as a picture: the tensor before, the tensor after, and each number flying from its old place to its new one.
+
+Written as SVG by hand, since a thousand numbers are moved by the page's own CSS; colours are the theme's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+
+from prefix_lab.widgets.colours import OTHER, colours_of
+from prefix_lab.widgets.picture import FAINT, IN_THE_PAGE, INK
+from prefix_lab.widgets.reshape.colouring import Colouring
+from prefix_lab.widgets.reshape.layout import CELL, LETTER, LINE, Layout, lay_out, together
+from prefix_lab.widgets.reshape.run import Stage
+from prefix_lab.widgets.reshape.tell import count_of, locate
+
+TEXT, EDGE = IN_THE_PAGE[INK], IN_THE_PAGE[FAINT]
+HEAD, BETWEEN = 24, 26
+STYLE = """<style>
+@keyframes prefix-lab-fly { from { transform: translate(var(--x), var(--y)); } }
+.prefix-lab-fly { animation: prefix-lab-fly 1.1s ease-in-out; }
+.prefix-lab-cell:hover rect { stroke-width: 2.5px; }
+@media (prefers-reduced-motion: reduce) { .prefix-lab-fly { animation: none; } }
+</style>"""
+
+
+def picture(
+    stages: Sequence[Stage], number: int, colouring: Colouring | None, right: Stage, fly: bool, told: str
+) -> str:
+    """The `<svg>` of one step. `right` is the stage as it should be, `fly` whether numbers fly, `told` the words."""
+    after = stages[number]
+    after_layout, after_frames = arrange(after)
+    parts, y, before_cells = [], 0.0, None
+    width = after_layout.width
+    if number:
+        before = stages[number - 1]
+        before_layout, before_frames = arrange(before)
+        head, wide = heading("before", before, before_layout)
+        parts.append(group(head, 0, 0))
+        parts.append(group(tensor(before, before_layout, before_frames, colouring), 0, HEAD))
+        width = max(width, before_layout.width, wide)
+        y = HEAD + before_layout.height + BETWEEN
+        before_cells = before_layout.cells - np.array([0, y])
+    wrong = after.origins != right.origins
+    head, wide = heading("after" if number else "the start", after, after_layout)
+    parts.append(group(head, 0, y))
+    moves = before_cells[parents(after)] - after_layout.cells if before_cells is not None and fly else None
+    parts.append(group(tensor(after, after_layout, after_frames, colouring, wrong, moves), 0, y + HEAD))
+    height = y + HEAD + after_layout.height + 2
+    width = max(width, wide, 640) + 2
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 0 {width:.0f} {height:.0f}" role="img" '
+        f'style="width: 100%; max-width: {width:.0f}px; height: auto; font-family: sans-serif">'
+        f"<title>Step {number} of {len(stages) - 1}</title><desc>{escape(told)}</desc>{STYLE}{''.join(parts)}</svg>"
+    )
+
+
+def parents(stage: Stage) -> np.ndarray:
+    return np.concatenate([piece.parents for piece in stage.pieces]) if stage.pieces else np.empty(0, int)
+
+
+def arrange(stage: Stage) -> tuple[Layout, list]:
+    """The layout of a stage's tensor, or of its pieces with a frame around each."""
+    layouts = [lay_out(piece.shape) for piece in stage.pieces]
+    return together(layouts) if stage.many else (layouts[0], [])
+
+
+def group(inner: str, x: float, y: float) -> str:
+    return f'<g transform="translate({x:.0f} {y:.0f})">{inner}</g>'
+
+
+def heading(word: str, stage: Stage, layout: Layout) -> tuple[str, float]:
+    """`after batch 2 → heads 4 ↓`, with a patch of its colour before each axis; and how wide it is."""
+    x = 12.0 + 8 * len(word)
+    found = [write(0, 13, word, "font-weight: 600", 13)]
+    if stage.many:
+        text = f"{count_of(stage)} ×"
+        found.append(write(x, 13, text, "", 13))
+        x += 7 * len(text) + 8
+    piece = stage.pieces[0] if stage.pieces else None
+    same = piece and all(one.shape == piece.shape for one in stage.pieces)
+    for axis in range(len(piece.shape) if piece and same else 0):
+        for colour in colours_of(piece.axes[axis]):
+            found.append(f'<rect x="{x:.0f}" y="3" width="9" height="12" rx="2" fill="{colour}"/>')
+            x += 10
+        text = f"{piece.axes[axis] or f'axis {axis}:'} {piece.shape[axis]} {layout.ways[axis]}"
+        found.append(write(x + 3, 13, text, "", 13))
+        x += 7 * len(text) + 16
+    return "".join(found), x
+
+
+def tensor(
+    stage: Stage,
+    layout: Layout,
+    around: list,
+    colouring: Colouring | None,
+    wrong: np.ndarray | None = None,
+    moves: np.ndarray | None = None,
+) -> str:
+    """All numbers of a stage in their frames."""
+    axes = stage.pieces[0].axes if stage.pieces else ()
+    found = [framed(f, colours_of(stage.each)[0], stage.pieces[f.index].label, 2) for f in around]
+    for frame in layout.frames:
+        name = axes[frame.axis] if 0 <= frame.axis < len(axes) else ""
+        label = f"{name or f'axis {frame.axis}:'} {frame.index}" if frame.axis >= 0 else ""
+        if frame.axis >= 0 and name == "key_value":
+            label = KEY_VALUE[frame.index % 4]
+        found.append(framed(frame, colours_of(name)[0], label))
+    seen: set[int] = set()
+    for place, ((x, y), origin) in enumerate(zip(layout.cells, stage.origins.tolist(), strict=True)):
+        copy = origin in seen
+        seen.add(origin)
+        off = wrong is not None and len(wrong) > place and bool(wrong[place])
+        fly = None if moves is None else moves[place]
+        found.append(cell(x, y, origin, colouring, copy, off, fly, where(stage, place, origin)))
+    return "".join(found) or write(0, 14, "no numbers: an axis has size 0", "", 13)
+
+
+KEY_VALUE = ("key", "value", "cross key, unused", "cross value, unused")
+
+
+def framed(frame, colour: str, label: str, width: float = 1.3) -> str:
+    fits = len(label) * LETTER < frame.width - 4
+    label = label if fits else str(frame.index) if label else ""
+    return (
+        f'<rect x="{frame.x:.1f}" y="{frame.y:.1f}" width="{frame.width:.1f}" height="{frame.height:.1f}" rx="3" '
+        f'fill="none" stroke="{colour}" stroke-width="{width}"/>'
+        + write(frame.x + 4, frame.y + 10.5, label, "opacity: 0.9", 10.5)
+    )
+
+
+def cell(x: float, y: float, origin: int, colouring, copy: bool, off: bool, fly, said: str) -> str:
+    """One number in its box; a copy has a filled corner, and one that stands wrong is crossed out."""
+    fill, shade = (colouring.colour, colouring.shade(origin)) if colouring else (OTHER, 0.1)
+    move = "" if fly is None else f' style="--x: {fly[0]:.0f}px; --y: {fly[1]:.0f}px"'
+    kind = "prefix-lab-cell" if fly is None else "prefix-lab-cell prefix-lab-fly"
+    right, low = x + CELL - 1, y + LINE - 1
+    box = (
+        f'<rect x="{x + 0.5:.1f}" y="{y + 0.5:.1f}" width="{CELL - 1}" height="{LINE - 1}" fill="{fill}" '
+        f'fill-opacity="{shade:.2f}" stroke="{EDGE}"/>'
+    )
+    corner = f'<path d="M{right:.1f} {y + 1:.1f} h-7 l7 7 z" fill="{TEXT}" opacity="0.75"/>' if copy else ""
+    cross = f'<path d="M{x + 2:.1f} {low:.1f} L{right:.1f} {y + 2:.1f}" stroke="{TEXT}" fill="none"/>' if off else ""
+    number = write(x + CELL / 2, y + 14, str(origin), "text-anchor: middle", 11)
+    return f'<g class="{kind}"{move}><title>{escape(said)}</title>{box}{corner}{number}{cross}</g>'
+
+
+def where(stage: Stage, place: int, origin: int) -> str:
+    """What a cell says when the pointer rests on it: its number, and its index along each axis."""
+    piece, inside = locate(stage, place)
+    index = np.unravel_index(inside, piece.shape) if piece.shape else ()
+    said = [f"{name or f'axis {axis}:'} {at}" for axis, (name, at) in enumerate(zip(piece.axes, index, strict=True))]
+    return ", ".join([f"number {origin}", *([piece.label] if piece.label else []), *said])
+
+
+def write(x: float, y: float, text: str, style: str, size: float) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" fill="{TEXT}" style="font-size: {size}px; {style}">{escape(text)}</text>'
+
+
+def legend(colouring: Colouring | None, copies: bool, wrong: bool) -> str:
+    """What the colours, corners and strokes mean, as HTML."""
+    items = []
+    if colouring:
+        shown = min(colouring.count, 12)
+        items = [patch(colouring, index) for index in range(shown)] + ["…"] * (colouring.count > shown)
+        items.insert(0, f"<b>{escape(colouring.label)}</b>")
+    items += ["◥ there already: a copy"] * copies + ["╱ stands where it should not"] * wrong
+    return f'<div style="display: flex; flex-wrap: wrap; gap: 2px 14px; line-height: 20px">{spans(items)}</div>'
+
+
+def spans(items: Sequence[str]) -> str:
+    return "".join(f"<span>{item}</span>" for item in items)
+
+
+def patch(colouring: Colouring, index: int) -> str:
+    shade = colouring.shade(int(np.flatnonzero(colouring.index == index)[0])) if index in colouring.index else 0
+    box = (
+        f'<svg width="18" height="12" style="vertical-align: -1px" aria-hidden="true"><rect x="0.5" y="0.5" width="17" '
+        f'height="11" fill="{colouring.colour}" fill-opacity="{shade:.2f}" stroke="{EDGE}"/></svg>'
+    )
+    meaning = f" {colouring.meanings[index]}" if index < len(colouring.meanings) else ""
+    return f"{box} {index}{escape(meaning)}"

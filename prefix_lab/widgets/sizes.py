@@ -1,0 +1,214 @@
+"""Real models' sizes as a prefix needs them, from the configs that ship, and own sizes beside them.
+
+No model is built. Every family names the same few sizes its own way; PEFT takes some of them from other fields than
+the attention layers do, and where the two disagree it fails: `Sizes.trouble` says how, and what to set.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent.parent / "sizes"
+FAMILIES = ("t5", "bart", "gpt2", "llama", "bert")  # in the order in which they are offered
+OWN = {True: "own sizes, encoder-decoder", False: "own sizes, one stack of layers"}
+
+# PEFT's names, in its order. `encoder_layers` stands for what BART's config computes.
+LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "encoder_layers")
+HIDDEN = ("hidden_size", "n_embd", "d_model")
+HEADS = ("num_attention_heads", "n_head", "num_heads", "encoder_attention_heads")
+# What the layers that read the prefix go by.
+READERS = ("num_decoder_layers", "decoder_layers", *LAYERS)
+READING_HEADS = ("decoder_attention_heads", *HEADS)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why PEFT fails with these sizes: the step of the journey, a sentence, and the fields of its config to set."""
+
+    step: str
+    reason: str
+    rescue: Mapping[str, int]
+
+    @property
+    def way_out(self) -> str:
+        """`token_dim=384, num_layers=8`."""
+        return ", ".join(f"{name}={value}" for name, value in self.rescue.items())
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """A model as prefix tuning sees it: what its attention layers need, and why PEFT may miss it.
+
+    `layers` is PEFT's num_layers once it is right; `readers` are the layers that read the prefix, fewer where the
+    decoder is less deep than the encoder. `config` holds every field of a real model, None for own sizes.
+    """
+
+    name: str
+    encoder_decoder: bool
+    layers: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    hidden: int
+    readers: int
+    trouble: Trouble | None = None
+    config: Mapping[str, Any] | None = None
+
+    @property
+    def token_dim(self) -> int:
+        """The width of one key of all cached heads: kv_heads · head_dim."""
+        return self.kv_heads * self.head_dim
+
+    @property
+    def text_axis(self) -> str:
+        """The axis of the tokens that read the prefix: a decoder's are the target."""
+        return "target" if self.encoder_decoder else "source"
+
+
+def whole(name: str, value: Any, least: int = 1) -> int:
+    """The number as an int. Raises `ValueError` that names it when it is none, or below `least`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or number < least:
+        raise ValueError(
+            f"{name}={value!r}, expected a whole number of at least {least}. Give {name}={max(least, 2)}, say."
+        )
+    return number
+
+
+@cache
+def shipped() -> tuple[str, ...]:
+    """The names of the shipped sizes, each family from its smallest model to its largest."""
+
+    def place(name: str) -> tuple[int, bool, int]:
+        known = json.loads((FOLDER / f"{name}.json").read_text())
+        width = first(known, HIDDEN) * first(known, HEADS) * first(known, LAYERS)
+        return FAMILIES.index(known["model_type"]), not name.startswith(known["model_type"]), width
+
+    return tuple(sorted((path.stem for path in FOLDER.glob("*.json")), key=place))
+
+
+def sizes_of(model: Any) -> Sizes:
+    """The sizes of a shipped name, a config as a dict, a transformers config, or a model that has one.
+
+    Raises `ValueError` when there is no such name, or when a size is missing, is none, or differs between layers.
+    """
+    if isinstance(model, str):
+        if model not in shipped():
+            raise ValueError(
+                f"model={model!r} is not among the sizes that ship: {', '.join(shipped())}. "
+                "Give one of these, or a model's config: model.config, or a dict of its fields."
+            )
+        return read(model, json.loads((FOLDER / f"{model}.json").read_text()))
+    config = getattr(model, "config", model)
+    fields = config.to_dict() if hasattr(config, "to_dict") else config
+    if not isinstance(fields, Mapping):
+        raise ValueError(
+            f"model={str(model)[:60]!r} is of type {type(model).__name__}, expected the name of a size that ships, "
+            "a model with a config, or a dict of its fields. Try model='t5-base'."
+        )
+    fields = dict(fields.get("text_config") or fields)
+    return read(f"your {fields.get('model_type') or 'model'}", fields)
+
+
+def own_sizes(encoder_decoder: bool, layers: Any, heads: Any, head_dim: Any, kv_heads: Any = None) -> Sizes:
+    """Sizes that fit together. `kv_heads` is `heads` if left out.
+
+    Raises `ValueError` for what is no whole number, and when heads is not a multiple of kv_heads.
+    """
+    layers, heads, head_dim = whole("layers", layers), whole("heads", heads), whole("head_dim", head_dim)
+    kv_heads = heads if kv_heads is None else whole("kv_heads", kv_heads)
+    refuse_groups(heads, kv_heads)
+    if encoder_decoder and kv_heads != heads:
+        raise ValueError(
+            f"kv_heads={kv_heads} of heads={heads}, but this journey is that of an encoder-decoder, which caches "
+            "every head. Leave kv_heads out, or begin with one stack of layers: model='llama-3-8b'."
+        )
+    return Sizes(OWN[encoder_decoder], encoder_decoder, layers, heads, kv_heads, head_dim, heads * head_dim, layers)
+
+
+def refuse_groups(heads: int, kv_heads: int) -> None:
+    if heads % kv_heads:
+        near = max(number for number in range(1, min(heads, kv_heads) + 1) if heads % number == 0)
+        raise ValueError(
+            f"kv_heads={kv_heads} with heads={heads}: each cached head serves equally many asking heads, so heads is a "
+            f"multiple of kv_heads. Give kv_heads={near}, say."
+        )
+
+
+def first(known: Mapping[str, Any], names: tuple[str, ...], otherwise: int | None = None) -> int:
+    """The first of the names that the config has, or else `otherwise`. Raises `ValueError` when there is neither."""
+    for name in names:
+        if known.get(name) is not None:
+            return whole(name, known[name])
+    if otherwise is None:
+        raise ValueError(f"The model's config has none of {', '.join(names)}. Give it the one that its family uses.")
+    return otherwise
+
+
+def read(name: str, known: Mapping[str, Any]) -> Sizes:
+    """The sizes in a config's fields, and what PEFT makes of them. Raises `ValueError` as `sizes_of` does."""
+    odd = [field for field in ("per_layer_config", "global_head_dim", "multi_query") if known.get(field)]
+    if odd:
+        raise ValueError(
+            f"model={name!r} has {odd[0]}: its cache is not that of heads that are all alike, which is what is drawn "
+            "here. Begin with another model, model='llama-3-8b', say, and move the sliders."
+        )
+    peft_layers, hidden, peft_heads = first(known, LAYERS), first(known, HIDDEN), first(known, HEADS)
+    readers, heads = first(known, READERS), first(known, READING_HEADS)
+    kv_heads = first(known, ("num_key_value_heads",), heads)
+    head_dim = first(known, ("d_kv", "head_dim"), hidden // heads or 1)
+    refuse_groups(heads, kv_heads)
+    grouped = known.get("num_key_value_heads") is not None
+    peft_width = kv_heads * head_dim if grouped else hidden
+    peft = {
+        "num_layers": peft_layers,
+        "token_dim": peft_width,
+        "num_attention_heads": kv_heads if grouped else peft_heads,
+    }
+    needed = {
+        "num_layers": max(peft_layers, readers),
+        "token_dim": kv_heads * head_dim,
+        "num_attention_heads": kv_heads,
+    }
+    rescue = {field: value for field, value in needed.items() if peft[field] != value}
+    return Sizes(
+        name=name,
+        encoder_decoder=bool(known.get("is_encoder_decoder")),
+        layers=needed["num_layers"],
+        heads=heads,
+        kv_heads=kv_heads,
+        head_dim=head_dim,
+        hidden=hidden,
+        readers=readers,
+        trouble=Trouble(*why(peft, needed, head_dim), rescue) if rescue else None,
+        config=known,
+    )
+
+
+def why(peft: Mapping[str, int], needed: Mapping[str, int], head_dim: int) -> tuple[str, str]:
+    """The step at which PEFT stops, and the reason."""
+    width, heads = peft["token_dim"], peft["num_attention_heads"]
+    if width % heads:
+        return "view", (
+            f"PEFT takes token_dim from the model's width, {width}, which does not divide by its {heads} heads: view "
+            f'raises "shape … is invalid for input of size …". Each head of this model is {head_dim} wide.'
+        )
+    if (heads, width // heads) != (needed["num_attention_heads"], head_dim):
+        return "join", (
+            f"PEFT shares the model's width, {width}, among {heads} heads of {width // heads} numbers each, but the "
+            f"layers that read the prefix cache {needed['num_attention_heads']} heads of {head_dim}: the first one "
+            'raises "Sizes of tensors must match".'
+        )
+    return "join", (
+        f"PEFT counts the encoder's {peft['num_layers']} layers, but the decoder has {needed['num_layers']}: layer "
+        f'{peft["num_layers"]} raises "list index out of range".'
+    )
