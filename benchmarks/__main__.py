@@ -1,14 +1,15 @@
-"""`make bench`: ours beside PEFT (`core`), and what recording costs (`recorder`); both without a name."""
+"""`make bench`: ours beside PEFT (`core`), what recording costs (`recorder`), steps in an editor (`dap`);
+or all."""
 
 import argparse
 import importlib
 
-PARTS = ("core", "recorder")
+PARTS = ("core", "recorder", "dap")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("part", nargs="?", choices=PARTS, help="one of the two; without it, both")
+    parser.add_argument("part", nargs="?", choices=PARTS, help="one of these; without it, all")
     parser.add_argument("--runs", type=int, default=15, help="interleaved runs of each case (default 15)")
     asked = parser.parse_args()
     if asked.runs < 1:

@@ -1,4 +1,4 @@
-"""The command line: `prefix-lab walk | record | replay`."""
+"""The command line: `prefix-lab walk | record | replay | dap`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from prefix_lab.terminal.command import add_record, add_replay
+from prefix_lab.terminal.command import add_dap, add_record, add_replay
 
 if TYPE_CHECKING:
     from prefix_lab.walk.base import Base
@@ -45,6 +45,7 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     add_walk(commands, chosen=command == "walk")
     add_record(commands)
     add_replay(commands)
+    add_dap(commands)
     return parser
 
 

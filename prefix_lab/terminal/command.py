@@ -1,4 +1,4 @@
-"""`prefix-lab record` and `prefix-lab replay`: what they take. What they need is imported when they run."""
+"""`prefix-lab record`, `replay` and `dap`: what they take. What they need is imported when they run."""
 
 import argparse
 from collections.abc import Callable
@@ -6,10 +6,12 @@ from typing import Any
 
 RECORD = "run a Python script, and keep what each of its lines did"
 REPLAY = "walk through a recording, forwards and backwards"
+DAP = "serve a recording to an editor's debugger, which then steps both ways"
 SUFFIX = ".recording"
 KEEPS = ("shapes", "statistics", "small")
 MAX_STEPS = 2_000_000
 STEPS_SHOWN = 20
+IDLE_SECONDS = 8 * 3600
 
 
 def add_record(subparsers: Any) -> None:
@@ -65,6 +67,30 @@ def add_replay(subparsers: Any) -> None:
     parser.set_defaults(run=run_replay, refuse=parser.error)
 
 
+def add_dap(subparsers: Any) -> None:
+    """Add the command that serves."""
+    parser = subparsers.add_parser(
+        "dap",
+        help=DAP,
+        description="Speak the Debug Adapter Protocol over a recording: an editor sets breakpoints, steps and runs "
+        "forwards and backwards, and shows the values. On standard input and output, or on a port.",
+        epilog="exit status: 0; 1 if what came was not the protocol; 2 if an option or the file is refused",
+        allow_abbrev=False,
+    )
+    parser.add_argument("file", metavar="FILE", help="what `prefix-lab record` or Recording.save wrote")
+    parser.add_argument(
+        "--port", type=port_number, metavar="N", help="listen on this port of this machine alone; 0 takes a free one"
+    )
+    parser.add_argument(
+        "--idle",
+        type=at_least(1),
+        default=IDLE_SECONDS,
+        metavar="S",
+        help=f"end after S silent seconds ({IDLE_SECONDS})",
+    )
+    parser.set_defaults(run=run_dap, refuse=parser.error)
+
+
 def at_least(least: int) -> Callable[[str], int]:
     """A whole number from `least` up, as an option's type; anything else is refused with what was expected."""
 
@@ -74,6 +100,13 @@ def at_least(least: int) -> Callable[[str], int]:
         return int(text)
 
     return number
+
+
+def port_number(text: str) -> int:
+    """A port's number, as an option's type."""
+    if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} was given, expected a port's number, from 0 to 65535")
+    return int(text)
 
 
 def run_record(args: argparse.Namespace) -> int:
@@ -88,3 +121,10 @@ def run_replay(args: argparse.Namespace) -> int:
     from prefix_lab.terminal.replay_file import replay_file
 
     return replay_file(args)
+
+
+def run_dap(args: argparse.Namespace) -> int:
+    """The whole of `prefix-lab dap`."""
+    from prefix_lab.terminal.dap import serve_file
+
+    return serve_file(args)

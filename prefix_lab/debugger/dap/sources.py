@@ -1,0 +1,121 @@
+"""The recorded files, as a client names them, and as we name them to it.
+
+A file that is on this disk as it was recorded is named by its path, and the client opens it. Any other has a number,
+by which the client asks for the recorded text.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+from urllib.request import pathname2url, url2pathname
+
+from prefix_lab.debugger.dap.arguments import Arguments, Refused
+from prefix_lab.debugger.dap.text import listed, visible
+from prefix_lab.debugger.recording import source_of
+
+if TYPE_CHECKING:
+    from prefix_lab.debugger.recording import Recording
+
+
+class Sources:
+    """All files of a recording. A file's number is its place in the sorted list, from 1 on."""
+
+    def __init__(self, recording: Recording, as_uri: bool = False):
+        self.recording, self.as_uri = recording, as_uri
+        self.files = sorted({*recording.sources, *(file for file, _, _ in recording.columns.functions)})
+        self.numbers = {file: number for number, file in enumerate(self.files, 1)}
+        self.compared: dict[str, tuple[tuple[int, int], bool]] = {}
+
+    def described(self, file: str) -> dict:
+        """The protocol's Source."""
+        name = visible(PurePath(file).name or file)
+        if self.on_disk(file):
+            return {"name": name, "path": (self.as_uri and "file://" + pathname2url(file)) or file}
+        found = {"name": name, "path": visible(file), "sourceReference": self.numbers[file], "origin": "recorded"}
+        if not self.recording.sources.get(file):
+            found |= {"presentationHint": "deemphasize", "origin": "its text was not recorded"}
+        return found
+
+    def on_disk(self, file: str) -> bool:
+        """Whether the file is here, with the text that was recorded. Looked at again when it has changed."""
+        text = self.recording.sources.get(file)
+        if not text or not os.path.isabs(file) or "\0" in file:
+            return False
+        try:
+            if not os.path.isfile(file):  # a device could be read for ever
+                return False
+            stat = os.stat(file)
+        except (OSError, ValueError):
+            return False
+        state = (stat.st_mtime_ns, stat.st_size)
+        known = self.compared.get(file)
+        if known is None or known[0] != state:
+            # In UTF-8 a sign has at most four bytes, and a line break may have had two; a file beyond is another one.
+            same = stat.st_size <= 5 * len(text) + 64 and source_of(file) == text
+            known = self.compared[file] = (state, same)
+        return known[1]
+
+    def text(self, given: Arguments) -> str:
+        """The recorded text of the Source that a client names. Raises `Refused` for one that has none."""
+        file = self.find(given)
+        text = self.recording.sources.get(file)
+        if not text:
+            raise Refused(f"The text of {visible(file)} was not recorded.")
+        return text
+
+    def find(self, given: Arguments) -> str:
+        """The recorded file that a client's Source means. Raises `Refused` for a file that is not recorded."""
+        number = given.whole("sourceReference", 0)
+        if number:
+            if number > len(self.files):
+                raise Refused(f"{given.named('sourceReference')}: there is no source {number}; see `loadedSources`.")
+            return self.files[number - 1]
+        path = self.path_of(given)
+        found = self.same(path) or self.elsewhere(path)
+        if found is None:
+            names = [PurePath(file).name for file in self.files]
+            raise Refused(f"{visible(PurePath(path).name)} is not in this recording, which has {listed(names)}.")
+        return found
+
+    def path_of(self, given: Arguments) -> str:
+        """The path of a Source, or its name. Raises `Refused` for one that has neither, and no number."""
+        path = given.text("path", "") or given.text("name", "")
+        if not path and not given.whole("sourceReference", 0):
+            raise Refused(f"{given.path}: it has no path and no sourceReference. Give one of the two.")
+        if self.as_uri and path.startswith("file:"):
+            return url2pathname(urlsplit(path).path)
+        return unquote(path) if self.as_uri else path
+
+    def same(self, path: str) -> str | None:
+        if path in self.numbers:
+            return path
+        try:
+            real = os.path.realpath(path)
+            return next((file for file in self.files if os.path.isabs(file) and os.path.realpath(file) == real), None)
+        except (OSError, ValueError):
+            return None
+
+    def elsewhere(self, path: str) -> str | None:
+        """A file that was recorded in another folder: it ends in the same parts, more of them than any other."""
+        parts = PurePath(path).parts[::-1]
+        found: list[tuple[int, str]] = []
+        for file in self.files:
+            pairs = zip(parts, PurePath(file).parts[::-1], strict=False)
+            alike = next((at for at, (one, other) in enumerate(pairs) if one != other), len(parts))
+            found.append((min(alike, len(PurePath(file).parts)), file))
+        most = max((alike for alike, _ in found), default=0)
+        best = [file for alike, file in found if alike == most]
+        if not most or len(best) != 1:
+            return None
+        return best[0] if most > 1 or len(parts) == 1 or self.same_text(path, best[0]) else None
+
+    def same_text(self, path: str, file: str) -> bool:
+        text = self.recording.sources.get(file)
+        try:
+            short = Path(path).is_file() and Path(path).stat().st_size <= 5 * len(text or "") + 64
+        except (OSError, ValueError):
+            return False
+        return bool(text) and short and source_of(path) == text

@@ -1,0 +1,146 @@
+"""Where the recording stops when it runs, forwards or backwards: places, a condition, and which of the times."""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from prefix_lab.debugger.breakpoints import beyond
+from prefix_lab.debugger.conditions import Condition, Truth
+from prefix_lab.debugger.dap.arguments import Refused
+
+if TYPE_CHECKING:
+    from prefix_lab.debugger.recording import Recording
+
+Poll = Callable[[], bool]
+DEEPEST = 100
+POLLED = 1000  # steps that are looked at before the client is listened to again
+HITS = re.compile(r"\s*(==|>=|<=|>|<|%)?\s*([0-9]{1,9})\s*")
+COMPARED = {"==": operator.eq, ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
+
+
+class Interrupted(Exception):
+    """The client asks to stop looking, or has gone."""
+
+
+class Stop:
+    """Steps at which to stop. `times` says at which of them: a function of how often it was reached from the start on.
+
+    The count does not depend on which way one came: the third time is the third time, also backwards.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        number: int,
+        reason: str,
+        steps: array,
+        condition: Condition | None = None,
+        times: Callable[[int], bool] | None = None,
+    ):
+        self.number, self.reason = number, reason
+        self.steps, self.times = steps, times
+        self.truth = None if condition is None else Truth(recording, condition)
+
+    def nearest(self, index: int, backwards: bool, until: int | None, poll: Poll) -> int | None:
+        """The next step beyond `index` at which to stop, and before `until`. Raises `Interrupted`."""
+        if self.times is not None and self.truth is not None:
+            self.steps, self.truth = array("I", filter(self.truth.at, polled(self.steps, poll))), None
+        for step in polled(beyond(self.steps, index, backwards), poll):
+            if until is not None and (step <= until if backwards else step >= until):
+                return None
+            if self.holds(step):
+                return step
+        return None
+
+    def holds(self, step: int) -> bool:
+        """Of one of its steps, whether the condition and the count hold."""
+        if self.times is not None:
+            return self.times(bisect_left(self.steps, step) + 1)
+        return self.truth is None or self.truth.at(step)
+
+    def at(self, step: int) -> bool:
+        at = bisect_left(self.steps, step)
+        return at < len(self.steps) and self.steps[at] == step and self.holds(step)
+
+
+def nearest(
+    stops: Iterable[Stop], index: int, backwards: bool, until: int | None, poll: Poll
+) -> tuple[int, list[Stop]] | None:
+    """The nearest step at which one of them stops, and all that do; None when there is none before `until`."""
+    stops, best = list(stops), until
+    for stop in stops:
+        found = stop.nearest(index, backwards, best, poll)
+        best = best if found is None else found
+    if best is None or best == until:
+        return None
+    return best, [stop for stop in stops if stop.at(best)]
+
+
+def polled(steps: Iterable[int], poll: Poll) -> Iterator[int]:
+    for count, step in enumerate(steps, 1):
+        if count % POLLED == 0 and poll():
+            raise Interrupted
+        yield step
+
+
+def steps_at(recording: Recording, places: list[int]) -> array:
+    """The steps at any of these places, in order."""
+    columns = recording.columns
+    if len(places) == 1:
+        return columns.steps_at[places[0]]
+    return array("I", sorted(step for place in places for step in columns.steps_at[place]))
+
+
+def condition_of(text: str, recording: Recording) -> Condition | None:
+    """A breakpoint's condition; None for an empty one. Raises `Refused` for one that could never hold."""
+    if not text.strip():
+        return None
+    found = expression(text, "condition")
+    missing = sorted(found.names - set(recording.columns.names))
+    if missing:
+        raise Refused(f"condition: {missing[0]!r} is no name in this recording.")
+    return found
+
+
+def expression(text: str, called: str) -> Condition:
+    """What can be worked out on a recording. Raises `Refused` for anything else."""
+    if len(text) > 1000:
+        raise Refused(f"{called}: it is longer than 1,000 signs.")
+    try:
+        found = Condition(text.strip())
+    except ValueError as error:
+        raise Refused(f"{called}{str(error).removeprefix('condition')}") from None
+    except (RecursionError, MemoryError):
+        raise Refused(f"{called}: it is nested too deeply.") from None
+    if depth(found.tree) > DEEPEST:
+        raise Refused(f"{called}: it is nested too deeply.")
+    return found
+
+
+def depth(tree: ast.AST) -> int:
+    """How far inside one another the parts of an expression stand. Without recursion, which is what it guards."""
+    level, found = [tree], 0
+    while level:
+        level = [inner for node in level for inner in ast.iter_child_nodes(node)]
+        found += 1
+    return found
+
+
+def times_of(text: str) -> Callable[[int], bool] | None:
+    """`3` or `== 3`: the third time; `>= 3`, `< 3` and so on; `% 3`: every third. None for nothing said."""
+    if not text.strip():
+        return None
+    found = HITS.fullmatch(text)
+    count = int(found[2]) if found else 0
+    if not found or (count < 1 and found[1] in (None, "==", "%")):
+        raise Refused(f"hitCondition: {text[:80]!r} was given, expected a count such as 3, >= 3 or % 3.")
+    if found[1] == "%":
+        return lambda time: time % count == 0
+    compare = COMPARED[found[1] or "=="]
+    return lambda time: compare(time, count)

@@ -1,0 +1,199 @@
+"""Breakpoints over the protocol: lines that moved, conditions, counts, functions, exceptions."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.debugger.dap.client import connected
+from tests.debugger.dap.conftest import line_of, of_program
+
+
+def test_a_breakpoint_stands_where_code_ran_and_says_where_it_moved(doubles):
+    recording, path = doubles
+    with connected(recording) as client:
+        client.start()
+        ran, comment = line_of(path, "total = 0"), line_of(path, "# a comment")
+        never, header = line_of(path, "y = [more]"), line_of(path, "    x,")
+        found = client.break_at(path, ran, comment, never, header, 10**6)
+        assert [point["verified"] for point in found] == [True, True, False, True, False]
+        assert [point["line"] for point in found] == [ran, comment + 1, never, 1, 10**6]
+        assert "message" not in found[0]
+        assert (
+            found[1]["message"]
+            == f"Line {comment} has no code of its own; moved to line {comment + 1}, the next that has."
+        )
+        assert f"Line {never} never ran in this recording. Lines near it that did: " in found[2]["message"]
+        assert found[3]["message"] == "Moved to line 1, where the function is called."
+        assert len({point["id"] for point in found}) == 5
+        client.break_at(path, header)
+        assert client.move("continue")["reason"] == "breakpoint"  # at module level, where `def` runs
+        assert client.at() == ("<module>", 1)
+        client.move("continue")
+        assert client.at() == ("double", 1)
+
+
+def test_setting_breakpoints_replaces_those_of_the_file(doubles):
+    recording, path = doubles
+    with connected(recording) as client:
+        client.start()
+        client.break_at(path, line_of(path, "y = [x]"))
+        client.break_at(path, line_of(path, "total = 0"))
+        client.move("continue")
+        assert client.at() == ("main", line_of(path, "total = 0"))
+        client.request("setBreakpoints", source={"path": str(path)}, lines=[line_of(path, "    return total")])
+        client.move("continue")
+        assert client.at() == ("main", line_of(path, "    return total"))
+        client.break_at(path)
+        assert client.move("reverseContinue")["reason"] == "entry"
+
+
+def test_a_condition_holds_back_until_it_is_true(doubles):
+    recording, path = doubles
+    line = line_of(path, "y.append(x)")
+    with connected(recording) as client:
+        client.start()
+        client.break_at(path, {"line": line, "condition": "x == 2 and len(y) == 1"})
+        client.move("continue")
+        assert client.locals() == {"x": "2", "more": "0", "y": "[2]"}
+        assert client.move("continue")["reason"] == "end"
+        client.move("reverseContinue")
+        assert client.locals()["x"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("hits", "stops"), [("3", [2]), ("== 1", [0]), (">= 3", [2, 3]), ("<2", [0]), ("% 2", [1, 3]), ("  ", [0, 1, 2, 3])]
+)
+def test_a_hit_condition_counts_from_the_beginning_whichever_way_one_comes(doubles, hits, stops):
+    recording, path = doubles
+    with connected(recording) as client:
+        client.start()
+        client.break_at(path, {"line": line_of(path, "y.append(x)"), "hitCondition": hits})
+        for command, expected in (("continue", stops), ("reverseContinue", stops[::-1])):
+            found = []
+            while client.move(command)["reason"] == "breakpoint":
+                found.append(int(client.locals()["x"]))
+            assert found == expected
+
+
+def test_a_count_counts_the_times_that_its_condition_held(doubles):
+    recording, path = doubles
+    with connected(recording) as client:
+        client.start()
+        client.break_at(path, {"line": line_of(path, "y.append(x)"), "condition": "x > 0", "hitCondition": "2"})
+        client.move("continue")
+        assert client.locals()["x"] == "2"
+        assert client.move("continue")["reason"] == "end"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"condition": "x ="}, "is not an expression"),
+        ({"condition": "x.append(1)"}, "cannot be worked out on a recording"),
+        ({"condition": "nowhere == 1"}, "'nowhere' is no name in this recording"),
+        ({"condition": "(" * 900}, "condition"),
+        ({"condition": "x+" * 600 + "1"}, "longer than 1,000 signs"),
+        ({"hitCondition": "often"}, "expected a count such as 3, >= 3 or % 3"),
+        ({"hitCondition": "% 0"}, "expected a count"),
+        ({"hitCondition": "0"}, "expected a count"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_breakpoint_that_could_never_stop_says_why(doubles, asked, told):
+    recording, path = doubles
+    with connected(recording) as client:
+        client.start()
+        [found] = client.break_at(path, {"line": line_of(path, "y.append(x)")} | asked)
+        assert not found["verified"]
+        assert told in found["message"]
+        assert client.move("continue")["reason"] == "end"
+
+
+def test_a_file_that_is_not_recorded_is_said(doubles):
+    with connected(doubles[0]) as client:
+        client.start()
+        [found] = client.break_at("/nowhere/else.py", 3)
+        assert not found["verified"]
+        assert found["message"] == "else.py is not in this recording, which has program.py."
+
+
+def test_function_breakpoints_stop_where_a_function_is_called(doubles):
+    recording, _ = doubles
+    with connected(recording) as client:
+        client.start()
+        asked = [{"name": "double", "condition": "x == 3"}, {"name": "doubel"}]
+        found = client.request("setFunctionBreakpoints", breakpoints=asked)["breakpoints"]
+        assert [one["verified"] for one in found] == [True, False]
+        assert found[1]["message"] == "No function 'doubel' was called in this recording. Near it: double."
+        stop = client.move("continue")
+        assert (stop["reason"], stop["hitBreakpointIds"]) == ("function breakpoint", [found[0]["id"]])
+        assert client.locals()["x"] == "3"
+
+
+def exceptions(client, **filters):
+    client.request("setExceptionBreakpoints", **{"filters": []} | filters)
+    found = []
+    while (stop := client.move("continue"))["reason"] == "exception":
+        found.append((stop["threadId"], [frame["name"] for frame in client.stack(stop["threadId"])]))
+    client.move("reverseContinue")
+    while client.move("reverseContinue")["reason"] != "entry":
+        pass
+    return found
+
+
+def test_exceptions_stop_where_they_are_raised_and_once(fails):
+    recording, _ = fails
+    with connected(recording) as client:
+        client.start()
+        raised = exceptions(client, filters=["raised"])
+        names = [thread["name"] for thread in client.request("threads")["threads"]]
+        assert sorted((names[thread - 1], stack) for thread, stack in raised) == [
+            ("MainThread", ["inner", "caught", "outer", "<module>"]),
+            ("MainThread", ["inner", "outer", "<module>"]),
+            ("other", ["inner", "caught"]),
+        ]
+        [(_, stack)] = exceptions(client, filters=["uncaught"])
+        assert stack == ["inner", "outer", "<module>"]
+        named = {"filterId": "raised", "condition": "KeyError, ArithmeticError"}
+        assert len(exceptions(client, filterOptions=[named])) == 3
+        assert exceptions(client, filterOptions=[named | {"condition": "KeyError"}]) == []
+        assert exceptions(client) == []
+        [told] = client.request("setExceptionBreakpoints", filters=["every"])["breakpoints"]
+        assert told["message"] == "'every' is no filter; there are raised and uncaught."
+
+
+def test_an_exception_tells_its_class_message_and_stack(fails):
+    recording, path = fails
+    with connected(recording) as client:
+        client.start()
+        assert client.refused("exceptionInfo", threadId=1) == "No exception is raised at this step."
+        client.request("setExceptionBreakpoints", filters=["uncaught"])
+        stop = client.move("continue")
+        assert stop["text"] == "ZeroDivisionError: division by zero"
+        info = client.request("exceptionInfo", threadId=stop["threadId"])
+        assert (info["exceptionId"], info["breakMode"]) == ("ZeroDivisionError", "unhandled")
+        assert info["details"]["message"] == "division by zero"
+        *_, last = info["details"]["stackTrace"].split("\n")
+        assert last == f"program.py:{line_of(path, 'return 1 / x')} in inner: return 1 / x"
+        assert client.scopes()["What it raises"]["raised"]["value"] == "ZeroDivisionError: division by zero"
+
+
+def test_an_exception_that_was_caught_is_not_the_like_one_raised_after_it(tmp_path):
+    source = """
+        def caught():
+            try:
+                raise KeyError("\x1b[31mred")
+            except KeyError:
+                return "\x1b[31mred"
+
+        raise KeyError(caught())
+    """
+    recording, _ = of_program(tmp_path, source)
+    with connected(recording) as client:
+        client.start()
+        client.request("setExceptionBreakpoints", filters=["raised"])
+        assert [(client.move("continue")["text"], client.at()[0]) for _ in range(2)] == [
+            (r"KeyError: \x1b[31mred", "caught"),
+            (r"KeyError: \x1b[31mred", "<module>"),
+        ]
+        assert client.move("continue")["reason"] == "end"

@@ -1,0 +1,297 @@
+"""What is shown at a stop: stacks, scopes, values and their inside, expressions, sources."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from prefix_lab.debugger import Recording, record
+from prefix_lab.debugger.dap.values import inside
+from prefix_lab.debugger.summary import Summary, as_summary
+from tests.debugger.dap.client import connected
+from tests.debugger.dap.conftest import line_of
+
+
+def with_axes(value):
+    """A value with names for the tests' tensors, as `prefix_lab.shapes` would find them."""
+    if not isinstance(value, Summary):
+        return value
+    facts = value.facts
+    if facts.get("shape") == (4, 20, 128):
+        facts = facts | {"axes": ("batch", "prefix_len", "hidden")}
+    parts = tuple((name, with_axes(part)) for name, part in value.parts)
+    return Summary(value.type, value.text, facts, parts, value.number)
+
+
+def makes(size):
+    import torch
+
+    prefix = torch.zeros(4, 20, size)
+    held = {"key": prefix, "odd name": [1, 2.5, "text", None], "many": list(range(100))}
+    text = "\x1b[31mred\ud800"
+    prefix.add_(1)
+    return held, text
+
+
+@pytest.fixture(scope="module")
+def tensors():
+    pytest.importorskip("torch")
+    with record([makes]) as recording:
+        makes(128)
+    return altered(recording, values=[with_axes(value) for value in recording.columns.values])
+
+
+@pytest.fixture
+def client(tensors):
+    """Stands before the return of `makes`."""
+    with connected(tensors) as client:
+        client.start(step=len(tensors) - 2)
+        yield client
+
+
+def test_a_tensor_is_its_shape_dtype_and_axes(client):
+    prefix = client.scopes()["Locals"]["prefix"]
+    assert prefix["value"] == "Tensor (4, 20, 128) float32 = (batch, prefix_len, hidden)"
+    assert prefix["type"] == "torch.Tensor"
+    inside = {name: one["value"] for name, one in client.inside(prefix["variablesReference"]).items()}
+    assert inside["shape"] == "(4, 20, 128)"
+    assert inside["axes"] == "(batch, prefix_len, hidden)"
+    assert inside["dtype"] == "float32"
+    assert inside["version"] == "1"
+
+
+def test_what_the_line_before_changed_is_marked(client):
+    found = client.scopes()["Locals"]
+    assert [name for name, one in found.items() if "changed" in one["presentationHint"]["attributes"]] == ["prefix"]
+
+
+def test_a_value_opens_to_its_parts_and_each_can_be_asked_for_by_its_expression(client):
+    held = client.scopes()["Locals"]["held"]
+    parts = client.inside(held["variablesReference"])
+    assert parts["key"]["value"].startswith("Tensor (4, 20, 128) float32")
+    odd = client.inside(parts["odd name"]["variablesReference"])
+    assert [(name, one["value"]) for name, one in odd.items() if name != "length"] == [
+        ("0", "1"),
+        ("1", "2.5"),
+        ("2", "'text'"),
+        ("3", "None"),
+    ]
+    asked = [odd["2"], *client.inside(parts["key"]["variablesReference"]).values()]
+    frame = client.stack()[0]["id"]
+    for one in asked:
+        answer = client.request("evaluate", expression=one["evaluateName"], frameId=frame)
+        assert answer["result"].strip("'") in one["value"].replace(",)", ")") or one["name"] in ("shape", "axes")
+
+
+def test_items_come_in_pages(client):
+    held = client.scopes()["Locals"]["held"]
+    many = client.inside(held["variablesReference"])["many"]
+    assert (many["indexedVariables"], many["namedVariables"]) == (24, 2)
+    assert list(client.inside(many["variablesReference"], filter="indexed", start=20, count=10)) == [
+        "20",
+        "21",
+        "22",
+        "23",
+    ]
+    assert list(client.inside(many["variablesReference"], filter="indexed", start=3, count=2)) == ["3", "4"]
+    named = client.inside(many["variablesReference"], filter="named")
+    assert named["left out"]["value"] == "76 of 100 items were not recorded"
+    assert len(client.inside(many["variablesReference"])) == 26
+
+
+def test_text_of_the_program_cannot_steer_a_terminal(client):
+    assert client.locals()["text"] == r"'\x1b[31mred\ud800'"
+
+
+def test_types_are_given_to_those_who_ask_for_them(tensors):
+    with connected(tensors) as client:
+        client.request("initialize", adapterID="x")
+        client.request("launch")
+        client.request("configurationDone")
+        client.event("stopped")
+        assert "type" not in client.scopes()["Locals"]["size"]
+
+
+def test_scopes_say_what_a_line_gives_and_what_is_watched(doubles):
+    recording, path = doubles
+    with connected(recording) as client:
+        client.start()
+        client.break_at(path, line_of(path, "y.append(x)"))
+        client.move("continue")
+        scopes = client.scopes()
+        assert list(scopes) == ["Locals", "What this line gives", "Watched"]
+        assert scopes["What this line gives"]["y"]["value"] == "[0, 0]"
+        assert scopes["Watched"]["len(y)"]["value"] == "1"
+        assert client.request("evaluate", expression="len(y)")["result"] == "1"
+        outer = client.scopes(frame=1)
+        assert outer["Locals"]["i"]["value"] == "0"
+        client.move("stepOut")
+        client.move("stepBack")
+        client.move("stepIn")
+
+
+def test_a_stack_comes_in_pages(doubles):
+    recording, path = doubles
+    with connected(recording) as client:
+        client.start()
+        client.break_at(path, line_of(path, "y.append(x)"))
+        client.move("continue")
+        answer = client.request("stackTrace", threadId=1, startFrame=1, levels=1)
+        assert [frame["name"] for frame in answer["stackFrames"]] == ["main"]
+        assert answer["totalFrames"] == 3
+        assert client.stack(startFrame=3) == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("prefix.shape[1] * 2", "40"),
+        ("prefix.shape", "(4, 20, 128)"),
+        ("held['key'].dtype", "'float32'"),
+        ("len(held) == 3 and size > 100", "True"),
+        (" size ", "128"),
+        ("held['odd name'][1] / 2", "1.25"),
+    ],
+)
+def test_expressions_over_recorded_names_are_worked_out(client, expression, result):
+    for context in ("watch", "hover", "repl", "clipboard"):
+        assert client.request("evaluate", expression=expression, context=context)["result"] == result
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("nothing", "nothing has no value here. Names that have: size, torch, prefix, held, text."),
+        ("prefix.grad", "was not recorded"),
+        ("held['lost']", "was not recorded"),
+        ("prefix.shape[9]", "IndexError"),
+        ("size / 0", "ZeroDivisionError"),
+        ("__import__('os')", "cannot be worked out on a recording"),
+        ("prefix.zero_()", "cannot be worked out on a recording"),
+        ("size =", "is not an expression"),
+        ("", "is not an expression"),
+        ("-" * 999 + "1", "nested too deeply"),
+        ("(" * 999, "expression"),
+        ("size" * 500, "longer than 1,000 signs"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_what_cannot_be_worked_out_is_said(client, expression, told):
+    assert told in client.refused("evaluate", expression=expression)
+    assert client.locals()["size"] == "128"
+
+
+def test_numbers_of_a_stop_end_with_it(doubles):
+    recording, _ = doubles
+    with connected(recording) as client:
+        client.start(step=5)
+        frame = client.stack()[0]["id"]
+        scope = client.request("scopes", frameId=frame)["scopes"][0]["variablesReference"]
+        client.move("next")
+        for command, arguments in (
+            ("scopes", {"frameId": frame}),
+            ("variables", {"variablesReference": scope}),
+            ("variables", {"variablesReference": client.stack()[0]["id"]}),
+            ("evaluate", {"expression": "x", "frameId": frame}),
+            ("restartFrame", {"frameId": 12345}),
+        ):
+            assert "is not known at this step" in client.refused(command, **arguments)
+
+
+def test_a_file_that_is_here_as_recorded_is_named_by_its_path(doubles):
+    recording, path = doubles
+    with connected(recording) as client:
+        client.start()
+        assert client.stack()[0]["source"] == {"name": "program.py", "path": str(path)}
+        assert client.request("loadedSources")["sources"] == [{"name": "program.py", "path": str(path)}]
+        found = client.request("source", sourceReference=0, source={"path": str(path)})
+        assert found["content"] == recording.sources[str(path)]
+
+
+def test_a_file_that_has_changed_or_gone_is_served_as_it_was(tmp_path, doubles):
+    recording, path = doubles
+    text = recording.sources[str(path)]
+    moved = elsewhere(recording, str(path), str(tmp_path / "package" / "program.py"))
+    (tmp_path / "package").mkdir()
+    for there in (None, "# another text\n"):
+        if there:
+            (tmp_path / "package" / "program.py").write_text(there)
+        with connected(moved) as client:
+            client.start()
+            source = client.stack()[0]["source"]
+            assert source["origin"] == "recorded"
+            number = source["sourceReference"]
+            assert client.request("source", sourceReference=number)["content"] == text
+            breakpoints = client.request(
+                "setBreakpoints", source=source, breakpoints=[{"line": line_of(path, "total = 0")}]
+            )["breakpoints"]
+            assert breakpoints[0]["verified"]
+            client.move("continue")
+            assert client.at() == ("main", line_of(path, "total = 0"))
+            assert "there is no source" in client.refused("source", sourceReference=99)
+
+
+def test_each_file_is_served_under_its_own_number(doubles):
+    recording, path = doubles
+    several = elsewhere(recording, str(path), "b.py")
+    several.sources |= {"a.py": "first = 1", "c.py": "third = 3"}
+    with connected(several) as client:
+        client.start()
+        sources = client.request("loadedSources")["sources"]
+        texts = [client.request("source", sourceReference=one["sourceReference"])["content"] for one in sources]
+        assert texts == ["first = 1", recording.sources[str(path)], "third = 3"]
+
+
+def test_a_file_recorded_in_another_folder_is_found_by_the_end_of_its_path(tmp_path, doubles):
+    recording, path = doubles
+    moved = elsewhere(recording, str(path), "/far/away/package/program.py")
+    line = line_of(path, "total = 0")
+    with connected(moved) as client:
+        client.start()
+        assert client.break_at(tmp_path / "package" / "program.py", line)[0]["verified"]
+        assert not client.break_at(tmp_path / "other" / "program.py", line)[0]["verified"]
+        assert client.break_at(path, line)[0]["verified"]  # no folder in common, and the same text
+
+
+def test_a_device_or_a_relative_name_is_not_read(doubles):
+    recording, path = doubles
+    for name in ("/dev/zero", "program.py", "<string>", "/tmp/\0"):
+        with connected(elsewhere(recording, str(path), name)) as client:
+            client.start()
+            assert client.stack()[0]["source"]["sourceReference"] == 1
+
+
+def test_a_client_may_count_from_nought_and_name_files_by_uri(doubles):
+    recording, path = doubles
+    with connected(recording) as client:
+        client.request("initialize", adapterID="x", linesStartAt1=False, columnsStartAt1=False, pathFormat="uri")
+        client.request("launch")
+        client.request("configurationDone")
+        client.event("stopped")
+        line = line_of(path, "y.append(x)") - 1
+        [found] = client.break_at(path.as_uri(), line)
+        assert (found["verified"], found["line"]) == (True, line)
+        client.move("continue")
+        frame = client.stack()[0]
+        assert (frame["line"], frame["column"], frame["source"]["path"]) == (line, 0, path.as_uri())
+
+
+def elsewhere(recording: Recording, file: str, name: str) -> Recording:
+    """The recording, as if it were of a file of that name."""
+    functions = [(name, *rest) for _, *rest in recording.columns.functions]
+    found = altered(recording, functions=functions)
+    found.sources = {name: recording.sources[file]}
+    return found
+
+
+def altered(recording: Recording, **tables: list) -> Recording:
+    """A copy of a recording, with other tables."""
+    found = copy.copy(recording)
+    found._columns = copy.copy(recording.columns)
+    vars(found._columns).update(tables)
+    return found
+
+
+def test_plain_values_have_no_inside():
+    assert inside(as_summary(3)) == inside(as_summary("text")) == []
