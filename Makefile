@@ -6,8 +6,8 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 	$$python -c '$(SUITABLE)' 2>/dev/null && echo $$python && break; done)
 BIN = .venv/bin
 # The unit suite comes first, and ends in under two minutes; then mistakes, names, terminals, training, kernels, a browser.
-SLOWER = tests/parity/test_mutations.py tests/shapes/test_contracts.py tests/terminal tests/course tests/notebooks tests/browser
-FIRST_LESSON = notebooks/en/01_step_into_get_peft_model.ipynb
+SLOWER = tests/parity/test_mutations.py tests/shapes/test_contracts.py tests/breakpoints tests/terminal tests/course tests/notebooks tests/browser
+FIRST_LESSON = notebooks/en/02_step_into_get_peft_model.ipynb
 LAB_FLAGS = $(if $(filter 0,$(shell id -u)),--allow-root)
 # JupyterLab's first question would be about news, and it would look for updates where there may be no network.
 QUIET_LAB = {"@jupyterlab/apputils-extension:notification": {"checkForUpdates": false, "fetchNews": "false"}}
@@ -30,7 +30,7 @@ test: .venv/test browser
 fuzz: .venv/test
 	$(BIN)/python -m tests.parity.fuzz --examples 5000
 
-bench: .venv/bench
+bench: .venv/bench browser
 	$(BIN)/python -m benchmarks
 
 notebooks: .venv/test

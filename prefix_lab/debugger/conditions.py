@@ -52,7 +52,13 @@ class Condition:
         self.text = text
         try:
             self.tree = ast.parse(text, mode="eval").body
-        except (SyntaxError, ValueError, TypeError) as error:
+        except (
+            SyntaxError,
+            ValueError,
+            TypeError,
+            MemoryError,
+            RecursionError,
+        ) as error:  # the last two: nested too deeply
             raise ValueError(f"condition={text!r} is not an expression ({error}). Write one: 'i == 5'.") from None
         for node in ast.walk(self.tree):
             call = isinstance(node, ast.Call)

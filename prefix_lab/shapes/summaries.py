@@ -10,6 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from prefix_lab.debugger.summary import (
+    PARTS_LIMIT,
     Look,
     Summary,
     composed,
@@ -114,7 +115,7 @@ def statistics(tensor: Tensor) -> dict[str, Any]:
         numbers = tensor.detach()
         found: dict[str, Any] = {"digest": digest(numbers)}
         if numbers.is_complex():
-            numbers = torch.view_as_real(numbers)
+            numbers = torch.view_as_real(numbers.resolve_conj())
         numbers = numbers.to(torch.float64)
         finite = numbers[torch.isfinite(numbers)]
         found |= {"nan": bool(torch.isnan(numbers).any()), "inf": bool(torch.isinf(numbers).any())}
@@ -127,7 +128,8 @@ def digest(tensor: Tensor) -> str:
     """Sixteen signs that stand for a tensor's bits, in the order of its axes."""
     import torch
 
-    bits = tensor.resolve_conj().resolve_neg().contiguous().cpu().reshape(-1).view(torch.uint8).numpy()
+    own = tensor.cpu().flatten().clone(memory_format=torch.contiguous_format)  # an expanded one has strides of 0
+    bits = own.resolve_conj().resolve_neg().view(torch.uint8).numpy()
     return hashlib.blake2b(bits.data, digest_size=8).hexdigest()
 
 
@@ -150,24 +152,51 @@ def describe_module(module: nn.Module, look: Look) -> Summary:
     number = look.number(module)
     if number is not None and look.clock() < look.memo.get(("count again at", number), 0):
         return look.last[number]
-    total = trainable = 0
     parameters = parameters_of(module)
-    for parameter in parameters:
-        size = parameter.numel()
-        total += size
-        trainable += size if parameter.requires_grad else 0
+    total, trainable = counted(parameters)
     key = (type(module), number, total, trainable)
     known = look.memo.get(key)
     if known is None:
-        cls = type(module)
-        text = f"{name_of(cls)} with {total:,} parameters, {trainable:,} trainable" if total else name_of(cls)
-        known = Summary(full_name(cls), text, {"parameters": total, "trainable": trainable}, number=number)
+        facts = {"parameters": total, "trainable": trainable}
+        known = Summary(full_name(type(module)), said_of(module, total, trainable), facts, inner(module), number)
         look.memo[key] = known
     if number is not None:
         look.last[number] = known
         if len(parameters) > FEW:
             look.memo[("count again at", number)] = look.clock() + PATIENCE * len(parameters)
     return known
+
+
+def said_of(module: nn.Module, total: int, trainable: int) -> str:
+    name = name_of(type(module))
+    return f"{name} with {total:,} parameters, {trainable:,} trainable" if total else name
+
+
+def counted(parameters: list[Tensor]) -> tuple[int, int]:
+    """How many numbers there are, and how many of them train."""
+    return (
+        sum(parameter.numel() for parameter in parameters),
+        sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+    )
+
+
+def inner(module: nn.Module, levels: int = 2) -> tuple[tuple[str, Summary], ...]:
+    """A module's own parameters and the modules in it, each in a line of text: what it is built of, not what it holds
+    at this moment."""
+    own = object.__getattribute__(module, "__dict__")
+    if levels == 0 or "_parameters" not in own:
+        return ()
+    found = []
+    for name, weight in own["_parameters"].items():
+        if weight is not None:
+            trains = "trains" if weight.requires_grad else "frozen"
+            text = f"{written(weight.shape)} {str(weight.dtype).removeprefix('torch.')}, {trains}"
+            found.append((str(name), Summary(full_name(type(weight)), text)))
+    for name, child in own["_modules"].items():
+        if child is not None:
+            text = said_of(child, *counted(parameters_of(child)))
+            found.append((str(name), Summary(full_name(type(child)), text, parts=inner(child, levels - 1))))
+    return tuple(found[:PARTS_LIMIT])
 
 
 def parameters_of(module: nn.Module) -> list[Tensor]:

@@ -1,53 +1,25 @@
 """A real JupyterLab in a real Chromium, for the tests in this folder."""
 
-import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import chromium
+from tests.browser.jupyterlab import (
+    FLAGS,
+    NOTEBOOKS,
+    PICTURES,
+    THEMES,
+    TOKEN,
+    Lab,
+    jupyterlab,
+    open_page,
+    run_all,
+    take_picture,
+)
 
-TOKEN = "prefix-lab-tests"
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-PICTURES = Path(__file__).parents[2] / "build" / "pictures"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-# JupyterLab loses a cell's widgets, or the command to run it, until it listens to the kernel.
-READY = """() => {
-    const kernel = jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
-    return kernel?.connectionStatus === 'connected' && 'jupyter.widget' in kernel._targetRegistry;
-}"""
-THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
-
-
-class Lab(NamedTuple):
-    """A running JupyterLab: its address, and the folder that it shows."""
-
-    url: str
-    root: Path
-    settings: Path
-
-    def set_theme(self, theme: str) -> None:
-        folder = self.settings / "@jupyterlab" / "apputils-extension"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "themes.jupyterlab-settings").write_text(json.dumps({"theme": THEMES[theme]}))
+__all__ = ["FLAGS", "NOTEBOOKS", "PICTURES", "THEMES", "TOKEN", "Lab", "run_all", "take_picture"]
 
 
 @pytest.fixture(scope="session")
@@ -62,88 +34,19 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab on copies of the notebooks, with settings of its own."""
-    home = tmp_path_factory.mktemp("lab")
-    root, settings = home / "notebooks", home / "settings"
-    shutil.copytree(NOTEBOOKS, root, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    tracker = settings / "@jupyterlab" / "notebook-extension"
-    tracker.mkdir(parents=True)
-    # A page that opens before the list of kernels is there would ask for one.
-    (tracker / "tracker.jupyterlab-settings").write_text(json.dumps({"autoStartDefaultKernel": True}))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "jupyterlab", "--allow-root", "--no-browser", f"--port={port}", "--expose-app-in-browser"]
-    command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={root}"]
-    environment = os.environ | {
-        "JUPYTERLAB_SETTINGS_DIR": str(settings),
-        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
-        "JUPYTER_CONFIG_DIR": str(home / "config"),
-    }
-    log = (home / "log").open("w")
-    server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until_up(f"{url}/api/status?token={TOKEN}", server, home / "log")
-        yield Lab(url, root, settings)
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-        log.close()
-
-
-def wait_until_up(address: str, server: subprocess.Popen, log: Path) -> None:
-    end = time.monotonic() + 90
-    while time.monotonic() < end:
-        assert server.poll() is None, log.read_text()
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(f"JupyterLab did not answer within 90 s: {log.read_text()}")
+    with jupyterlab(tmp_path_factory.mktemp("lab")) as running:
+        yield running
 
 
 @pytest.fixture
 def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Page]]:
-    """`open_notebook("en/01_….ipynb", theme="dark", width=1280)` gives a page with that notebook and a live kernel."""
+    """`open_notebook("en/02_….ipynb", theme="dark", width=1280)` gives a page with that notebook and a live kernel."""
     pages: list[Page] = []
 
     def open_one(path: str, theme: str = "light", width: int = 1280) -> Page:
-        lab.set_theme(theme)
-        page = browser.new_page(viewport={"width": width, "height": 900})
-        pages.append(page)
-        page.goto(f"{lab.url}/lab/tree/{path}?token={TOKEN}&reset")
-        cells = len(json.loads((lab.root / path).read_text())["cells"])  # JupyterLab adds them little by little
-        page.wait_for_function(f"document.querySelectorAll('.jp-Notebook .jp-Cell').length === {cells}", timeout=90_000)
-        page.wait_for_selector(".jp-NotebookPanel-toolbar [data-status='idle']", timeout=90_000)
-        page.wait_for_function(READY, timeout=90_000)
-        return page
+        pages.append(open_page(lab, browser, path, theme, width))
+        return pages[-1]
 
     yield open_one
     for page in pages:
         page.close()
-
-
-def run_all(page: Page) -> None:
-    """Run every cell by the menu, and wait until the last one has its number and the kernel rests."""
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    page.wait_for_function(
-        """() => {
-            const panel = document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden)');
-            const prompts = [...panel.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(e => e.textContent);
-            const done = !prompts.includes('[*]:') && panel.querySelector("[data-status='idle']");
-            return done && (/[0-9]/.test(prompts.at(-1)) || panel.querySelector('.jp-OutputArea-output .ansi-red-fg'));
-        }""",
-        timeout=90_000,
-    )
-    errors = page.locator("[data-mime-type='application/vnd.jupyter.error'], .jp-OutputArea-output:has(.ansi-red-fg)")
-    assert errors.all_inner_texts() == []
-
-
-def take_picture(page: Page, name: str) -> None:
-    """A screenshot in build/pictures, for somebody to look at."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.wait_for_timeout(1_000)  # JupyterLab draws a cell shortly after it comes into view
-    page.screenshot(path=PICTURES / f"{name}.png")

@@ -273,3 +273,23 @@ def test_no_tensor_module_or_graph_is_kept_alive():
     assert len(refs) > 10
     assert [ref for ref in refs if ref() is not None] == []
     assert len(recording) > 500
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.zeros(1).expand(1),
+        torch.zeros(1).expand(3, 4),
+        torch.arange(6.0).view(2, 3).T,
+        torch.tensor(2.0),
+        torch.tensor([1 + 2j]).conj(),
+        torch.ones(3, dtype=torch.bfloat16),
+        torch.ones(3, dtype=torch.bool),
+    ],
+)
+def test_a_digest_is_that_of_the_bits_in_the_order_of_the_axes(tensor):
+    same, other = tensor.clone().contiguous(), tensor.clone().contiguous()
+    other.view(-1)[0] = 7
+    digests = [made(one, keep="statistics").digest for one in (tensor, same, other)]
+    assert digests[0] == digests[1]
+    assert digests[0] != digests[2] or tensor.dtype == torch.bool

@@ -1,0 +1,104 @@
+"""`shapes()`: the tensors of the frame that a debugger stands in, a line each, with named axes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from html import escape
+from itertools import islice
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from prefix_lab.breakpoints.axis_names import as_traceback, kept_names, outwards
+from prefix_lab.shapes.names import Names
+
+MOST = 24  # parts of a list or cache that are looked into
+
+
+class Shapes:
+    """The tensors of one frame. `text` has a line for each; so have `print` and `pp`."""
+
+    def __init__(self, where: str, rows: list[tuple[str, str]], note: str = ""):
+        self.where, self.rows, self.note = where, rows, note
+
+    @property
+    def text(self) -> str:
+        width = max((len(name) for name, _ in self.rows), default=0)
+        lines = [f"  {name:<{width}}  {said}" for name, said in self.rows] or ["  no tensors"]
+        return "\n".join([self.where, *lines, *filter(None, [self.note])])
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.text)}</pre>"
+
+
+def shapes(frame: FrameType | None = None, names: Names | None = None) -> Shapes:
+    """Name, axes, sizes and dtype of each tensor in a frame's locals; in lists, dicts, caches and encodings as well.
+
+    Without `frame`, that of the caller: in pdb or a debugger's console, `shapes()` is what one types. The axes have
+    names where `name_axes` has found them for this kind of model before, or where `names` are given.
+    """
+    from prefix_lab.shapes.failures.naming import live_axes
+
+    frame = real_frame(frame if frame is not None else sys._getframe(1))
+    chain = outwards(frame)
+    names, note = (names, "") if names is not None else kept_names(chain)
+    axes, _ = live_axes(names, as_traceback(chain))
+    rows = [
+        (label, told(tensor, axes.get(id(tensor))))
+        for name, value in dict(frame.f_locals).items()
+        for label, tensor in tensors_in(name, value)
+    ]
+    where = f"{frame.f_code.co_qualname}, {Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
+    return Shapes(where, rows, note if rows else "")
+
+
+def real_frame(frame: FrameType) -> FrameType:
+    """The frame that a text typed into a debugger is about: the text runs in a frame of its own, on the same values."""
+    if not (frame.f_code.co_filename.startswith("<") and frame.f_code.co_name == "<module>"):
+        return frame
+    here = {**frame.f_globals, **frame.f_locals}
+    for one in outwards(frame.f_back):
+        held = dict(one.f_locals)
+        if held and all(here.get(name, here) is value for name, value in held.items()):
+            return one
+    return frame
+
+
+def tensors_in(name: str, value: Any, depth: int = 2) -> Iterator[tuple[str, Any]]:
+    """A value, if it is a tensor, and the tensors in a list, dict, encoding or cache, by how one would write them."""
+    from prefix_lab.shapes.failures.plain_reads import is_tensor
+
+    if is_tensor(value):
+        yield name, value
+    elif depth:
+        for label, part in islice(parts_of(name, value), MOST):
+            yield from tensors_in(label, part, depth - 1)
+
+
+def parts_of(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    own = getattr(value, "__dict__", None)
+    if isinstance(value, list | tuple):
+        yield from ((f"{name}[{at}]", one) for at, one in enumerate(value))
+    elif isinstance(value, dict):
+        yield from ((f"{name}[{key!r}]", one) for key, one in value.items())
+    elif isinstance(own, dict) and isinstance(own.get("data"), dict):  # what a tokenizer gives
+        yield from ((f"{name}[{key!r}]", one) for key, one in own["data"].items())
+    elif isinstance(own, dict) and isinstance(own.get("layers"), list):  # a cache
+        layers = [(f"{name}.layers[{at}]", getattr(one, "__dict__", {})) for at, one in enumerate(own["layers"])]
+        yield from (
+            (f"{label}.{kind}", one[kind]) for label, one in layers for kind in ("keys", "values") if kind in one
+        )
+    elif isinstance(own, dict) and "self_attention_cache" in own:
+        yield from parts_of(f"{name}.self_attention_cache", own["self_attention_cache"])
+
+
+def told(tensor: Any, axes: tuple[str, ...] | None) -> str:
+    """`(batch, prefix_len) = (2, 20) int64`."""
+    from prefix_lab.shapes.failures.plain_reads import seen
+
+    shown = seen(tensor, "", axes)
+    return f"{str(shown).removeprefix(': ')}  {shown.dtype}"

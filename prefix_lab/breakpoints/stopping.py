@@ -1,0 +1,134 @@
+"""`stop_at`: pdb at a stage of the walk, in a cell or a terminal, for as long as a `with` block runs."""
+
+from __future__ import annotations
+
+import bdb
+import sys
+from collections.abc import Sequence
+from types import FrameType, TracebackType
+from typing import Any
+
+from prefix_lab.breakpoints.attached import debugger as attached_debugger
+from prefix_lab.breakpoints.attached import is_recording_instead, settrace_itself
+from prefix_lab.breakpoints.breakpoint import Breakpoint, check_times, place_with
+from prefix_lab.breakpoints.conditions import condition_for
+from prefix_lab.breakpoints.places import places_of, side
+from prefix_lab.breakpoints.typing_pdb import new_pdb, stand_in
+from prefix_lab.stages import stage as stage_of
+
+
+def stop_at(
+    stage: str,
+    where: str = "ours",
+    condition: str | None = None,
+    times: int | None = None,
+    commands: Sequence[str] | None = None,
+    debugger: str | None = None,
+) -> StopAt:
+    """`with stop_at("encode"):` opens pdb when the block comes to that stage; `shapes()` there names the axes.
+
+    `where`, `condition` and `times` are as in `break_at`. `commands` are typed for you, one after the other, as in a
+    lesson: `["n", "shapes()", "c"]`; when they are used up, the program goes on without a stop. `debugger` is "pdb" or
+    "ipdb"; without it, the shell's own. `with … as stop:` gives `stop.hits`.
+
+    Raises `ValueError` as `break_at` does, and for `commands` that are no list of texts; `RuntimeError` when the block
+    begins while something else is tracing: a debugger or, before Python 3.12, a recording.
+    """
+    row, where = stage_of(stage), side(where)
+    check_times(times)
+    if commands is not None and (
+        isinstance(commands, str) or not all(isinstance(line, str) and line.strip() for line in commands)
+    ):
+        raise ValueError(f"commands={commands!r}, expected a list of pdb's commands, such as ['n', 'shapes()', 'c'].")
+    places = places_of(row, where)
+    asked = condition_for(condition, places) if condition is not None else None
+    found = Breakpoint(stage, where, asked, times, dict(enumerate(places)))
+    return StopAt(found, None if commands is None else list(commands), debugger)
+
+
+class StopAt:
+    """What `stop_at` returns: a context that watches calls for one stage, and hands the frame to pdb."""
+
+    def __init__(self, breakpoint: Breakpoint, typed: list[str] | None, kind: str | None):
+        self.breakpoint, self.typed = breakpoint, typed
+        self.codes = {place.code for place in breakpoint.places.values()}
+        self.pdb = new_pdb(kind, typed, self.watch_on)
+
+    @property
+    def hits(self) -> int:
+        """How often the stage was reached with the condition true."""
+        return self.breakpoint.hits
+
+    def __enter__(self) -> StopAt:
+        refuse_another_tracer(self.breakpoint.stage)
+        self.before = sys.gettrace()  # of a debugger that was switched off, say
+        self.outermost = sys._getframe(1)
+        self.settrace, sys.settrace = sys.settrace, settrace_itself()  # which pdb calls, too
+        sys.settrace(self.watch)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        """No tracer of pdb's stays behind. Quitting pdb ends the block, and is no error."""
+        sys.settrace(None)
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            frame.f_trace = None
+            frame = frame.f_back
+        self.pdb.clear_all_breaks()
+        sys.settrace(self.before)
+        sys.settrace = self.settrace
+        if kind is not None and issubclass(kind, bdb.BdbQuit):
+            print("Quit: the rest of the block did not run.")
+            return True
+        if error is None and not self.breakpoint.hits:
+            print(f"The block ended, and {self.never()}")
+        return False
+
+    def never(self) -> str:
+        one = self.breakpoint
+        if one.condition:
+            return f"{one.stage!r} ({one.where}) was never reached with {one.condition.text} true."
+        return f"{one.stage!r} ({one.where}) was never reached: nothing in it called {one.row()[2]}."
+
+    def watch(self, frame: FrameType, event: str, argument: Any) -> Any:
+        """Asked at every call: is it the stage? The debugger's own breakpoints, set by hand at a stop, work as well."""
+        if frame.f_code in self.codes and (self.typed is None or self.typed or not self.breakpoint.hits):
+            return self.at_first_line
+        return self.pdb.trace_dispatch(frame, event, argument) if self.pdb.breaks else None
+
+    def at_first_line(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if event != "line":
+            return self.at_first_line
+        place = place_with(frame.f_code, self.breakpoint)
+        if place is None or not self.breakpoint.reached(place, frame.f_locals):
+            return self.past_first_line
+        return stand_in(self.pdb, frame, event, self.outermost)
+
+    def past_first_line(self, frame: FrameType, event: str, argument: Any) -> Any:
+        """No stop in this call, but for one that was set by hand. None would leave `at_first_line` in place."""
+        if self.pdb.breaks:
+            return self.pdb.trace_dispatch(frame, event, argument)
+        return self.past_first_line
+
+    def watch_on(self) -> None:
+        """After `continue`, which would have switched pdb off for good."""
+        sys.settrace(self.watch)
+
+
+def refuse_another_tracer(stage: str) -> None:
+    tracer = sys.gettrace()
+    if tracer is None or (attached_debugger() is None and type(tracer).__module__.startswith("_pydevd")):
+        return  # the latter is what a debugger leaves behind when it is switched off
+    if is_recording_instead():
+        raise RuntimeError(
+            f"A recording is being made, and on Python {sys.version_info[0]}.{sys.version_info[1]} only one of the two "
+            "can watch. Put stop_at outside of record(...), or use Python 3.12 or newer, where both work."
+        )
+    if attached_debugger() is not None:
+        raise RuntimeError(
+            f"A debugger is attached, and pdb would push it aside. Use it: break_at({stage!r}). Or switch it off (in "
+            "JupyterLab: the bug), and run this again."
+        )
+    raise RuntimeError("Another debugger, or coverage, is watching this Python. Switch it off, and run this again.")

@@ -1,0 +1,170 @@
+"""Breakpoints by stage in a real kernel with the debugger attached, as JupyterLab and VS Code attach it."""
+
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from prefix_lab.stages import stage
+from tests.breakpoints.kernel import Kernel
+
+PLACES = [
+    ("encode", "ours", "ours(**batch)", "prefix_lab/encoder.py", {"prefix": "Tensor (2, 20) int64"}),
+    ("encode", "peft", "theirs(**batch)", "peft/tuners/prefix_tuning/model.py", {"prefix": "Tensor (2, 20) int64"}),
+    ("split", "ours", "ours(**batch)", "prefix_lab/past.py", {"prefix": "Tensor (2, 20, 768) float32"}),
+    ("split", "peft", "theirs(**batch)", "peft/peft_model.py", {"batch_size": "2"}),
+    (
+        "attend",
+        "transformers",
+        "theirs(**batch)",
+        "transformers/models/t5/modeling_t5.py",
+        {"hidden_states": "Tensor (2, 7, 128) float32", "mask": "Tensor (2, 1, 7, 27) bool"},
+    ),
+]
+
+
+@pytest.fixture
+def debugged(kernel):
+    """The kernel with the bug switched on."""
+    kernel.switch_on()
+    yield kernel
+    kernel.switch_off()
+    kernel.run("_ = clear()")
+
+
+def test_without_a_debugger_it_is_said_how_to_switch_one_on_and_it_is_handed_over_when_it_is(kernel: Kernel):
+    said = kernel.run("break_at('encode');")
+    assert "No debugger is attached" in said
+    assert "switch on the bug" in said
+    assert "Debug Cell" in said
+    assert "stop_at('encode')" in said
+    assert "ran" in kernel.run("ours(**batch); print('ran')")
+    kernel.switch_on()
+    try:
+        cell = kernel.start("ours(**batch); print('ran')")
+        stop = kernel.stopped()
+        assert stop.function == "forward"
+        stop.go("continue")
+        assert "ran" in kernel.finish(cell)
+    finally:
+        kernel.switch_off()
+        kernel.run("_ = clear()")
+
+
+@pytest.mark.parametrize(("name", "where", "call", "file", "shown"), PLACES)
+def test_a_stop_has_its_place_its_variables_and_steps_and_goes_on(debugged: Kernel, name, where, call, file, shown):
+    said = debugged.run(f"break_at({name!r}, where={where!r}, times=1)")
+    assert file in said
+    assert "No debugger" not in said
+    cell = debugged.start(f"{call}; print('ran')")
+    stop = debugged.stopped()
+    assert stop.file.endswith(file)
+    variables = stop.variables()
+    assert {key: variables[key]["value"] for key in shown} == shown
+    for key, text in shown.items():
+        assert variables[key]["type"] in (text, "int")  # JupyterLab's tree shows this field
+    over = stop.step("next")
+    assert (over.file, over.function) == (stop.file, stop.function)
+    assert over.line > stop.line
+    out = over.step("stepOut")
+    assert out.function != stop.function or out.file != stop.file
+    out.go("continue")
+    assert "ran" in debugged.finish(cell)
+    assert "ran" in debugged.run(f"{call}; print('ran')")  # it stopped once, as asked for
+
+
+def test_stepping_in_goes_down_to_the_next_stage(debugged: Kernel):
+    debugged.run("_ = break_at('encode', where='peft', times=1)")
+    cell = debugged.start("theirs(**batch)")
+    stop = debugged.stopped()
+    source = stage("encode").source("peft")
+    assert "self.embedding(prefix)" in source
+    frames = len(stop.frames)
+    for _ in range(4):
+        stop = stop.step("stepIn")
+    assert len(stop.frames) > frames
+    stop.go("continue")
+    debugged.finish(cell)
+
+
+def test_a_condition_decides_where_it_stops_and_what_was_hit_is_counted(debugged: Kernel):
+    debugged.run("_ = break_at('split', condition='prefix.shape[0] == 1 and layers == 3')")
+    assert "ran" in debugged.run("ours(**batch); print('ran')")
+    cell = debugged.start("ours(**{key: value[:1] for key, value in batch.items()}); print('ran')")
+    stop = debugged.stopped()
+    assert stop.variables()["prefix"]["value"] == "Tensor (1, 20, 768) float32"
+    stop.go("continue")
+    assert "ran" in debugged.finish(cell)
+    assert debugged.run("[(one.hits, one.stops) for one in breakpoints()]") == "[(1, 1)]"
+
+
+def test_a_condition_that_fails_at_a_stop_stops_and_says_why(debugged: Kernel):
+    debugged.run("_ = break_at('split', condition='prefix.no_such_name')")
+    cell = debugged.start("ours(**batch)")
+    debugged.stopped().go("continue")
+    assert "no_such_name" in debugged.finish(cell)
+    assert "AttributeError" in debugged.run("breakpoints()")
+
+
+def test_an_editors_own_breakpoints_in_the_same_file_do_not_take_ours_away_for_good(debugged: Kernel):
+    debugged.run("_ = break_at('encode', times=1)")
+    file = find_spec("prefix_lab.encoder").origin
+    debugged.debug("setBreakpoints", source={"path": file}, breakpoints=[{"line": 30}])
+    cell = debugged.start("ours(**batch); print('ran')")
+    stop = debugged.stopped()
+    assert stop.function == "forward"
+    stop.go("continue")
+    assert "ran" in debugged.finish(cell)
+    debugged.debug("setBreakpoints", source={"path": file}, breakpoints=[])
+
+
+def test_what_was_cleared_does_not_stop(debugged: Kernel):
+    debugged.run("_ = break_at('encode'), break_at('split')")
+    assert "split" in debugged.run("clear('encode')")
+    cell = debugged.start("ours(**batch); print('ran')")
+    stop = debugged.stopped()
+    assert stop.file.endswith("past.py")
+    stop.go("continue")
+    debugged.finish(cell)
+    assert "No breakpoint is set" in debugged.run("clear()")
+    assert "ran" in debugged.run("ours(**batch); print('ran')")
+
+
+def test_variables_unfold_to_what_helps(debugged: Kernel):
+    debugged.run("_ = break_at('encode', times=1)")
+    cell = debugged.start("ours(**batch)")
+    stop = debugged.stopped()
+    variables = stop.variables()
+    assert variables["self"]["type"] == "PrefixEncoder with 118,144 parameters, 118,144 trainable"
+    inside = stop.unfold(variables["prefix"])
+    assert {"shape", "dtype", "device", "requires_grad", "grad"} <= set(inside)
+    assert inside["shape"]["value"] == "'(2, 20)'"
+    statistics = stop.unfold(inside["statistics"])
+    assert (statistics["min"]["value"], statistics["max"]["value"]) == ("0.0", "19.0")
+    module = stop.unfold(variables["self"])
+    assert module["embedding"]["value"].startswith("Embedding with 2,560 parameters")
+    assert "PrefixEncoder.forward" in stop.evaluate("__import__('prefix_lab.breakpoints').breakpoints.shapes().text")
+    stop.go("continue")
+    debugged.finish(cell)
+
+
+def test_on_python_3_11_a_recording_says_that_the_debugger_is_off_and_later_cells_stop_again(debugged: Kernel):
+    debugged.run("_ = break_at('encode', times=1)")
+    code = (
+        "import warnings\nfrom prefix_lab.debugger import record\n"
+        "with warnings.catch_warnings(record=True) as seen:\n"
+        "    warnings.simplefilter('always')\n"
+        "    with record(include=['prefix_lab']) as recording:\n        _ = ours(**batch)\n"
+        "print(len(recording.find(function='PrefixEncoder.forward')) > 0, *[one.message for one in seen])"
+    )
+    cell = debugged.start(code)
+    if sys.version_info >= (3, 12):
+        debugged.stopped().go("continue")
+        assert "True" in debugged.finish(cell)
+        return
+    said = debugged.finish(cell)
+    assert "True" in said
+    assert "It is off while this recording is made" in said
+    cell = debugged.start("_ = ours(**batch); print('ran')")
+    debugged.stopped().go("continue")
+    assert "ran" in debugged.finish(cell)

@@ -1,0 +1,146 @@
+"""pdb at a stage: commands are typed, shapes are shown, nothing stays behind."""
+
+import builtins
+import sys
+
+import pytest
+import torch
+
+import prefix_lab
+from prefix_lab.breakpoints import stop_at
+from prefix_lab.breakpoints.places import place_of
+from prefix_lab.debugger import record
+from prefix_lab.past import split_layers
+from tests.tiny_models import refuses, tiny_t5
+
+pytestmark = [
+    pytest.mark.usefixtures("no_tracer"),
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),
+]
+IDS = torch.tensor([[3, 4, 5], [6, 7, 8]])
+
+
+def make(library):
+    config = library.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=5, prefix_projection=True)
+    return library.get_peft_model(tiny_t5(), config)
+
+
+@pytest.fixture(scope="module")
+def ours():
+    return make(prefix_lab)
+
+
+@pytest.fixture(scope="module")
+def theirs():
+    import peft
+
+    return make(peft)
+
+
+def test_commands_are_typed_at_the_stage_and_shapes_are_printed(ours, capsys):
+    with stop_at("encode", commands=["shapes()", "pp shapes()", "p prefix.ndim", "c"]) as stop:
+        ours(input_ids=IDS, labels=IDS)
+    said = capsys.readouterr().out
+    assert "encoder.py" in said
+    assert said.count("PrefixEncoder.forward, encoder.py, line ") == 2
+    assert "(2, 5)  int64" in said
+    assert "(Pdb) p prefix.ndim\n2\n" in said
+    assert stop.hits == 1
+    assert not hasattr(builtins, "shapes")
+
+
+def test_it_stops_in_pefts_code_and_goes_up_and_on(theirs, capsys):
+    with stop_at("split", where="peft", commands=["n", "u", "p labels.shape", "c"]):
+        theirs(input_ids=IDS, labels=IDS)
+    said = capsys.readouterr().out
+    assert "peft_model.py" in said
+    assert "torch.Size([2, 3])" in said
+
+
+def test_in_transformers_it_stops_where_attention_reads_the_prefix(theirs, capsys):
+    with stop_at("attend", where="transformers", commands=["p past_key_values.get_seq_length()", "c"]):
+        theirs(input_ids=IDS, labels=IDS)
+    assert "get_seq_length()\n5\n" in capsys.readouterr().out
+
+
+def test_times_and_condition_choose_the_stops(ours, capsys):
+    with stop_at("encode", condition="prefix.shape[0] == 1", commands=["p 'here'", "c"]) as stop:
+        ours(input_ids=IDS, labels=IDS)
+        ours(input_ids=IDS[:1], labels=IDS[:1])
+    assert stop.hits == 1
+    with stop_at("encode", times=2, commands=["c", "c", "c"]) as stop:
+        for _ in range(3):
+            ours(input_ids=IDS, labels=IDS)
+    assert (stop.hits, stop.breakpoint.stops) == (3, 2)
+
+
+def test_breakpoints_set_by_hand_at_a_stop_work_as_well(ours, capsys):
+    there = place_of(split_layers, "split_layers")
+    with stop_at("encode", commands=[f"b {there.code.co_filename}:{there.line}", "c", "p submodules", "c"]):
+        ours(input_ids=IDS, labels=IDS)
+    assert "(Pdb) p submodules\n2\n" in capsys.readouterr().out
+
+
+def test_quitting_ends_the_block_and_leaves_no_tracer(ours, capsys):
+    with stop_at("encode", commands=["q"]):
+        ours(input_ids=IDS, labels=IDS)
+        raise AssertionError("the rest of the block does not run")
+    assert "Quit" in capsys.readouterr().out
+    assert sys.gettrace() is None
+
+
+def test_an_error_of_the_block_goes_on_its_way(capsys):
+    with pytest.raises(ZeroDivisionError), stop_at("encode", commands=["c"]):
+        _ = 1 / 0
+    assert sys.gettrace() is None
+
+
+def test_a_stage_that_was_never_reached_is_told(ours, capsys):
+    with stop_at("encode", where="peft", commands=["c"]):
+        ours(input_ids=IDS, labels=IDS)
+    assert "'encode' (peft) was never reached" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("commands", ["n", [3], [" "]])
+def test_commands_that_are_no_list_of_texts_are_refused(commands):
+    with refuses(ValueError, "commands=", "['n', 'shapes()', 'c']"):
+        stop_at("encode", commands=commands)
+
+
+def test_an_unknown_debugger_is_refused():
+    with refuses(ValueError, "debugger='gdb'", "'pdb' or 'ipdb'"):
+        stop_at("encode", debugger="gdb")
+
+
+def test_another_tracer_is_not_pushed_aside():
+    def watching(frame, event, argument):
+        return None
+
+    sys.settrace(watching)
+    with refuses(RuntimeError, "is watching this Python"):
+        stop_at("encode").__enter__()
+    assert sys.gettrace() is watching
+
+
+def test_a_recording_around_it_works_where_python_can_and_is_told_where_not(ours, capsys):
+    with record(include=["prefix_lab.encoder"]) as recording:
+        if sys.version_info < (3, 12):
+            with refuses(RuntimeError, "A recording is being made", "Python 3.12 or newer"):
+                stop_at("encode").__enter__()
+        else:
+            with stop_at("encode", commands=["p prefix.ndim", "c"]):
+                ours(input_ids=IDS, labels=IDS)
+    if sys.version_info >= (3, 12):
+        assert recording.find(function="PrefixEncoder.forward")
+        assert "2\n" in capsys.readouterr().out
+
+
+def test_a_recording_inside_it_says_that_pdb_is_off_where_it_is(ours, capsys, recwarn):
+    with stop_at("encode", commands=["p prefix.ndim", "c"]) as stop:
+        with record(include=["prefix_lab.encoder"]) as recording:
+            ours(input_ids=IDS, labels=IDS)
+        ours(input_ids=IDS, labels=IDS)
+    assert recording.find(function="PrefixEncoder.forward")
+    assert stop.hits >= 1
+    if sys.version_info < (3, 12):
+        assert "It is off while this recording is made" in str(recwarn.pop().message)
