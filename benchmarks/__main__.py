@@ -1,10 +1,10 @@
-"""`make bench`: ours beside PEFT (`core`), what recording costs (`recorder`), steps in an editor (`dap`);
-or all."""
+"""`make bench`: ours beside PEFT (`core`), what recording costs (`recorder`), steps in an editor (`dap`) and in
+JupyterLab (`stepper`); or all."""
 
 import argparse
 import importlib
 
-PARTS = ("core", "recorder", "dap")
+PARTS = ("core", "recorder", "dap", "stepper")
 
 
 def main() -> None:

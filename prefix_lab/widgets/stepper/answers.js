@@ -1,0 +1,190 @@
+// Answers in a page that has no kernel: the same as questions.py gives, from the pieces in the page.
+
+import { isTrueOf, namesIn, parse } from "./expression.js";
+import { Store } from "./store.js";
+
+const MOST_FOUND = 100;
+const LONGEST_HISTORY = 1000;
+
+export class Answers {
+  /** @param {(keys: string[]) => Promise<Record<string, any>>} get */
+  constructor(get) {
+    /** @type {number[][] | null} */
+    this.places = null;
+    this.store = new Store({ get, ask: () => Promise.reject(new Error("a page asks nobody")) });
+  }
+
+  /** @param {Record<string, any>} question @returns {Promise<any>} */
+  async answer(question) {
+    await this.store.open();
+    const { ask, ...rest } = question;
+    if (ask === "stop") return this.stop(rest.step, rest.breakpoints, rest.back ?? false);
+    if (ask === "history") return this.history(rest.step, rest.name);
+    if (ask === "made") return this.made(rest.value);
+    if (ask === "search") return this.search(rest.text);
+    throw new Error(`no such question: ${ask}`);
+  }
+
+  /** For each place, its steps. @returns {Promise<number[][]>} */
+  async stepsAt() {
+    const index = await this.store.piece("index");
+    this.places ??= index.map((/** @type {number[]} */ distances) => {
+      let step = 0;
+      return distances.map((distance) => (step += distance));
+    });
+    return this.places ?? [];
+  }
+
+  /** @param {number} step @param {any[]} breakpoints @param {boolean} back */
+  async stop(step, breakpoints, back) {
+    const stepsAt = await this.stepsAt();
+    let best = null;
+    for (const { file, line, condition } of breakpoints) {
+      const tree = condition ? parse(condition) : null;
+      const steps = stepsAt
+        .filter((_, place) => {
+          const [event, called, at] = this.store.place(place);
+          return event === "line" && at === line && this.store.meta.files[this.store.meta.functions[called][0]] === file;
+        })
+        .flat()
+        .filter((one) => (back ? one < step : one > step))
+        .sort((one, other) => (back ? other - one : one - other));
+      for (const one of steps) {
+        if (best !== null && (back ? one <= best : one >= best)) break;
+        if (!tree || (await this.holds(tree, one))) {
+          best = one;
+          break;
+        }
+      }
+    }
+    return best;
+  }
+
+  /** @param {import("./expression.js").Tree} tree @param {number} step */
+  async holds(tree, step) {
+    await this.store.page(step);
+    const wanted = namesIn(tree);
+    const values = await this.store.valuesOf(this.store.stop(step), wanted);
+    return [...wanted].every((name) => values.has(name)) && isTrueOf(tree, values);
+  }
+
+  /** @param {number} step @param {number} name */
+  async history(step, name) {
+    const found = [];
+    const page = await this.store.page(step);
+    /** @type {number | null} */
+    let at = page.frames[page.frame[step - page.first]][0];
+    while (at !== null && found.length < LONGEST_HISTORY) {
+      const there = await this.store.page(at);
+      const bound = there.bound[at - there.first];
+      for (let one = 0; one < bound.length; one += 3)
+        if (bound[one] === name) {
+          const value = bound[one + 1];
+          found.push(value === null ? [at, null, null] : [at, value, there.values[value]]);
+        }
+      at = this.store.beside(at, false);
+    }
+    return found;
+  }
+
+  /** @param {number} value */
+  async made(value) {
+    const one = await this.store.value(value);
+    if (Array.isArray(one) || one.number === null) return this.firstStep(new Set([value]));
+    const same = new Set();
+    await this.eachValue((number, other) => {
+      if (!Array.isArray(other) && other.number === one.number && other.type === one.type) same.add(number);
+    });
+    return this.firstStep(same);
+  }
+
+  /** @param {(number: number, value: any) => void} visit */
+  async eachValue(visit) {
+    const { valuesPage } = this.store.meta;
+    for (let page = 0; page * valuesPage < this.store.meta.values; page += 1) {
+      const values = await this.store.piece(`values/${page}`);
+      values.forEach((/** @type {any} */ value, /** @type {number} */ at) => visit(page * valuesPage + at, value));
+    }
+  }
+
+  /** The step that bound one of the values before all others. @param {Set<number>} values */
+  async firstStep(values) {
+    /** @type {number | null} */
+    let found = null;
+    let when = Infinity;
+    await this.eachBinding((step, _name, value) => {
+      if (values.has(value) && this.boundWhen(step) < when) [found, when] = [step, this.boundWhen(step)];
+      return step < when;
+    });
+    return found;
+  }
+
+  /** A line binds when it has run, and what it calls has bound before: just before the frame's next step. @param {number} step */
+  boundWhen(step) {
+    const page = this.store.here(step);
+    const [event] = this.store.place(page.place[step - page.first]);
+    if (event !== "line" && event !== "resume") return step;
+    return (this.store.beside(step, false) ?? this.store.meta.steps) - 0.5;
+  }
+
+  /** Visits what each step bound, until the visitor says no. @param {(step: number, name: number, value: number) => boolean} visit */
+  async eachBinding(visit) {
+    for (let first = 0; first < this.store.meta.steps; first += this.store.meta.page) {
+      const page = await this.store.page(first);
+      for (let at = 0; at < page.bound.length; at += 1)
+        for (let one = 0; one < page.bound[at].length; one += 3)
+          if (page.bound[at][one + 1] !== null && !visit(first + at, page.bound[at][one], page.bound[at][one + 1])) return;
+    }
+  }
+
+  /** @param {string} text @returns {Promise<any[]>} */
+  async search(text) {
+    const wanted = text.toLowerCase().trim();
+    if (!wanted) return [];
+    return [...(await this.placesWith(wanted)), ...(await this.valuesWith(wanted))];
+  }
+
+  /** @param {string} wanted */
+  async placesWith(wanted) {
+    const stepsAt = await this.stepsAt();
+    /** @type {any[]} */
+    const functions = [];
+    /** @type {any[]} */
+    const lines = [];
+    for (const [place, steps] of stepsAt.entries()) {
+      if (!steps.length) continue;
+      const [event, called, line] = this.store.place(place);
+      const [file, name] = this.store.meta.functions[called];
+      if (event === "call" && name.toLowerCase().includes(wanted)) functions.push(["function", steps[0], steps.length, name]);
+      if (event === "line") {
+        const source = (await this.store.piece(`source/${file}`)).split("\n");
+        const said = (source[line - 1] ?? "").trim();
+        if (said.toLowerCase().includes(wanted)) lines.push(["line", steps[0], steps.length, said]);
+      }
+    }
+    const first = (/** @type {any[]} */ rows) => rows.sort((one, other) => one[1] - other[1]).slice(0, MOST_FOUND);
+    return [...first(functions), ...first(lines)];
+  }
+
+  /** @param {string} wanted */
+  async valuesWith(wanted) {
+    /** @type {Map<number, string>} */
+    const texts = new Map();
+    await this.eachValue((number, value) => {
+      const said = Array.isArray(value) ? value[1] : value.text;
+      if (said.toLowerCase().includes(wanted)) texts.set(number, said);
+    });
+    /** @type {any[]} */
+    const found = [];
+    if (!texts.size) return found;
+    await this.eachBinding((step, name, value) => {
+      const said = texts.get(value);
+      if (said !== undefined) {
+        texts.delete(value);
+        found.push(["value", step, 1, `${name ? this.store.meta.names[name] : "→"} = ${said}`]);
+      }
+      return texts.size > 0 && found.length < MOST_FOUND;
+    });
+    return found;
+  }
+}

@@ -1,0 +1,117 @@
+// What is found: all calls as a tree, a search, the history of a name.
+
+import { h, shown, withCommas } from "./text.js";
+import { valueElement } from "./values.js";
+
+/** @typedef {import("./stepper.js").StepperView} View */
+
+export class Calls {
+  /** @param {View} view */
+  constructor(view) {
+    this.view = view;
+    this.element = h("div", { class: "pl-calls" });
+    this.filled = false;
+  }
+
+  async show() {
+    if (this.filled) return;
+    this.filled = true;
+    const root = await this.entry(0);
+    if (root) this.element.replaceChildren(await this.inner(root));
+    else this.filled = false;
+  }
+
+  /** @param {number} number */
+  async entry(number) {
+    const size = this.view.store.meta.callsPage;
+    const page = await this.view.tried(this.view.store.piece(`calls/${Math.floor(number / size)}`));
+    return page?.[number % size];
+  }
+
+  /** The calls that an entry made. @param {any[]} entry */
+  async inner(entry) {
+    const [, , , , , , , first, count] = entry;
+    const list = h("ul", {});
+    for (let at = first; at < first + count; at += 1) {
+      const one = await this.entry(at);
+      if (one) list.append(this.row(one));
+    }
+    return list;
+  }
+
+  /** @param {any[]} entry */
+  row(entry) {
+    const { view } = this;
+    const [name, line, file, step, count, milliseconds, steps, , inside] = entry;
+    const where = `${view.store.meta.files[file].split("/").at(-1)}:${line}`;
+    const said = [count > 1 ? `${withCommas(count)}×` : "", `${withCommas(steps)} ${view.t("step").toLowerCase()}${steps === 1 ? "" : view.t("step") === "Step" ? "s" : ""}`, milliseconds ? `${milliseconds} ms` : ""];
+    const button = h("button", { onclick: () => view.jump(step), title: shown(where) }, h("bdi", { class: "pl-name" }, shown(name)), " ", h("small", {}, said.filter(Boolean).join(", ")));
+    if (!inside) return h("li", {}, button);
+    const row = h("li", {});
+    /** @type {HTMLElement | null} */
+    let list = null;
+    const toggle = async () => {
+      const open = opener.getAttribute("aria-expanded") !== "true";
+      opener.setAttribute("aria-expanded", String(open));
+      if (open && !list) row.append((list = await this.inner(entry)));
+      list?.toggleAttribute("hidden", opener.getAttribute("aria-expanded") !== "true");
+    };
+    const opener = h("button", { class: "pl-opener", "aria-expanded": "false", "aria-label": `${view.t("parts")}: ${shown(name)}`, onclick: toggle }, "▸");
+    row.append(opener, button);
+    return row;
+  }
+}
+
+export class Search {
+  /** @param {View} view */
+  constructor(view) {
+    this.view = view;
+    this.input = /** @type {HTMLInputElement} */ (h("input", { type: "search", placeholder: view.t("searchFor"), "aria-label": view.t("searchFor"), spellcheck: "false" }));
+    this.list = h("ul", { class: "pl-found" });
+    const form = h("form", { role: "search", onsubmit: (/** @type {Event} */ event) => this.search(event) }, this.input);
+    this.element = h("div", {}, form, this.list);
+  }
+
+  /** @param {Event} event */
+  async search(event) {
+    event.preventDefault();
+    const { view } = this;
+    const rows = await view.tried(view.store.source.ask({ ask: "search", text: this.input.value }));
+    if (!rows) return;
+    const found = rows.map((/** @type {any[]} */ [kind, step, count, text]) =>
+      h(
+        "li",
+        { class: `pl-found-${kind}` },
+        h("button", { onclick: () => view.jump(step) }, h("bdi", {}, shown(text)), " ", h("small", {}, `${view.t("step")} ${withCommas(step)}${count > 1 ? `, ${withCommas(count)} ${view.t("times")}` : ""}`)),
+      ),
+    );
+    this.list.replaceChildren(...found);
+    if (!found.length) this.list.append(h("li", { class: "pl-hint" }, view.t("nothing")));
+  }
+}
+
+export class History {
+  /** @param {View} view */
+  constructor(view) {
+    this.view = view;
+    this.element = h("div", { class: "pl-history" }, h("p", { class: "pl-hint" }, view.t("nothing")));
+  }
+
+  /** @param {number} step @param {number} name @param {string} text */
+  async show(step, name, text) {
+    const { view } = this;
+    const rows = await view.tried(view.store.source.ask({ ask: "history", step, name }));
+    if (!rows) return;
+    const items = rows.map((/** @type {any[]} */ [at, , value]) =>
+      h(
+        "li",
+        { "aria-current": at === view.step ? "step" : null },
+        h("button", { onclick: () => view.jump(at) }, `${view.t("step")} ${withCommas(at)}`),
+        " ",
+        value ? valueElement(value, view.colours) : h("i", {}, view.t("deleted")),
+      ),
+    );
+    this.element.replaceChildren(h("h4", {}, `${view.t("showHistory")} `, h("bdi", {}, shown(text))), h("ol", {}, ...items));
+    if (!items.length) this.element.append(h("p", { class: "pl-hint" }, view.t("nothing")));
+  }
+}

@@ -1,0 +1,45 @@
+// The keys: a debugger's function keys, letters as in vim and pdb, capitals for the same way backwards. As in the
+// terminal's replay.
+
+/**
+ * `word` is what its button says, `group` begins a new group of buttons; one without a word has no button.
+ * @typedef {{keys: string[], does: string, label: string, word?: string, group?: boolean}} Key
+ */
+
+/** @type {Key[]} in the order of the toolbar and of the help */
+export const KEYS = [
+  { keys: ["g", "Home"], does: "first", label: "first", word: "|◀" },
+  { keys: ["C", "Shift+F5"], does: "runBack", label: "runBack", word: "◀◀" },
+  { keys: ["O", "H"], does: "outBack", label: "outBack", word: "◀ out", group: true },
+  { keys: ["N", "p", "k", "Shift+F10"], does: "overBack", label: "overBack", word: "◀ over" },
+  { keys: ["S", "ArrowLeft"], does: "inBack", label: "inBack", word: "◀ in" },
+  { keys: ["s", "l", "ArrowRight", "F11"], does: "in", label: "in", word: "in ▶", group: true },
+  { keys: ["n", "j", "F10"], does: "over", label: "over", word: "over ▶" },
+  { keys: ["o", "h", "Shift+F11"], does: "out", label: "out", word: "out ▶" },
+  { keys: ["c", "F5"], does: "run", label: "run", word: "▶▶", group: true },
+  { keys: ["G", "End"], does: "last", label: "last", word: "▶|" },
+  { keys: ["["], does: "stageBefore", label: "stageBefore", word: "◀ stage", group: true },
+  { keys: ["]"], does: "nextStage", label: "nextStage", word: "stage ▶" },
+  { keys: ["u"], does: "undo", label: "undo", word: "undo", group: true },
+  { keys: ["b", "F9"], does: "breakHere", label: "breakHere", word: "break" },
+  { keys: ["/"], does: "find", label: "search", word: "search" },
+  { keys: ["f"], does: "full", label: "full", word: "full" },
+  { keys: ["?", "F1"], does: "help", label: "help", word: "?" },
+  { keys: ["Escape"], does: "close", label: "close" },
+];
+
+const SHOWN = /** @type {Record<string, string>} */ ({ ArrowLeft: "←", ArrowRight: "→", Escape: "Esc" });
+
+/** A key as people say it. @param {string} key */
+export function said(key) {
+  return SHOWN[key] ?? key;
+}
+
+/** What an event's key does; null where it is for somebody else. @param {KeyboardEvent} event @returns {string | null} */
+export function meant(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return null;
+  const target = /** @type {HTMLElement} */ (event.target);
+  if (target.matches("input, textarea, select") && event.key !== "Escape") return null;
+  const pressed = event.shiftKey && /^F\d/.test(event.key) ? `Shift+${event.key}` : event.key;
+  return KEYS.find(({ keys }) => keys.includes(pressed))?.does ?? null;
+}

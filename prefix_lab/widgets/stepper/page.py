@@ -1,0 +1,89 @@
+"""A recording as one HTML file: the stepper with everything in it, for any browser, with no kernel and no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefix_lab.debugger.storage import write_whole
+from prefix_lab.widgets.stepper.checks import must_be_language
+from prefix_lab.widgets.stepper.linking import linked
+from prefix_lab.widgets.stepper.pieces import Pieces
+from prefix_lab.widgets.stepper.written import pack
+
+if TYPE_CHECKING:
+    from prefix_lab.debugger import Recording
+
+HERE = Path(__file__).parent
+FRAME = """
+:root { color-scheme: light dark; }
+html, body { height: 100%; margin: 0; }
+body { display: flex; flex-direction: column; font: 13px/1.4 system-ui, sans-serif;
+  background: light-dark(#fff, #1b1b1d); color: light-dark(#1c1c1e, #e6e6e8); }
+header { padding: 4px 10px; }
+h1 { font-size: 14px; margin: 0; }
+main { flex: 1; min-height: 0; }
+#stepper { height: 100%; }
+.pl-root { resize: none; border-width: 1px 0 0; border-radius: 0; }
+@media print { :root { color-scheme: light; } html, body { height: auto; } }
+"""
+
+
+def write_page(recording: Recording, path: str | Path, *, title: str = "", language: str = "en") -> None:
+    """Write the page, whole or not at all. `title` heads it; `language` is "en" or "zh".
+
+    Raises `ValueError` that names the argument when the folder is not there or the language is another, `RuntimeError`
+    for a recording that is not finished.
+    """
+    path = Path(path)
+    must_be_language(language)
+    if not path.parent.is_dir():
+        raise ValueError(f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first.")
+    if path.is_dir():
+        raise ValueError(f"path={str(path)!r} is a folder. Give the name of a file, such as 'walk.html'.")
+    write_whole(path, page_of(recording, title, language).encode("utf-8", errors="replace"))
+
+
+def page_of(recording: Recording, title: str = "", language: str = "en") -> str:
+    """The page as text."""
+    pieces = Pieces(recording, title)
+    packed = {key: pack(pieces.get(key)) for key in pieces.names()}
+    settings = {"language": language, "breakpoints": [], "watches": []}
+    script = linked(HERE / "page.js")
+    style = (HERE / "stepper.css").read_text(encoding="utf-8") + FRAME
+    policy = f"default-src 'none'; script-src '{hashed(script)}'; style-src '{hashed(style)}'; base-uri 'none'"
+    heading = title or "A recording"
+    no_script = "This page needs JavaScript, which comes with it; nothing is loaded from elsewhere."
+    return f"""<!doctype html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(heading)}</title>
+<style>{style}</style>
+</head>
+<body>
+<header><h1>{escape(heading)}</h1></header>
+<main id="stepper"></main>
+<noscript>{no_script}</noscript>
+<script type="application/json" id="settings">{as_data(settings)}</script>
+<script type="application/json" id="pieces">{as_data(packed)}</script>
+<script type="module">{script}</script>
+</body>
+</html>
+"""
+
+
+def as_data(value: Any) -> str:
+    """JSON that can stand in a script element whatever it says."""
+    return json.dumps(value).replace("<", "\\u003c")
+
+
+def hashed(text: str) -> str:
+    """What the page's policy says of a script or style that it has inside."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,149 @@
+"""A recording cut into pieces of JSON, so that a page holds only what it shows.
+
+The stepper and the page that needs no kernel read the same pieces. `opening` is the first; the others are asked for
+by name:
+
+- `steps/K` has the steps from K · PAGE on, with everything that is needed to stand at one of them: what each frame
+  held before, which calls are around it, and a line of text for each value.
+- `values/K` has the values from K · VALUES on, whole: facts, and the parts of modules, configs and caches.
+- `source/K` is the text of file K.
+- `calls/K` is a part of the call tree, outermost calls first.
+- `index` lists for each place its steps: only the page without a kernel needs it, to look for a breakpoint.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from prefix_lab.debugger import Recording
+from prefix_lab.debugger.decode import EVENTS
+from prefix_lab.debugger.outline import told
+from prefix_lab.widgets.colours import COLOURS
+from prefix_lab.widgets.stepper.paths import short_paths
+from prefix_lab.widgets.stepper.stages import bands
+from prefix_lab.widgets.stepper.stretch import stretch
+from prefix_lab.widgets.stepper.written import whole
+
+PAGE = 512
+VALUES = 64
+CALLS = 200
+BUCKETS = 400
+
+
+class Pieces:
+    """The pieces of one recording; each is made when it is asked for. `names` and numbers are those of the columns."""
+
+    def __init__(self, recording: Recording, title: str = ""):
+        self.recording, self.columns, self.title = recording, recording.columns, title
+        self.files = sorted({file for file, _, _ in self.columns.functions})
+        self.paths = short_paths(self.files)
+
+    def get(self, key: str) -> Any:
+        """A piece, as data for JSON. Raises `KeyError` for a name that no piece has."""
+        kind, _, number = key.partition("/")
+        plain = {"opening": self.opening, "index": self.index}
+        counted = {"steps": self.steps, "values": self.values, "source": self.source, "calls": self.calls}
+        if kind in plain and not number:
+            return plain[kind]()
+        if kind in counted and number.isdecimal() and int(number) < self.count(kind):
+            return counted[kind](int(number))
+        raise KeyError(f"no piece {key!r}")
+
+    def count(self, kind: str) -> int:
+        """How many pieces of a kind there are."""
+        lengths = {
+            "steps": lambda: (len(self.columns), PAGE),
+            "values": lambda: (len(self.columns.values), VALUES),
+            "source": lambda: (len(self.files), 1),
+            "calls": lambda: (len(self.tree), CALLS),
+        }
+        length, size = lengths[kind]()
+        return -(-length // size)
+
+    def names(self) -> list[str]:
+        """The names of all pieces."""
+        kinds = ("steps", "values", "source", "calls")
+        return ["opening", "index", *(f"{kind}/{number}" for kind in kinds for number in range(self.count(kind)))]
+
+    def opening(self) -> dict[str, Any]:
+        """What the first picture needs, whatever the recording's length."""
+        columns, recording = self.columns, self.recording
+        number_of = {file: number for number, file in enumerate(self.files)}
+        return {
+            "title": self.title,
+            "steps": len(columns),
+            "page": PAGE,
+            "valuesPage": VALUES,
+            "callsPage": CALLS,
+            "values": len(columns.values),
+            "files": self.paths,
+            "functions": [[number_of[file], name, line] for file, name, line in columns.functions],
+            "places": columns.places,
+            "events": EVENTS,
+            "names": [name.removeprefix("watch: ") for name in columns.names],
+            "watches": sorted(columns.watches),
+            "threads": columns.threads,
+            "stages": bands(recording),
+            "depths": self.depths(),
+            "notes": told(recording),
+            "colours": COLOURS,
+            "failure": failure(recording),
+        }
+
+    def depths(self) -> list[int]:
+        """How deep the calls go along the recording: the greatest depth in each of equal stretches."""
+        depth, total = self.columns.step_depth, len(self.columns)
+        count = min(total, BUCKETS)
+        edges = [total * one // count for one in range(count + 1)] if count else []
+        return [max(depth[start:end]) for start, end in pairwise(edges)]
+
+    def steps(self, number: int) -> dict[str, Any]:
+        """A stretch of steps, with what is needed to stand at each."""
+        return stretch(self.recording, number * PAGE, min((number + 1) * PAGE, len(self.columns)))
+
+    def values(self, number: int) -> list[Any]:
+        """Values with all that is known of them."""
+        return [whole(value) for value in self.columns.values[number * VALUES : (number + 1) * VALUES]]
+
+    def source(self, number: int) -> str:
+        return self.recording.sources.get(self.files[number], "")
+
+    @cached_property
+    def tree(self) -> list[list[Any]]:
+        """All calls, each before those it made: function, line, file, first step, count, milliseconds, steps, and
+        which entries it made, as the first one's number and how many."""
+        entries: list[list[Any]] = []
+        number_of = {file: number for number, file in enumerate(self.files)}
+        order = list(self.recording.calls)
+        entries.append(["", 0, 0, 0, 1, 0, len(self.columns), 1, len(order)])
+        for call in order:
+            first = 1 + len(order)
+            order += call.calls
+            milliseconds = round(1e3 * call.seconds, 3)
+            where = [call.function, call.line, number_of[call.file], call.first]
+            entries.append([*where, call.count, milliseconds, call.steps, first, len(call.calls)])
+        return entries
+
+    def calls(self, number: int) -> list[list[Any]]:
+        return self.tree[number * CALLS : (number + 1) * CALLS]
+
+    def index(self) -> list[list[int]]:
+        """For each place its steps, each as the distance from the one before."""
+        return [
+            [step - before for before, step in zip([0, *steps], steps, strict=False)] for steps in self.columns.steps_at
+        ]
+
+
+def failure(recording: Recording) -> dict[str, Any] | None:
+    """The error that ended a recording: its text, the step where it was raised, and which shapes did not fit."""
+    if recording.exception is None:
+        return None
+    from prefix_lab.shapes import shape_error
+
+    text = recording.exception.text
+    raised = [step.index for step in recording.find(exception=True) if step.value and step.value.text == text]
+    told = shape_error(recording)
+    said = [*told.operands, *told.found] if told.is_about_shapes else []
+    return {"text": text, "step": raised[0] if raised else len(recording) - 1, "said": said}

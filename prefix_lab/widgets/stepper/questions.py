@@ -1,0 +1,149 @@
+"""What a view asks of the kernel, because it would have to read the whole recording to know: where the next breakpoint
+stops, what a name was, where a value was made, where a text stands. `answers.js` gives the same answers in a page that
+has no kernel.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from prefix_lab.debugger import Breakpoint
+from prefix_lab.debugger.decode import EVENTS, NONE
+from prefix_lab.debugger.summary import Summary, as_summary
+from prefix_lab.widgets.stepper.checks import must_be_expression
+from prefix_lab.widgets.stepper.pieces import Pieces
+from prefix_lab.widgets.stepper.written import headline
+
+MOST = 100  # things that are found, of each kind
+LONGEST_HISTORY = 1_000
+
+
+class Questions:
+    """Answers for one recording."""
+
+    def __init__(self, pieces: Pieces):
+        self.pieces, self.recording, self.columns = pieces, pieces.recording, pieces.columns
+        self.kinds: dict[str, Callable[..., Any]] = {
+            "stop": self.stop,
+            "history": self.history,
+            "made": self.made,
+            "search": self.search,
+        }
+
+    def answer(self, question: dict[str, Any]) -> Any:
+        """The answer, as data for JSON. Raises `KeyError`, `TypeError` or `ValueError` for what is no question."""
+        asked = dict(question)
+        return self.kinds[asked.pop("ask")](**asked)
+
+    def stop(self, step: int, breakpoints: list[dict[str, Any]], back: bool = False) -> int | None:
+        """The next step, or the one before, where one of the breakpoints holds."""
+        stops = [next(self.breakpoint(one).steps(self.recording, step, back), None) for one in breakpoints]
+        found = [stop for stop in stops if stop is not None]
+        return (max if back else min)(found) if found else None
+
+    def breakpoint(self, one: dict[str, Any]) -> Breakpoint:
+        """A view's breakpoint, `{"file": "peft/config.py", "line": 300, "condition": "i == 5"}`, as the debugger's."""
+        pieces = self.pieces
+        if not isinstance(one, dict) or one.get("line") is None:
+            raise ValueError(f"breakpoint={one!r}, expected a file and a line: {{'file': 'a/b.py', 'line': 300}}.")
+        if one.get("file") not in pieces.paths:
+            raise ValueError(f"file={one.get('file')!r} is not in this recording: {', '.join(pieces.paths)}.")
+        if one.get("condition"):
+            must_be_expression(one["condition"])
+        file = pieces.files[pieces.paths.index(one["file"])]
+        return Breakpoint(file=file, line=one["line"], event="line", condition=one.get("condition") or None)
+
+    def history(self, step: int, name: int) -> list[list[Any]]:
+        """Each value that a name, given by its number, took in the frame of a step: step, value's number, its line."""
+        columns, found = self.columns, []
+        at = columns.frame_first[columns.step_frame[step]]
+        while at != NONE and len(found) < LONGEST_HISTORY:
+            for one in self.recording.bindings(at):
+                if columns.binding_name[one] == name:
+                    value = columns.binding_value[one]
+                    found.append([at, *((None, None) if value == NONE else (value, headline(columns.values[value])))])
+            at = columns.step_after[at]
+        return found
+
+    def made(self, value: int) -> int | None:
+        """The first step that bound or gave the object that a value is of."""
+        one = self.columns.values[value]
+        if not isinstance(one, Summary) or one.number is None:
+            return self.first_step({value})
+        same = {
+            number
+            for number, other in enumerate(self.columns.values)
+            if isinstance(other, Summary) and other.number == one.number and other.type == one.type
+        }
+        return self.first_step(same)
+
+    def first_step(self, values: set[int]) -> int | None:
+        """The step that bound one of the values before all others."""
+        columns = self.columns
+        wanted = {one for one, value in enumerate(columns.binding_value) if value in values}
+        runs = {start for start, run in self.runs() if not wanted.isdisjoint(run)}
+        steps = (step for step, start in enumerate(columns.step_bound) if start in runs)
+        return min(steps, key=self.bound_when, default=None)
+
+    def bound_when(self, step: int) -> float:
+        """A line binds when it has run, and what it calls has bound before: just before the frame's next step."""
+        columns = self.columns
+        if EVENTS[columns.places[columns.step_place[step]][0]] not in ("line", "resume"):
+            return step
+        after = columns.step_after[step]
+        return (len(columns) if after == NONE else after) - 0.5
+
+    def runs(self) -> Iterator[tuple[int, array]]:
+        """Every run of bindings, in the order of the steps: where it starts, and the bindings in it."""
+        columns = self.columns
+        for start in dict.fromkeys(columns.step_bound):
+            if start != NONE:
+                yield start, columns.runs[start + 1 : start + 1 + columns.runs[start]]
+
+    def search(self, text: str) -> list[list[Any]]:
+        """Functions, lines and values with this text in them, capitals aside: kind, first step, how often, text."""
+        wanted = text.lower().strip()
+        if not wanted:
+            return []
+        return [*self.functions_with(wanted), *self.lines_with(wanted), *self.values_with(wanted)]
+
+    def functions_with(self, wanted: str) -> list[list[Any]]:
+        columns, call = self.columns, EVENTS.index("call")
+        found = []
+        for (event, function, _), steps in zip(columns.places, columns.steps_at, strict=True):
+            if event == call and len(steps) and wanted in columns.functions[function][1].lower():
+                found.append(["function", steps[0], len(steps), columns.functions[function][1]])
+        return sorted(found, key=lambda row: row[1])[:MOST]
+
+    def lines_with(self, wanted: str) -> list[list[Any]]:
+        columns, line, found = self.columns, EVENTS.index("line"), []
+        for (event, function, number), steps in zip(columns.places, columns.steps_at, strict=True):
+            if event == line and len(steps):
+                text = self.recording.line_text(columns.functions[function][0], number).strip()
+                if wanted in text.lower():
+                    found.append(["line", steps[0], len(steps), text])
+        return sorted(found, key=lambda row: row[1])[:MOST]
+
+    def values_with(self, wanted: str) -> list[list[Any]]:
+        columns = self.columns
+        texts = {
+            number: text
+            for number, value in enumerate(columns.values)
+            if wanted in (text := as_summary(value).text).lower()
+        }
+        found: list[list[Any]] = []
+        if not texts:
+            return found
+        seen: set[int] = set()
+        for start, run in self.runs():
+            for one in run:
+                value = columns.binding_value[one]
+                if value in texts and value not in seen:
+                    seen.add(value)
+                    name = columns.names[columns.binding_name[one]].removeprefix("watch: ") or "→"
+                    found.append(["value", columns.step_bound.index(start), 1, f"{name} = {texts[value]}"])
+                    if len(found) == MOST:
+                        return found
+        return found

@@ -1,0 +1,138 @@
+// The pane with the source: only the lines that are in view are in the page.
+
+import { coloured } from "./python.js";
+import { h, shown } from "./text.js";
+
+export const HEIGHT = 20; // pixels of a line, as in stepper.css
+const MARGIN = 6; // lines around the current one
+const LONGEST_LINE = 2000; // characters of a line
+
+/** @typedef {{text: string, kind: string, title: string}} Ghost a value beside a line */
+
+/**
+ * What the pane shows.
+ * @typedef {object} Shown
+ * @property {number} file
+ * @property {string} title
+ * @property {string} text
+ * @property {number} current
+ * @property {string} event
+ * @property {Set<number>} visited lines of this call
+ * @property {Set<number>} reached lines that ran at any time
+ * @property {Map<number, Ghost[]>} ghosts
+ * @property {Map<number, {on: boolean, condition?: string}>} breakpoints
+ */
+
+export class SourcePane {
+  /**
+   * @param {import("./text.js").Language} language
+   * @param {{toggle: (line: number) => void, condition: (line: number) => void}} act
+   */
+  constructor(language, act) {
+    this.language = language;
+    this.act = act;
+    this.title = h("span", { class: "pl-file" });
+    this.lines = h("div", { class: "pl-lines" });
+    this.view = h("div", { class: "pl-code", tabindex: "0", role: "group", "aria-label": language.t("source") }, this.lines);
+    this.element = h("section", { class: "pl-source", "aria-label": language.t("source") }, h("h3", {}, this.title), this.view);
+    this.view.addEventListener("scroll", () => this.draw());
+    this.lines.addEventListener("click", (event) => this.clicked(event));
+    this.lines.addEventListener("contextmenu", (event) => this.clicked(event, true));
+    new ResizeObserver(() => this.resized()).observe(this.view);
+    this.height = 0;
+    /** @type {Shown | null} */
+    this.shown = null;
+    this.drawn = "";
+    /** @type {import("./python.js").Line[]} */
+    this.text = [];
+    this.textOf = "";
+  }
+
+  /** @param {MouseEvent} event @param {boolean} [withCondition] */
+  clicked(event, withCondition = false) {
+    const gutter = /** @type {HTMLElement} */ (event.target).closest("[data-line]");
+    if (!gutter) return;
+    event.preventDefault();
+    const line = Number(gutter.getAttribute("data-line"));
+    if (withCondition || event.shiftKey) this.act.condition(line);
+    else this.act.toggle(line);
+  }
+
+  /** @param {Shown} what @param {boolean} [follow] whether to bring the current line into view */
+  show(what, follow = true) {
+    if (this.textOf !== what.text) {
+      this.textOf = what.text;
+      this.text = coloured(what.text);
+      this.lines.style.height = `${this.text.length * HEIGHT}px`;
+    }
+    this.shown = what;
+    this.title.textContent = shown(what.title);
+    if (follow) this.follow();
+    this.draw(true);
+  }
+
+  follow() {
+    if (!this.shown) return;
+    const { clientHeight, scrollTop } = this.view;
+    const top = (this.shown.current - 1) * HEIGHT;
+    const margin = Math.min(MARGIN * HEIGHT, Math.max(0, clientHeight / 2 - HEIGHT));
+    if (top < scrollTop + margin || top > scrollTop + clientHeight - HEIGHT - margin)
+      this.view.scrollTop = Math.max(0, top - clientHeight * 0.4);
+  }
+
+  /** A lower pane must not lose the current line. */
+  resized() {
+    const { clientHeight } = this.view;
+    if (clientHeight !== this.height) this.follow();
+    this.height = clientHeight;
+    this.draw(true);
+  }
+
+  draw(again = false) {
+    if (!this.shown) return;
+    const first = Math.max(0, Math.floor(this.view.scrollTop / HEIGHT) - 3);
+    const last = Math.min(this.text.length, first + Math.ceil(this.view.clientHeight / HEIGHT) + 6);
+    const key = `${first} ${last}`;
+    if (!again && key === this.drawn) return;
+    this.drawn = key;
+    const rows = [];
+    for (let at = first; at < last; at += 1) rows.push(this.row(at + 1));
+    this.lines.replaceChildren(...rows);
+  }
+
+  /** @param {number} line */
+  row(line) {
+    const what = /** @type {Shown} */ (this.shown);
+    const stop = what.breakpoints.get(line);
+    const state = ["pl-line"];
+    if (line === what.current) state.push("pl-current", `pl-at-${what.event}`);
+    if (what.visited.has(line)) state.push("pl-visited");
+    else if (what.reached.has(line)) state.push("pl-reached");
+    const mark = stop ? (stop.condition ? "◆" : "●") : "";
+    const label = `${this.language.t("line")} ${line}`;
+    const gutter = h(
+      "span",
+      { class: `pl-gutter${stop ? (stop.on ? " pl-stop" : " pl-stop pl-off") : ""}`, "data-line": line, title: stop?.condition ?? label },
+      h("span", { class: "pl-mark", "aria-hidden": "true" }, line === what.current ? (mark || "▶") : mark),
+      String(line),
+    );
+    const code = h("span", { class: "pl-text" });
+    let room = LONGEST_LINE;
+    for (const [kind, text] of this.text[line - 1]) {
+      const said = shown(text.length > room ? `${text.slice(0, room)}…` : text);
+      code.append(kind ? h("span", { class: `pl-${kind}` }, said) : said);
+      room -= text.length;
+      if (room <= 0) break;
+    }
+    const row = h("div", { class: state.join(" ") }, gutter, code, ...this.ghosts(line));
+    if (line === what.current) row.setAttribute("aria-current", "step");
+    row.style.transform = `translateY(${(line - 1) * HEIGHT}px)`;
+    return row;
+  }
+
+  /** @param {number} line */
+  ghosts(line) {
+    const what = /** @type {Shown} */ (this.shown);
+    return (what.ghosts.get(line) ?? []).map(({ text, kind, title }) => h("bdi", { class: `pl-ghost pl-ghost-${kind}`, title }, shown(text)));
+  }
+}

@@ -1,0 +1,104 @@
+"""Where the stages of a walk lie in a recording.
+
+The views know nothing of prefix tuning: what installed packages call stages, they say by entry points named
+`prefix_lab.stages`, each a table whose rows have a `name`, a `sentence`, and dotted names of functions in `ours` and
+`peft`.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable
+from importlib.metadata import entry_points
+from pathlib import PurePath
+from typing import Any, NamedTuple
+
+from prefix_lab.debugger import Recording
+from prefix_lab.debugger.decode import EVENTS, NONE
+
+FAMILY = re.compile(r"PeftModelFor\w+\.")
+MOST = 500  # bands of one stage
+
+
+class Band(NamedTuple):
+    """One run of a stage: from the call to the last step inside."""
+
+    first: int
+    last: int
+
+
+@functools.cache
+def known_stages() -> tuple[Any, ...]:
+    """The rows of all tables of stages that are installed."""
+    return tuple(row for point in entry_points(group="prefix_lab.stages") for row in point.load())
+
+
+def bands(recording: Recording, stages: Iterable[Any] | None = None) -> list[tuple[str, str, list[Band]]]:
+    """For each stage that the recording ran through: its name, its sentence, and where. Outermost runs alone."""
+    found = []
+    for row in known_stages() if stages is None else stages:
+        runs = sorted({*runs_of(recording, row.ours), *runs_of(recording, row.peft)})
+        if runs:
+            found.append((row.name, row.sentence, outermost(runs)[:MOST]))
+    return found
+
+
+def runs_of(recording: Recording, dotted: str) -> list[Band]:
+    """The calls of a function, named as `package.module.Class.function`; of one that was not recorded, the lines that
+    call it, where its name says enough."""
+    columns = recording.columns
+    meant = {number for number, one in enumerate(columns.functions) if is_named(dotted, one[0], one[1])}
+    if meant:
+        return [
+            Band(columns.frame_first[frame], last_inside(recording, frame))
+            for frame, function in enumerate(columns.frame_function)
+            if function in meant and columns.frame_first[frame] != NONE
+        ]
+    if dotted.startswith("torch."):
+        call = f".{dotted.rpartition('.')[2]}("
+        return [Band(step, line_end(recording, step)) for step in steps_at_lines_with(recording, call)]
+    return []
+
+
+def is_named(dotted: str, file: str, function: str) -> bool:
+    """Whether a dotted name means this function of this file; classes of one family of tasks are alike."""
+    wanted, name = FAMILY.sub("PeftModelFor*.", dotted), FAMILY.sub("PeftModelFor*.", function)
+    if not wanted.endswith("." + name):
+        return False
+    module = wanted.removesuffix("." + name).split(".")
+    parts = PurePath(file).with_suffix("").parts
+    if parts[-1] == "__init__":
+        parts = parts[:-1]
+    same_package = module[0] in parts and "PeftModelFor*" in name
+    return parts[-len(module) :] == tuple(module) or same_package
+
+
+def last_inside(recording: Recording, frame: int) -> int:
+    """The last step of a frame."""
+    return recording.columns.frame_last[frame]
+
+
+def steps_at_lines_with(recording: Recording, text: str) -> list[int]:
+    columns = recording.columns
+    line = EVENTS.index("line")
+    found: list[int] = []
+    for (event, function, number), steps in zip(columns.places, columns.steps_at, strict=True):
+        if event == line and text in recording.line_text(columns.functions[function][0], number):
+            found += steps[:MOST]
+    return sorted(found)
+
+
+def line_end(recording: Recording, step: int) -> int:
+    """The last step before the frame goes on."""
+    after = recording.columns.step_after[step]
+    return step if after == NONE else after - 1
+
+
+def outermost(runs: list[Band]) -> list[Band]:
+    """Without those that lie in another; rising."""
+    found: list[Band] = []
+    for run in runs:
+        if not found or run.last > found[-1].last:
+            found.append(run)
+    return found

@@ -1,0 +1,273 @@
+// The panes with the state of the program: variables, the calls around the step, watches, breakpoints.
+
+import { namesIn, parse, Unknown, workOut } from "./expression.js";
+import { h, shown } from "./text.js";
+import { headlineOf, insideOf, valueElement } from "./values.js";
+
+/** @typedef {import("./stepper.js").StepperView} View */
+/** @typedef {import("./store.js").Stop} Stop */
+
+/** A pane with a heading. @param {string} title @param {string} kind @param {...Node} content */
+export function pane(title, kind, ...content) {
+  return h("section", { class: `pl-pane pl-pane-${kind}`, "aria-label": title }, h("h3", {}, title), ...content);
+}
+
+export class Variables {
+  /** @param {View} view */
+  constructor(view) {
+    this.view = view;
+    this.list = h("ul", { class: "pl-variables" });
+    this.result = h("div", { class: "pl-result" });
+    this.element = pane(view.t("variables"), "variables", this.result, this.list);
+    /** @type {Set<string>} what is open, by function and name */
+    this.open = new Set();
+  }
+
+  /** @param {Stop} stop @param {boolean} hidden whether the result is for the reader to find */
+  show(stop, hidden) {
+    const { view } = this;
+    const names = view.store.meta.names;
+    const watched = new Set(view.store.meta.watches);
+    const rows = [...stop.locals].filter(([name]) => !watched.has(name));
+    this.list.replaceChildren(...rows.map(([name, value]) => this.row(stop, names[name], name, value)));
+    if (!rows.length) this.list.append(h("li", { class: "pl-hint" }, view.t("none")));
+    const said = stop.bound.find(([name]) => name === 0);
+    this.result.replaceChildren();
+    this.result.className = "pl-result";
+    if (said && !hidden && said[1] !== null) {
+      const label = { return: "returns", yield: "yields", exception: "raises" }[stop.event];
+      this.result.classList.add(`pl-result-${stop.event}`);
+      const value = valueElement(view.store.headline(stop.step, said[1]), view.colours);
+      this.result.append(h("b", {}, label ? view.t(label) : ""), " ", value);
+    }
+    const { failure } = view.store.meta;
+    if (failure?.step === stop.step) this.result.append(...failure.said.map((/** @type {string} */ one) => h("p", {}, shown(one))));
+  }
+
+  /** @param {Stop} stop @param {string} text @param {number} name @param {number} value */
+  row(stop, text, name, value) {
+    const { view } = this;
+    const line = view.store.headline(stop.step, value);
+    const key = `${stop.function} ${text}`;
+    const history = h(
+      "button",
+      { class: "pl-name", title: `${view.t("showHistory")} ${shown(text)}`, onclick: () => view.showHistory(stop.step, name, text) },
+      h("bdi", {}, shown(text)),
+    );
+    const maker = h(
+      "button",
+      { class: "pl-maker", title: view.t("goThere"), "aria-label": `${view.t("goThere")}: ${shown(text)}`, onclick: () => view.goToMaker(value) },
+      "↶",
+    );
+    const row = h("li", { class: stop.fresh.has(name) ? "pl-variable pl-fresh" : "pl-variable" });
+    const inside = line[2] || line[5];
+    if (inside) {
+      const opener = h(
+        "button",
+        { class: "pl-opener", "aria-expanded": "false", "aria-label": `${view.t("parts")}: ${shown(text)}`, onclick: () => this.toggle(key, row, value) },
+        "▸",
+      );
+      row.append(opener);
+    }
+    row.append(history, " ", valueElement(line, view.colours), " ", maker);
+    if (inside && this.open.has(key)) this.unfold(row, value);
+    return row;
+  }
+
+  /** @param {string} key @param {HTMLElement} row @param {number} value */
+  toggle(key, row, value) {
+    const inside = row.querySelector(":scope > .pl-inside");
+    if (inside) {
+      this.open.delete(key);
+      inside.remove();
+      row.querySelector(".pl-opener")?.setAttribute("aria-expanded", "false");
+    } else {
+      this.open.add(key);
+      this.unfold(row, value);
+    }
+  }
+
+  /** @param {HTMLElement} row @param {number} value */
+  async unfold(row, value) {
+    row.querySelector(".pl-opener")?.setAttribute("aria-expanded", "true");
+    const whole = await this.view.tried(this.view.store.value(value));
+    if (whole && !row.querySelector(":scope > .pl-inside")) row.append(insideOf(whole, this.view.colours));
+  }
+}
+
+export class Stack {
+  /** @param {View} view */
+  constructor(view) {
+    this.view = view;
+    this.list = h("ol", { class: "pl-stack" });
+    this.element = pane(view.t("stack"), "stack", this.list);
+  }
+
+  /** @param {import("./store.js").Call[]} calls @param {number} chosen */
+  show(calls, chosen) {
+    const { view } = this;
+    const rows = calls.map(({ place }, index) => {
+      const [, called, line] = view.store.place(place);
+      const [file, name] = view.store.meta.functions[called];
+      const where = `${view.store.meta.files[file].split("/").at(-1)}:${line}`;
+      return h(
+        "li",
+        {},
+        h(
+          "button",
+          { "aria-current": index === chosen ? "true" : null, title: shown(view.store.meta.files[file]), onclick: () => view.choose(index) },
+          h("bdi", { class: "pl-name" }, shown(name)),
+          " ",
+          h("small", {}, shown(where)),
+        ),
+      );
+    });
+    this.list.replaceChildren(...rows);
+  }
+}
+
+export class Watches {
+  /** @param {View} view */
+  constructor(view) {
+    this.view = view;
+    this.list = h("ul", { class: "pl-watches" });
+    this.problem = h("p", { class: "pl-problem", role: "alert" });
+    this.input = /** @type {HTMLInputElement} */ (h("input", { type: "text", placeholder: view.t("addWatch"), "aria-label": view.t("watches"), spellcheck: "false" }));
+    const form = h("form", { onsubmit: (/** @type {Event} */ event) => this.add(event) }, this.input);
+    this.element = pane(view.t("watches"), "watches", this.list, form, this.problem);
+  }
+
+  /** @param {Event} event */
+  add(event) {
+    event.preventDefault();
+    const text = this.input.value.trim();
+    this.problem.textContent = "";
+    try {
+      parse(text);
+    } catch (error) {
+      this.problem.textContent = /** @type {Error} */ (error).message;
+      return;
+    }
+    this.input.value = "";
+    const { model } = this.view;
+    if (!model.get("watches").includes(text)) model.set("watches", [...model.get("watches"), text]);
+  }
+
+  /** @param {Stop} stop */
+  async show(stop) {
+    const { view } = this;
+    /** @type {HTMLElement[]} */
+    const rows = [];
+    for (const name of view.store.meta.watches) {
+      const value = stop.locals.get(name);
+      if (value !== undefined) rows.push(this.row(view.store.meta.names[name], valueElement(view.store.headline(stop.step, value), view.colours)));
+    }
+    for (const text of view.model.get("watches")) rows.push(this.row(text, h("span", {}, "…"), true));
+    this.list.replaceChildren(...rows);
+    if (!rows.length) this.list.append(h("li", { class: "pl-hint" }, view.t("noWatches")));
+    for (const [at, text] of view.model.get("watches").entries()) {
+      const found = await view.tried(this.worth(stop, text));
+      const row = rows[rows.length - view.model.get("watches").length + at];
+      row?.querySelector(".pl-watched")?.replaceChildren(found ?? h("i", {}, view.t("notKnown")));
+    }
+  }
+
+  /** @param {string} text @param {Node} value @param {boolean} [own] */
+  row(text, value, own = false) {
+    const { view } = this;
+    const remove = () => view.model.set("watches", view.model.get("watches").filter((/** @type {string} */ one) => one !== text));
+    return h(
+      "li",
+      {},
+      h("bdi", { class: "pl-name" }, shown(text)),
+      " ",
+      h("span", { class: "pl-watched" }, value),
+      own && h("button", { class: "pl-remove", "aria-label": `${view.t("remove")}: ${shown(text)}`, onclick: remove }, "×"),
+    );
+  }
+
+  /** @param {Stop} stop @param {string} text @returns {Promise<HTMLElement | null>} */
+  async worth(stop, text) {
+    try {
+      const tree = parse(text);
+      const found = workOut(tree, await this.view.store.valuesOf(stop, namesIn(tree)));
+      if (found && typeof found === "object" && !Array.isArray(found)) return valueElement(found.headline ?? headlineOf(found), this.view.colours);
+      return h("bdi", { class: "pl-value" }, shown(asPython(found)));
+    } catch (error) {
+      if (error instanceof Unknown || error instanceof SyntaxError) return null;
+      throw error;
+    }
+  }
+}
+
+/** @param {any} worth @returns {string} */
+export function asPython(worth) {
+  if (worth === null || worth === undefined) return "None";
+  if (typeof worth === "boolean") return worth ? "True" : "False";
+  if (typeof worth === "string") return `'${worth}'`;
+  if (Array.isArray(worth)) return worth.length === 1 ? `(${asPython(worth[0])},)` : `(${worth.map(asPython).join(", ")})`;
+  if (typeof worth === "object") return worth.text;
+  return String(worth);
+}
+
+export class Breakpoints {
+  /** @param {View} view */
+  constructor(view) {
+    this.view = view;
+    this.list = h("ul", { class: "pl-breakpoints" });
+    this.element = pane(view.t("breakpoints"), "breakpoints", this.list);
+  }
+
+  show() {
+    const { view } = this;
+    const rows = view.model.get("breakpoints").map((/** @type {any} */ one) => this.row(one));
+    this.list.replaceChildren(...rows);
+    if (!rows.length) this.list.append(h("li", { class: "pl-hint" }, view.t("noBreakpoints")));
+  }
+
+  /** @param {{file: string, line: number, condition?: string, on?: boolean}} one */
+  row(one) {
+    const { view } = this;
+    const label = `${one.file.split("/").at(-1)}:${one.line}`;
+    const box = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", "aria-label": label, onchange: () => view.changeBreakpoint(one, { on: box.checked }) }));
+    box.checked = one.on !== false;
+    const problem = h("span", { class: "pl-problem", role: "alert" });
+    const condition = /** @type {HTMLInputElement} */ (
+      h("input", {
+        type: "text",
+        class: "pl-condition",
+        "data-place": `${one.file}:${one.line}`,
+        placeholder: view.t("condition"),
+        "aria-label": `${view.t("condition")}: ${label}`,
+        spellcheck: "false",
+        onchange: () => {
+          const wrong = wrongWith(condition.value);
+          problem.textContent = wrong;
+          if (!wrong) view.changeBreakpoint(one, { condition: condition.value.trim() });
+        },
+        oninput: () => (problem.textContent = wrongWith(condition.value)),
+      })
+    );
+    condition.value = one.condition ?? "";
+    return h(
+      "li",
+      {},
+      box,
+      h("button", { class: "pl-name", title: shown(one.file), onclick: () => view.lookAt(one.file, one.line) }, shown(label)),
+      condition,
+      h("button", { class: "pl-remove", "aria-label": `${view.t("remove")}: ${label}`, onclick: () => view.changeBreakpoint(one, null) }, "×"),
+      problem,
+    );
+  }
+}
+
+/** What is wrong with a condition, in a sentence; empty when nothing is. @param {string} text */
+function wrongWith(text) {
+  if (!text.trim()) return "";
+  try {
+    parse(text);
+    return "";
+  } catch (error) {
+    return /** @type {Error} */ (error).message;
+  }
+}

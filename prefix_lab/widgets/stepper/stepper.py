@@ -1,0 +1,136 @@
+"""`Stepper(recording)`: walk through a recording in a notebook, forwards and backwards."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from prefix_lab.debugger import Cursor, Recording, Step
+from prefix_lab.debugger.breakpoints import Breakpoint
+from prefix_lab.widgets.stepper.checks import LANGUAGES, must_be_expression, must_be_language, must_be_recording
+from prefix_lab.widgets.stepper.desk import Desk
+from prefix_lab.widgets.stepper.linking import linked
+from prefix_lab.widgets.text_form import TextForm
+
+HERE = Path(__file__).parent
+
+
+class Stepper(TextForm, anywidget.AnyWidget):
+    """A debugger for what has already happened: source, values beside lines, calls, variables, timeline.
+
+    `step` is where the reader is; set it, or call `goto` and `goto_stage`, to lead. `breakpoints` is a list of
+    `{"file": "peft/peft_model.py", "line": 300, "condition": "i == 5"}`, `watches` a list of expressions. `on_step` is
+    told of every move. `height` is a CSS length, `language` "en" or "zh".
+
+    Raises `TypeError` for what is no recording or step, `IndexError` for a step that there is not, `ValueError` that
+    names the argument for a file, condition, expression or language that cannot be.
+    """
+
+    _esm = linked(HERE / "widget.js")
+    _css = HERE / "stepper.css"
+    step = traitlets.Int(0).tag(sync=True)
+    breakpoints = traitlets.List(traitlets.Dict()).tag(sync=True)
+    watches = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    language = traitlets.Enum(LANGUAGES, "en").tag(sync=True)
+    height = traitlets.Unicode("600px").tag(sync=True)
+    opening = traitlets.Dict().tag(sync=True)
+    question = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    answer = traitlets.Dict(None, allow_none=True).tag(sync=True)
+
+    def __init__(
+        self,
+        recording: Recording,
+        *,
+        at: int | Step = 0,
+        breakpoints: list[dict[str, Any]] | None = None,
+        watches: list[str] | None = None,
+        title: str = "",
+        language: str = "en",
+        height: str = "600px",
+    ):
+        must_be_recording("recording", recording)
+        must_be_language(language)
+        self.recording = recording
+        self._desk = Desk(recording, title)
+        first = at.index if isinstance(at, Step) else at
+        if not isinstance(first, int):
+            raise TypeError(f"at={at!r} is no step. Give its number, or the step itself: recording.steps[5].")
+        super().__init__(
+            language=language,
+            height=height,
+            step=first,
+            breakpoints=breakpoints or [],
+            watches=watches or [],
+            opening=self._desk.first(first),
+        )
+        self.on_msg(self._heard)
+
+    @traitlets.validate("step")
+    def _step_is_there(self, proposal: Any) -> int:
+        count, step = len(self.recording), proposal["value"]
+        if count and not 0 <= step < count:
+            raise IndexError(f"step {step}: this recording has {count:,} steps, from 0 to {count - 1:,}.")
+        return step
+
+    @traitlets.validate("breakpoints")
+    def _breakpoints_can_be(self, proposal: Any) -> list[dict[str, Any]]:
+        for one in proposal["value"]:
+            self._desk.questions.breakpoint(one)
+        return proposal["value"]
+
+    @traitlets.validate("watches")
+    def _watches_can_be(self, proposal: Any) -> list[str]:
+        for text in proposal["value"]:
+            must_be_expression(text)
+        return proposal["value"]
+
+    @property
+    def cursor(self) -> Cursor:
+        """A cursor where the reader is: its `locals`, `stack` and so on. Moving it does not move the reader."""
+        return self.recording.cursor(self.step)
+
+    def goto(self, step: int | Step) -> None:
+        """Lead the reader to a step."""
+        self.step = step.index if isinstance(step, Step) else step
+
+    def goto_stage(self, name: str) -> None:
+        """Lead the reader to where a stage of the walk begins. Raises `ValueError` that lists the stages there are."""
+        stages = {stage: runs for stage, _, runs in self._desk.pieces.opening()["stages"]}
+        if name not in stages:
+            known = ", ".join(stages) or "none"
+            raise ValueError(f"name={name!r} is not a stage that this recording ran through. Those are: {known}.")
+        self.step = stages[name][0].first
+
+    def run_to(self, breakpoint: Breakpoint, backwards: bool = False) -> bool:
+        """Lead the reader to the next step where a breakpoint holds; whether there is one."""
+        cursor = self.cursor
+        moved = cursor.run_to(breakpoint, backwards)
+        self.step = cursor.index
+        return moved
+
+    def on_step(self, told: Callable[[Step], Any]) -> Callable[[], None]:
+        """Call `told(step)` after every move of the reader's; what is returned ends that."""
+
+        def moved(change: Any) -> None:
+            told(self.recording.steps[change["new"]])
+
+        self.observe(moved, "step")
+        return functools.partial(self.unobserve, moved, "step")
+
+    def _heard(self, _: Any, message: Any, buffers: Any) -> None:
+        """A request of a view's, answered under its number; what is wrong with it is said there, too."""
+        if not isinstance(message, dict) or "number" not in message:
+            return
+        self.send(self._desk.reply(message))
+
+    @property
+    def text(self) -> str:
+        """Where the reader is, in words."""
+        if not len(self.recording):
+            return "<Stepper of an empty recording>"
+        return f"<Stepper at {self.recording.steps[self.step]!r}>"

@@ -1,0 +1,292 @@
+// What the page knows of a recording: pieces as they come in, and the steps in them.
+
+/**
+ * Where pieces come from: a kernel, or the page itself.
+ * @typedef {object} Source
+ * @property {(keys: string[]) => Promise<Record<string, any>>} get
+ * @property {(question: Record<string, any>) => Promise<any>} ask
+ * @property {() => Record<string, any>} [opening] the pieces that are there from the start
+ */
+
+/** A value in one line: type, text, shape, axes, object, whether more is inside. @typedef {any[]} Headline */
+
+/**
+ * What is at a step. `locals` are name → value as the step finds them, by their numbers; `bound` is what it binds.
+ * @typedef {object} Stop
+ * @property {number} step
+ * @property {string} event
+ * @property {number} file
+ * @property {string} function
+ * @property {number} line
+ * @property {number} frame
+ * @property {string} thread
+ * @property {Map<number, number>} locals
+ * @property {Map<number, number>} lines the line that bound a name last; 0 if that is long ago
+ * @property {[name: number, value: number | null, flag: number][]} bound
+ * @property {Set<number>} fresh names that the step before in this frame bound
+ * @property {Set<number>} visited lines of this frame that ran before
+ */
+
+/** A line of the stack. @typedef {{step: number, place: number, frame: number}} Call */
+
+const KEPT = 48; // pages
+
+export class Store {
+  /** @param {Source} source */
+  constructor(source) {
+    this.source = source;
+    /** @type {any} */
+    this.meta = null;
+    /** @type {Map<string, any>} */
+    this.pieces = new Map();
+    /** @type {Map<string, Promise<any>>} */
+    this.coming = new Map();
+    /** @type {{key: string, done: (piece: any) => void, failed: (error: any) => void}[]} */
+    this.queue = [];
+  }
+
+  async open() {
+    this.meta ??= await this.piece("opening");
+    return this.meta;
+  }
+
+  /** A piece, at once or when it has come; those that are asked for together come together. @param {string} key */
+  piece(key) {
+    if (this.pieces.has(key)) return Promise.resolve(this.pieces.get(key));
+    let coming = this.coming.get(key);
+    if (!coming) {
+      coming = new Promise((done, failed) => {
+        if (!this.queue.length) queueMicrotask(() => this.send());
+        this.queue.push({ key, done, failed });
+      });
+      this.coming.set(key, coming);
+    }
+    return coming;
+  }
+
+  async send() {
+    const asked = this.queue;
+    this.queue = [];
+    try {
+      const found = await this.source.get(asked.map((one) => one.key));
+      for (const { key, done } of asked) {
+        this.keep(key, found[key]);
+        done(found[key]);
+      }
+    } catch (error) {
+      for (const { failed } of asked) failed(error);
+    }
+    for (const { key } of asked) this.coming.delete(key);
+  }
+
+  /** @param {string} key @param {any} piece */
+  keep(key, piece) {
+    this.pieces.set(key, piece);
+    const pages = [...this.pieces.keys()].filter((one) => one.startsWith("steps/"));
+    for (const old of pages.slice(0, Math.max(0, pages.length - KEPT))) this.pieces.delete(old);
+  }
+
+  /** @param {number} step */
+  pageKey(step) {
+    return `steps/${Math.floor(step / this.meta.page)}`;
+  }
+
+  /** Whether everything about a step is here. @param {number} step */
+  has(step) {
+    return this.pieces.has(this.pageKey(step));
+  }
+
+  /** @param {number} step @returns {Promise<any>} */
+  async page(step) {
+    const key = this.pageKey(step);
+    const page = this.pieces.get(key);
+    if (page) {
+      this.pieces.delete(key); // the ones used last are kept longest
+      this.pieces.set(key, page);
+      return page;
+    }
+    return this.piece(key);
+  }
+
+  /** @param {number} step @returns {any} a page that is here */
+  here(step) {
+    return this.pieces.get(this.pageKey(step));
+  }
+
+  /** The event, function and line of a place. @param {number} place @returns {[string, number, number]} */
+  place(place) {
+    const [event, called, line] = this.meta.places[place];
+    return [this.meta.events[event], called, line];
+  }
+
+  /** The step that the frame of a step was entered from. @param {number} step @returns {number | null} */
+  caller(step) {
+    const page = this.here(step);
+    let at = step - page.first;
+    const frame = page.frame[at];
+    while (page.callers[at] === -1) {
+      do at -= 1;
+      while (page.frame[at] !== frame);
+    }
+    return page.callers[at];
+  }
+
+  /** The calls around a step, it first; everything needed is in its page. @param {number} step @returns {Call[]} */
+  stack(step) {
+    const page = this.here(step);
+    const end = page.first + page.place.length;
+    /** @type {Call[]} */
+    const found = [];
+    /** @type {number | null} */
+    let at = step;
+    while (at !== null && at !== undefined) {
+      if (at >= page.first && at < end) {
+        found.push({ step: at, place: page.place[at - page.first], frame: page.frame[at - page.first] });
+        at = this.caller(at);
+      } else {
+        /** @type {[number, number, number | null]} */
+        const [place, frame, outwards] = page.outer[at];
+        found.push({ step: at, place, frame });
+        at = outwards;
+      }
+    }
+    return found;
+  }
+
+  /** The step after, or before, in the same frame. @param {number} step @param {boolean} back @returns {number | null} */
+  beside(step, back) {
+    const page = this.here(step);
+    if (step >= page.first && step < page.first + page.place.length) {
+      const distance = (back ? page.before : page.after)[step - page.first];
+      return distance ? step + (back ? -distance : distance) : null;
+    }
+    return null;
+  }
+
+  /** Where a move leads; null at an end. @param {number} step @param {string} move @param {boolean} back */
+  async destination(step, move, back) {
+    await this.page(step);
+    if (move === "in") return this.within(step + (back ? -1 : 1));
+    if (move === "over") {
+      const there = this.beside(step, back);
+      if (there !== null) return there;
+    }
+    return this.outOf(step, back);
+  }
+
+  /** @param {number} step @param {boolean} back */
+  async outOf(step, back) {
+    const page = await this.page(step);
+    const caller = this.caller(step);
+    if (caller !== null) {
+      if (back) return caller;
+      const inside = caller >= page.first && caller < page.first + page.place.length;
+      const after = inside ? this.beside(caller, false) : page.outer[caller][4];
+      if (after !== null) return after;
+    }
+    const frame = page.frame[step - page.first];
+    const [first, last, thread] = page.frames[frame];
+    let at = back ? first - 1 : last + 1;
+    while (this.within(at) !== null) {
+      const there = await this.page(at);
+      if (there.frames[there.frame[at - there.first]][2] === thread) return at;
+      at += back ? -1 : 1;
+    }
+    return null;
+  }
+
+  /** @param {number} step @returns {number | null} */
+  within(step) {
+    return step >= 0 && step < this.meta.steps ? step : null;
+  }
+
+  /** What is at a step whose page is here. @param {number} step @returns {Stop} */
+  stop(step) {
+    const page = this.here(step);
+    const index = step - page.first;
+    const frame = page.frame[index];
+    const [event, called, line] = this.place(page.place[index]);
+    const [file, name] = this.meta.functions[called];
+    /** @type {Map<number, number>} */
+    const locals = new Map();
+    const lines = new Map();
+    const visited = new Set();
+    const held = page.held[frame] ?? [];
+    for (let at = 0; at < held.length; at += 3) {
+      locals.set(held[at], held[at + 1]);
+      lines.set(held[at], held[at + 2]);
+      if (held[at + 2]) visited.add(held[at + 2]);
+    }
+    let before = -1;
+    for (let at = 0; at <= index; at += 1) {
+      if (page.frame[at] !== frame) continue;
+      const [kind, , its] = this.place(page.place[at]);
+      if (at === index && kind !== "call") break;
+      if (at < index) {
+        before = at;
+        if (kind === "line") visited.add(its);
+      }
+      bind(page.bound[at], its, locals, lines);
+    }
+    const fresh = new Set(before < 0 ? (page.fresh[frame] ?? []) : names(page.bound[before]));
+    const thread = this.meta.threads[page.frames[frame][2]];
+    const bound = triples(page.bound[index]);
+    return { step, event, file, function: name, line, frame, thread, locals, lines, bound, fresh, visited };
+  }
+
+  /** A value's line. It is in the page of the step where it was seen. @param {number} step @param {number} value */
+  headline(step, value) {
+    return /** @type {Headline} */ (this.here(step).values[value]);
+  }
+
+  /** A value with its facts and parts. @param {number} value @returns {Promise<any>} */
+  async value(value) {
+    const size = this.meta.valuesPage;
+    const page = await this.piece(`values/${Math.floor(value / size)}`);
+    return page[value % size];
+  }
+
+  /** Values of names at a step, whole, for expressions. @param {Stop} stop @param {Set<string>} wanted */
+  async valuesOf(stop, wanted) {
+    const found = new Map();
+    for (const [name, value] of stop.locals) {
+      const text = this.meta.names[name];
+      if (wanted.has(text)) found.set(text, await this.value(value));
+    }
+    return found;
+  }
+
+  /** Get what is likely to be needed next. @param {number} step */
+  async ahead(step) {
+    const page = await this.page(step);
+    const around = [step - 1, step + 1, this.beside(step, false), this.beside(step, true), this.caller(step)];
+    const far = [page.first - 1, page.first + page.place.length];
+    for (const there of [...around, ...far])
+      if (there !== null && this.within(there) !== null && !this.has(there)) this.page(there).catch(() => null);
+  }
+}
+
+/** @param {any[]} bound @returns {[number, number | null, number][]} */
+function triples(bound) {
+  /** @type {[number, number | null, number][]} */
+  const found = [];
+  for (let at = 0; at < bound.length; at += 3) found.push([bound[at], bound[at + 1], bound[at + 2]]);
+  return found;
+}
+
+/** @param {any[]} bound */
+function names(bound) {
+  return triples(bound).map(([name]) => name);
+}
+
+/** @param {any[]} bound @param {number} line @param {Map<number, number>} locals @param {Map<number, number>} lines */
+function bind(bound, line, locals, lines) {
+  for (const [name, value] of triples(bound)) {
+    if (name === 0) continue;
+    if (value === null) locals.delete(name);
+    else {
+      locals.set(name, value);
+      lines.set(name, line);
+    }
+  }
+}

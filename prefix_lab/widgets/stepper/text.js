@@ -1,0 +1,136 @@
+// Text on the page: labels in English and Chinese, elements made without markup, and values that cannot disturb a line.
+
+/** @type {Record<string, [string, string]>} label → English, Chinese */
+const LABELS = {
+  stepper: ["Stepper", "单步调试器"],
+  first: ["First step", "第一步"],
+  last: ["Last step", "最后一步"],
+  in: ["Step in", "步入"],
+  inBack: ["Step in, backwards", "向后步入"],
+  over: ["Step over", "步过"],
+  overBack: ["Step over, backwards", "向后步过"],
+  out: ["Step out", "步出"],
+  outBack: ["Step out, backwards: to the call", "向后步出:回到调用处"],
+  run: ["Run to the next breakpoint", "运行到下一个断点"],
+  runBack: ["Run back to the breakpoint before", "反向运行到上一个断点"],
+  undo: ["Undo the last jump", "撤销上次跳转"],
+  nextStage: ["Next stage", "下一阶段"],
+  stageBefore: ["Stage before", "上一阶段"],
+  breakHere: ["Set or take away a breakpoint at this line", "在此行设置或取消断点"],
+  full: ["Full window", "全窗口"],
+  help: ["Help: all keys", "帮助:所有按键"],
+  close: ["Close", "关闭"],
+  source: ["Source", "源代码"],
+  stack: ["Calls around this step", "调用栈"],
+  variables: ["Variables", "变量"],
+  watches: ["Watches", "监视"],
+  breakpoints: ["Breakpoints", "断点"],
+  timeline: ["Timeline", "时间线"],
+  calls: ["All calls", "调用树"],
+  search: ["Search", "搜索"],
+  history: ["History", "历史"],
+  searchFor: ["Search lines, functions and values", "搜索代码行、函数和值"],
+  addWatch: ["Add: x.shape[0]", "添加:x.shape[0]"],
+  condition: ["Condition, such as i == 5", "条件,例如 i == 5"],
+  remove: ["Remove", "删除"],
+  none: ["none", "无"],
+  noBreakpoints: ["Click beside a line's number to stop there.", "点击行号旁边即可设置断点。"],
+  noWatches: ["An expression to keep in view at every step.", "每一步都显示的表达式。"],
+  step: ["Step", "步骤"],
+  of: ["of", "/"],
+  returns: ["returns", "返回"],
+  yields: ["yields", "产出"],
+  raises: ["raises", "抛出"],
+  given: ["given on entry", "进入时给出"],
+  deleted: ["deleted", "已删除"],
+  notKnown: ["not known here", "此处未知"],
+  noSource: ["The text of this file was not recorded.", "没有记录此文件的文本。"],
+  noStop: ["No breakpoint holds on this side.", "此方向没有命中的断点。"],
+  noneSet: ["No breakpoint is set. Click beside a line's number.", "还没有断点。请点击行号旁边。"],
+  atEnd: ["This is the last step.", "这是最后一步。"],
+  atStart: ["This is the first step.", "这是第一步。"],
+  nothing: ["Nothing was found.", "没有找到。"],
+  empty: ["This recording has no steps.", "这个录制没有步骤。"],
+  noKernel: [
+    "The kernel does not answer: it is busy with a cell, or was restarted. When it is free, go on; after a restart run the cell again.",
+    "内核没有回应:它正忙,或已重启。空闲后可继续;重启后请重新运行该单元格。",
+  ],
+  failed: ["Go to the error", "转到出错处"],
+  times: ["times", "次"],
+  question: ["Your turn", "轮到你了"],
+  check: ["Check", "检查"],
+  goThere: ["Go to the step that made it", "转到产生它的步骤"],
+  showHistory: ["History of", "历史:"],
+  parts: ["Show what is inside", "展开"],
+  equal: ["equal", "相等"],
+  different: ["different", "不同"],
+  shapesOnly: ["shapes equal", "形状相等"],
+  only: ["only one side", "仅一侧"],
+  noValue: ["no value to compare", "没有可比较的值"],
+  stage: ["Stage", "阶段"],
+  more: ["more", "更多"],
+  line: ["Line", "行"],
+  tabs: ["Find", "查找"],
+  parted: ["Where the two part", "分歧处"],
+};
+
+/** @type {Record<string, string>} the words on buttons */
+const CHINESE = { in: "步入", over: "步过", out: "步出", stage: "阶段", undo: "撤销", break: "断点", search: "搜索", full: "全窗" };
+
+/** The page's language: "en" or "zh". */
+export class Language {
+  /** @param {string} code */
+  constructor(code) {
+    this.column = code.startsWith("zh") ? 1 : 0;
+  }
+
+  /** @param {string} label */
+  t(label) {
+    return LABELS[label][this.column];
+  }
+
+  /** A button's word, its arrow kept. @param {string} word */
+  word(word) {
+    return this.column ? word.replace(/[a-z]+/, (one) => CHINESE[one]) : word;
+  }
+}
+
+/**
+ * An element. Attributes named on… are listeners, `class` and others are set as text; children are elements or text,
+ * never markup.
+ * @param {string} tag
+ * @param {Record<string, any>} [attributes]
+ * @param {...(Node | string | null | undefined | false)} children
+ * @returns {HTMLElement}
+ */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, String(value));
+  }
+  element.append(.../** @type {(Node | string)[]} */ (children.filter((one) => one != null && one !== false)));
+  return element;
+}
+
+/**
+ * A text that stays on its line and in its order: control characters are drawn, and those that turn the direction of
+ * what follows are spelled.
+ * @param {string} text
+ */
+export function shown(text) {
+  return text
+    .replace(/[\u0000-\u001f]/g, (sign) => String.fromCharCode(0x2400 + sign.charCodeAt(0)))
+    .replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]|[\ud800-\udfff](?![\udc00-\udfff])(?<![\ud800-\udbff][\udc00-\udfff])/g, spelled);
+}
+
+/** @param {string} sign */
+function spelled(sign) {
+  return `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+/** @param {number} number */
+export function withCommas(number) {
+  return number.toLocaleString("en-US");
+}

@@ -1,0 +1,127 @@
+// The whole recording on one line: how deep the calls go, the stages as bands, and where the reader is.
+
+import { h, shown, withCommas } from "./text.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const BIG = 20; // a page key moves by this part of the whole
+const LETTER = 7; // pixels of a band's label
+const BAND = 18; // pixels of a band
+const LABELLED = 40; // runs; of more, each has as much room as it has steps
+const WIDTH = 1000; // pixels, until the real width is known
+
+export class Timeline {
+  /** @param {import("./stepper.js").StepperView} view */
+  constructor(view) {
+    this.view = view;
+    this.cursor = h("div", { class: "pl-cursor" });
+    this.bands = h("div", { class: "pl-bands" });
+    this.track = h("div", { class: "pl-track", role: "slider", tabindex: "0", "aria-label": view.t("timeline"), "aria-valuemin": "0" });
+    this.element = h("section", { class: "pl-timeline", "aria-label": view.t("timeline") }, this.bands, this.track);
+    this.track.addEventListener("pointerdown", (event) => this.grab(event));
+    this.track.addEventListener("pointermove", (event) => this.track.hasPointerCapture(event.pointerId) && this.drag(event));
+    this.track.addEventListener("pointerup", () => (this.from = null));
+    this.track.addEventListener("keydown", (event) => this.key(event));
+    /** @type {number | null} */
+    this.from = null;
+  }
+
+  open() {
+    const { meta } = this.view.store;
+    this.track.setAttribute("aria-valuemax", String(Math.max(0, meta.steps - 1)));
+    this.track.replaceChildren(profile(meta.depths), this.cursor);
+    new ResizeObserver(() => this.layOut()).observe(this.bands);
+    this.layOut();
+  }
+
+  /** Give each band its place in the width that there is. */
+  layOut() {
+    const { meta } = this.view.store;
+    const width = this.bands.clientWidth || WIDTH;
+    const rows = placed(meta.stages, meta.steps, width);
+    this.bands.style.height = `${BAND * (1 + Math.max(-1, ...rows.map((row) => row.level)))}px`;
+    this.bands.replaceChildren(
+      ...rows.map(({ name, sentence, first, left, right, level }) => {
+        const band = h("button", { class: "pl-band", title: shown(sentence), "data-stage": name, onclick: () => this.view.jump(first) }, shown(name));
+        band.style.left = `${left}px`;
+        band.style.width = `${right - left}px`;
+        band.style.top = `${BAND * level}px`;
+        return band;
+      }),
+    );
+    if (this.view.step >= 0) this.show();
+  }
+
+  show() {
+    const { view } = this;
+    const { meta } = view.store;
+    this.cursor.style.left = `${(100 * (view.step + 0.5)) / meta.steps}%`;
+    this.track.setAttribute("aria-valuenow", String(view.step));
+    this.track.setAttribute("aria-valuetext", `${view.t("step")} ${withCommas(view.step)} ${view.t("of")} ${withCommas(meta.steps)}`);
+    for (const band of this.bands.children) {
+      const now = view.stagesNow().includes(band.getAttribute("data-stage") ?? "");
+      band.toggleAttribute("data-now", now);
+    }
+  }
+
+  /** @param {PointerEvent} event */
+  grab(event) {
+    this.track.setPointerCapture(event.pointerId);
+    this.from = this.view.step;
+    this.view.remember();
+    this.drag(event);
+  }
+
+  /** @param {PointerEvent} event */
+  drag(event) {
+    const { left, width } = this.track.getBoundingClientRect();
+    const share = Math.min(1, Math.max(0, (event.clientX - left) / width));
+    this.view.goto(Math.min(this.view.store.meta.steps - 1, Math.floor(share * this.view.store.meta.steps)));
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    const part = Math.max(1, Math.round(this.view.store.meta.steps / BIG));
+    const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: -part, PageDown: part }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const there = Math.min(this.view.store.meta.steps - 1, Math.max(0, this.view.step + by));
+    this.view.goto(there);
+  }
+}
+
+/** The depth of calls as a filled line. @param {number[]} depths */
+function profile(depths) {
+  const svg = document.createElementNS(SVG, "svg");
+  const most = Math.max(1, ...depths);
+  svg.setAttribute("viewBox", `0 0 ${Math.max(1, depths.length)} ${most + 1}`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(SVG, "path");
+  const tops = depths.map((depth, at) => `L${at} ${most - depth} L${at + 1} ${most - depth}`).join(" ");
+  path.setAttribute("d", `M0 ${most + 1} ${tops} L${depths.length} ${most + 1} Z`);
+  svg.append(path);
+  return svg;
+}
+
+/**
+ * Each run of each stage with its left and right end in pixels, and a level where neither its band nor its label
+ * covers another's.
+ * @param {[name: string, sentence: string, runs: [number, number][]][]} stages @param {number} steps @param {number} width
+ */
+function placed(stages, steps, width) {
+  const runs = stages.flatMap(([name, sentence, all]) =>
+    all.map(([first, last]) => {
+      const label = LETTER * name.length + 12;
+      const left = Math.max(0, Math.min((width * first) / steps, width - label));
+      return { name, sentence, first, left, right: Math.max((width * (last + 1)) / steps, left + 4), label: left + label, level: 0 };
+    }),
+  );
+  runs.sort((one, other) => one.first - other.first || other.right - one.right);
+  const end = (/** @type {{right: number, label: number}} */ run) => (runs.length > LABELLED ? run.right : Math.max(run.right, run.label));
+  for (const [at, run] of runs.entries()) {
+    const taken = new Set(runs.slice(0, at).filter((other) => end(other) > run.left).map((other) => other.level));
+    while (taken.has(run.level)) run.level += 1;
+  }
+  return runs;
+}

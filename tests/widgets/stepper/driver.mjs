@@ -1,0 +1,129 @@
+// What the tests call: functions of the views' modules, by lines of JSON.
+
+import { createInterface } from "node:readline";
+
+import { Answers } from "../../../prefix_lab/widgets/stepper/answers.js";
+import { isTrueOf, namesIn, parse, textOf, Unknown, workOut } from "../../../prefix_lab/widgets/stepper/expression.js";
+import { coloured } from "../../../prefix_lab/widgets/stepper/python.js";
+import { Store } from "../../../prefix_lab/widgets/stepper/store.js";
+import { shown } from "../../../prefix_lab/widgets/stepper/text.js";
+
+/** A page's pieces as a source; `count` is how often it was asked, and `most` for how many keys at once. */
+class Packed {
+  constructor(packed) {
+    this.packed = packed;
+    this.asked = [];
+  }
+
+  async get(keys) {
+    this.asked.push(keys);
+    return Object.fromEntries(
+      keys.map((key) => {
+        if (!Object.hasOwn(this.packed, key)) throw new Error(`no piece ${key}`);
+        return [key, JSON.parse(this.packed[key])];
+      }),
+    );
+  }
+
+  ask() {
+    throw new Error("nothing is to be asked");
+  }
+}
+
+const MOVES = ["in", "over", "out"].flatMap((move) => [false, true].map((back) => [move, back]));
+
+/** Everything that a view can say of a step. */
+async function at(store, step) {
+  await store.page(step);
+  const stop = store.stop(step);
+  const line = (value) => (value === null ? null : store.headline(step, value));
+  const told = {
+    event: stop.event,
+    file: store.meta.files[stop.file],
+    function: stop.function,
+    line: stop.line,
+    frame: stop.frame,
+    thread: stop.thread,
+    locals: [...stop.locals].map(([name, value]) => [store.meta.names[name], line(value), stop.lines.get(name)]),
+    bound: stop.bound.map(([name, value, flag]) => [store.meta.names[name], line(value), flag]),
+    fresh: [...stop.fresh].map((name) => store.meta.names[name]),
+    stack: store.stack(step).map((call) => [call.step, ...store.place(call.place), call.frame]),
+    caller: store.caller(step),
+  };
+  told.moves = [];
+  for (const [move, back] of MOVES) told.moves.push(await store.destination(step, move, back));
+  return told;
+}
+
+/** Whether a text is an expression; what is wrong with it. */
+function wrongWith(text) {
+  try {
+    parse(text);
+    return null;
+  } catch (error) {
+    if (!(error instanceof Error)) throw new Error("thrown, and no Error");
+    return error.message;
+  }
+}
+
+const CALLS = {
+  async walk(packed, steps) {
+    const store = new Store(new Packed(packed));
+    await store.open();
+    const found = [];
+    for (const step of steps) found.push(await at(store, step));
+    return found;
+  },
+
+  async kept(packed, steps) {
+    const source = new Packed(packed);
+    const store = new Store(source);
+    await store.open();
+    for (const step of steps) await store.page(step);
+    await Promise.all([store.piece("source/0"), store.piece("values/0"), store.piece("source/0")]);
+    return { pages: [...store.pieces.keys()].filter((key) => key.startsWith("steps/")), asked: source.asked };
+  },
+
+  async refused(packed, key) {
+    const store = new Store(new Packed(packed));
+    const failures = [];
+    for (let time = 0; time < 2; time += 1) await store.piece(key).catch((error) => failures.push(error.message));
+    return failures;
+  },
+
+  async answers(packed, questions) {
+    const source = new Packed(packed);
+    const answers = new Answers((keys) => source.get(keys));
+    const found = [];
+    for (const question of questions) found.push(await answers.answer(question));
+    return found;
+  },
+
+  parsed: (texts) => Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, JSON.parse(text)])),
+  wrong: (texts) => texts.map(wrongWith),
+  names: (text) => [...namesIn(parse(text))].sort(),
+  truths: (texts, values) => texts.map((text) => isTrueOf(parse(text), new Map(Object.entries(values)))),
+  worth(text, values) {
+    try {
+      const found = workOut(parse(text), new Map(Object.entries(values)));
+      return Number.isNaN(found) ? "nan" : (found ?? null);
+    } catch (error) {
+      if (error instanceof Unknown) return { unknown: true };
+      throw error;
+    }
+  },
+  read: (quoted) => quoted.map(textOf),
+  shown: (texts) => texts.map(shown),
+  coloured: (text) => coloured(text),
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const [name, given] = JSON.parse(line);
+  let said;
+  try {
+    said = { answer: (await CALLS[name](...given)) ?? null };
+  } catch (error) {
+    said = { error: `${error.stack ?? error}` };
+  }
+  process.stdout.write(`${JSON.stringify(said)}\n`);
+}

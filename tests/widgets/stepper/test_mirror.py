@@ -1,0 +1,265 @@
+"""`Mirror(ours, theirs)`: stage by stage what is equal, and where two recordings part."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
+
+import pytest
+import torch
+import traitlets
+
+from prefix_lab.debugger import record
+from prefix_lab.debugger.summary import Summary
+from prefix_lab.widgets import Mirror
+from prefix_lab.widgets.stepper.boundaries import boundaries, compared
+from tests.debugger.recorded import recorded, refuses
+from tests.widgets.stepper import walks
+from tests.widgets.stepper.javascript import tensor
+
+walk = partial(walks.walk, named=False)  # a mirror needs no names
+COMPARED = ["prepare", "wrap", "choose", "encode", "split", "attend"]
+
+
+@pytest.fixture(scope="module")
+def mirror():
+    return Mirror(walk("prefix_lab"), walk("peft"), labels=("prefix_lab", "PEFT"))
+
+
+class Heard(Mirror):
+    """A mirror whose messages to its view are kept."""
+
+    def __init__(self, *arguments, **options):
+        self.sent = []
+        super().__init__(*arguments, **options)
+
+    def send(self, content, buffers=None):
+        self.sent.append(content)
+
+
+def verdicts(mirror):
+    return {one.stage: one.verdict for one in mirror.boundaries}
+
+
+def test_ours_and_pefts_are_equal_at_the_end_of_every_stage(mirror):
+    assert verdicts(mirror) == dict.fromkeys(COMPARED, "equal") | {"learn": "noValue"}
+    what = {one.stage: one.what for one in mirror.boundaries}
+    assert "past_key_values" in what["encode"]
+    assert "the result" in what["attend"]
+    assert mirror.parted is None  # two writings have other lines throughout
+
+
+def test_a_stage_has_its_steps_on_both_sides(mirror):
+    encode = next(one for one in mirror.boundaries if one.stage == "encode")
+    for recording, (first, last) in ((mirror.ours, encode.ours), (mirror.theirs, encode.theirs)):
+        assert recording.steps[first].event == "call"
+        assert recording.steps[last].event == "return"
+        assert recording.steps[first].function == recording.steps[last].function == "PrefixEncoder.forward"
+
+
+def test_a_planted_mistake_is_found_at_the_stage_where_it_is_made(monkeypatch):
+    monkeypatch.setattr("prefix_lab.encoder.nn.Tanh", torch.nn.ReLU)
+    planted = walks.walk.__wrapped__("prefix_lab", named=False)
+    monkeypatch.undo()
+    mirror = Mirror(planted, walk("peft"))
+    found = verdicts(mirror)
+    assert [stage for stage in COMPARED if found[stage] != "equal"] == ["encode", "split", "attend"]
+    encode = next(one for one in mirror.boundaries if one.stage == "encode")
+    assert encode.what == "past_key_values: digest differs: other numbers"
+    assert "≠ encode: past_key_values: digest differs" in mirror.text
+    assert "= choose" in mirror.text
+
+
+def test_another_shape_is_named_on_both_sides():
+    longer = walk("prefix_lab", prefix_len=21)
+    found = {one.stage: one for one in Mirror(longer, walk("peft")).boundaries}
+    assert found["wrap"].what == "encoder: parameters: 118,272 and 118,144"
+    assert found["encode"].what == "self: parameters: 118,272 and 118,144"
+    assert "shape differs: (2, 4, 21, 32) and (2, 4, 20, 32)" in found["split"].what
+    assert {found[stage].verdict for stage in ("wrap", "encode", "split")} == {"different"}
+
+
+def test_without_statistics_only_shapes_are_compared_and_that_is_said():
+    found = verdicts(Mirror(walk("prefix_lab", keep="shapes"), walk("peft")))
+    assert found["encode"] == found["split"] == "shapesOnly"
+    assert "different" not in found.values()
+
+
+def test_a_stage_that_one_side_does_not_run_through_is_said_to_be_so():
+    direct = walk("prefix_lab", projection=False)
+    empty = recorded(lambda: None, [verdicts])
+    assert set(verdicts(Mirror(direct, empty)).values()) == {"only"}
+    assert Mirror(empty, empty).boundaries == []
+    assert "Mirror of" in Mirror(empty, empty).text
+
+
+def counts(n):
+    total = 0
+    for i in range(n):
+        total += i
+    return total
+
+
+def test_two_recordings_of_one_program_part_at_the_first_line_that_differs():
+    before, after = (recorded(lambda n=n: counts(n), [counts]) for n in (3, 4))
+    same = Mirror(before, recorded(lambda: counts(3), [counts]))
+    assert same.parted is None
+    assert same.pairs["parted"] is None
+    mirror = Mirror(before, after, labels=("before", "after"))
+    assert mirror.parted.what == "n differs: 3, and 4."
+    assert mirror.pairs["parted"] == {"ours": 0, "theirs": 0, "what": "n differs: 3, and 4."}
+    assert "they part: n differs: 3, and 4." in mirror.text
+
+
+def test_where_one_recording_ends_the_other_goes_on():
+    def fails(n):
+        counts(2)
+        if n:
+            raise ValueError(n)
+
+    def program(n):
+        with suppress(ValueError):
+            fails(n)
+
+    short = recorded(lambda: counts(2), [counts])
+    long = recorded(lambda: [counts(2), counts(3)], [counts])
+    mirror = Mirror(short, long)
+    assert "goes on" in mirror.parted.what
+    assert mirror.pairs["parted"]["ours"] == len(short) - 1
+    assert mirror.pairs["parted"]["theirs"] == len(short)
+    quiet, loud = (recorded(lambda n=n: program(n), [counts, fails]) for n in (0, 1))
+    assert "n differs: 0, and 1." in Mirror(quiet, loud).text
+
+
+def test_two_recordings_of_the_walk_are_held_against_each_other_line_by_line():
+    longer = walk(prefix_len=21)
+    mirror = Mirror(walk("peft"), longer)
+    assert mirror.parted is not None
+    assert mirror.pairs["parted"]["what"] == mirror.parted.what
+
+
+def test_a_stage_leads_both_sides_to_its_beginning_or_its_end():
+    mirror = Mirror(walk("prefix_lab"), walk("peft"))
+    mirror.goto_stage("encode")
+    sides = (mirror.ours.steps[mirror.steps["ours"]], mirror.theirs.steps[mirror.steps["theirs"]])
+    assert [(step.event, step.function) for step in sides] == [("call", "PrefixEncoder.forward")] * 2
+    mirror.goto_stage("split", end=True)
+    assert mirror.ours.steps[mirror.steps["ours"]].event == "return"
+    assert mirror.theirs.steps[mirror.steps["theirs"]].function.endswith("get_prompt")
+    with refuses(ValueError, "name='fly' is not a stage", *COMPARED):
+        mirror.goto_stage("fly")
+
+
+def test_a_view_asks_each_side_for_its_own(mirror):
+    heard = Heard(mirror.ours, mirror.theirs)
+    for number, side in enumerate(("ours", "theirs")):
+        heard._heard(heard, {"number": number, "side": side, "get": ["steps/0"]}, [])
+    ours, theirs = heard.sent
+    assert (ours["number"], theirs["number"]) == (0, 1)
+    assert ours["answer"]["steps/0"]["place"] != theirs["answer"]["steps/0"]["place"]
+    assert {side: one["opening"]["title"] for side, one in heard.opening.items()} == {
+        "ours": "ours",
+        "theirs": "theirs",
+    }
+
+
+@pytest.mark.parametrize("asked", [None, 5, [], {}, {"number": 1}, {"side": "both"}, {"side": []}, {"side": {}}])
+def test_what_is_no_request_is_passed_over(mirror, asked):
+    heard = Heard(mirror.ours, mirror.theirs)
+    heard._heard(heard, asked, [])
+    assert heard.sent == []
+
+
+def test_a_malformed_request_is_answered_by_an_error(mirror):
+    heard = Heard(mirror.ours, mirror.theirs)
+    heard._heard(heard, {"number": 3, "side": "ours", "get": [None]}, [])
+    heard._heard(heard, {"number": 4, "side": "theirs", "question": {"ask": "fly"}}, [])
+    assert [one["number"] for one in heard.sent] == [3, 4]
+    assert all(one["error"] and "answer" not in one for one in heard.sent)
+
+
+def test_what_is_no_recording_is_refused_by_its_side():
+    with refuses(TypeError, "ours=None", "is no recording"):
+        Mirror(None, walk())
+    with refuses(TypeError, "theirs='a.rec'", "is no recording"):
+        Mirror(walk(), "a.rec")
+    with record([counts]) as recording, refuses(RuntimeError, "not finished"):
+        Mirror(walk(), recording)
+
+
+def test_languages_are_two(mirror):
+    assert Mirror(mirror.ours, mirror.theirs, language="zh").language == "zh"
+    with refuses(ValueError, "language='fr'"):
+        Mirror(mirror.ours, mirror.theirs, language="fr")
+    with pytest.raises(traitlets.TraitError):
+        Mirror(mirror.ours, mirror.theirs).language = "fr"
+
+
+def test_its_text_has_every_stage_and_a_notebook_gets_it_whole(mirror):
+    assert repr(mirror) == str(mirror) == mirror.text
+    assert mirror.text.startswith("<Mirror of prefix_lab and PEFT>")
+    assert all(f"= {stage}: " in mirror.text for stage in COMPARED)
+    found = mirror._repr_mimebundle_()
+    bundle = found[0] if isinstance(found, tuple) else found
+    assert bundle["text/plain"] == mirror.text
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == mirror.model_id
+
+
+NUMBERS = {"digest": "aa"}
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "verdict", "what"),
+    [
+        ({"x": tensor(2, **NUMBERS)}, {"x": tensor(2, **NUMBERS)}, "equal", "x"),
+        ({"x": tensor(2, digest="aa")}, {"x": tensor(2, digest="bb")}, "different", "x: digest differs: other numbers"),
+        ({"x": tensor(2)}, {"x": tensor(2, **NUMBERS)}, "shapesOnly", "x"),
+        ({"x": tensor(2, 3)}, {"x": tensor(3, 2)}, "different", "x: shape differs: [2, 3] and [3, 2]"),
+        ({"x": tensor(2)}, {"x": Summary("int", "5", {"value": 5})}, "different", "x: shape differs: [2] and None"),
+        ({"x": tensor(2)}, {"y": tensor(2)}, "noValue", ""),
+        ({}, {}, "noValue", ""),
+        (
+            {"cache": Summary("a.Cache", "c", {}, (("key", tensor(2, digest="aa")),))},
+            {"cache": Summary("b.Cache", "d", {}, (("key", tensor(2, digest="bb")),))},
+            "different",
+            "cache.key: digest differs: other numbers",
+        ),
+        (
+            {"m": Summary("a.M", "M", {"parameters": 5, "trainable": 5})},
+            {"m": Summary("b.M", "M", {"parameters": 5, "trainable": 0})},
+            "different",
+            "m: trainable: 5 and 0",
+        ),
+        (
+            {"encoder": Summary("a.M", "M", {"parameters": 5, "trainable": 5})},
+            {"made": Summary("b.M", "M", {"parameters": 6, "trainable": 6})},
+            "different",
+            "encoder: parameters: 5 and 6",
+        ),
+        (
+            {"one": Summary("a.M", "M", {"parameters": 5, "trainable": 5})},
+            {name: Summary("b.M", "M", {"parameters": 6, "trainable": 6}) for name in ("x", "y")},
+            "noValue",
+            "",
+        ),
+        ({"n": Summary("int", "5", {"value": 5})}, {"n": Summary("int", "6", {"value": 6})}, "different", "n: 5 and 6"),
+        ({"k": Summary("a.K", "one")}, {"k": Summary("b.K", "two")}, "equal", "k"),
+    ],
+)
+def test_values_are_compared_by_what_matters(mine, other, verdict, what):
+    assert compared(mine, other) == (verdict, what)
+
+
+class Row(NamedTuple):
+    name: str
+    ours: str
+    peft: str
+    sentence: str = ""
+
+
+def test_any_table_of_stages_can_be_compared():
+    recording = recorded(lambda: counts(3), [counts])
+    table = [Row("count", f"{__name__}.counts", "elsewhere.counts")]
+    [one] = boundaries(recording, recording, table)
+    assert (one.stage, one.verdict, one.ours) == ("count", "equal", (0, len(recording) - 1))
