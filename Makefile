@@ -6,13 +6,14 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 	$$python -c '$(SUITABLE)' 2>/dev/null && echo $$python && break; done)
 BIN = .venv/bin
 # The unit suite comes first, and ends in under two minutes; then mistakes, names, terminals, training, kernels, a browser.
-SLOWER = tests/parity/test_mutations.py tests/shapes/test_contracts.py tests/breakpoints tests/terminal tests/course tests/notebooks tests/browser
-FIRST_LESSON = notebooks/en/02_step_into_get_peft_model.ipynb
+SLOWER = tests/parity/test_mutations.py tests/shapes/test_contracts.py tests/breakpoints tests/terminal tests/browser
+LESSONS = tests/course tests/notebooks
+FIRST_LESSON = notebooks/en/00_start_here.ipynb
 LAB_FLAGS = $(if $(filter 0,$(shell id -u)),--allow-root)
 # JupyterLab's first question would be about news, and it would look for updates where there may be no network.
 QUIET_LAB = {"@jupyterlab/apputils-extension:notification": {"checkForUpdates": false, "fetchNews": "false"}}
 
-.PHONY: lab test fuzz walk bench notebooks browser clean
+.PHONY: lab test course fuzz walk bench notebooks browser clean
 
 lab: .venv/lab
 	$(BIN)/jupyter lab $(LAB_FLAGS) $(FIRST_LESSON)
@@ -23,9 +24,13 @@ walk: .venv/lab
 test: .venv/test browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(SLOWER))
+	$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(SLOWER) $(LESSONS))
 	$(BIN)/python -m tests.debugger.pythons
+	$(BIN)/python -m pytest -n 2 $(LESSONS)
 	$(BIN)/python -m pytest $(SLOWER)
+
+course: .venv/test browser
+	$(BIN)/python -m pytest -s tests/browser/course.py
 
 fuzz: .venv/test
 	$(BIN)/python -m tests.parity.fuzz --examples 5000

@@ -1,4 +1,4 @@
-"""The command line: `prefix-lab walk | record | replay | dap`."""
+"""The command line: `prefix-lab walk | record | replay | dap | export`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from prefix_lab.terminal.command import add_dap, add_record, add_replay
+from prefix_lab.terminal.export import add_export
+from prefix_lab.terminal.progress_command import add_progress
 
 if TYPE_CHECKING:
     from prefix_lab.walk.base import Base
@@ -46,7 +48,34 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     add_record(commands)
     add_replay(commands)
     add_dap(commands)
+    add_export(commands, record_seed_walk)
+    add_progress(commands, show_progress, forget)
     return parser
+
+
+def record_seed_walk() -> Any:
+    """PEFT's own walk on the tiny T5, recorded."""
+    from prefix_lab.course import record_walk
+
+    return record_walk()
+
+
+def show_progress() -> Any:
+    """What is done of the course."""
+    from prefix_lab.course.contents import show_progress as show
+
+    return show()
+
+
+def forget(lesson: str) -> None:
+    """Forget what is done of a lesson, or of "all". Raises `ValueError` for another word."""
+    from prefix_lab.course import progress
+    from prefix_lab.course.contents import lesson as find
+
+    if lesson == "all":
+        progress.reset()
+    else:
+        progress.reset(find(int(lesson) if lesson.isdecimal() else lesson).number)
 
 
 def add_walk(commands: Any, chosen: bool) -> None:

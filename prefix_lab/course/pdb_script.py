@@ -21,8 +21,9 @@ class TypedPdb(pdb.Pdb):
             super().user_call(frame, argument_list)
 
     def user_line(self, frame: FrameType) -> None:
-        if not self.arrived and frame.f_code is not self.code:
-            self.set_continue()  # pdb stops at once when it starts; the place that we wait for comes later
+        # pdb stops at once when it starts, before the place that we wait for, and again at later calls.
+        if frame.f_code is not self.code if not self.arrived else not self.commands_left:
+            self.set_continue()
             return
         self.arrived = True
         super().user_line(frame)

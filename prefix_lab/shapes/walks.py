@@ -106,7 +106,7 @@ def make_bart(axes: Mapping[str, int]) -> nn.Module:
 def make_gpt2(axes: Mapping[str, int]) -> nn.Module:
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    return GPT2LMHeadModel(
+    model = GPT2LMHeadModel(
         GPT2Config(
             vocab_size=axes["vocab"],
             n_embd=axes["hidden"],
@@ -118,6 +118,8 @@ def make_gpt2(axes: Mapping[str, int]) -> nn.Module:
             eos_token_id=0,
         )
     )
+    model.loss_type = "ForCausalLM"  # a GPT-2 that was built from a config has none, and transformers would log so
+    return model
 
 
 def make_llama(axes: Mapping[str, int]) -> nn.Module:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.browser.conftest import run_all, take_picture
 
-LESSON = "en/01_step_into_get_peft_model.ipynb"
+LESSON = "en/02_step_into_get_peft_model.ipynb"
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1920)])
@@ -16,4 +16,4 @@ def test_the_first_lesson_runs_top_to_bottom_in_jupyterlab(open_notebook, theme,
     for stage in ("choose", "encode", "split"):
         page.get_by_role("heading", name=f"· {stage}").scroll_into_view_if_needed()
         page.mouse.wheel(0, 500)
-        take_picture(page, f"lesson-01-{stage}-{theme}-{width}")
+        take_picture(page, f"lesson-02-{stage}-{theme}-{width}")

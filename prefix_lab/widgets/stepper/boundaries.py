@@ -60,7 +60,13 @@ def given(recording: Recording, run: Band) -> dict[str, Summary]:
     step = recording.steps[run.last]
     if step.event not in ("return", "exception") or recording.steps[run.first].event == "line":
         return {}
-    found = {name: value for name, value in step.locals.items() if {"shape", "parameters"} & set(value.facts)}
+    # An argument may be bound anew on one side alone, so its tensor is not one that the stage makes.
+    given_on_entry = recording.steps[run.first].locals
+    found = {
+        name: value
+        for name, value in step.locals.items()
+        if "parameters" in value.facts or ("shape" in value.facts and name not in given_on_entry)
+    }
     if step.value is not None and step.value.text != "None":
         found[RESULT] = step.value
     return found

@@ -37,12 +37,13 @@ SCORE = Score()
 class Prediction(Stepper):
     """A stepper that stands before a line and asks for the shape that a name will have after it.
 
-    `answer("(batch, prefix_len, hidden)")` answers from Python, by names or by numbers, and returns what is said.
+    `answer_with("(batch, prefix_len, hidden)")` answers from Python, by names or by numbers, and returns what is said;
+    `is_right` tells whether it was answered rightly.
     """
 
     def __init__(self, recording: Recording, step: Step, name: str, score: Score, **options: Any):
         self.name, self.asked, self.score = name, step, score
-        self.tries = 0
+        self.tries, self.is_right = 0, False
         self.expected = step.changed[name]
         super().__init__(recording, at=step, **options)
         self.key = (step.file, name, step.index)
@@ -59,18 +60,14 @@ class Prediction(Stepper):
             f"{self.name} have? Answer with names or numbers, as in {example}."
         )
 
-    @property
-    def is_right(self) -> bool:
-        """Whether it was answered rightly."""
-        return self.key in self.score.right
-
     def answer_with(self, text: str) -> str:
         """Answer, and hear whether it is right."""
-        if self.is_right and self.question["done"]:  # a right answer to the same question, asked anew, is heard again
+        if self.is_right:
             return self.question["said"]
         self.tries += 1
         wrong = wrong_with(text, self.expected, sizes_of(self.recording), self.tries)
         if not wrong:
+            self.is_right = True
             self.score.right.add(self.key)
             if self.tries == 1:
                 self.score.at_once.add(self.key)

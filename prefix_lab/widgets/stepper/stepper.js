@@ -362,7 +362,7 @@ export class StepperView {
     const key = JSON.stringify(question);
     if (bar.dataset.key === key) return;
     bar.dataset.key = key;
-    const input = /** @type {HTMLInputElement} */ (h("input", { type: "text", "aria-label": shown(question.text), placeholder: "(2, 20, 128)", spellcheck: "false", autocomplete: "off" }));
+    const input = /** @type {HTMLInputElement} */ (h("input", { type: "text", "aria-label": shown(question.text), placeholder: "(…, …)", spellcheck: "false", autocomplete: "off" }));
     input.value = question.given ?? "";
     const answer = (/** @type {Event} */ event) => {
       event.preventDefault();

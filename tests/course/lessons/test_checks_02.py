@@ -1,9 +1,9 @@
-"""Each check: the stub is not yet right, the solution is, and plausible mistakes are told by their cause."""
+"""Lesson 2's checks: the stub is not yet right, the solution is, and plausible mistakes are told by their cause."""
 
 import pytest
 import torch
 
-from prefix_lab.course.checks import check_row_width, check_split
+from prefix_lab.course.lessons.checks_02 import check_row_width, check_split
 
 
 def split(prefix, layers, heads):

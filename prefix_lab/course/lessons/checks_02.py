@@ -1,52 +1,16 @@
-"""Checks for the exercises: each tries an answer at sizes drawn anew, and names the likely cause when it is wrong.
+"""Lesson 2's checks: how wide a virtual token is, and how its vector is cut into layers and heads."""
 
-A check never raises on a wrong answer, so that a lesson runs top to bottom before anything is solved. It looks for
-the plain mistake first and the subtle one last, and stops at the first that it finds.
-"""
-
-import html
-import random
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-DICE = random.Random()  # of our own: the learner's random numbers stay as they are
-SIZES = (3, 5, 7, 11, 13)  # odd primes, so that two axes, or twice one of them, are never mistaken for each other
-TODO = "not answered yet: put your answer in place of ..., and run the cell again"
+from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise
 
 
-class Verdict(NamedTuple):
-    """What a check says; in a notebook it is shown in colour."""
-
-    passed: bool
-    text: str
-
-    def __repr__(self) -> str:
-        return f"{'right' if self.passed else 'not yet'}: {self.text}"
-
-    def _repr_html_(self) -> str:
-        colour = "--jp-success-color1, #2e7d32" if self.passed else "--jp-warn-color1, #e65100"
-        return (
-            f'<p role="status" style="border-left: 4px solid var({colour}); padding: 2px 10px; margin: 4px 0">'
-            f"<b>{'Right' if self.passed else 'Not yet'}</b>: {html.escape(self.text)}</p>"
-        )
-
-
-def answered(answer: Callable, *arguments: object) -> tuple[object, Verdict | None]:
-    """The learner's function called; with a verdict when it is still a stub or raises."""
-    try:
-        result = answer(*arguments)
-    except Exception as error:  # whatever the learner's code raises is for the learner to read
-        return None, Verdict(False, f"your function raised {type(error).__name__}: {error}")
-    if result is ... or result is None:
-        return None, Verdict(False, TODO)
-    return result, None
-
-
+@exercise(2, 1, "how wide is a virtual token?")
 def check_row_width(answer: Callable[[int, int, int], int]) -> Verdict:
-    """Lesson 1, exercise 1: `answer(layers, heads, head_dim)` is the width of one virtual token's vector."""
+    """`answer(layers, heads, head_dim)` is the width of one virtual token's vector."""
     for _ in range(5):
         layers, heads, head_dim = DICE.sample(SIZES, 3)
         result, problem = answered(answer, layers, heads, head_dim)
@@ -71,8 +35,9 @@ def check_row_width(answer: Callable[[int, int, int], int]) -> Verdict:
     return Verdict(True, "2 · layers · heads · head_dim, a key and a value for every layer.")
 
 
+@exercise(2, 2, "view and permute")
 def check_split(answer: Callable[[Tensor, int, int], Tensor]) -> Verdict:
-    """Lesson 1, exercise 2: `answer(prefix, layers, heads)` is (2·layers, batch, heads, prefix_len, head_dim)."""
+    """`answer(prefix, layers, heads)` is (2·layers, batch, heads, prefix_len, head_dim)."""
     batch, prefix_len, layers, heads, head_dim = DICE.sample(SIZES, 5)
     prefix = torch.arange(batch * prefix_len * 2 * layers * heads * head_dim, dtype=torch.float32)
     prefix = prefix.view(batch, prefix_len, 2 * layers * heads * head_dim)

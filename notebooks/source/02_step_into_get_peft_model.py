@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown] lang="en"
-# # 01 · Step into get_peft_model
+# # 02 · Step into get_peft_model
 #
 # People learn how prefix tuning works by setting breakpoints in PEFT: in `get_peft_model`, in the table of tasks, in
 # the preparation of the config, in `PrefixEncoder`. In this lesson you make that journey with a real T5, stage by
@@ -21,19 +21,7 @@
 # It takes about 20 minutes. Run each cell with **Shift + Enter**.
 
 # %%
-import warnings
-
-import torch
-
-import prefix_lab
-from prefix_lab.course import load_tiny_t5
-from prefix_lab.course.checks import check_row_width, check_split
-from prefix_lab.course.pdb_script import stop_in
-from prefix_lab.course.source import show_stage
-from prefix_lab.shapes import named
-
-# PEFT 0.21.2 asks transformers for a name that transformers is about to drop; that is not our subject today.
-warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
+from prefix_lab.course.lessons.lesson_02 import *
 
 # %% [markdown] lang="en"
 # ## The model that we will steer
@@ -200,8 +188,6 @@ show("past_key_values", past_key_values, "batch prefix_len 2·layers·hidden")
 # time, with projection, so that there are two steps to watch.
 
 # %%
-import peft
-
 theirs = peft.PrefixEncoder(
     peft.PrefixTuningConfig(
         num_virtual_tokens=20, token_dim=128, num_layers=3, encoder_hidden_size=64, prefix_projection=True

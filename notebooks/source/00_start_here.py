@@ -1,0 +1,177 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] lang="en"
+# # 00 · Start here
+#
+# Can you change what a model does without changing the model, and without a word of instruction? Prefix tuning does.
+# In this course you find out how, inside the code that does it. At the end of this lesson you will
+#
+# - know that everything works on your machine;
+# - have the map of the whole walk, eight stages from `get_peft_model` to a saved file;
+# - have used each tool once: the pictures, the stepper, a question, a check, a hint.
+#
+# It takes about 10 minutes. Run each cell with **Shift + Enter**.
+
+# %%
+from prefix_lab.course.lessons.lesson_00 import *
+
+# %% [markdown] lang="en"
+# ## Does everything work?
+#
+# A ✓ in each line means yes. A ✗ comes with advice. Nothing here needs a network.
+
+# %%
+self_check()
+
+# %% [markdown] lang="en"
+# ## What is to be changed
+#
+# This is the model of the course: a T5 of one million parameters that knows ten small jobs. It reads an instruction,
+# then a word. Try words and instructions of your own: `upper:`, `vowels:`, `sort:`, `double:`.
+
+# %%
+model, tokenizer = load_tiny_t5()  # or a model of your own, and its tokenizer
+texts = ["reverse: garden", "upper: garden", "garden"]
+for text, answer in zip(texts, answers(model, tokenizer, texts), strict=True):
+    print(f"{text:16} → {answer}")
+
+# %% [markdown] lang="en"
+# Without its instruction, the model has to guess what you want. A **prefix** is to stand in the instruction's place:
+# not words, but keys and values that attention reads as if some tokens had come before. They are learnt, and the model
+# stays as it is. In lesson 11 you train one.
+
+# %% [markdown] lang="en"
+# ## The map
+#
+# What PEFT's `get_peft_model(model, PrefixTuningConfig(...))` starts is a walk of eight stages. Each box says what
+# happens, and below the arrow what comes out; a colour is an axis, the same one in every picture of the course.
+
+# %%
+draw_walk()
+
+# %% [markdown] lang="en"
+# At each stage our code stands beside PEFT's, which is read from your own installation. Ours is written to be read, and
+# gives the same numbers to the last bit. Here is the heart of it all, `encode`:
+
+# %%
+show_stage("encode", mark=("self.embedding(prefix)", "self.transform("))
+
+# %% [markdown] lang="en"
+# ## Tool 1 · pictures that follow your hand
+#
+# This is the prefix's whole journey, for t5-base. Before you move a slider, guess: when **prefix_len** doubles, which
+# boxes change? And when you switch to `gpt2`? Then move it.
+
+# %%
+ShapeFlow("t5-base", prefix_len=20)
+
+# %% [markdown] lang="en"
+# ## Tool 2 · the stepper
+#
+# PEFT has just run on the tiny T5, and every line was recorded. In the stepper you walk through it, **backwards** too:
+# the buttons or the keys `n` and `N` go over a line, `s` and `S` into a call and back, `?` shows all keys. Each line
+# shows what it gave. You are at `encode`; go on for a few lines, then come back.
+#
+# (The first time, finding the names of all axes takes some seconds. They are kept.)
+
+# %%
+recording = record_walk("peft", model=False, prefix_len=10)
+stepper = Stepper(recording, height="520px")
+stepper.goto_stage("encode")
+stepper
+
+# %% [markdown] lang="en"
+# ## Tool 3 · a question
+#
+# The stepper can also stop before a line and ask what it will give. That is the best way to learn shapes: say it first,
+# then look.
+
+# %%
+question = predict(recording, at="encode", name="prefix_tokens", height="560px")
+question
+
+# %% [markdown] lang="en"
+# ### Exercise 1 · say a shape before it is there
+#
+# Answer in the yellow field above, by names or by numbers, such as `(batch, prefix_len)`, and then run the cell below;
+# or write it there as a text, in place of `...`. A wrong answer costs nothing and says what is wrong.
+
+# %% [markdown] lang="en" tags=["hint"]
+# `self.embedding` is a table. Each number in `prefix` is replaced by one row of it, so every axis of `prefix` stays,
+# and one axis is added at the end.
+
+# %% [markdown] lang="en" tags=["hint"]
+# With projection, a row of the table is as wide as the model: that axis is called `hidden`, and has 128 entries here.
+
+# %% tags=["exercise"]
+check_first_shape(question, ...)
+
+# %% tags=["solution"]
+check_first_shape(question, "(batch, prefix_len, hidden)")
+
+# %% [markdown] lang="en"
+# That was a **check**. Every exercise has one: it tries your answer, often at sizes drawn anew, and tells the likely
+# cause of a mistake. Above an exercise, **hints** fold out one at a time; below it, the **solution** does.
+
+# %% [markdown] lang="en"
+# ### Exercise 2 · which stage would you look at?
+#
+# Five reports came in. For each, write the name of the stage at which you would stop first. The map tells you.
+
+# %% [markdown] lang="en" tags=["hint"]
+# Ask of each report: which box of the map is the first that could have done this? Two of them are about sizes: one
+# about a size that was read from the model, one about a mask that has to grow.
+
+# %% tags=["exercise"]
+check_where_to_look(
+    {
+        "the prefix has too few layers for the model": ...,
+        "parameters of the base model are trained, too": ...,
+        "layer 0 reads what was meant for layer 1": ...,
+        "the attention mask is shorter than the keys": ...,
+        "after loading, the answers are not the same": ...,
+    }
+)
+
+# %% tags=["solution"]
+check_where_to_look(
+    {
+        "the prefix has too few layers for the model": "prepare",
+        "parameters of the base model are trained, too": "wrap",
+        "layer 0 reads what was meant for layer 1": "split",
+        "the attention mask is shorter than the keys": "attend",
+        "after loading, the answers are not the same": "keep",
+    }
+)
+
+# %% [markdown] lang="en"
+# ## Tool 4 · real debuggers
+#
+# The stepper shows what has happened. A debugger stops a program while it runs, and you can change it there:
+#
+# - **JupyterLab's**: the bug at the top right switches it on; then click beside a line number.
+# - **VS Code's**: open a script there, click beside a line number, and press F5. (In a notebook: Debug Cell.)
+# - **pdb**, Python's own, works wherever there is a terminal: write `breakpoint()` into a script.
+#
+# Lesson 10 is about all three.
+
+# %% [markdown] lang="en"
+# ## What you have seen
+#
+# The map, and a tool for each kind of question: a picture for "how large?", the stepper for "what happened?", a
+# question for "have I understood?", a debugger for "what if?".
+#
+# What you solve is noted in a small file on this machine, and sent nowhere. `show_progress()` shows the whole course;
+# in a terminal, `prefix-lab progress` does.
+#
+# Read next: `prefix_lab/stages.py`, the table behind the map. Then lesson 01, where you put a prefix before an
+# attention head by hand.
+
+# %%
+show_progress(0)

@@ -1,0 +1,300 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] lang="en"
+# # 01 · A prefix by hand
+#
+# Suppose you may add rows to what an attention head reads, and touch nothing else: no weight, no word. What can you
+# make it do, and what can you never make it do? With one head of a real model and a few lines of torch you will
+#
+# - put keys and values before a head's own;
+# - say how much of its attention they take, also when they are all zeros;
+# - split the result exactly into what was there before, and what the prefix adds;
+# - know when the order of the virtual tokens matters.
+#
+# It takes about 20 minutes.
+
+# %%
+from prefix_lab.course.lessons.lesson_01 import *
+
+# %% [markdown] lang="en"
+# ## One head, six letters
+#
+# The tiny T5 reads letters. We take one head of its decoder's first layer and let it read a word: each letter asks
+# with its `query`, is found by its `key`, and gives its `value`. Mask and positions are left out for now.
+#
+# Take another `word` or `head` if you like. (Another model: load it here, and change the four lines below, in which
+# T5's names stand.)
+
+# %%
+model, tokenizer = load_tiny_t5()
+word, head = "garden", 0
+
+layer = model.decoder.block[0].layer[0]
+heads, head_dim = model.config.num_heads, model.config.d_kv
+letters = tokenizer(word, add_special_tokens=False, return_tensors="pt").input_ids[0]
+with torch.no_grad():
+    hidden = layer.layer_norm(model.shared(letters))
+    project = layer.SelfAttention
+    query, keys, values = (
+        each(hidden).view(-1, heads, head_dim)[:, head] for each in (project.q, project.k, project.v)
+    )
+
+sizes = {"source": len(word), "prefix_len": 4, "head_dim": head_dim, "hidden": model.config.d_model}
+print("hidden ", named(hidden.shape, "source hidden", sizes))
+print("query  ", named(query.shape, "source head_dim", sizes))
+
+
+# %% [markdown] lang="en"
+# Attention is two products with a softmax between them. (Many models divide the scores by √head_dim. T5 has that in
+# its weights.)
+
+
+# %%
+def weights_of(query, keys):
+    scores = query @ keys.T  # (source, head_dim) · (head_dim, source) → (source, source)
+    return scores.softmax(-1)  # each row adds up to 1
+
+
+def attend(query, keys, values):
+    return weights_of(query, keys) @ values  # (source, head_dim)
+
+
+base = attend(query, keys, values)
+weights = weights_of(query, keys)
+print("weights", named(weights.shape, "source source", sizes), "rows add up to", weights.sum(-1))
+print("output ", named(base.shape, "source head_dim", sizes))
+
+# %% [markdown] lang="en"
+# ## Now the prefix
+#
+# Four virtual tokens. They have no letters and no queries, only a key and a value each: these are the numbers that
+# prefix tuning learns. Ours are drawn by chance.
+
+# %%
+dice = torch.Generator().manual_seed(1)
+prefix_keys = torch.randn(4, head_dim, generator=dice)
+prefix_values = torch.randn(4, head_dim, generator=dice)
+print("prefix_keys", named(prefix_keys.shape, "prefix_len head_dim", sizes))
+
+# %% [markdown] lang="en"
+# ### Exercise 1 · attend with a prefix
+#
+# Let every letter read the prefix, too, as if those four tokens had come first. Three lines are enough.
+
+# %% [markdown] lang="en" tags=["hint"]
+# `torch.cat([a, b])` puts the rows of `b` below those of `a`. What has to grow: query, keys, values?
+
+# %% [markdown] lang="en" tags=["hint"]
+# Keys and values grow, the query does not: the prefix is read and asks nothing. Then `attend` does the rest.
+
+
+# %% tags=["exercise"]
+def attend_with_prefix(query, keys, values, prefix_keys, prefix_values):
+    return ...
+
+
+check_attend_with_prefix(attend_with_prefix)
+
+
+# %% tags=["solution"]
+def attend_with_prefix(query, keys, values, prefix_keys, prefix_values):
+    keys = torch.cat([prefix_keys, keys])  # (prefix_len+source, head_dim)
+    values = torch.cat([prefix_values, values])  # (prefix_len+source, head_dim)
+    return attend(query, keys, values)
+
+
+check_attend_with_prefix(attend_with_prefix)
+
+# %% [markdown] lang="en"
+# ## Look at it
+#
+# Each row is a letter that asks, each column a key that is read. Compare the row of **d** on both sides, then that of
+# **n**: who gives up more to the prefix, and to which virtual token? What happens to the order among the letters?
+
+# %%
+after = weights_of(query, torch.cat([prefix_keys, keys]))
+draw_attention(weights, after, word)
+
+# %% [markdown] lang="en"
+# ### Exercise 2 · the share that the prefix takes
+#
+# How much of each letter's attention goes to the prefix, all its virtual tokens together? One number for each letter.
+
+# %% [markdown] lang="en" tags=["hint"]
+# You have the weights of all keys: `weights_of(query, torch.cat([prefix_keys, keys]))`. Which columns are the prefix's?
+
+# %% [markdown] lang="en" tags=["hint"]
+# The first `len(prefix_keys)` columns. `.sum(-1)` adds up a row.
+
+
+# %% tags=["exercise"]
+def prefix_share(query, keys, prefix_keys):
+    return ...
+
+
+check_prefix_share(prefix_share)
+
+
+# %% tags=["solution"]
+def prefix_share(query, keys, prefix_keys):
+    weights = weights_of(query, torch.cat([prefix_keys, keys]))  # (source, prefix_len+source)
+    return weights[:, : len(prefix_keys)].sum(-1)  # (source,)
+
+
+check_prefix_share(prefix_share)
+
+# %% [markdown] lang="en"
+# ## The law
+#
+# With that share, everything that a prefix does to a head fits in one line:
+#
+# **output with prefix = (1 − share) · output without it + share · what the prefix alone would give**
+#
+# The base part is made quieter, and something is added. Nothing else happens. (Petrov, Torr and Bibi, 2023, arXiv
+# 2310.19698.) Does it hold? The share below is computed from the picture's weights, so that the cell runs
+# before you have solved anything.
+
+# %%
+share = after[:, :4].sum(-1, keepdim=True)  # (source, 1)
+added = attend(query, prefix_keys, prefix_values)  # what the prefix alone would give
+with_prefix = after @ torch.cat([prefix_values, values])
+by_the_law = (1 - share) * base + share * added
+print(f"largest difference: {(with_prefix - by_the_law).abs().max():.1e}")
+
+# %% [markdown] lang="en"
+# And among themselves, do the letters keep their attention? Take the prefix's columns away and let each row add up to
+# 1 again.
+
+# %%
+among_letters = after[:, 4:] / after[:, 4:].sum(-1, keepdim=True)
+print(f"largest difference to the weights without a prefix: {(among_letters - weights).abs().max():.1e}")
+
+# %% [markdown] lang="en"
+# So this is what a prefix **can never do** to this head: make `g` prefer `r` to `a` if it did not before. It turns
+# the word down and speaks over it. (The next layer then reads changed letters, so across several layers it can do
+# more.)
+#
+# ## A prefix of zeros
+#
+# PEFT offers `init_weights="zero"`: all keys and values zero. Guess first: does a prefix of zeros change anything?
+
+# %%
+zero_shares = {}
+for prefix_len in (1, 5, 20):
+    zero_keys = torch.zeros(prefix_len, head_dim)
+    zero_shares[prefix_len] = weights_of(query, torch.cat([zero_keys, keys]))[:, :prefix_len].sum(-1)
+draw_shares(zero_shares, word)
+
+# %% [markdown] lang="en"
+# A zero key scores 0 with every query, and e⁰ is 1, not 0: it takes its share of the softmax, and brings nothing. So a
+# fresh prefix of zeros makes every head quieter, and a long one nearly silences it. Only a letter with a high score of
+# its own, like `d` here, holds out. To take nothing, a key would have to score −∞, which is what a mask does.
+
+# %% [markdown] lang="en"
+# ## The same in a real model
+#
+# Your `torch.cat` stands in transformers, in the cache: what a layer has computed is put behind what the cache holds.
+# PEFT needs no change in any model; it hands over a cache that is not empty. (In its function below, scroll to the
+# marked lines.)
+
+# %%
+print(readable(DynamicLayer.update))
+
+# %%
+show_stage("attend", mark=("past_key_values",))
+
+# %% [markdown] lang="en"
+# Stop there, in the first layer, with the cache that PEFT makes: before the line it holds the prefix alone, after it
+# the word, too. `p` prints, `n` goes on by a line, `c` continues.
+
+# %%
+torch.manual_seed(0)
+config = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=4)
+peft_model = peft.get_peft_model(model, config)
+plain_text = {"input_ids": letters[None], "attention_mask": torch.ones(1, len(word))}
+text = plain_text | {"decoder_input_ids": letters[None]}
+cache = peft_model.get_prompt(batch_size=1)
+output = stop_in(
+    DynamicLayer.update,
+    lambda: model(**text, past_key_values=cache),
+    ["p self.keys.shape", "p key_states.shape", "n", "n", "p self.keys.shape", "c"],
+)
+print("the same as PEFT's forward:", torch.equal(output.logits, peft_model(**text).logits))
+
+# %% [markdown] lang="en"
+# (1, 4, 4, 32) is (batch, heads, prefix_len, head_dim). With the word behind it, axis 2 is prefix_len+target. And the
+# frozen model with that cache gives what PEFT's model gives, to the last bit.
+#
+# ### Exercise 3 · does the order of virtual tokens matter?
+#
+# Shuffle the rows of a trained prefix, each key with its value. Is the answer another one? Say it for our head, then
+# for three models. `True`: it matters.
+
+# %% [markdown] lang="en" tags=["hint"]
+# Try it with our head: `order = [2, 0, 3, 1]`, then compare `attend_with_prefix` for `prefix_keys[order]` and
+# `prefix_values[order]` with the unshuffled one.
+
+# %% [markdown] lang="en" tags=["hint"]
+# How do models know positions? GPT-2 adds a vector to the *embedding* of each token. Llama turns each *key* by its
+# position, before it goes into the cache. T5 adds a number to each *score*, by the distance of the two places.
+
+# %% [markdown] lang="en" tags=["hint"]
+# The prefix is in the cache from the start. It never was an embedding, and nobody turned its keys. But it has scores.
+
+# %% tags=["exercise"]
+check_order({"our head": ..., "GPT-2": ..., "Llama": ..., "T5": ...})
+
+# %% tags=["solution"]
+check_order({"our head": False, "GPT-2": False, "Llama": False, "T5": True})
+
+
+# %% [markdown] lang="en"
+# Now measure it. GPT-2 and Llama are tiny and random here, which is enough: what matters is how they read.
+
+
+# %%
+def moved_by_order(model, task_type, text):
+    """By how much the logits change when the virtual tokens are shuffled; and how large they are."""
+    config = peft.PrefixTuningConfig(task_type=task_type, num_virtual_tokens=4)
+    peft_model = peft.get_peft_model(model.eval(), config)
+    table = peft_model.prompt_encoder["default"].embedding.weight  # a row for each virtual token
+    with torch.no_grad():
+        table.normal_(std=3)
+        before = peft_model(**text).logits
+        table.copy_(table[[2, 0, 3, 1]])
+        return (peft_model(**text).logits - before).abs().max(), before.std()
+
+
+torch.manual_seed(0)
+small = {"vocab_size": 384, "bos_token_id": 0, "eos_token_id": 1}
+gpt2 = GPT2LMHeadModel(GPT2Config(n_layer=2, n_head=4, n_embd=32, **small))
+llama = LlamaForCausalLM(
+    LlamaConfig(num_hidden_layers=2, hidden_size=32, num_attention_heads=4, intermediate_size=64, **small)
+)
+for name, moved in {
+    "GPT-2": moved_by_order(gpt2, "CAUSAL_LM", plain_text),
+    "Llama": moved_by_order(llama, "CAUSAL_LM", plain_text),
+    "T5": moved_by_order(load_tiny_t5()[0], "SEQ_2_SEQ_LM", text),
+}.items():
+    print(f"{name:6} logits move by {moved[0]:.1e}, and their own spread is {moved[1]:.1e}")
+
+# %% [markdown] lang="en"
+# A prefix in GPT-2 or Llama is a **set** of virtual tokens; in T5 it is a list, since a token far back in the cache
+# scores otherwise than one close by.
+#
+# ## What you have seen
+#
+# - A prefix is rows of keys and values, put before a head's own. The query stays.
+# - One softmax over both: the prefix takes a share, and the letters keep their proportions.
+# - Zero keys are no empty prefix: they take mass.
+#
+# Read next: `prefix_lab/past.py`, where the rows come from that you drew by chance. Lesson 02 walks there.
+
+# %%
+show_progress(1)

@@ -1,0 +1,90 @@
+"""The pictures of lesson 14: which row each layer reads, how far a prefix has moved, and where each token was put."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from prefix_lab.course.lessons.drawn import Drawn, drawn, plain_axes
+from prefix_lab.widgets.colours import COLOURS
+from prefix_lab.widgets.picture import FAINT, INK, new_figure
+
+BROKEN, RIGHT = "the copy", "PEFT"
+
+
+def rows_read(split: Callable[[Tensor], Any], layers: int, width: int) -> list[int]:
+    """For each layer's key, then its value: the row that it came from, told by numbers that were put there."""
+    marks = torch.arange(2 * layers).repeat_interleave(width // (2 * layers)).float().expand(1, 1, -1)
+    cache = split(marks)
+    return [int(one.flatten()[0]) for layer in cache.layers for one in (layer.keys, layer.values)]
+
+
+def draw_rows(found: Mapping[str, list[int]]) -> Drawn:
+    """Who reads which row: a filled square for each key and value; `found` has a list for each side."""
+    figure = new_figure(7.6, 3.4)
+    told = []
+    for place, (name, rows) in enumerate(found.items(), 1):
+        count = len(rows)
+        axes = figure.add_subplot(1, len(found), place)
+        readers = [f"{'value' if number % 2 else 'key'} of layer {number // 2}" for number in range(count)]
+        for number, row in enumerate(rows):
+            kind = {"hatch": "////", "fill": False} if number % 2 else {"facecolor": COLOURS["layers"]}
+            square = (row - 0.42, number - 0.42)
+            axes.add_patch(_square(square, edgecolor=COLOURS["layers"], linewidth=1.2, **kind))
+        plain_axes(axes, name, "row of the prefix", "")
+        axes.set_xlim(-0.5, count - 0.5)
+        axes.set_ylim(count - 0.5, -0.5)
+        axes.set_xticks(range(count))
+        axes.set_yticks(range(count), labels=readers if place == 1 else [])
+        axes.grid(color=FAINT, linewidth=0.4)
+        axes.set_axisbelow(True)
+        axes.set_aspect("equal")
+        pairs = zip(readers, rows, strict=True)
+        told.append(f"{name}: " + ", ".join(f"{reader} reads row {row}" for reader, row in pairs))
+    return drawn(figure, "Which row of the prefix each layer's key and value is", ".\n".join(told) + ".")
+
+
+def _square(corner: tuple[float, float], **look: Any) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle(corner, 0.84, 0.84, **look)
+
+
+def draw_moves(moved: Mapping[str, list[float]]) -> Drawn:
+    """How far the prefix's numbers are, on average, from where they began, after each step."""
+    figure = new_figure(7.2, 2.9)
+    axes = figure.add_subplot()
+    looks = [{"linestyle": "--", "marker": "x"}, {"linestyle": "-", "marker": "o"}]
+    for (name, shares), look in zip(moved.items(), looks, strict=True):
+        steps = range(1, len(shares) + 1)
+        axes.plot(steps, [1e4 * far for far in shares], color=COLOURS["prefix_len"], markersize=4, **look)
+        axes.annotate(name, (len(shares), 1e4 * shares[-1]), xytext=(8, -3), textcoords="offset points", color=INK)
+    title = "How far the prefix has moved"
+    plain_axes(axes, title, "training step", "mean distance, in 0.0001", axis="y")
+    axes.set_xlim(0.5, 1.18 * max(map(len, moved.values())))
+    axes.set_xticks(range(1, max(map(len, moved.values())) + 1))
+    told = "; ".join(f"{name}: {far[-1]:.5f} after {len(far)} steps" for name, far in moved.items())
+    return drawn(figure, f"{title} since training began, on average", f"{told}.")
+
+
+def draw_positions(places: Mapping[str, list[int]], prefix_len: int) -> Drawn:
+    """The position of the newest token at each call of the base model; the prefix lies below the line."""
+    figure = new_figure(7.2, 3.0)
+    axes = figure.add_subplot()
+    looks = [{"linestyle": "--", "marker": "x"}, {"linestyle": "-", "marker": "o"}]
+    for (name, found), look in zip(places.items(), looks, strict=True):
+        calls = range(1, len(found) + 1)
+        axes.plot(calls, found, color=COLOURS["source"], markersize=5, **look)
+        axes.annotate(name, (len(found), found[-1]), xytext=(8, -3), textcoords="offset points", color=INK)
+    axes.axhspan(-0.5, prefix_len - 0.5, color=COLOURS["prefix_len"], alpha=0.25, linewidth=0)
+    axes.annotate("the prefix", (1, (prefix_len - 1) / 2), color=INK, fontsize=9, va="center")
+    plain_axes(axes, "Where the newest token is put", "call of the base model", "position", axis="y")
+    longest = max(map(len, places.values()))
+    axes.set_xlim(0.7, 1.16 * longest)
+    axes.set_ylim(-0.5, None)
+    axes.set_xticks(range(1, longest + 1))
+    told = "; ".join(f"{name}: positions {', '.join(map(str, found))}" for name, found in places.items())
+    return drawn(figure, "The position of the newest token at each call of the base model", f"{told}.")

@@ -1,0 +1,144 @@
+"""Lesson 9's checks: which mask grows, how a forward ends in a head, and what trains beside the prefix."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from prefix_lab.course.checking import DICE, SIZES, TODO, Verdict, answered, check_shape, exercise, is_open
+
+ENCODER_DECODER = "SEQ_2_SEQ_LM"
+TASKS = ("SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION", "CAUSAL_LM", ENCODER_DECODER)
+
+
+@exercise(9, 1, "the line where the mask grows")
+def check_grown_mask(question: Any, answer: Any) -> Verdict:
+    """`answer` is the shape that `question`, a prediction, asks for."""
+    return check_shape(question, answer)
+
+
+@exercise(9, 2, "which mask arrives how wide?")
+def check_widths(answer: Callable[[str, int, int, int], Any]) -> Verdict:
+    """`answer(task_type, prefix_len, source, target)` is the widths of the two masks; None where there is none."""
+    prefix_len, source, target = DICE.sample(SIZES, 3)
+    for task in DICE.sample(TASKS, len(TASKS)):
+        result, problem = answered(answer, task, prefix_len, source, target)
+        if problem:
+            return problem
+        if isinstance(result, tuple | list) and any(one is ... for one in result):
+            return Verdict(False, TODO)
+        if not isinstance(result, tuple | list) or len(result) != 2:
+            return Verdict(False, "return two things: the width of attention_mask, and that of decoder_attention_mask.")
+        right = (source, prefix_len + target) if task == ENCODER_DECODER else (prefix_len + source, None)
+        if tuple(result) == right:
+            continue
+        asked = f"for {task} with prefix_len={prefix_len}, source={source}, target={target} you gave {tuple(result)}"
+        return Verdict(False, f"{asked}: {wrong_width(task, tuple(result), prefix_len, source, target)}.")
+    return Verdict(True, "five tasks have one mask, and it grows; with an encoder and a decoder, only the decoder's.")
+
+
+def wrong_width(task: str, result: tuple, prefix_len: int, source: int, target: int) -> str:
+    """The likely cause of a wrong pair of widths."""
+    encoder, decoder = result
+    if task != ENCODER_DECODER:
+        if decoder is not None:
+            return "this model has one stack of layers, so the second is None"
+        if encoder == source:
+            return "the model reads prefix_len more keys than the mask has columns for"
+        return "the one mask covers the prefix and the text"
+    if encoder == prefix_len + source:
+        return "the encoder never sees the prefix: PEFT fills the decoder's cache alone, so its mask stays"
+    if decoder == target:
+        return "the decoder's self-attention reads the prefix, so its mask has to grow"
+    if decoder == prefix_len + source:
+        return "the decoder's mask is about the target, which has another length than the source"
+    return "one of the two stays as it is; which stack reads the prefix?"
+
+
+class Outputs(tuple):
+    """A backbone's output, as PEFT uses it: [0] is a vector for each token, [1] one for each text."""
+
+    last_hidden_state = property(lambda self: self[0])
+    pooler_output = property(lambda self: self[1])
+
+
+class Halved(nn.Module):
+    """In dropout's place: no dice, and yet one sees whether it was called."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x / 2
+
+
+@exercise(9, 3, "end the forward yourself")
+def check_ending(answer: Callable[..., Any]) -> Verdict:
+    """`answer(outputs, dropout, classifier, labels)` is (loss, logits) of a sequence classification."""
+    batch, source, hidden, classes = DICE.sample(SIZES, 4)
+    dice = torch.Generator().manual_seed(DICE.randrange(2**31))
+    tokens = torch.randn(batch, source, hidden, generator=dice)
+    outputs = Outputs((tokens, torch.randn(batch, hidden, generator=dice)))
+    labels = torch.randint(classes, (batch,), generator=dice)
+    weight = torch.randn(classes, hidden, generator=dice)
+    head = nn.utils.skip_init(nn.Linear, hidden, classes, bias=False)
+    head.weight.data.copy_(weight)
+
+    result, problem = answered(answer, outputs, Halved(), head, labels)
+    if problem:
+        return problem
+    if is_open(result):
+        return Verdict(False, TODO)
+    if not isinstance(result, tuple | list) or len(result) != 2 or not all(isinstance(one, Tensor) for one in result):
+        return Verdict(False, "return two tensors, as in `return loss, logits`.")
+    loss, logits = result
+    right = outputs[1] / 2 @ weight.T  # (batch, classes)
+    if logits.dim() == 0 and loss.dim() > 0:
+        return Verdict(False, "the two are there, in the other order: loss first, then logits.")
+    if logits.shape != right.shape:
+        cause = "one answer a text is asked for"
+        if logits.shape == (batch, source, classes):
+            cause = "this is one answer a token. A text's own vector is the pooled one, outputs[1]"
+        return Verdict(
+            False, f"logits has shape {tuple(logits.shape)}, expected (batch, classes) = {tuple(right.shape)}: {cause}."
+        )
+    if not torch.allclose(logits, right, atol=1e-5):
+        cause = "they are not what the head makes of outputs[1] after dropout"
+        if torch.allclose(logits, right * 2, atol=1e-5):
+            cause = "the dropout between the backbone and the head is missing"
+        elif torch.allclose(logits, tokens[:, 0] / 2 @ weight.T, atol=1e-5):
+            cause = "outputs[0][:, 0] is the first token's vector; BERT's pooler makes outputs[1] of it, with a tanh"
+        elif torch.allclose(logits, right.softmax(-1), atol=1e-5):
+            cause = "cross entropy does the softmax itself; logits go out without it"
+        return Verdict(False, f"logits has the right shape and other numbers: {cause}.")
+    expected = nn.functional.cross_entropy(right, labels)
+    if loss.shape != expected.shape or not torch.allclose(loss, expected, atol=1e-5):
+        cause = "expected cross_entropy(logits, labels)"
+        if torch.allclose(loss, nn.functional.cross_entropy(right.softmax(-1), labels), atol=1e-5):
+            cause = "cross_entropy takes the logits as they are; a softmax before it is one too many"
+        elif torch.allclose(loss, expected * batch, atol=1e-4):
+            cause = "this is the sum over the batch; PEFT takes the mean"
+        return Verdict(False, f"the logits are right, the loss is not: {cause}.")
+    return Verdict(True, "pooled vector, dropout, head, cross entropy: what PEFT does where the base model cannot.")
+
+
+@exercise(9, 4, "count what trains")
+def check_trainable(answer: Callable[[int, int, int, int], int]) -> Verdict:
+    """`answer(prefix_len, layers, hidden, classes)` is how many numbers train for SEQ_CLS."""
+    for _ in range(5):
+        prefix_len, layers, hidden, classes = DICE.sample(SIZES, 4)
+        result, problem = answered(answer, prefix_len, layers, hidden, classes)
+        if problem:
+            return problem
+        prefix, head = prefix_len * 2 * layers * hidden, hidden * classes + classes
+        if result == prefix + head:
+            continue
+        asked = f"for prefix_len={prefix_len}, layers={layers}, hidden={hidden}, classes={classes} you gave {result}"
+        causes = {
+            prefix: "that is the prefix alone; the head started at random, and trains too",
+            head: "that is the head alone",
+            prefix + hidden * classes: "the head has a bias, one number a class",
+            prefix + 2 * head: "the original head is kept, but frozen: only its copy trains",
+            prefix // 2 + head: "every virtual token has a key and a value in every layer",
+        }
+        told = causes.get(result, f"the prefix has {prefix:,}, the head {head:,}")
+        return Verdict(False, f"{asked}, and {prefix + head:,} train: {told}.")
+    return Verdict(True, "the prefix, and a copy of the head.")

@@ -1,0 +1,170 @@
+"""Lesson 11's checks: what the optimizer gets, one step of training, and how far each row moved."""
+
+import copy
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise
+
+
+def dice() -> torch.Generator:
+    """Random numbers for tensors that are not the learner's."""
+    return torch.Generator().manual_seed(DICE.randrange(2**31))
+
+
+class Wrapped(nn.Module):
+    """A frozen base, a prefix that trains, and a head that trains: the least that a training loop can meet."""
+
+    def __init__(self, hidden: int, prefix_len: int):
+        super().__init__()
+        random = dice()
+        self.base = nn.Parameter(1 + torch.rand(hidden, generator=random), requires_grad=False)
+        self.prefix = nn.Parameter(torch.randn(prefix_len, hidden, generator=random))
+        self.head = nn.Parameter(1 + torch.rand(hidden, generator=random))
+
+    def forward(self, x: Tensor) -> Any:
+        """An output with a loss, as transformers' models give it."""
+        return Output((((self.prefix.mean(0) + x) * self.base * self.head) ** 2).mean())
+
+
+class Output(NamedTuple):
+    """Only the loss counts here."""
+
+    loss: Tensor
+
+
+@exercise(11, 1, "what the optimizer gets")
+def check_what_trains(answer: Callable[[nn.Module], Any]) -> Verdict:
+    """`answer(model)` is a list of the parameters that train."""
+    hidden, prefix_len = DICE.sample(SIZES, 2)
+    model = Wrapped(hidden, prefix_len)
+    result, problem = answered(answer, model)
+    if problem:
+        return problem
+    try:
+        found = list(result)
+    except TypeError:
+        return Verdict(False, f"your function returned a {type(result).__name__}, expected a list of parameters.")
+    if any(isinstance(one, tuple) for one in found):
+        return Verdict(False, "these are pairs of name and parameter; an optimizer wants the parameters alone.")
+    if any(isinstance(one, str) for one in found):
+        return Verdict(False, "these are names; an optimizer wants the parameters themselves.")
+    if not all(isinstance(one, Tensor) for one in found):
+        return Verdict(False, "not everything in your list is a parameter.")
+    ids = {id(one) for one in found}
+    if id(model.base) in ids:
+        return Verdict(False, "the frozen base is among them: ask each parameter whether it has requires_grad.")
+    if not ids:
+        return Verdict(False, "the list is empty: are those that train left out, and the frozen ones taken?")
+    if {id(model.prefix), id(model.head)} - ids:
+        return Verdict(
+            False, "one that trains is missing. A name is not enough to go by: some models train a head, too."
+        )
+    if not isinstance(result, list):
+        return Verdict(False, "right, but it can be gone through only once. Make it a list; clipping needs it again.")
+    return Verdict(True, "all that has requires_grad, and nothing else.")
+
+
+@exercise(11, 2, "one step of training")
+def check_step(answer: Callable[..., Any]) -> Verdict:
+    """`answer(model, batch, optimizer)` does one step and returns the loss as a number."""
+    hidden, prefix_len = DICE.sample(SIZES, 2)
+    model, random = Wrapped(hidden, prefix_len), dice()
+    fresh = copy.deepcopy(model)
+    batches = [{"x": torch.randn(hidden, generator=random)} for _ in range(3)]
+    twin = copy.deepcopy(model)
+    expected = [plain_step(twin, batch, optimizer_of(twin)) for batch in batches]
+    optimizer, start = optimizer_of(model), model.prefix.detach().clone()
+    given = []
+    for number, batch in enumerate(batches):
+        result, problem = answered(answer, model, batch, optimizer)
+        if problem:
+            return problem
+        given.append(result)
+        if number == 0 and torch.equal(model.prefix, start):
+            return Verdict(False, nothing_moved(model))
+    if not torch.allclose(model.prefix, twin.prefix, atol=1e-6):
+        return Verdict(False, other_way(model, fresh, batches))
+    if any(isinstance(one, Tensor) for one in given):
+        return Verdict(
+            False, "the prefix moves as it should; return loss.item(), since a tensor keeps its graph alive."
+        )
+    if not all(isinstance(one, float) for one in given):
+        return Verdict(False, f"the prefix moves as it should; return the loss, not a {type(given[0]).__name__}.")
+    if any(abs(one - two) > 1e-5 * max(1.0, abs(two)) for one, two in zip(given, expected, strict=True)):
+        return Verdict(False, "the prefix moves as it should, but what you return is not this batch's loss.")
+    return Verdict(True, "forward, forget the old gradient, backward, step.")
+
+
+def optimizer_of(model: Wrapped) -> torch.optim.Optimizer:
+    """Plain descent: its steps show what the gradients were."""
+    return torch.optim.SGD([model.prefix, model.head], lr=0.01)
+
+
+def plain_step(model: Wrapped, batch: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> float:
+    """The step as it should be."""
+    loss = model(**batch).loss
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def nothing_moved(model: Wrapped) -> str:
+    """Why the first step left the prefix where it was."""
+    if model.prefix.grad is None:
+        return "the prefix did not move and has no gradient: is loss.backward() there, before optimizer.step()?"
+    if not model.prefix.grad.any():
+        return "the gradient is zero when the step is made: zero_grad belongs before backward, not behind it."
+    return "the prefix has its gradient but did not move: optimizer.step() uses it, behind backward."
+
+
+def other_way(model: Wrapped, fresh: Wrapped, batches: list[dict[str, Tensor]]) -> str:
+    """Why three steps led elsewhere."""
+    optimizer = optimizer_of(fresh)
+    for batch in batches:
+        fresh(**batch).loss.backward()
+        optimizer.step()
+    if torch.allclose(model.prefix, fresh.prefix, atol=1e-6):
+        return "the first step is right, the next ones are too long: gradients add up until zero_grad forgets them."
+    return "the prefix moves, but elsewhere than with forward, zero_grad, backward, step on each batch."
+
+
+@exercise(11, 3, "how far did each row move?")
+def check_moved(answer: Callable[[Tensor, Tensor, int], Any]) -> Verdict:
+    """`answer(before, after, rows)` is (prefix_len, rows): the distance over hidden."""
+    prefix_len, rows, hidden = DICE.sample(SIZES, 3)
+    random = dice()
+    before, after = (torch.randn(prefix_len, rows * hidden, generator=random) for _ in range(2))
+    change = (after - before).view(prefix_len, rows, hidden)
+    right = change.norm(dim=2)  # (prefix_len, rows)
+    result, problem = answered(answer, before, after, rows)
+    if problem:
+        return problem
+    if not isinstance(result, Tensor):
+        return Verdict(False, f"your function returned a {type(result).__name__}, expected a tensor.")
+    if result.shape != right.shape:
+        told = {
+            (rows, prefix_len): "the two axes are in the other order",
+            (prefix_len, hidden): "this is the distance over the rows; take it over hidden, the last axis of three",
+            (prefix_len,): "this is one distance a virtual token: cut the width into rows and hidden first, with view",
+            (prefix_len, rows, hidden): "this is the change itself; its length over hidden is one number a row",
+            (): "this is one number for all: say along which axis, as in norm(dim=...)",
+        }.get(tuple(result.shape), "view makes three axes, norm(dim=...) takes the last of them away")
+        expected = f"expected (prefix_len, rows) = ({prefix_len}, {rows})"
+        return Verdict(False, f"the shape is {tuple(result.shape)}, {expected}: {told}.")
+    if not torch.allclose(result.float(), right, atol=1e-4):
+        told = "what is asked for is the square root of the summed squares of after - before"
+        if torch.allclose(result, (after - before).view(prefix_len, hidden, rows).norm(dim=1), atol=1e-4):
+            told = "a row's numbers lie side by side, so in the view rows come before hidden"
+        elif torch.allclose(result, after.view(prefix_len, rows, hidden).norm(dim=2), atol=1e-4):
+            told = "this is how long the rows are now, not how far they moved"
+        elif torch.allclose(result, change.abs().sum(2), atol=1e-3):
+            told = "this is the sum of the absolute changes; take norm, as a ruler does"
+        elif torch.allclose(result, right**2, atol=1e-3):
+            told = "this is the square of the distance"
+        return Verdict(False, f"the shape is right, the numbers are not: {told}.")
+    return Verdict(True, "one distance for each virtual token and each row.")

@@ -1,0 +1,175 @@
+"""Lesson 12's checks: how large a file is, what goes into it, how to go on from it, and how to serve from several."""
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from prefix_lab.config import PrefixTuningConfig
+from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise
+from prefix_lab.encoder import PrefixEncoder
+
+
+@exercise(12, 1, "how many bytes are kept?")
+def check_bytes(answer: Callable[[int, int, int, int], int]) -> Verdict:
+    """`answer(prefix_len, layers, hidden, bytes_each)` is how many bytes the saved numbers take."""
+    for each in (4, 2):
+        prefix_len, layers, hidden = DICE.sample(SIZES, 3)
+        result, problem = answered(answer, prefix_len, layers, hidden, each)
+        if problem:
+            return problem
+        numbers = prefix_len * 2 * layers * hidden
+        if result == numbers * each:
+            continue
+        asked = f"for prefix_len={prefix_len}, layers={layers}, hidden={hidden}, bytes_each={each} you gave {result}"
+        told = {
+            numbers: "that is how many numbers there are; each takes bytes_each bytes",
+            numbers * each // 2: "every layer has a key and a value",
+            prefix_len * hidden * each: "that is the small table before the projection; what is kept is what comes out",
+            numbers * 4: "a number takes bytes_each bytes, and that is not always 4",
+            2 * layers * hidden * each: "that is one virtual token",
+        }.get(result, "kept is (prefix_len, 2·layers·hidden), whatever the projection was")
+        return Verdict(False, f"{asked}, and it is {numbers * each}: {told}.")
+    return Verdict(True, "prefix_len · 2 · layers · hidden numbers; how they were trained makes no difference.")
+
+
+def some_encoder(projection: bool) -> PrefixEncoder:
+    """A small encoder at sizes drawn anew, with the learner's random numbers left alone."""
+    prefix_len, layers, hidden, inner = DICE.sample(SIZES, 4)
+    config = PrefixTuningConfig(
+        num_virtual_tokens=prefix_len,
+        num_layers=layers,
+        token_dim=hidden,
+        encoder_hidden_size=inner,
+        prefix_projection=projection,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(DICE.randrange(2**31))
+        return PrefixEncoder(config)
+
+
+@exercise(12, 2, "what goes into the file")
+def check_kept(answer: Callable[[nn.Module], Any]) -> Verdict:
+    """`answer(encoder)` is the computed prefix, (prefix_len, 2·layers·hidden), with no graph behind it."""
+    encoder = some_encoder(projection=True)
+    right = encoder.transform(encoder.embedding.weight).detach()
+    before = [one.detach().clone() for one in encoder.parameters()]
+    result, problem = answered(answer, encoder)
+    if problem:
+        return problem
+    if not isinstance(result, Tensor):
+        return Verdict(False, f"your function returned a {type(result).__name__}, expected a tensor.")
+    if any(not torch.equal(one, two) for one, two in zip(encoder.parameters(), before, strict=True)):
+        return Verdict(False, "the encoder itself has changed; only look at it.")
+    if result.shape != right.shape:
+        told = "every virtual token has one row"
+        if result.shape == encoder.embedding.weight.shape:
+            told = "that is the small table; what attention reads comes out of encoder.transform"
+        elif result.shape == (1, *right.shape):
+            told = "there is a batch axis too many: a prefix is kept once, for all texts"
+        expected = f"expected (prefix_len, 2·layers·hidden) = {tuple(right.shape)}"
+        return Verdict(False, f"the shape is {tuple(result.shape)}, {expected}: {told}.")
+    if not torch.allclose(result, right, atol=1e-6):
+        told = "they are not what transform makes of the table"
+        steps = encoder.transform(encoder.embedding.weight)
+        if torch.allclose(result, steps.tanh(), atol=1e-6):
+            told = "the tanh is inside transform already"
+        elif torch.allclose(result, encoder.transform[2](encoder.transform[0](encoder.embedding.weight)), atol=1e-6):
+            told = "the tanh in the middle is left out; call transform as a whole"
+        return Verdict(False, f"the shape is right, the numbers are not: {told}.")
+    if result.requires_grad:
+        return Verdict(False, "the numbers are right, and the whole graph still hangs on them: detach() lets it go.")
+    return Verdict(True, "the table, once through the projection. The projection itself can be forgotten.")
+
+
+@exercise(12, 3, "go on from a file")
+def check_go_on(answer: Callable[[nn.Module, Tensor], Any]) -> Verdict:
+    """`answer(encoder, kept)` puts the kept prefix into a direct encoder, so that training goes on from it."""
+    encoder = some_encoder(projection=False)
+    weight = encoder.embedding.weight
+    kept = torch.randn(weight.shape, generator=torch.Generator().manual_seed(DICE.randrange(2**31)))
+    given, optimizer = kept.clone(), torch.optim.SGD(encoder.parameters(), lr=1.0)
+    start = weight.detach().clone()
+    try:
+        result = answer(encoder, kept)
+    except Exception as error:  # a leaf that requires grad was changed in place, most likely
+        told = " Work under torch.no_grad()." if "leaf" in str(error) else ""
+        return Verdict(False, f"your function raised {type(error).__name__}: {error}{told}")
+    now = getattr(getattr(encoder, "embedding", None), "weight", None)
+    if result is ... or (now is weight and torch.equal(weight, start)):
+        return Verdict(False, "the encoder is as it was: copy the kept numbers into encoder.embedding.weight.")
+    if not isinstance(now, Tensor) or now.shape != kept.shape or not torch.equal(now, given):
+        return Verdict(False, "encoder.embedding.weight is not equal to what was kept.")
+    if now is not weight:
+        return Verdict(
+            False, "this is a new parameter, and an optimizer made before still holds the old one: copy in place."
+        )
+    if not weight.requires_grad:
+        return Verdict(False, "the numbers are there, but nothing trains: requires_grad has to stay.")
+    encoder(torch.arange(len(kept))[None]).sum().backward()
+    optimizer.step()
+    if not torch.equal(kept, given):
+        return Verdict(False, "training now changes `kept` too: both are the same memory. copy_ makes a copy.")
+    return Verdict(True, "the same parameter with other numbers in it, and it trains.")
+
+
+class Served:
+    """What a server needs of a wrapped model: names of adapters, one in use, and an answer that shows which it was."""
+
+    def __init__(self, names: list[str]):
+        self.peft_config = dict.fromkeys(names)
+        self.active_adapter, self.off = names[0], False
+        self.switches = 0
+
+    def set_adapter(self, name: str) -> None:
+        """As PEFT's."""
+        if name not in self.peft_config:
+            raise ValueError(f"Adapter {name} not found.")
+        self.switches += 1
+        self.active_adapter = name
+
+    @contextmanager
+    def disable_adapter(self) -> Any:
+        """As PEFT's."""
+        self.off = True
+        try:
+            yield
+        finally:
+            self.off = False
+
+    def answer(self, word: str) -> str:
+        """What it would write."""
+        return word if self.off else f"{self.active_adapter}({word})"
+
+
+@exercise(12, 4, "serve several from one base")
+def check_serve(answer: Callable[..., Any]) -> Verdict:
+    """`answer(peft_model, requests, reply)` is a list of replies, in order; None as a name asks the bare base."""
+    names = [f"adapter_{number}" for number in DICE.sample(range(100), 3)]
+    peft_model = Served(names)
+    words = DICE.sample(["garden", "piano", "river", "window", "paper", "yellow"], 6)
+    requests = list(zip([names[1], names[2], None, names[1], names[0], None], words, strict=True))
+    expected = [word if name is None else f"{name}({word})" for name, word in requests]
+    result, problem = answered(answer, peft_model, requests, peft_model.answer)
+    if problem:
+        return problem
+    if not isinstance(result, list | tuple):
+        return Verdict(False, f"your function returned a {type(result).__name__}, expected a list of replies.")
+    given = list(result)
+    if len(given) != len(expected):
+        return Verdict(False, f"there are {len(expected)} requests, and you gave {len(given)} replies.")
+    if given != expected:
+        told = "which adapter is in use when the reply is made?"
+        if sorted(map(str, given)) == sorted(expected):
+            told = "all replies are there, in another order than the requests"
+        elif all(one == two for one, two, (name, _) in zip(given, expected, requests, strict=True) if name):
+            told = "None asks for the base model alone: with peft_model.disable_adapter()"
+        elif len({str(one).partition("(")[0] for one in given if "(" in str(one)}) <= 1:
+            told = "one adapter answered everything: set_adapter(name) belongs before each reply"
+        wrong = next(number for number, (one, two) in enumerate(zip(given, expected, strict=True)) if one != two)
+        return Verdict(False, f"request {wrong} gave {given[wrong]!r}, expected {expected[wrong]!r}: {told}.")
+    if peft_model.off or peft_model.active_adapter != names[0]:
+        return Verdict(False, "the replies are right; leave the model as it was: the adapter from before in use again.")
+    return Verdict(True, "one base in memory, and a prefix for each request.")

@@ -1,0 +1,76 @@
+"""Lesson 0's picture: the stages of the walk as a map, from the table that everything else reads."""
+
+from __future__ import annotations
+
+import textwrap
+
+from prefix_lab.course.lessons.drawn import Drawn
+from prefix_lab.stages import STAGES, Flow, Stage
+from prefix_lab.widgets.colours import colours_of
+from prefix_lab.widgets.flow.svg import Picture
+from prefix_lab.widgets.picture import FAINT, INK
+
+ACROSS, WIDTH, HEIGHT, GAP = 4, 2.42, 1.74, 0.18  # boxes in a line, and inches
+BELOW = 0.16
+SENTENCE = 32  # signs in one line of a box
+
+
+def draw_walk() -> Drawn:
+    """Eight boxes in two lines, each with what happens there and what comes out, its axes in their colours."""
+    lines = -(-len(STAGES) // ACROSS)
+    picture = Picture(0.06, ACROSS * (WIDTH + GAP), lines * (HEIGHT + BELOW))
+    for number, row in enumerate(STAGES):
+        draw_stage(picture, row, number)
+    title = "The walk: from get_peft_model to a saved prefix"
+    return Drawn(picture.svg(title, told()), f"{title}\n{told()}")
+
+
+def draw_stage(picture: Picture, row: Stage, number: int) -> None:
+    left, top = number % ACROSS * (WIDTH + GAP), 0.06 + number // ACROSS * (HEIGHT + BELOW)
+    picture.box(left, top, WIDTH, HEIGHT, fill="none", stroke=FAINT, stroke_width=1.2, rx=6)
+    picture.words(left + 0.12, top + 0.2, f"{number + 1} · {row.name}", 12, "start", bold=True)
+    for line, text in enumerate(textwrap.wrap(row.sentence, SENTENCE)):
+        picture.words(left + 0.12, top + 0.47 + 0.18 * line, text, 9.5, "start")
+    draw_result(picture, shown(row), left + 0.12, top + 1.2)
+    if number + 1 < len(STAGES):
+        end_of_line = number % ACROSS == ACROSS - 1
+        x, y = left + WIDTH, top + HEIGHT / 2
+        if not end_of_line:
+            picture.line((x + 0.03, y), (x + GAP - 0.05, y), stroke=INK, stroke_width=1.4)
+            picture.words(x + GAP - 0.06, y, "›", 13)
+
+
+def draw_result(picture: Picture, flow: Flow, left: float, top: float) -> None:
+    """What comes out: its name, a strip with a colour for each axis, and the names of the axes."""
+    picture.words(left, top, f"→ {flow.name}", 9.5, "start", bold=True)
+    axes = names_of(flow)
+    if not axes:
+        return
+    width = (WIDTH - 0.24) / len(axes)
+    for place, axis in enumerate(axes):
+        parts = colours_of(axis)
+        for part, colour in enumerate(parts):
+            piece = (width - 0.03) / len(parts)
+            picture.box(left + place * width + part * piece, top + 0.13, piece, 0.1, fill=colour)
+    picture.words(left, top + 0.37, f"({', '.join(axes)})", 8.5, "start")
+
+
+def shown(row: Stage) -> Flow:
+    """The one result that a small box has room for; of preparation's four sizes, all by name."""
+    if row.gives[0].axes is None and len(row.gives) > 1:
+        return Flow(f"{row.gives[0].name}, {row.gives[1].name}, …")
+    return next((flow for flow in row.gives if flow.name == "logits"), row.gives[0])
+
+
+def names_of(flow: Flow) -> list[str]:
+    return [axis.split("|")[0] for axis in flow.axes or ()]
+
+
+def told() -> str:
+    """The picture in words."""
+    lines = []
+    for number, row in enumerate(STAGES, 1):
+        flow = shown(row)
+        axes = f" ({', '.join(names_of(flow))})" if flow.axes else ""
+        lines.append(f"{number} {row.name}: {row.sentence} → {flow.name}{axes}")
+    return "\n".join(lines)

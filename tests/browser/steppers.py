@@ -1,0 +1,241 @@
+"""What the tests of the stepper share: recordings to look at, pages with them, and what a view shows."""
+
+import functools
+import json
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import nbformat
+from playwright.sync_api import Browser, Locator, Page
+
+from prefix_lab.course import record_walk
+from prefix_lab.debugger import Recording, record
+from tests.browser.jupyterlab import READY, TOKEN, Lab, run_all
+
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+
+
+class View:
+    """One stepper on a page."""
+
+    def __init__(self, page: Page, root: Locator | None = None):
+        self.page, self.root = page, root or page.locator(".pl-root")
+        self.code, self.track = self.root.locator(".pl-code"), self.root.locator(".pl-track")
+
+    @property
+    def step(self) -> int:
+        return int(self.track.get_attribute("aria-valuenow") or -1)
+
+    def at(self, step: int) -> "View":
+        """Wait until the view stands there, with its source drawn."""
+        self.root.locator(f".pl-track[aria-valuenow='{step}']").wait_for()
+        self.root.locator(".pl-line.pl-current").wait_for()
+        return self
+
+    def do(self, does: str) -> None:
+        self.root.locator(f".pl-toolbar [data-does='{does}']").click()
+
+    def press(self, *keys: str) -> None:
+        """Press keys with the focus in the source, where a reader's is."""
+        self.code.focus()
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def tab(self, name: str) -> Locator:
+        self.root.locator(f"[data-tab='{name}']").click()
+        return self.root.locator(f"[data-panel='{name}']")
+
+    def line(self) -> int:
+        """The number of the current line."""
+        return int(self.root.locator(".pl-current [data-line]").get_attribute("data-line"))
+
+    def variable(self, name: str) -> Locator:
+        exactly = re.compile(f"^{re.escape(name)}$")
+        return self.root.locator(".pl-variable").filter(has=self.page.locator(".pl-name bdi", has_text=exactly)).first
+
+    def news(self) -> str:
+        return self.root.locator(".pl-news").inner_text()
+
+    def scroll_to(self, line: int) -> Locator:
+        """The gutter of a line, brought into view."""
+        self.code.evaluate("(code, line) => (code.scrollTop = Math.max(0, (line - 5) * 20))", line)
+        return self.root.locator(f".pl-gutter[data-line='{line}']")
+
+
+def moves_of(recording: Recording, step: int) -> dict[str, int]:
+    """Where each move leads by Python's cursor; the same step where it does not move."""
+    found = {}
+    for does, method in (("in", "step_in"), ("over", "step_over"), ("out", "step_out")):
+        for name, backwards in ((does, False), (f"{does}Back", True)):
+            cursor = recording.cursor(step)
+            getattr(cursor, method)(backwards=backwards)
+            found[name] = cursor.index
+    return found
+
+
+def end_of_prompt(recording: Recording) -> int:
+    """A step with a config, a cache and tensors in view: the last line of `get_prompt`."""
+    steps = recording.steps
+    return next(step.index for step in steps if step.text == "return past_key_values" and "get_prompt" in step.function)
+
+
+class Notebook:
+    """A notebook that JupyterLab shows, all its cells run, and its kernel to ask."""
+
+    def __init__(self, page: Page):
+        self.page = page
+
+    def views(self) -> list[View]:
+        return [View(self.page, root) for root in self.page.locator(".pl-root").all()]
+
+    def python(self, code: str, wanted: str = "None") -> str:
+        """Run code as a cell would, and give the repr of an expression."""
+        reply = self.page.evaluate(
+            """async ([code, wanted]) => {
+                const { kernel } = jupyterapp.shell.currentWidget.sessionContext.session;
+                const content = { code, user_expressions: { wanted }, store_history: false };
+                return (await kernel.requestExecute(content).done).content;
+            }""",
+            [code, wanted],
+        )
+        assert reply["status"] == "ok", reply
+        found = reply["user_expressions"]["wanted"]
+        assert found["status"] == "ok", found
+        return found["data"]["text/plain"]
+
+    def until(self, wanted: str, expected: Any) -> None:
+        """Wait until Python says so: what a view shares reaches the kernel by a thread of its own."""
+        said = None
+        for _ in range(100):
+            said = self.python("", wanted)
+            if said == repr(expected):
+                return
+            self.page.wait_for_timeout(30)
+        raise AssertionError(f"{wanted} is {said}, expected {expected!r}")
+
+
+@contextmanager
+def notebook(
+    lab: Lab, browser: Browser, name: str, cells: list[str], theme: str = "light", width: int = 1280, height: int = 900
+) -> Iterator[Notebook]:
+    """A notebook with these cells, opened and run; a module's tests share it."""
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells], metadata=KERNEL)
+    nbformat.write(made, lab.root / name)
+    page = browser.new_page(viewport={"width": width, "height": height})
+    try:
+        show(lab, page, name, theme)
+        run_all(page)
+        page.set_default_timeout(8_000)
+        yield Notebook(page)
+    finally:
+        page.close()
+
+
+def show(lab: Lab, page: Page, name: str, theme: str = "light", kernel: bool = True) -> None:
+    """Open a notebook in a page, and wait for its cells and, unless told otherwise, its kernel."""
+    lab.set_theme(theme)
+    page.goto(f"{lab.url}/lab/tree/{name}?token={TOKEN}&reset")
+    cells = len(json.loads((lab.root / name).read_text())["cells"])
+    page.wait_for_function(f"document.querySelectorAll('.jp-Notebook .jp-Cell').length === {cells}", timeout=90_000)
+    if kernel:
+        page.wait_for_selector(".jp-NotebookPanel-toolbar [data-status='idle']", timeout=90_000)
+        page.wait_for_function(READY, timeout=90_000)
+
+
+@contextmanager
+def page_from_disk(browser: Browser, path: Path, **look: Any) -> Iterator[tuple[Page, list[str]]]:
+    """A page from a file with the network off, and a list of what went wrong: requests, errors, dialogs."""
+    context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}} | look))
+    wrong: list[str] = []
+    context.set_offline(True)
+    context.on("request", lambda request: request.url.split("#")[0] == path.as_uri() or wrong.append(request.url))
+    page = context.new_page()
+    page.set_default_timeout(8_000)
+    page.on("console", lambda message: message.type in ("error", "warning") and wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+    try:
+        yield page, wrong
+    finally:
+        context.close()
+
+
+@functools.cache
+def walk_of(where: str = "peft", **options: Any) -> Recording:
+    """The walk, recorded once for all tests."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")  # PEFT asks for it
+        return record_walk(where, **options)
+
+
+def recorded(path: Path, source: str, function: str = "run", **options: Any) -> Recording:
+    """A recording of one function of a program, written to a file first; what it raises stays inside."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(source, encoding="utf-8")
+    module = ModuleType("program")
+    module.__file__ = str(path)
+    exec(compile(source, str(path), "exec"), module.__dict__)
+    with suppress(ValueError, RuntimeError), record([str(path)], **options) as recording:
+        module.__dict__[function]()
+    return recording
+
+
+# What has broken pages: each is shown as text, and sets `pwned` if it ever runs.
+HOSTILE = [
+    "<img src=x onerror=window.pwned=1>",
+    "<script>window.pwned=2</script>",
+    "</script><script>window.pwned=3</script>",
+    "<!--<script>",
+    "]]>",
+    '" onmouseover="window.pwned=4',
+    "' autofocus onfocus='window.pwned=5",
+    "`${window.pwned=6}`",
+    "javascript:window.pwned=7",
+    "&lt;b&gt; &amp;#60;",
+    "\u202egnp.exe\u2066",
+    "a\0b\x1b[31mred\x1b[0m\r\n\t\x07",
+    "\u2028\u2029\ufeff\u200b",
+    "\ud800 lone \udfff",
+    "__proto__",
+    "constructor",
+    "{{7*7}} $(id) %s %n",
+    "é漢字🙂",
+    "</style><style>*{display:none}</style>",
+]
+
+HOSTILE_PROGRAM = '''"""</script><script>window.pwned = 8</script> <!-- -->"""
+
+
+class Bad:
+    def __repr__(self):
+        return "</li><img src=x onerror=window.pwned=9>"
+
+
+def ünïcode_名前(value):
+    """A docstring: </script><!-- <img src=x onerror=window.pwned=10> ]]> \u202e"""
+    return value
+
+
+def run():
+    constructor = 1
+    __proto__ = {"__proto__": 2, "constructor": 3, "toString": 4}
+    values = HOSTILE_VALUES
+    keys = {value: number for number, value in enumerate(values)}
+    bad = Bad()
+    long = "<b>" * 333_334
+    hasOwnProperty = valueOf = long
+    for one in values:
+        last = ünïcode_名前(one)
+    raise ValueError("<img src=x onerror=window.pwned=11>" + last)
+'''
+
+
+def hostile_recording(folder: Path) -> Recording:
+    """A recording whose names, values, file and error all try to be more than text."""
+    source = HOSTILE_PROGRAM.replace("HOSTILE_VALUES", ascii(HOSTILE))
+    return recorded(folder / "<img src=x onerror=window.pwned=12>" / '"><script>window.pwned=13<.py', source)

@@ -1,0 +1,255 @@
+"""The page that `recording.to_html` writes, opened from the disk with the network off."""
+
+import re
+
+import pytest
+
+from prefix_lab.debugger import Breakpoint
+from tests.browser.jupyterlab import take_picture
+from tests.browser.steppers import View, hostile_recording, moves_of, page_from_disk, walk_of
+
+KEYS = {"in": "s", "inBack": "S", "over": "n", "overBack": "N", "out": "o", "outBack": "O"}
+
+
+@pytest.fixture(scope="module")
+def walk():
+    return walk_of()
+
+
+@pytest.fixture(scope="module")
+def file(walk, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "walk #1.html"
+    walk.to_html(path, title="The walk")
+    return path
+
+
+@pytest.fixture(scope="module")
+def opened(browser, file):
+    with page_from_disk(browser, file) as (page, wrong):
+        page.goto(file.as_uri())
+        View(page).at(0)
+        yield page, wrong
+
+
+@pytest.fixture
+def view(opened):
+    """The page, at its first step, with nothing set; what it complained of fails the test."""
+    page, wrong = opened
+    page.reload()
+    page.goto(page.url.split("#")[0] + "#step=0")
+    yield View(page).at(0)
+    assert wrong == []
+
+
+def test_the_page_of_the_walk_is_small(file):
+    assert file.stat().st_size < 400_000
+
+
+def test_every_key_moves_as_pythons_cursor_does(view, walk):
+    for start in (0, len(walk) // 3, len(walk) // 2, len(walk) - 1):
+        for does, there in moves_of(walk, start).items():
+            view.page.evaluate(f"location.hash = 'step={start}'")
+            view.at(start).press(KEYS[does])
+            view.at(there)
+            assert view.line() == walk.steps[there].line, (start, does)
+    view.press("g")
+    view.at(0).press("G")
+    view.at(len(walk) - 1).press("u")
+    view.at(0)
+
+
+def test_it_runs_to_a_breakpoint_with_a_condition_and_back(view, walk):
+    stop = Breakpoint("PrefixEncoder.forward")
+    cursor = walk.cursor()
+    cursor.run_to(stop)
+    view.page.evaluate(f"location.hash = 'step={cursor.index + 1}'")
+    view.at(cursor.index + 1).press("b", "g")
+    view.at(0).press("c")
+    view.at(cursor.index + 1)
+    view.press("G")
+    view.at(len(walk) - 1).press("C")
+    view.at(cursor.index + 1)
+    condition = view.root.locator(".pl-condition")
+    condition.fill("prefix.shape[1] == 99")
+    condition.press("Enter")
+    view.press("g")
+    view.at(0).press("c")
+    view.root.get_by_text("No breakpoint holds on this side.").wait_for()
+    condition.fill("prefix.shape[1] ==")
+    view.root.locator(".pl-problem", has_text="missing").wait_for()
+    condition.fill("prefix.shape[1] == 20")
+    condition.press("Enter")
+    view.press("c")
+    view.at(cursor.index + 1)
+
+
+def test_history_maker_watches_search_and_calls_work_with_no_kernel(view, walk):
+    cursor = walk.cursor()
+    cursor.run_to(Breakpoint("PrefixEncoder.forward"))
+    while "past_key_values" not in cursor.locals:
+        cursor.step_over()
+    view.page.evaluate(f"location.hash = 'step={cursor.index}'")
+    view.at(cursor.index).variable("past_key_values").locator(".pl-name").click()
+    steps = [step.index for step, _ in cursor.history("past_key_values")]
+    rows = view.root.locator(".pl-history ol button")
+    assert rows.all_inner_texts() == [f"Step {step:,}" for step in steps]
+    rows.first.click()
+    view.at(steps[0]).press("u")
+    view.at(cursor.index).tab("variables")
+    view.variable("prefix_tokens").hover()
+    view.variable("prefix_tokens").locator(".pl-maker").click()
+    number = cursor.locals["prefix_tokens"].number
+    made = next(step.index for step in walk.steps if any(one.number == number for one in step.changed.values()))
+    view.at(made).press("u")
+    watch = view.at(cursor.index).root.get_by_label("Watches").get_by_role("textbox")
+    watch.fill("past_key_values.shape[1] * 2")
+    watch.press("Enter")
+    view.root.locator(".pl-watches", has_text="40").wait_for()
+    view.press("/")
+    view.root.get_by_role("searchbox").fill("get_prompt")
+    view.root.get_by_role("searchbox").press("Enter")
+    view.root.locator(".pl-found-function button").first.click()
+    view.root.locator(".pl-where", has_text="get_prompt").wait_for()
+    calls = view.tab("calls")
+    calls.locator(".pl-opener").first.focus()
+    view.page.keyboard.press("Enter")
+    calls.locator("button[title]", has_text="get_peft_model").first.click()
+    view.root.locator(".pl-where", has_text="get_peft_model:").wait_for()
+    assert walk.steps[view.step].event == "call"
+
+
+def test_the_address_keeps_the_step_and_leads_to_it(view, opened):
+    page, _ = opened
+    view.press("n", "n", "n")
+    page.wait_for_function("location.hash !== '#step=0'")
+    kept = view.step
+    assert page.url.endswith(f"#step={kept}")
+    page.reload()
+    assert view.at(kept).step == kept
+    page.evaluate("location.hash = 'step=120'")
+    view.at(120)
+    for nonsense in ("step=abc", "step=-5", "step=999999999", "step=1.5", "step=120&x=<b>"):
+        page.evaluate("(hash) => (location.hash = hash)", nonsense)
+        page.wait_for_timeout(50)
+        assert view.root.locator(".pl-current").count() == 1, nonsense
+    page.goto(page.url.split("#")[0] + "#step=999999999")
+    page.reload()
+    view.root.locator(".pl-current").wait_for()
+
+
+def test_paper_gets_the_source_and_the_variables_without_buttons(view, opened):
+    page, _ = opened
+    view.page.evaluate("location.hash = 'step=120'")
+    view.at(120)
+    page.emulate_media(media="print")
+    assert not view.root.locator(".pl-toolbar").is_visible()
+    assert view.root.locator(".pl-current").is_visible()
+    assert view.root.locator(".pl-variables").is_visible()
+    sheets = page.pdf()
+    assert sheets.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b", sheets)) <= 3
+    take_picture(page, "page-print")
+    page.emulate_media(media="screen")
+
+
+def test_nothing_moves_by_itself_where_motion_is_unwelcome(browser, file):
+    with page_from_disk(browser, file, reduced_motion="reduce") as (page, _):
+        page.goto(file.as_uri())
+        View(page).at(0)
+        durations = "getComputedStyle(document.querySelector('.pl-cursor')).transitionDuration"
+        assert page.evaluate(durations) == "0s"
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1920), ("light", 700)])
+def test_it_fits_the_window_in_both_schemes(browser, file, scheme, width):
+    look = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
+    with page_from_disk(browser, file, **look) as (page, wrong):
+        page.goto(file.as_uri() + "#step=120")
+        View(page).at(120)
+        fits = (
+            "[document.documentElement.scrollWidth <= innerWidth, document.documentElement.scrollHeight <= innerHeight]"
+        )
+        assert page.evaluate(fits) == [True, True]
+        take_picture(page, f"page-{scheme}-{width}")
+        assert wrong == []
+
+
+def test_its_labels_are_chinese_when_asked(browser, walk, tmp_path):
+    path = tmp_path / "走.html"
+    walk.to_html(path, title="前缀微调", language="zh")
+    with page_from_disk(browser, path) as (page, wrong):
+        page.goto(path.as_uri() + "#step=120")
+        view = View(page).at(120)
+        assert page.locator("html").get_attribute("lang") == "zh"
+        assert view.root.get_by_role("button", name="步入", exact=True).count() == 1
+        seen = view.root.locator(".pl-toolbar, h3, .pl-tabs").all_inner_texts()
+        english = re.findall(
+            r"\b(?:over|out|stage|undo|Variables|Watches|Breakpoints|Search|History)\b", " ".join(seen)
+        )
+        assert english == []
+        take_picture(page, "page-zh")
+        assert wrong == []
+
+
+def test_hostile_values_are_text_and_nothing_runs(browser, tmp_path):
+    recording = hostile_recording(tmp_path)
+    path = tmp_path / "hostile.html"
+    recording.to_html(path, title="</title><script>window.pwned=20</script>")
+    with page_from_disk(browser, path) as (page, wrong):
+        page.goto(path.as_uri())
+        view = View(page).at(0)
+        explore(view, recording)
+        assert page.evaluate("window.pwned") is None
+        assert page.locator("#stepper img, #stepper script, #stepper style").count() == 0
+        assert page.title() == "</title><script>window.pwned=20</script>"
+        take_picture(page, "page-hostile")
+        assert wrong == []
+
+
+def explore(view, recording):
+    """Visit every step, and open whatever opens at the last one."""
+    for step in range(len(recording)):
+        view.page.evaluate(f"location.hash = 'step={step}'")
+        view.at(step)
+    bounds = view.root.bounding_box()
+    for tab in ("calls", "search", "history", "variables"):
+        view.tab(tab)
+    for name in ("keys", "__proto__", "values"):
+        view.root.get_by_role("button", name=f"Show what is inside: {name}", exact=True).click()
+    view.root.locator(".pl-inside").nth(2).wait_for()
+    for name in ("constructor", "hasOwnProperty", "__proto__"):
+        view.variable(name).locator(".pl-name").first.click()
+        view.root.locator(".pl-history li button").first.wait_for()
+        view.tab("variables")
+    watch = view.root.get_by_label("Watches").get_by_role("textbox")
+    for text in ("__proto__", "constructor", "toString", "keys['__proto__']", "'<img src=x onerror=window.pwned=30>'"):
+        watch.fill(text)
+        watch.press("Enter")
+    view.root.locator(".pl-watches li").nth(4).wait_for()
+    said = view.root.locator(".pl-watched").all_inner_texts()
+    assert said[1:3] == ["1", "not known here"]
+    search = view.tab("search").get_by_role("searchbox")
+    search.fill("pwned")
+    search.press("Enter")
+    view.root.locator(".pl-found-value").first.wait_for()
+    view.tab("calls").locator(".pl-opener").first.click()
+    view.root.locator(".pl-calls button[title]", has_text="ünïcode_名前").wait_for()
+    view.tab("variables")
+    assert view.root.bounding_box() == bounds
+
+
+def test_a_handler_that_got_into_the_page_would_not_run(browser, file, tmp_path):
+    path = tmp_path / "injected.html"
+    text = file.read_text(encoding="utf-8")
+    extra = "<img src=x onerror='window.pwned=1'><script>window.pwned=2</script>"
+    extra += "<a id=a href='javascript:window.pwned=3'>a</a>"
+    path.write_text(text.replace('<main id="stepper">', extra + '<main id="stepper">'), encoding="utf-8")
+    with page_from_disk(browser, path) as (page, wrong):
+        page.goto(path.as_uri())
+        View(page).at(0)
+        page.locator("#a").click()
+        page.evaluate("document.body.insertAdjacentHTML('beforeend', '<b onclick=\"window.pwned=4\" id=b>b</b>')")
+        page.locator("#b").click()
+        page.wait_for_timeout(50)
+        assert page.evaluate("window.pwned") is None
+        assert any("Content Security Policy" in said for said in wrong)

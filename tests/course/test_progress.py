@@ -1,0 +1,84 @@
+"""What a learner has done is noted in a small local file, and only there."""
+
+import pytest
+
+from prefix_lab.cli import main
+from prefix_lab.course import progress
+from prefix_lab.course.contents import LESSONS, lesson, show_progress
+from prefix_lab.course.lessons.checks_02 import check_row_width
+
+
+@pytest.fixture
+def notes(tmp_path, monkeypatch):
+    path = tmp_path / "folder" / "progress.json"
+    monkeypatch.setenv("PREFIX_LAB_PROGRESS", str(path))
+    return path
+
+
+def solve():
+    assert check_row_width(lambda layers, heads, head_dim: 2 * layers * heads * head_dim).passed
+
+
+def test_a_solved_exercise_is_noted_once(notes):
+    solve()
+    solve()
+    assert progress.done() == {2: {1}}
+
+
+def test_a_wrong_answer_is_not_noted(notes):
+    check_row_width(lambda layers, heads, head_dim: 1)
+    assert progress.done() == {}
+    assert not notes.exists()
+
+
+def test_a_lesson_is_forgotten_alone(notes):
+    progress.write({1: {1, 2}, 2: {1}})
+    progress.reset(1)
+    assert progress.done() == {2: {1}}
+    progress.reset()
+    assert progress.done() == {}
+
+
+@pytest.mark.parametrize("text", ["", "no json", "[]", '{"done": 3}', '{"done": {"x": [1]}}', '{"done": {"1": 5}}'])
+def test_a_file_that_is_none_of_ours_says_nothing_and_is_written_anew(notes, text):
+    notes.parent.mkdir()
+    notes.write_text(text)
+    assert progress.done() == {}
+    solve()
+    assert progress.done() == {2: {1}}
+
+
+def test_a_home_that_cannot_be_written_to_is_no_obstacle(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PREFIX_LAB_PROGRESS", str(tmp_path / "file" / "progress.json"))
+    solve()
+    assert progress.done() == {}
+
+
+def test_no_notes_are_kept_where_none_are_wanted(monkeypatch):
+    monkeypatch.setenv("PREFIX_LAB_PROGRESS", "")
+    solve()
+    assert progress.done() == {}
+
+
+def test_progress_says_what_is_left(notes):
+    solve()
+    assert repr(show_progress(2)) == ("  02 · Step into get_peft_model                1 of 2   left: view and permute")
+    assert "<td>1 of 2</td>" in show_progress(2)._repr_html_()
+
+
+def test_the_command_shows_and_forgets(notes, capsys):
+    solve()
+    assert main(["progress"]) == 0
+    assert "02 · Step into get_peft_model                1 of 2" in capsys.readouterr().out
+    assert main(["progress", "--reset", "2"]) == 0
+    assert progress.done() == {}
+    with pytest.raises(SystemExit):
+        main(["progress", "--reset", "99"])
+    assert "expected one of 0, 1, 2" in capsys.readouterr().err
+
+
+def test_every_lesson_has_a_number_of_its_own_and_an_unknown_one_is_refused():
+    assert [one.number for one in LESSONS] == list(range(len(LESSONS)))
+    with pytest.raises(ValueError, match="lesson=99, expected one of 0, 1"):
+        lesson(99)
