@@ -5,9 +5,10 @@ SUITABLE = import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14 python; do \
 	$$python -c '$(SUITABLE)' 2>/dev/null && echo $$python && break; done)
 BIN = .venv/bin
-# The unit suite comes first, and ends in under two minutes; then mistakes, names, terminals, training, kernels, a browser.
+# The unit suite comes first, and ends in under two minutes; then what is shown, the lessons, and the slowest: planted
+# mistakes, names, debuggers, terminals, a browser.
 SLOWER = tests/parity/test_mutations.py tests/shapes/test_contracts.py tests/breakpoints tests/terminal tests/browser
-LESSONS = tests/course tests/notebooks
+SHOWN = tests/widgets tests/course tests/notebooks
 FIRST_LESSON = notebooks/en/00_start_here.ipynb
 LAB_FLAGS = $(if $(filter 0,$(shell id -u)),--allow-root)
 # JupyterLab's first question would be about news, and it would look for updates where there may be no network.
@@ -24,9 +25,9 @@ walk: .venv/lab
 test: .venv/test browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(SLOWER) $(LESSONS))
+	$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(SLOWER) $(SHOWN))
 	$(BIN)/python -m tests.debugger.pythons
-	$(BIN)/python -m pytest -n 2 $(LESSONS)
+	$(BIN)/python -m pytest -n 2 $(SHOWN)
 	$(BIN)/python -m pytest $(SLOWER)
 
 course: .venv/test browser

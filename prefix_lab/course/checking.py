@@ -96,4 +96,4 @@ def check_shape(prediction: Any, answer: Any) -> Verdict:
         return Verdict(False, TODO)
     text = ", ".join(map(str, answer)) if isinstance(answer, list | tuple) else str(answer)
     said = prediction.answer_with(f"({text.strip().strip('()')})")
-    return Verdict(prediction.is_right, said)
+    return Verdict(prediction.is_right, said.removeprefix("Right. "))

@@ -67,7 +67,8 @@ async function render({ model, el }) {
     );
   }
   const different = /** @type {Boundary[]} */ (boundaries).find((one) => one.verdict === "different");
-  if (different) visit(different, 1);
+  const led = SIDES.some((side) => model.get("steps")[side] > 0); // Python has chosen a place
+  if (different && !led) visit(different, 1);
   if (parted) {
     const show = () => {
       goBoth(parted);
