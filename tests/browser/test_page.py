@@ -92,6 +92,7 @@ def test_history_maker_watches_search_and_calls_work_with_no_kernel(view, walk):
     view.at(cursor.index).variable("past_key_values").locator(".pl-name").click()
     steps = [step.index for step, _ in cursor.history("past_key_values")]
     rows = view.root.locator(".pl-history ol button")
+    rows.first.wait_for()  # the pieces of the page are unpacked first
     assert rows.all_inner_texts() == [f"Step {step:,}" for step in steps]
     rows.first.click()
     view.at(steps[0]).press("u")
@@ -131,6 +132,7 @@ def test_the_address_keeps_the_step_and_leads_to_it(view, opened):
     for nonsense in ("step=abc", "step=-5", "step=999999999", "step=1.5", "step=120&x=<b>"):
         page.evaluate("(hash) => (location.hash = hash)", nonsense)
         page.wait_for_timeout(50)
+        view.root.locator(".pl-current").wait_for()
         assert view.root.locator(".pl-current").count() == 1, nonsense
     page.goto(page.url.split("#")[0] + "#step=999999999")
     page.reload()
@@ -226,6 +228,8 @@ def explore(view, recording):
         watch.fill(text)
         watch.press("Enter")
     view.root.locator(".pl-watches li").nth(4).wait_for()
+    view.root.locator(".pl-watched", has_text="not known here").first.wait_for()  # each is worked out in its turn
+    view.page.wait_for_function("![...document.querySelectorAll('.pl-watched')].some(one => one.textContent === '…')")
     said = view.root.locator(".pl-watched").all_inner_texts()
     assert said[1:3] == ["1", "not known here"]
     search = view.tab("search").get_by_role("searchbox")
