@@ -69,6 +69,7 @@ def main() -> int:
             "-p",
             "no:cacheprovider",
         ]
+        command.append(f"--ignore={ROOT / 'tests' / 'debugger' / 'dap' / 'test_looking.py'}")  # it looks at tensors
         command += ["--confcutdir", str(ROOT / "tests" / "debugger"), "-W", "error", *sys.argv[1:], "tests/debugger"]
         if subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False).returncode:
             failed.append(version)

@@ -36,7 +36,6 @@ def makes(size):
 
 @pytest.fixture(scope="module")
 def tensors():
-    pytest.importorskip("torch")
     with record([makes]) as recording:
         makes(128)
     return altered(recording, values=[with_axes(value) for value in recording.columns.values])
