@@ -51,7 +51,7 @@ def runs_of(recording: Recording, dotted: str) -> list[Band]:
     meant = {number for number, one in enumerate(columns.functions) if is_named(dotted, one[0], one[1])}
     if meant:
         return [
-            Band(columns.frame_first[frame], last_inside(recording, frame))
+            Band(columns.frame_first[frame], columns.frame_last[frame])
             for frame, function in enumerate(columns.frame_function)
             if function in meant and columns.frame_first[frame] != NONE
         ]
@@ -72,11 +72,6 @@ def is_named(dotted: str, file: str, function: str) -> bool:
         parts = parts[:-1]
     same_package = module[0] in parts and "PeftModelFor*" in name
     return parts[-len(module) :] == tuple(module) or same_package
-
-
-def last_inside(recording: Recording, frame: int) -> int:
-    """The last step of a frame."""
-    return recording.columns.frame_last[frame]
 
 
 def steps_at_lines_with(recording: Recording, text: str) -> list[int]:

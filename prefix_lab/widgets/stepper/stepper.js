@@ -47,8 +47,6 @@ export class StepperView {
     this.turn = 0;
     /** @type {Record<string, string>} */
     this.colours = {};
-    /** @type {Set<(step: number) => void>} */
-    this.listeners = new Set();
     this.root = h("div", { class: options.narrow ? "pl-root pl-narrow" : "pl-root", "data-lm-suppress-shortcuts": "true", lang: options.language ?? "en" });
     this.root.style.setProperty("--pl-height", options.height ?? "600px");
     this.variables = new Variables(this);
@@ -276,7 +274,6 @@ export class StepperView {
     this.news.replaceChildren();
     if (this.model.get("step") !== step) this.model.set("step", step);
     this.draw();
-    for (const listener of this.listeners) listener(step);
     this.store.ahead(step).catch(() => null);
   }
 
