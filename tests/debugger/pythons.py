@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -50,29 +51,30 @@ def environment(version: str, interpreter: str) -> Path:
     return python
 
 
+def command(python: Path) -> list[str]:
+    """The debugger's tests under that Python, but for those that look at tensors."""
+    plain = ["-q", "-c", os.devnull, "--rootdir", str(ROOT), "-p", "no:cacheprovider", "-W", "error"]
+    chosen = [f"--ignore={ROOT / 'tests' / 'debugger' / 'dap' / 'test_looking.py'}"]
+    chosen += ["--confcutdir", str(ROOT / "tests" / "debugger"), *sys.argv[1:], "tests/debugger"]
+    return [str(python), "-m", "pytest", *plain, *chosen]
+
+
 def main() -> int:
+    """All of them at once, each one's output in a piece."""
     found = interpreters()
     print(f"Other Pythons here: {', '.join(found) or 'none'}.", flush=True)
-    failed = []
+    paths = os.environ | {"PYTHONPATH": str(ROOT)}
+    running = {}
     for version, interpreter in found.items():
         python = environment(version, interpreter)
-        print(f"Python {version}:", flush=True)
-        command = [
-            str(python),
-            "-m",
-            "pytest",
-            "-q",
-            "-c",
-            os.devnull,
-            "--rootdir",
-            str(ROOT),
-            "-p",
-            "no:cacheprovider",
-        ]
-        command.append(f"--ignore={ROOT / 'tests' / 'debugger' / 'dap' / 'test_looking.py'}")  # it looks at tensors
-        command += ["--confcutdir", str(ROOT / "tests" / "debugger"), "-W", "error", *sys.argv[1:], "tests/debugger"]
-        if subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False).returncode:
-            failed.append(version)
+        said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - it is open for as long as the tests run
+        running[version] = subprocess.Popen(command(python), cwd=ROOT, env=paths, stdout=said, stderr=said), said
+    failed = []
+    for version, (process, said) in running.items():
+        failed += [version] if process.wait() else []
+        said.seek(0)
+        print(f"Python {version}:\n{said.read()}", flush=True)
+        said.close()
     if failed:
         print(f"Failed under Python {', '.join(failed)}.")
     return bool(failed)
