@@ -98,9 +98,9 @@ def test_a_foreign_file_is_refused(content, tmp_path):
 
 def test_another_version_is_refused_with_both_numbers(recording, tmp_path):
     recording.save(tmp_path / "saved")
-    content = (tmp_path / "saved").read_bytes().replace(MAGIC + b"1\n", MAGIC + b"2\n", 1)
+    content = (tmp_path / "saved").read_bytes().replace(MAGIC + b"2\n", MAGIC + b"3\n", 1)
     (tmp_path / "saved").write_bytes(content)
-    with refuses(ValueError, "version 2", "reads version 1"):
+    with refuses(ValueError, "version 3", "reads version 2"):
         Recording.load(tmp_path / "saved")
 
 
@@ -179,7 +179,7 @@ def test_numbers_and_tables_written_by_a_stranger_are_refused_or_can_be_walked(r
     if again is None:
         return
     for step in again.steps:  # whatever it says, nothing fails and nothing goes round for ever
-        repr(step), step.locals, step.watches, step.in_place
+        repr(step), step.locals, step.watches, step.in_place, step.thread
     cursor = again.cursor()
     while cursor.step_in():
         cursor.stack  # noqa: B018
@@ -189,10 +189,10 @@ def test_numbers_and_tables_written_by_a_stranger_are_refused_or_can_be_walked(r
 def test_a_file_that_says_it_is_enormous_is_refused_without_taking_the_memory(tmp_path):
     path = tmp_path / "bomb"
     small = zlib.compress(bytes(10**7))
-    path.write_bytes(MAGIC + b"1\n" + HEADER.pack(2**40, len(small), 0) + small)
+    path.write_bytes(MAGIC + b"2\n" + HEADER.pack(2**40, len(small), 0) + small)
     with refuses(ValueError, "sizes that cannot be"):
         Recording.load(path)
-    path.write_bytes(MAGIC + b"1\n" + HEADER.pack(100, len(small), 0) + small)
+    path.write_bytes(MAGIC + b"2\n" + HEADER.pack(100, len(small), 0) + small)
     with refuses(ValueError, "checksum"):
         Recording.load(path)
     assert struct.calcsize("<QQI") == HEADER.size
