@@ -234,10 +234,9 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
     def go_on(frame: FrameType, code: CodeType, info: CodeInfo) -> None:
         if id(frame) in frames:
             tape.write(RESUME, now(), frames[id(frame)], frame.f_lineno)
-            enter(frame, code, info, info.lines[frame.f_lineno].names)
         else:
             tape.running(frame, info)
-            enter(frame, code, info)
+        enter(frame, code, info, info.lines[frame.f_lineno].names)
 
     def leaving(code: CodeType, frame: FrameType, mark: Mark, *values: Any) -> None:
         """The frame ends or pauses; what it gives, if anything, follows the mark."""

@@ -160,8 +160,8 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
         """A generator or coroutine goes on; what is pending then: the names of the line that had paused."""
         if id(frame) not in frames:
             tape.running(frame, info)
-            return None
-        tape.write(RESUME, now(), frames[id(frame)], frame.f_lineno)
+        else:
+            tape.write(RESUME, now(), frames[id(frame)], frame.f_lineno)
         return info.lines[frame.f_lineno].names
 
     is_known = known.get

@@ -173,6 +173,7 @@ class Decoder:
             if item.number is not None:
                 self.may_pause(frame, item.number, [], [])
             frame.held = {self.name(name): self.value(value) for name, value in item.held.items()}
+            self.expect(frame, item.line)
             return index
         match item.name:
             case "resume":
@@ -219,7 +220,7 @@ class Decoder:
         steps.append(frame.step)
         return index
 
-    def expect(self, frame: FrameState, line: int) -> None:
+    def expect(self, frame: FrameState, line: int | None) -> None:
         """The values that this line binds follow, perhaps once more."""
         if line != frame.line and line in frame.info.lines:  # it went on where nobody recorded it
             place = frame.info.lines[line]
@@ -322,7 +323,7 @@ class Decoder:
                 same = type(old) is Summary and old.number is not None and type(value) is Summary
                 flag = IN_PLACE if kind is Touched or (same and old.number == value.number) else 0
             found.append(self.binding(name, number, flag))
-        if found:
+        if found and step != NONE:  # a frame that ran already may bind a name before it takes a step
             self.bind(step, found)
         return index
 

@@ -203,7 +203,8 @@ class Tape:
         """A frame that was there before the recording, with its locals; a module's are its globals, and too many."""
         held = {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
         number = next(self.session.numbers) if info.pauses else None
-        self.write(Running(info, number, {name: self.put(value) for name, value in held.items()}))
+        taken = {name: self.put(value) for name, value in held.items()}
+        self.write(Running(info, frame.f_lineno, number, taken))
         if number is not None:
             self.session.frames[id(frame)] = number
 

@@ -37,12 +37,15 @@ LOST = Mark("lost")  # the values that should follow could not be taken
 
 
 class Running(Token):
-    """A frame that was there before the recording; `number` if it may pause, and what its names stood for."""
+    """A frame that was there before the recording, at a line whose values may follow.
 
-    __slots__ = ("held", "info", "number")
+    `number` is None unless the frame may pause; `held` is what its names stood for.
+    """
 
-    def __init__(self, info: CodeInfo, number: int | None, held: dict[str, Any]):
-        self.info, self.number, self.held = info, number, held
+    __slots__ = ("held", "info", "line", "number")
+
+    def __init__(self, info: CodeInfo, line: int | None, number: int | None, held: dict[str, Any]):
+        self.info, self.line, self.number, self.held = info, line, number, held
 
 
 class Place(Token):
