@@ -20,6 +20,7 @@ from prefix_lab.debugger.tape import Tape, is_step
 from prefix_lab.debugger.tokens import CodeInfo, Mark, Missing, Place, Running, Token, Touched, Watch
 
 NONE = 0xFFFFFFFF
+DEEPEST = 0xFFFF  # frames around one; what lies deeper is said to lie there
 SNAPSHOT_EVERY = 128  # steps of one frame
 EVENTS = ("line", "call", "return", "yield", "resume", "exception")
 LINE, CALL, RETURN, YIELD, RESUMED, EXCEPTION = range(len(EVENTS))
@@ -281,7 +282,8 @@ class Decoder:
         columns.step_place.append(place)
         columns.steps_at[place].append(step)
         columns.step_frame.append(frame.number)
-        columns.step_depth.append(min(max(len(state.stack) - 1, 0), 0xFFFF))
+        depth = len(state.stack) - 1
+        columns.step_depth.append(depth if 0 <= depth <= DEEPEST else DEEPEST * (depth > 0))
         columns.step_bound.append(NONE)
         columns.step_before.append(last)
         columns.step_after.append(NONE)

@@ -34,7 +34,7 @@ MISTAKES = [
     ("decode.py", "if found and step != NONE:", "if found:"),
     ("decode.py", "or (tape.full_at is not None and end == len(tape.items))", ""),
     ("decode.py", "if cls not in ATOMS:", "if cls is Summary:"),
-    ("decode.py", "min(max(len(state.stack) - 1, 0), 0xFFFF)", "max(len(state.stack) - 1, 0)"),
+    ("decode.py", "if 0 <= depth <= DEEPEST else", "if 0 <= depth else"),
     ("decode.py", "if frame.since >= SNAPSHOT_EVERY or", "if frame.since >= 10**9 or"),
     ("decode.py", "key = repr(value)", "pass"),
     ("decode.py", "in sorted(found):", "in found:"),

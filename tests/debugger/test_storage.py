@@ -7,6 +7,7 @@ import os
 import random
 import struct
 import zlib
+from array import array
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -184,6 +185,28 @@ def test_numbers_and_tables_written_by_a_stranger_are_refused_or_can_be_walked(r
     while cursor.step_in():
         cursor.stack  # noqa: B018
     repr(again), again._repr_html_(), again.calls, again.diff(recording)
+
+
+@pytest.mark.parametrize(
+    ("first", "thread"), [([1], [0]), ([0, 9, 9], [0, 0, 0]), ([0, 607], [0, 0]), ([], []), ([0], [1])]
+)
+def test_turns_of_threads_that_cannot_have_been_are_refused(first, thread, recording, tmp_path):
+    path = tmp_path / "strange"
+    named = recording.with_names(NoNames())
+    named.columns.turn_first, named.columns.turn_thread = array("I", first), array("I", thread)
+    named.save(path)
+    with refuses(ValueError, "It is damaged; save it again."):
+        Recording.load(path)
+
+
+class NoNames:
+    """Leaves a copy of a recording as it is."""
+
+    def apply(self, recording):
+        return recording.columns.values
+
+    def remarks(self, recording):
+        return []
 
 
 def test_a_file_that_says_it_is_enormous_is_refused_without_taking_the_memory(tmp_path):
