@@ -86,7 +86,7 @@ class ThreadState:
     def __init__(self):
         self.stack: list[FrameState] = []
         self.left: FrameState | None = None  # the frame that was left last
-        self.last_event = NONE
+        self.raised: Any = None  # by the last step, if it was an exception
 
 
 class Decoder:
@@ -140,7 +140,7 @@ class Decoder:
                 frame.line = item.line
                 frame.names = frame.line_names = names
                 frame.step = step(state, place, frame)
-                state.last_event = LINE
+                state.raised = None
             elif cls is CodeInfo or cls is Mark or cls is Running:
                 if len(steps) >= room:
                     return index
@@ -200,8 +200,9 @@ class Decoder:
                 return index + 1
             case _:
                 # The one with which a recording ends may have been the last that the program said, too.
-                if index + 1 < len(items) or state.last_event != EXCEPTION:
+                if index + 1 < len(items) or state.raised is not items[index]:
                     self.ending(state, EXCEPTION, items[index])
+                    state.raised = items[index]
                 return index + 1
 
     def may_pause(self, frame: FrameState, number: int, entered: list[int], callers: list[int]) -> None:
@@ -272,7 +273,7 @@ class Decoder:
 
     def event(self, state: ThreadState, event: int, frame: FrameState) -> int:
         """A step that is no line, at the line where the frame stands."""
-        state.last_event = event
+        state.raised = None
         return self.step(state, self.place(event, self.columns.frame_function[frame.number], frame.line), frame)
 
     def step(self, state: ThreadState, place: int, frame: FrameState) -> int:

@@ -372,6 +372,76 @@ def test_threads_that_run_at_will_keep_the_order_that_an_event_gives_them(hooks)
 
 
 @every_hook
+def test_a_return_a_yield_and_an_error_stand_where_they_came_and_not_with_their_line(hooks):
+    asked, answer = queue.SimpleQueue(), queue.SimpleQueue()
+
+    def ask(word):
+        asked.put(word)
+        return answer.get()
+
+    def returns():
+        return ask("return")
+
+    def yields():
+        yield ask("yield")
+
+    def raises():
+        raise LookupError(ask("error"))
+
+    def asks():
+        returns()
+        next(yields())
+        interrupted(raises)
+
+    thread = threading.Thread(target=asks)
+    with record([returns, yields, raises, begun], hooks=hooks) as recording:
+        thread.start()
+        for number in range(3):
+            asked.get()
+            answer.put(begun(number))
+        thread.join()
+    events = [step.event for step in recording.steps if step.event not in ("call", "resume")]
+    assert events[:6] == ["line", "line", "return", "return", "line", "line"]
+    assert [step.function.rpartition(".")[2] for step in recording.steps if step.event in ("return", "yield")][:4] == [
+        "begun",
+        "returns",
+        "begun",
+        "yields",
+    ]
+    texts = [step.function.rpartition(".")[2] for step in recording.steps if step.event in ("return", "exception")]
+    assert texts.index("raises") == len(texts) - 1 - texts[::-1].index("begun") + 1
+
+
+@every_hook
+def test_an_error_of_the_block_is_the_last_word_whatever_other_threads_did(hooks):
+    def program():
+        begun(0)
+        play([(0, "loop", 1)], Shared())
+        raise LookupError("at the end")
+
+    recording = recorded(program, SCOPE, hooks=hooks)
+    last = recording.steps[-1]
+    assert (last.event, last.thread, last.value.message) == ("exception", "MainThread", "at the end")
+
+
+@every_hook
+def test_a_move_out_of_a_frame_that_nothing_recorded_called_stays_in_its_thread(hooks):
+    with record([begun, loops], hooks=hooks) as recording:
+        play([(0, "make", 1), (3, "make", 1), (1, "make", 1), (0, "make", 1)], Shared())
+    cursor = recording.cursor()
+    assert [step.thread for step in recording.steps] == [
+        name for name in ("first", "MainThread", "second", "first") for _ in range(3)
+    ]
+    assert cursor.step_out()
+    assert cursor.index == 9
+    cursor.goto(11)
+    assert cursor.step_out(backwards=True)
+    assert cursor.index == 2
+    cursor.goto(4)
+    assert not cursor.step_out()
+
+
+@every_hook
 def test_what_a_thread_does_after_the_recording_has_ended_is_not_in_it(hooks):
     go, inside = threading.Event(), threading.Event()
 
@@ -428,7 +498,7 @@ def gives(value):
 def interrupted(call: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return call(*arguments)
-    except (KeyboardInterrupt, StopIteration):
+    except (KeyboardInterrupt, LookupError, StopIteration):
         return None
 
 
