@@ -17,7 +17,6 @@ from typing import Any
 from prefix_lab.debugger.tape import Session, Tape
 from prefix_lab.debugger.tokens import (
     AGAIN,
-    LOST,
     MISSING,
     RAISE,
     RESUME,
@@ -121,8 +120,9 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
     """One thread's callbacks. `depth` is how far above them the recorded frame is: one, or two under a dispatcher."""
     session = hooks.session
     events, disable = sys.monitoring.events, sys.monitoring.DISABLE
-    known, frames, atoms, failed = session.known, session.frames, session.atoms, session.failed
-    items, append, put, look_at, now = tape.items, tape.append, tape.put, tape.look_at, perf_counter_ns
+    known, frames, atoms = session.known, session.frames, session.atoms
+    items, append, extend, now = tape.items, tape.append, tape.items.extend, perf_counter_ns
+    put, look_at = tape.put, tape.look_at
     getframe, get_ident = sys._getframe, threading.get_ident
 
     stack: list[tuple[CodeType | None, dict[int, Place], Any, Any]] = []
@@ -159,9 +159,11 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
                 else:
                     look_at(getframe(depth), pending)
             place = lines[number]
+            if tape.waits:
+                tape.take_turn()
             append(place)
             pending = place.names
-        except Exception as error:
+        except BaseException as error:
             lost(error)
 
     def jumped(code: CodeType, offset: int, target: int, depth: int = 1) -> Any:
@@ -171,11 +173,10 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
             return disable
         return None if number is None else line(code, number, depth + 1)
 
-    def lost(error: Exception) -> None:
+    def lost(error: BaseException) -> None:
         nonlocal pending
         pending = None
-        append(LOST)
-        failed(error)
+        tape.lost(error)
 
     def relocate(code: CodeType, frame: FrameType) -> None:
         """In a frame that was not entered under the recording: one further out than where it began."""
@@ -203,7 +204,7 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
                 return hooks.for_threads()[events.PY_START](code, offset, depth=3)
             tape.enter(frame, info)
             enter(frame, code, info)
-        except Exception as error:
+        except BaseException as error:
             lost(error)
 
     def resume(code: CodeType, offset: int, depth: int = 1) -> Any:
@@ -215,7 +216,7 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
             if get_ident() != owner:
                 return hooks.for_threads()[events.PY_RESUME](code, offset, depth=3)
             go_on(frame, code, info)
-        except Exception as error:
+        except BaseException as error:
             lost(error)
 
     def throw(code: CodeType, offset: int, exception: BaseException, depth: int = 1) -> Any:
@@ -227,18 +228,15 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
             if get_ident() != owner:
                 return hooks.for_threads()[events.PY_THROW](code, offset, exception, depth=3)
             go_on(frame, code, info)
-        except Exception as error:
+        except BaseException as error:
             lost(error)
 
     def go_on(frame: FrameType, code: CodeType, info: CodeInfo) -> None:
         if id(frame) in frames:
-            append(RESUME)
-            append(now())
-            append(frames[id(frame)])
-            enter(frame, code, info, info.lines[frame.f_lineno].names)
+            tape.write(RESUME, now(), frames[id(frame)], frame.f_lineno)
         else:
             tape.running(frame, info)
-            enter(frame, code, info)
+        enter(frame, code, info, info.lines[frame.f_lineno].names)
 
     def leaving(code: CodeType, frame: FrameType, mark: Mark, *values: Any) -> None:
         """The frame ends or pauses; what it gives, if anything, follows the mark."""
@@ -246,12 +244,11 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
             return
         try:
             look(frame)
-            append(mark)
-            if mark is not YIELD:
-                append(now())
-            for value in values:
-                append(value if type(value) in atoms else put(value))
-        except Exception as error:
+            told = [value if type(value) in atoms else put(value) for value in values]
+            if tape.waits:
+                tape.take_turn()
+            extend((mark, *told) if mark is YIELD else (mark, now(), *told))
+        except BaseException as error:
             lost(error)
         leave()
 
@@ -269,12 +266,12 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
         try:
             if code is current and not (type(exception) is StopIteration and offset in known[id(code)].skips):
                 look(getframe(depth))
-                append(RAISE)
-                append(put(exception))
-                append(AGAIN)  # the line may go on: an `async for` ends by an exception that it handles itself
-                place = lines.get(getframe(depth).f_lineno)
+                number = getframe(depth).f_lineno
+                # AGAIN, since the line may go on: an `async for` ends by an exception that it handles itself.
+                tape.write(RAISE, put(exception), AGAIN, number)
+                place = lines.get(number)
                 pending = None if place is None else place.names
-        except Exception as error:
+        except BaseException as error:
             lost(error)
 
     return {

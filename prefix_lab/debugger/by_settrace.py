@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from prefix_lab.debugger.tape import Session
-from prefix_lab.debugger.tokens import AGAIN, LOST, MISSING, RAISE, RESUME, RETURN, UNWIND, YIELD, CodeInfo
+from prefix_lab.debugger.tokens import AGAIN, MISSING, RAISE, RESUME, RETURN, UNWIND, YIELD, CodeInfo
 
 Tracer = Callable[[FrameType, str, Any], Any]
 UNKNOWN = object()
@@ -105,7 +105,7 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
     """For one thread: what makes a frame's tracer, and the function that is asked at each call."""
     tape = session.tape_of_this_thread()
     known, frames, atoms = session.known, session.frames, session.atoms
-    append, put, look_at, enter, now = tape.append, tape.put, tape.look_at, tape.enter, perf_counter_ns
+    append, extend, put, look_at, now = tape.append, tape.items.extend, tape.put, tape.look_at, perf_counter_ns
 
     def tracer_of(info: CodeInfo, pending: Any = None) -> Tracer:
         lines = info.lines
@@ -122,52 +122,46 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
                         look_at(frame, pending)
                 if event == "line":
                     place = lines[frame.f_lineno]
+                    if tape.waits:
+                        tape.take_turn()
                     append(place)
                     pending = place.names
                 else:
                     pending = other(frame, event, argument, pending)
-            except Exception as error:
-                pending = lost(error)
+            except BaseException as error:
+                pending = tape.lost(error)
             return trace
 
         return trace
 
     def other(frame: FrameType, event: str, argument: Any, pending: Any) -> Any:
         """A return, a yield, an exception; what is pending then."""
+        if tape.waits:
+            tape.take_turn()
         info = known[id(frame.f_code)]
         if event == "exception":
             if argument[0] is StopIteration and frame.f_lasti in info.skips:  # a loop ends, or a `yield from`
-                append(AGAIN)
+                extend((AGAIN, frame.f_lineno))
                 return info.lines[frame.f_lineno].names
-            append(RAISE)
-            append(put(argument[1] if argument[1] is not None else argument[0]))
-            append(AGAIN)  # the line may go on: an `async for` ends by an exception that it handles itself
+            error = put(argument[1] if argument[1] is not None else argument[0])
+            # AGAIN, since the line may go on: an `async for` ends by an exception that it handles itself.
+            extend((RAISE, error, AGAIN, frame.f_lineno))
             names = info.lines[frame.f_lineno].names
             return Raised(names if type(names) is tuple else (names,) if names else ())
         if argument is None and (type(pending) is Raised or frame.f_lasti not in info.ends):
-            append(UNWIND)
-            append(now())
+            extend((UNWIND, now()))
         elif info.pauses and frame.f_lasti in info.yields:
-            append(YIELD)
-            append(argument if type(argument) in atoms else put(argument))
+            extend((YIELD, argument if type(argument) in atoms else put(argument)))
         else:
-            append(RETURN)
-            append(now())
-            append(argument if type(argument) in atoms else put(argument))
+            extend((RETURN, now(), argument if type(argument) in atoms else put(argument)))
         return None
-
-    def lost(error: Exception) -> None:
-        append(LOST)
-        session.failed(error)
 
     def resumed(frame: FrameType, info: CodeInfo) -> Any:
         """A generator or coroutine goes on; what is pending then: the names of the line that had paused."""
         if id(frame) not in frames:
             tape.running(frame, info)
-            return None
-        append(RESUME)
-        append(now())
-        append(frames[id(frame)])
+        else:
+            tape.write(RESUME, now(), frames[id(frame)], frame.f_lineno)
         return info.lines[frame.f_lineno].names
 
     is_known = known.get
@@ -185,9 +179,9 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
                 return None
             if info.pauses and frame.f_lasti not in info.starts:
                 return tracer_of(info, resumed(frame, info))
-            enter(frame, info)
+            tape.enter(frame, info)
             return tracer_of(info)
-        except Exception as error:
-            return lost(error)
+        except BaseException as error:
+            return tape.lost(error)
 
     return tracer_of, on_call

@@ -60,9 +60,9 @@ class Cursor:
             if there != NONE:
                 return self._to(there)
         frame = columns.step_frame[self.index]
-        thread = columns.frame_thread[frame]
+        thread = columns.thread_of(self.index)
         at = columns.frame_first[frame] - 1 if backwards else columns.frame_last[frame] + 1
-        while 0 <= at < len(columns) and columns.frame_thread[columns.step_frame[at]] != thread:
+        while 0 <= at < len(columns) and columns.thread_of(at) != thread:
             at += -1 if backwards else 1
         return self._to(at)
 

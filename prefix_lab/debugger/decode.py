@@ -2,20 +2,25 @@
 
 A tape says only what was new, in the order in which it was seen. Reading it once from the start gives each step its
 place (event, function, line), its frame, the step before and after it in that frame, and what it bound; now and then
-all locals of a frame are noted, so that a reader who jumps has not far to go.
+all locals of a frame are noted, so that a reader who jumps has not far to go. Several tapes are read turn by turn.
+
+What a tape lacks, since an interrupt or an error of the recorder's own came between, costs no more than itself: a line
+says which function it is of, and with one that is not the innermost frame's the reader looks for its frame anew.
 """
 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
-from prefix_lab.debugger.summary import Summary
+from prefix_lab.debugger.summary import ATOMS, Summary
 from prefix_lab.debugger.tape import Tape, is_step
-from prefix_lab.debugger.tokens import RESUME, CodeInfo, Mark, Missing, Place, Token, Touched, Watch
+from prefix_lab.debugger.tokens import CodeInfo, Mark, Missing, Place, Running, Token, Touched, Watch
 
 NONE = 0xFFFFFFFF
+DEEPEST = 0xFFFF  # frames around one; what lies deeper is said to lie there
 SNAPSHOT_EVERY = 128  # steps of one frame
 EVENTS = ("line", "call", "return", "yield", "resume", "exception")
 LINE, CALL, RETURN, YIELD, RESUMED, EXCEPTION = range(len(EVENTS))
@@ -32,7 +37,6 @@ class Columns:
         "caller": "I",
         "first": "I",
         "last": "I",
-        "thread": "I",
         "begun": "q",
         "ended": "q",
     }
@@ -51,6 +55,7 @@ class Columns:
         self.watches: set[int] = set()  # the names that are watched expressions
         self.values: list[Any] = []
         self.threads: list[str] = []
+        self.turn_first, self.turn_thread = array("I"), array("I")  # from which step on it is which thread's turn
         self.snapshots: dict[int, array] = {}  # step → name, value, name, value, … as they were before it
         self.entries: dict[int, tuple[array, array]] = {}  # frame that paused → steps that entered it, their callers
         self.left_out = 0
@@ -58,14 +63,18 @@ class Columns:
     def __len__(self) -> int:
         return len(self.step_place)
 
+    def thread_of(self, step: int) -> int:
+        """The thread that took a step. A frame may have several: what one began, another may go on with."""
+        return self.turn_thread[bisect_right(self.turn_first, step) - 1]
+
 
 class FrameState:
     """A frame while its tape is read."""
 
-    __slots__ = ("held", "last", "line", "line_names", "names", "number", "since", "single", "step", "sure")
+    __slots__ = ("held", "info", "last", "line", "line_names", "names", "number", "since", "single", "step", "sure")
 
-    def __init__(self, number: int, line: int):
-        self.number, self.line = number, line
+    def __init__(self, number: int, info: CodeInfo):
+        self.number, self.info, self.line = number, info, info.first_line
         self.held: dict[int, int] = {}
         self.last = NONE  # its last step so far
         self.names: tuple | None = None  # what the line that runs may bind, while it is not known
@@ -74,13 +83,10 @@ class FrameState:
 
 
 class ThreadState:
-    def __init__(self, number: int):
-        self.number = number
+    def __init__(self):
         self.stack: list[FrameState] = []
-        self.depth = 0  # how many frames are around the innermost one
-        self.paused: dict[int, FrameState] = {}
         self.left: FrameState | None = None  # the frame that was left last
-        self.last_event = NONE
+        self.raised: Any = None  # by the last step, if it was an exception
 
 
 class Decoder:
@@ -96,15 +102,25 @@ class Decoder:
         self.place_ids: dict[tuple[int, int, int], int] = {}
         self.line_places: dict[int, tuple[int, tuple, bool]] = {}
         self.argument_names: dict[int, tuple] = {}
+        self.paused: dict[int, FrameState] = {}  # by number; a generator may go on in another thread
+        self.out_of_place = 0  # times that a line was not of the frame that should be the innermost one
 
     def read(self, tapes: Iterable[Tape]) -> Columns:
         columns, tapes = self.columns, list(tapes)
         columns.threads = unlike(tape.thread for tape in tapes)
-        states = [ThreadState(number) for number in range(len(tapes))]
+        states = [ThreadState() for _ in tapes]
+        full = False
         for number, start, end in in_order(tapes):
-            if len(columns) < self.max_steps:
-                start = self.feed(states[number], tapes[number].items, start, end)
-            columns.left_out += sum(map(is_step, tapes[number].items[start:end]))
+            tape = tapes[number]
+            if not full:
+                first = len(columns)
+                start = self.feed(states[number], tape.items, start, end)
+                if len(columns) > first:
+                    columns.turn_first.append(first)
+                    columns.turn_thread.append(number)
+                # Where one tape was full, the others may go on for a while; what they say then lacks what it says.
+                full = len(columns) >= self.max_steps or (tape.full_at is not None and end == len(tape.items))
+            columns.left_out += sum(map(is_step, tape.items[start:end]))
         return columns
 
     def feed(self, state: ThreadState, items: list[Any], index: int, end: int) -> int:
@@ -118,15 +134,14 @@ class Decoder:
                 if len(steps) >= room:
                     return index
                 index += 1
-                if not stack:
-                    continue
-                frame = stack[-1]
+                if not stack or (frame := stack[-1]).info is not item.info:
+                    frame = self.found_again(state, item.info)
                 place, names, frame.sure, frame.single = line_places.get(id(item)) or self.line_place(item)
                 frame.line = item.line
                 frame.names = frame.line_names = names
                 frame.step = step(state, place, frame)
-                state.last_event = LINE
-            elif cls is CodeInfo or cls is Mark:
+                state.raised = None
+            elif cls is CodeInfo or cls is Mark or cls is Running:
                 if len(steps) >= room:
                     return index
                 index = self.mark(state, item, items, index + 1)
@@ -144,81 +159,97 @@ class Decoder:
                 index = self.take(frame, frame.step, names, frame.sure, items, index)
         return index
 
-    def mark(self, state: ThreadState, item: CodeInfo | Mark, items: list[Any], index: int) -> int:
+    def mark(self, state: ThreadState, item: CodeInfo | Mark | Running, items: list[Any], index: int) -> int:
         """A token that is not a line, at `index - 1`; where what belongs to it ends."""
-        stack, columns = state.stack, self.columns
         if type(item) is CodeInfo:
-            begun, number = items[index], items[index + 1] if item.pauses else None
-            index += 2 if item.pauses else 1
-            frame = self.new_frame(state, item, begun)
-            step = self.step(state, self.place(CALL, columns.frame_function[frame.number], frame.line), frame)
-            state.last_event = CALL
-            if number is not None:
-                state.paused[number] = frame
-                columns.entries[frame.number] = (
-                    array("I", [step]),
-                    array("I", [columns.frame_caller[frame.number]]),
-                )
+            frame = self.new_frame(state, item, items[index])
+            index += 1
+            step = self.event(state, CALL, frame)
+            if item.pauses:
+                self.may_pause(frame, items[index], [step], [self.columns.frame_caller[frame.number]])
+                index += 1
             return self.take(frame, step, self.arguments(item), True, items, index)
-        if item.name == "running":
-            info, number, held = items[index : index + 3]
-            frame = self.new_frame(state, info, 0)
-            if number is not None:
-                state.paused[number] = frame
-                columns.entries[frame.number] = (array("I"), array("I"))
-            frame.held = {self.name(name): self.value(value) for name, value in held.items()}
-            return index + 3
-        if item.name == "resume":
-            frame = state.paused.get(items[index + 1])
-            if frame is None:  # it was begun in another thread
+        if type(item) is Running:
+            frame = self.new_frame(state, item.info, 0)
+            if item.number is not None:
+                self.may_pause(frame, item.number, [], [])
+            frame.held = {self.name(name): self.value(value) for name, value in item.held.items()}
+            self.expect(frame, item.line)
+            return index
+        match item.name:
+            case "resume":
+                return self.resume(state, items[index + 1], items[index + 2], index + 3)
+            case "again":
+                if state.stack:
+                    self.expect(state.stack[-1], items[index])
+                return index + 1
+            case "lost":
+                if state.stack:
+                    state.stack[-1].names = None
+                return index
+            case "unwind":
+                self.leave(state, items[index])
+                return index + 1
+            case "return":
+                self.ending(state, RETURN, items[index + 1])
+                self.leave(state, items[index])
                 return index + 2
-            caller = stack[-1].last if stack else NONE
-            stack.append(frame)
-            state.depth = len(stack) - 1
-            step = self.step(state, self.place(RESUMED, columns.frame_function[frame.number], frame.line), frame)
-            steps, callers = columns.entries[frame.number]
-            steps.append(step)
-            callers.append(caller)
-            frame.names, frame.sure, frame.step = frame.line_names, False, step  # what was sent is bound now
-            state.last_event = RESUMED
-            return index + 2
-        if item.name == "again":
-            if stack:
-                stack[-1].names, stack[-1].sure = stack[-1].line_names, False
-            return index
-        if item.name == "lost":
-            if stack:
-                stack[-1].names = None
-            return index
-        if item.name == "unwind":
-            self.leave(state, items[index])
-            return index + 1
-        return self.ending(state, item, items, index)
+            case "yield":
+                self.ending(state, YIELD, items[index])
+                self.leave(state, None)
+                return index + 1
+            case _:
+                # The one with which a recording ends may have been the last that the program said, too.
+                if index + 1 < len(items) or state.raised is not items[index]:
+                    self.ending(state, EXCEPTION, items[index])
+                    state.raised = items[index]
+                return index + 1
 
-    def ending(self, state: ThreadState, item: Mark, items: list[Any], index: int) -> int:
+    def may_pause(self, frame: FrameState, number: int, entered: list[int], callers: list[int]) -> None:
+        self.paused[number] = frame
+        self.columns.entries[frame.number] = (array("I", entered), array("I", callers))
+
+    def resume(self, state: ThreadState, number: int, line: int, index: int) -> int:
+        """A frame that paused goes on."""
+        frame = self.paused.get(number)
+        if frame is None:
+            return index
+        steps, callers = self.columns.entries[frame.number]
+        callers.append(state.stack[-1].last if state.stack else NONE)
+        state.stack.append(frame)
+        self.expect(frame, line)  # what was sent is bound now
+        frame.step = self.event(state, RESUMED, frame)
+        steps.append(frame.step)
+        return index
+
+    def expect(self, frame: FrameState, line: int | None) -> None:
+        """The values that this line binds follow, perhaps once more."""
+        if line != frame.line and line in frame.info.lines:  # it went on where nobody recorded it
+            place = frame.info.lines[line]
+            frame.line, (_, frame.line_names, _, frame.single) = line, self.line_place(place)
+        frame.names, frame.sure = frame.line_names, False
+
+    def found_again(self, state: ThreadState, info: CodeInfo) -> FrameState:
+        """The frame of a line that is not in the innermost one: one further out, or one that nobody saw begin."""
+        self.out_of_place += 1
+        stack = state.stack
+        if not any(frame.info is info for frame in stack):
+            return self.new_frame(state, info, 0)
+        while stack[-1].info is not info:
+            self.leave(state, None)
+        return stack[-1]
+
+    def ending(self, state: ThreadState, event: int, value: Any) -> None:
         """A return, yield or exception, with its value."""
         frame = state.stack[-1] if state.stack else state.left
-        time = items[index] if item.name == "return" else None
-        index += item.name == "return"
-        value = items[index] if index < len(items) else None
-        if isinstance(value, Token):
-            value, index = None, index - 1
-        event = EVENTS.index(item.name)
-        again = event == EXCEPTION and state.last_event == EXCEPTION and index + 1 == len(items)
-        if frame is not None and not again:
-            place = self.place(event, self.columns.frame_function[frame.number], frame.line)
-            step = self.step(state, place, frame)
+        if frame is not None:
+            step = self.event(state, event, frame)
             self.bind(step, [self.binding(VALUE, self.value(value), 0)])
             frame.names = None
-            state.last_event = event
-            if event != EXCEPTION and state.stack:
-                self.leave(state, time)
-        return index + 1
 
     def leave(self, state: ThreadState, time: int | None) -> None:
         if state.stack:
             state.left = state.stack.pop()
-            state.depth = len(state.stack) - 1
             state.left.names = None
             if time is not None:
                 self.columns.frame_ended[state.left.number] = time
@@ -234,13 +265,16 @@ class Decoder:
         columns.frame_caller.append(state.stack[-1].last if state.stack else NONE)
         columns.frame_first.append(NONE)
         columns.frame_last.append(NONE)
-        columns.frame_thread.append(state.number)
         columns.frame_begun.append(begun)
         columns.frame_ended.append(0)
-        frame = FrameState(number, info.first_line)
+        frame = FrameState(number, info)
         state.stack.append(frame)
-        state.depth = min(len(state.stack) - 1, 0xFFFF)
         return frame
+
+    def event(self, state: ThreadState, event: int, frame: FrameState) -> int:
+        """A step that is no line, at the line where the frame stands."""
+        state.raised = None
+        return self.step(state, self.place(event, self.columns.frame_function[frame.number], frame.line), frame)
 
     def step(self, state: ThreadState, place: int, frame: FrameState) -> int:
         """One more step of a frame."""
@@ -249,7 +283,8 @@ class Decoder:
         columns.step_place.append(place)
         columns.steps_at[place].append(step)
         columns.step_frame.append(frame.number)
-        columns.step_depth.append(state.depth if state.stack else 0)
+        depth = len(state.stack) - 1
+        columns.step_depth.append(depth if 0 <= depth <= DEEPEST else DEEPEST * (depth > 0))
         columns.step_bound.append(NONE)
         columns.step_before.append(last)
         columns.step_after.append(NONE)
@@ -291,7 +326,7 @@ class Decoder:
                 same = type(old) is Summary and old.number is not None and type(value) is Summary
                 flag = IN_PLACE if kind is Touched or (same and old.number == value.number) else 0
             found.append(self.binding(name, number, flag))
-        if found:
+        if found and step != NONE:  # a frame that ran already may bind a name before it takes a step
             self.bind(step, found)
         return index
 
@@ -355,7 +390,7 @@ class Decoder:
         if known is None:
             known = self.value_ids[cls] = {}
         key = value
-        if cls is Summary:
+        if cls not in ATOMS:  # a summary, or what a describer of another package gave
             key = id(value)
         elif cls is float or cls is complex:  # NaN is not equal to itself, and 0.0 is to -0.0
             key = repr(value)
@@ -378,21 +413,15 @@ class Decoder:
 
 
 def in_order(tapes: list[Tape]) -> Iterator[tuple[int, int, int]]:
-    """Stretches of the tapes, as (tape, start, end), in the order of the clock; cut where a frame is entered."""
-    if len(tapes) == 1:
-        yield 0, 0, len(tapes[0].items)
-        return
-    cuts = []
+    """The turns of all threads, as (tape, start, end), in the order in which they were had."""
+    found = []
     for number, tape in enumerate(tapes):
-        starts, times = [0], [0]
-        for index, item in enumerate(tape.items[:-1]):
-            if (type(item) is CodeInfo or item is RESUME) and type(tape.items[index + 1]) is int and index:
-                starts.append(index)
-                times.append(tape.items[index + 1])
-        ends = [*starts[1:], len(tape.items)]
-        cuts += [(time, number, start, end) for time, start, end in zip(times, starts, ends, strict=True)]
-    for _, number, start, end in sorted(cuts):
-        yield number, start, end
+        ends = [start for _, start in tape.turns[1:]] + [len(tape.items)]
+        for (turn, start), end in zip(tape.turns, ends, strict=False):
+            found.append((turn, number, start, min(end, len(tape.items))))
+    for _, number, start, end in sorted(found):
+        if start < end:
+            yield number, start, end
 
 
 def unlike(names: Iterable[str]) -> list[str]:

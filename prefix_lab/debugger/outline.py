@@ -33,7 +33,7 @@ def outline(recording: Recording) -> str:
 def heading(recording: Recording) -> str:
     columns = recording.columns
     frames = [frame for frame, first in enumerate(columns.frame_first) if first != NONE]
-    threads = len({columns.frame_thread[frame] for frame in frames})
+    threads = len(set(columns.turn_thread))
     said = f"Recording of {number_of(len(columns), 'step')} in {number_of(len(frames), 'call')}"
     return said + (f" and {threads} threads" if threads > 1 else "")
 

@@ -123,5 +123,5 @@ class Recorder:
             _open.remove(self)
         if error is not None:
             self.session.exception = self.session.look(error)
-            self.tape.items += [RAISE, self.session.exception]
+            self.tape.write(RAISE, self.session.exception)
         self.recording.close(self.session)

@@ -79,9 +79,15 @@ class Recording:
             raise RuntimeError("This recording is not finished: leave its `with record(...)` block first.")
         with self._lock:
             if self._columns is None:
-                self._columns = Decoder(self._max_steps).read(self._tapes)
+                decoder = Decoder(self._max_steps)
+                self._columns = decoder.read(self._tapes)
                 self._columns.left_out += self._left_out
                 self._tapes = []
+                if decoder.out_of_place:
+                    self.notes.append(
+                        f"Of {decoder.out_of_place:,} calls the beginning or the end is missing: the recording was "
+                        "interrupted there."
+                    )
                 if self._columns.left_out:
                     self.notes.append(
                         f"{self._columns.left_out:,} steps came after a limit and were left out. Raise max_steps or "
@@ -336,7 +342,7 @@ class Step:
     @property
     def thread(self) -> str:
         columns = self.recording.columns
-        return columns.threads[columns.frame_thread[self.frame]]
+        return columns.threads[columns.thread_of(self.index)]
 
     @property
     def text(self) -> str:

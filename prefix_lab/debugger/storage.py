@@ -14,6 +14,7 @@ import sys
 import tempfile
 import zlib
 from array import array
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,14 @@ from prefix_lab.debugger.recording import Recording
 from prefix_lab.debugger.summary import Summary
 
 MAGIC = b"prefix_lab recording, version "
-VERSION = 1
+VERSION = 2
 HEADER = struct.Struct("<QQI")  # bytes in memory, bytes in the file, checksum
 LIMIT = 4 * 2**30  # bytes of one section in memory
 RATIO = 1100  # no honest zlib stream grows more than this
 DEPTH = 12  # of summaries inside summaries
 STEP_ARRAYS = tuple(f"step_{name}" for name in Columns.STEP_ARRAYS)
 FRAME_ARRAYS = tuple(f"frame_{name}" for name in Columns.FRAME_ARRAYS)
-OTHER_ARRAYS = ("runs", "binding_name", "binding_value", "binding_flag")
+OTHER_ARRAYS = ("runs", "binding_name", "binding_value", "binding_flag", "turn_first", "turn_thread")
 
 
 class Damaged(ValueError):
@@ -212,11 +213,11 @@ class Builder:
         for name in ("step_bound", "step_before", "step_after"):
             all_within(getattr(columns, name), len(columns.runs) if name == "step_bound" else steps, or_none=True)
         all_within(columns.frame_function, len(columns.functions))
-        all_within(columns.frame_thread, len(columns.threads))
         for name in ("caller", "first", "last"):
             all_within(getattr(columns, f"frame_{name}"), steps, or_none=True)
         all_within(columns.binding_name, len(columns.names))
         all_within(columns.binding_value, len(columns.values), or_none=True)
+        self.check_turns(steps)
         self.check_links(steps)
         self.check_runs(bindings)
         for frame, entered, callers in self.tables["entries"]:
@@ -233,6 +234,15 @@ class Builder:
             all_within(columns.snapshots[step][1::2], len(columns.values))
             if len(pairs) % 2:
                 raise Damaged("a snapshot is not whole. It is damaged; save it again.")
+
+    def check_turns(self, steps: int) -> None:
+        """The turns of threads follow one another, from the first step on."""
+        columns = self.columns
+        same_length(len(columns.turn_first), columns.turn_thread)
+        all_within(columns.turn_thread, len(columns.threads))
+        firsts = [*columns.turn_first, steps]
+        if firsts[0] != 0 or any(first >= after for first, after in pairwise(firsts)):
+            raise Damaged("its threads are out of order. It is damaged; save it again.")
 
     def check_links(self, steps: int) -> None:
         """Each step's neighbours in its frame lie on the right side of it, so that no walk goes round for ever."""
@@ -263,7 +273,7 @@ class Builder:
             raise Damaged("a step's values are not where it says. It is damaged; save it again.")
 
 
-RISING = {"step_bound", "frame_first", "frame_last", "frame_begun", "frame_ended"}  # each near the one before it
+RISING = {"step_bound", "turn_first", "frame_first", "frame_last", "frame_begun", "frame_ended"}  # each near the last
 NEAR = {"step_before", "step_after"}  # each near its own index
 
 

@@ -15,12 +15,13 @@ from prefix_lab.debugger.places import table_of
 from prefix_lab.debugger.scope import Scope
 from prefix_lab.debugger.summary import Look, Summary
 from prefix_lab.debugger.tokens import (
+    LOST,
     MISSING,
-    RUNNING,
     TURN,
     CodeInfo,
     Mark,
     Missing,
+    Running,
     Self,
     Shared,
     Token,
@@ -31,7 +32,7 @@ from prefix_lab.debugger.tokens import (
 CHECK_EVERY = 4096  # items on a tape
 SAMPLE = 17  # one item in so many is weighed; a prime, since what loops write has a rhythm
 POINTER, MEMO_ENTRY = 8, 600  # bytes, about
-UNCOUNTED = frozenset({"unwind", "lost", "again", "running"})
+UNCOUNTED = frozenset({"unwind", "lost", "again"})
 
 
 class Session:
@@ -56,11 +57,11 @@ class Session:
         self.codes: list[CodeType] = []  # alive, so that no other code gets the id of one that is known
         self.frames: dict[int, int] = {}  # the numbers of frames that may pause
         self.numbers = itertools.count()
+        self.turns = itertools.count()
         self.tapes: list[Tape] = []
         self.tape_of: dict[int, Tape] = {}
         self.notes: list[str] = []
         self.errors, self.first_error = 0, ""
-        self.left_out = 0
         self.exception: Summary | None = None
         self.closed = False
 
@@ -111,13 +112,22 @@ class Session:
         return sum(tape.count() for tape in tapes) >= self.max_steps
 
     @property
+    def left_out(self) -> int:
+        return sum(tape.left_out for tape in self.tapes)
+
+    @property
     def weight(self) -> int:
         """How many bytes the recording takes, about."""
         return sum(tape.weight for tape in self.tapes) + MEMO_ENTRY * len(self.look.memo)
 
 
 class Tape:
-    """One thread's items, in the order in which things happened."""
+    """One thread's items, in the order in which things happened.
+
+    Across tapes the order is that of turns. A thread has the turn until another one writes; which wrote when in between
+    is nobody's concern, so a line costs no time stamp. Before a token is written, `waits` says whether the turn was
+    lost; if so, `take_turn` draws the next number. Values need no turn: they belong to the token before them.
+    """
 
     def __init__(self, session: Session, thread: threading.Thread | None):
         self.session = session
@@ -125,26 +135,60 @@ class Tape:
         self.lives = None if thread is None else weakref.ref(thread)
         self.items: list[Any] = []
         self.append = self.items.append
+        self.turns: list[tuple[int, int]] = []  # their numbers, and where on the tape they begin
+        self.waits = True
         self.put, self.atoms = session.look, session.atoms
         self.touched, self.again = session.look.touched, session.look.again
         self.checked = 0  # how many items were weighed
         self.next_check = CHECK_EVERY
-        self.counted = self.exact = 0
+        self.tally = (0, 0)  # how many items were looked through for steps, and how many of these there are
         self.steps = self.weight = 0  # about
         self.full_at: int | None = None
+        self.left_out = 0
+
+    def take_turn(self) -> None:
+        """From now on this thread writes, and the others wait.
+
+        No lock, which a fork or a signal could leave locked: a turn is had from the moment its number is drawn.
+        `waits` is cleared before, so that whoever draws a later number sets it again; and others are told before this
+        thread goes on with the program, so what they hear of it cannot be in a turn before this one.
+        """
+        self.waits = False
+        self.turns.append((next(self.session.turns), len(self.items)))
+        for other in self.session.tapes:
+            if other is not self and not other.waits:
+                other.waits = True
+
+    def write(self, *items: Any) -> None:
+        """A token with what belongs to it, all or nothing."""
+        if self.waits:
+            self.take_turn()
+        self.items.extend(items)
 
     def has_ended(self) -> bool:
         """Whether its thread is no more, so that another one with the same ident needs a tape of its own."""
         thread = None if self.lives is None else self.lives()
         return self.lives is not None and (thread is None or not thread.is_alive())
 
+    def lost(self, error: BaseException) -> None:
+        """In an `except`: no more of the values that should follow; an interrupt goes on its way."""
+        self.append(LOST)
+        if not isinstance(error, Exception):
+            raise
+        if (session := self.session) is not None:  # the recording may have ended, and this thread goes on
+            session.failed(error)
+
     def enter(self, frame: FrameType, info: CodeInfo) -> None:
         """A call, with the time, the number of a frame that may pause, and the arguments."""
         append, put, atoms = self.append, self.put, self.atoms
-        append(info)
-        append(perf_counter_ns())
+        if self.waits:
+            self.take_turn()
         if info.pauses:
-            append(self.number(frame))
+            number = next(self.session.numbers)
+            self.items.extend((info, perf_counter_ns(), number))
+            self.session.frames[id(frame)] = number
+        else:
+            self.items.extend((info, perf_counter_ns()))
         if info.simple:
             held = frame.f_locals
             for name in info.arguments:
@@ -155,16 +199,14 @@ class Tape:
         if len(self.items) > self.next_check:
             self.check()
 
-    def number(self, frame: FrameType) -> int:
-        """A new number for a frame, by which it is known when it goes on."""
-        number = self.session.frames[id(frame)] = next(self.session.numbers)
-        return number
-
     def running(self, frame: FrameType, info: CodeInfo) -> None:
         """A frame that was there before the recording, with its locals; a module's are its globals, and too many."""
         held = {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
-        number = self.number(frame) if info.pauses else None
-        self.items += [RUNNING, info, number, {name: self.put(value) for name, value in held.items()}]
+        number = next(self.session.numbers) if info.pauses else None
+        taken = {name: self.put(value) for name, value in held.items()}
+        self.write(Running(info, frame.f_lineno, number, taken))
+        if number is not None:
+            self.session.frames[id(frame)] = number
 
     def look_at(self, frame: FrameType, names: tuple) -> None:
         """Take the values that a line's names have now that it has run."""
@@ -202,7 +244,7 @@ class Tape:
         """Weigh what came since the last time; at a limit, count what comes and throw it away."""
         session, items = self.session, self.items
         if self.full_at is not None:
-            session.left_out += sum(map(is_step, items[self.full_at :]))
+            self.left_out += sum(map(is_step, items[self.full_at :]))
             del items[self.full_at :]
         else:
             sample = items[self.checked :: SAMPLE]
@@ -219,20 +261,22 @@ class Tape:
             session.progress(sum(tape.steps for tape in session.tapes) + session.left_out)
 
     def count(self) -> int:
-        """How many steps there are on the tape, exactly; counts what came since the last time."""
-        fresh = self.items[self.counted :]
-        self.exact += sum(map(is_step, fresh))
-        self.counted += len(fresh)
-        return self.exact
+        """How many steps there are on the tape, exactly; counts what came since the last time. Any thread may ask."""
+        looked_through, steps = self.tally
+        fresh = self.items[looked_through:]
+        steps += sum(map(is_step, fresh))
+        self.tally = looked_through + len(fresh), steps
+        return steps
 
     def let_go(self) -> None:
         """Keep the items alone; with the session go the code objects and classes that it knew."""
         self.session = self.put = self.touched = self.again = None
 
     def close(self) -> None:
-        """Count what came after a limit; the tape is then ready to be read."""
+        """Ready to be read: cut at the limit, and no longer what a thread that still runs appends to."""
+        self.items = self.items[:]
         if self.full_at is not None:
-            self.session.left_out += sum(map(is_step, self.items[self.full_at :]))
+            self.left_out += sum(map(is_step, self.items[self.full_at :]))
             del self.items[self.full_at :]
 
 

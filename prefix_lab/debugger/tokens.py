@@ -2,13 +2,14 @@
 
 A tape is one flat list for each thread. Appending is all that happens while the program runs; what the items mean is
 worked out afterwards, by `decode`. A value is a plain number, a short text, or a `Summary`; it is never a token, so
-that a reader who has lost the thread finds it again at the next one.
+that a reader who has lost the thread finds it again at the next one. A token and the times and numbers that belong to
+it are written at once, so that they are all there or none of them: an interrupt in between cannot make a value a time.
 """
 
 from __future__ import annotations
 
 from types import CodeType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Token:
@@ -30,10 +31,21 @@ RETURN = Mark("return")  # followed by the time and the value
 YIELD = Mark("yield")  # followed by the value
 RAISE = Mark("exception")  # followed by the exception
 UNWIND = Mark("unwind")  # followed by the time: an exception leaves the frame
-RESUME = Mark("resume")  # followed by the time and the frame's number: a generator or coroutine goes on
-RUNNING = Mark("running")  # followed by info, number, and a dict of locals: the frame was there before the recording
-AGAIN = Mark("again")  # the names of the line are not bound yet after all; their values come once more
+RESUME = Mark("resume")  # followed by the time, the frame's number, its line: a generator goes on; then as AGAIN
+AGAIN = Mark("again")  # followed by the line: its names are not bound yet after all; their values come once more
 LOST = Mark("lost")  # the values that should follow could not be taken
+
+
+class Running(Token):
+    """A frame that was there before the recording, at a line whose values may follow.
+
+    `number` is None unless the frame may pause; `held` is what its names stood for.
+    """
+
+    __slots__ = ("held", "info", "line", "number")
+
+    def __init__(self, info: CodeInfo, line: int | None, number: int | None, held: dict[str, Any]):
+        self.info, self.line, self.number, self.held = info, line, number, held
 
 
 class Place(Token):

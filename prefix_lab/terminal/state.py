@@ -22,7 +22,7 @@ class ReplayState:
         self.jumps: deque[int] = deque(maxlen=JUMPS)
         self.searched = ""
         self.matches = array("I")
-        self.threads = len(set(recording.columns.frame_thread))
+        self.threads = len(set(recording.columns.turn_thread))
 
     @property
     def step(self) -> Step:

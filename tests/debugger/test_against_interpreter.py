@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, note, reject, settings
+from hypothesis import strategies as st
 
 from prefix_lab.debugger import Recording, record
+from prefix_lab.debugger.decode import NONE
+from prefix_lab.debugger.tokens import Place, Token
 from tests.debugger.programs import programs
 from tests.debugger.recorded import HOOKS, PLAIN, Seen, every_hook, lines_of, recorded, reference
 
@@ -97,6 +100,39 @@ if len(HOOKS) > 1:  # from Python 3.12 on
         assert shown(first.steps) == shown(second.steps)
         assert [step.depth for step in first.steps] == [step.depth for step in second.steps]
         assert [step.in_place for step in first.steps] == [step.in_place for step in second.steps]
+
+
+@every_hook
+@settings(max_examples=60, deadline=None, derandomize=True, phases=PHASES, suppress_health_check=list(HealthCheck))
+@given(source=programs(), data=st.data())
+def test_what_a_tape_lacks_costs_no_more_than_itself(source, data, hooks):
+    note(source)
+    main = loaded(source)
+    with record([main.__code__, *functions(main)], hooks=hooks) as recording:
+        outcome(main)
+    [tape] = recording._tapes  # it is read when it is asked for first
+    tokens = [at for at, item in enumerate(tape.items) if isinstance(item, Token)]
+    for _ in range(3):
+        first, last = sorted(data.draw(st.tuples(*2 * [st.sampled_from(tokens)])))
+        del tape.items[first:last]
+        tokens = [at for at in tokens if at < first] + [at - last + first for at in tokens if at >= last]
+    left = [(item.info.function, item.line) for item in tape.items if type(item) is Place]
+    assert lines_of(recording) == left
+    cursor = recording.cursor()
+    for step in recording.steps:
+        assert repr(step), cursor.goto(step)
+        assert recording.stack(step.index) == sorted(recording.stack(step.index), reverse=True)
+        assert all(recording.steps[at].function == step.function for at in frame_of(recording, step.index))
+    repr(recording), recording.calls
+
+
+def frame_of(recording: Recording, step: int) -> list[int]:
+    """The steps of the same frame, up to this one."""
+    found = []
+    while step != NONE:
+        found.append(step)
+        step = recording.columns.step_before[step]
+    return found
 
 
 def use_json() -> Any:

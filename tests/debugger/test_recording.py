@@ -6,17 +6,23 @@ import asyncio
 import copy
 import functools
 import linecache
+import sys
 import threading
 
 import pytest
 
 from prefix_lab.debugger import record
+from prefix_lab.debugger.summary import register
 from tests.debugger.recorded import every_hook, recorded, refuses
 
 
 def doubled(x):
     y = x * 2
     return y
+
+
+def doubled_back(x):
+    return x
 
 
 def works(n):
@@ -138,6 +144,30 @@ def test_recursion_gives_each_call_its_own_frame(hooks):
     assert [step.locals["n"].value for step in calls] == list(range(30, -1, -1))
     assert [step.depth for step in calls] == list(range(31))
     assert len({step.frame for step in calls}) == 31
+
+
+@every_hook
+def test_calls_may_lie_as_deep_as_python_lets_them(hooks, request):
+    def down(n):
+        return down(n - 1) if n else 0
+
+    request.addfinalizer(functools.partial(sys.setrecursionlimit, sys.getrecursionlimit()))
+    sys.setrecursionlimit(100_000)
+    recording = recorded(lambda: down(66_000), [down], hooks=hooks)
+    assert len(recording) == 3 * 66_001
+    assert max(recording.columns.step_depth) == 65_535
+    assert recording.steps[-1].depth == 0
+
+
+@every_hook
+def test_what_another_package_says_of_its_values_is_kept_whatever_it_is(hooks):
+    class Odd:
+        pass
+
+    register(f"{__name__}.{Odd.__qualname__}", lambda value, look: ["odd"])
+    recording = recorded(lambda: doubled_back(Odd()), [doubled_back], hooks=hooks)
+    assert [step.event for step in recording.steps] == ["call", "line", "return"]
+    assert "odd" in recording.steps[-1].value.text
 
 
 @every_hook
@@ -429,7 +459,6 @@ def test_wrong_options_are_refused_by_name(options, word):
 
 
 def test_a_name_of_a_module_that_is_not_imported_yet_imports_nothing():
-    import sys
 
     for name in [one for one in sys.modules if one.startswith("xml.dom")]:
         del sys.modules[name]

@@ -7,6 +7,7 @@ import os
 import random
 import struct
 import zlib
+from array import array
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -98,9 +99,9 @@ def test_a_foreign_file_is_refused(content, tmp_path):
 
 def test_another_version_is_refused_with_both_numbers(recording, tmp_path):
     recording.save(tmp_path / "saved")
-    content = (tmp_path / "saved").read_bytes().replace(MAGIC + b"1\n", MAGIC + b"2\n", 1)
+    content = (tmp_path / "saved").read_bytes().replace(MAGIC + b"2\n", MAGIC + b"3\n", 1)
     (tmp_path / "saved").write_bytes(content)
-    with refuses(ValueError, "version 2", "reads version 1"):
+    with refuses(ValueError, "version 3", "reads version 2"):
         Recording.load(tmp_path / "saved")
 
 
@@ -179,20 +180,42 @@ def test_numbers_and_tables_written_by_a_stranger_are_refused_or_can_be_walked(r
     if again is None:
         return
     for step in again.steps:  # whatever it says, nothing fails and nothing goes round for ever
-        repr(step), step.locals, step.watches, step.in_place
+        repr(step), step.locals, step.watches, step.in_place, step.thread
     cursor = again.cursor()
     while cursor.step_in():
         cursor.stack  # noqa: B018
     repr(again), again._repr_html_(), again.calls, again.diff(recording)
 
 
+@pytest.mark.parametrize(
+    ("first", "thread"), [([1], [0]), ([0, 9, 9], [0, 0, 0]), ([0, 607], [0, 0]), ([], []), ([0], [1])]
+)
+def test_turns_of_threads_that_cannot_have_been_are_refused(first, thread, recording, tmp_path):
+    path = tmp_path / "strange"
+    named = recording.with_names(NoNames())
+    named.columns.turn_first, named.columns.turn_thread = array("I", first), array("I", thread)
+    named.save(path)
+    with refuses(ValueError, "It is damaged; save it again."):
+        Recording.load(path)
+
+
+class NoNames:
+    """Leaves a copy of a recording as it is."""
+
+    def apply(self, recording):
+        return recording.columns.values
+
+    def remarks(self, recording):
+        return []
+
+
 def test_a_file_that_says_it_is_enormous_is_refused_without_taking_the_memory(tmp_path):
     path = tmp_path / "bomb"
     small = zlib.compress(bytes(10**7))
-    path.write_bytes(MAGIC + b"1\n" + HEADER.pack(2**40, len(small), 0) + small)
+    path.write_bytes(MAGIC + b"2\n" + HEADER.pack(2**40, len(small), 0) + small)
     with refuses(ValueError, "sizes that cannot be"):
         Recording.load(path)
-    path.write_bytes(MAGIC + b"1\n" + HEADER.pack(100, len(small), 0) + small)
+    path.write_bytes(MAGIC + b"2\n" + HEADER.pack(100, len(small), 0) + small)
     with refuses(ValueError, "checksum"):
         Recording.load(path)
     assert struct.calcsize("<QQI") == HEADER.size

@@ -26,10 +26,9 @@ class Threads:
         """For each thread its steps, in order."""
         columns = self.recording.columns
         found = [array("I") for _ in self.names]
-        appends = [steps.append for steps in found]
-        threads = [appends[thread] for thread in columns.frame_thread]
-        for step, frame in enumerate(columns.step_frame):
-            threads[frame](step)
+        ends = [*columns.turn_first[1:], len(columns)]
+        for thread, first, end in zip(columns.turn_thread, columns.turn_first, ends, strict=False):
+            found[thread].extend(range(first, end))
         return found
 
     def described(self) -> list[dict]:
@@ -43,7 +42,7 @@ class Threads:
 
     def of(self, step: int) -> int:
         columns = self.recording.columns
-        return columns.frame_thread[columns.step_frame[step]] + 1 if len(columns) else 1
+        return columns.thread_of(step) + 1 if len(columns) else 1
 
     def standing(self, thread: int, index: int) -> int | None:
         """The step at which a thread stands; None when it has not begun."""

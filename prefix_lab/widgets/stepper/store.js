@@ -184,12 +184,11 @@ export class Store {
       const after = inside ? this.beside(caller, false) : page.outer[caller][4];
       if (after !== null) return after;
     }
-    const frame = page.frame[step - page.first];
-    const [first, last, thread] = page.frames[frame];
+    const [first, last] = page.frames[page.frame[step - page.first]];
+    const thread = threadAt(page, step);
     let at = back ? first - 1 : last + 1;
     while (this.within(at) !== null) {
-      const there = await this.page(at);
-      if (there.frames[there.frame[at - there.first]][2] === thread) return at;
+      if (threadAt(await this.page(at), at) === thread) return at;
       at += back ? -1 : 1;
     }
     return null;
@@ -229,7 +228,7 @@ export class Store {
       bind(page.bound[at], its, locals, lines);
     }
     const fresh = new Set(before < 0 ? (page.fresh[frame] ?? []) : names(page.bound[before]));
-    const thread = this.meta.threads[page.frames[frame][2]];
+    const thread = this.meta.threads[threadAt(page, step)];
     const bound = triples(page.bound[index]);
     return { step, event, file, function: name, line, frame, thread, locals, lines, bound, fresh, visited };
   }
@@ -264,6 +263,11 @@ export class Store {
     for (const there of [...around, ...far])
       if (there !== null && this.within(there) !== null && !this.has(there)) this.page(there).catch(() => null);
   }
+}
+
+/** Which thread took a step of this page. @param {any} page @param {number} step @returns {number} */
+function threadAt(page, step) {
+  return page.turns.findLast((/** @type {[number, number]} */ [first]) => first <= step)[1];
 }
 
 /** @param {any[]} bound @returns {[number, number | null, number][]} */

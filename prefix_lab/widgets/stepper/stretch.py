@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from typing import Any
 
 from prefix_lab.debugger import Recording
@@ -41,12 +42,15 @@ def stretch(recording: Recording, start: int, end: int) -> dict[str, Any]:
         frame = columns.step_frame[step]
         if frame not in frames:
             first = columns.frame_first[frame]
-            frames[frame] = [first, columns.frame_last[frame], columns.frame_thread[frame]]
+            frames[frame] = [first, columns.frame_last[frame]]
             if first < start:
                 held[frame] = held_at(recording, step)
                 before = recording.bindings(columns.step_before[step])
                 fresh[frame] = [columns.binding_name[one] for one in before]
     page["frames"] = frames
+    turn = bisect_right(columns.turn_first, start) - 1
+    until = bisect_left(columns.turn_first, end)
+    page["turns"] = list(zip(columns.turn_first[turn:until], columns.turn_thread[turn:until], strict=True))
     page["held"] = held
     page["fresh"] = fresh  # what the step before, which is in another stretch, bound
     page["callers"] = callers_in(recording, start, end)
