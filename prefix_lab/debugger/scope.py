@@ -35,7 +35,7 @@ class Scope:
 
     def __init__(self, include: Included | Iterable[Included]):
         self.modules: set[str] = set()
-        self.codes: dict[int, CodeType] = {}
+        self.codes: list[CodeType] = []  # alive, so that no other code gets the id of one that is a place
         self.places: set[tuple] = set()
         self.paths: set[str] = set()
         several = isinstance(include, Iterable) and not isinstance(include, str) and not callable(include)
@@ -67,9 +67,8 @@ class Scope:
                 raise ValueError(f"include: {one!r} has no function written in Python. Name one of its base classes.")
             if not codes:
                 raise ValueError(f"include: {one!r} is not written in Python, so it has no lines. Name what calls it.")
-            for code in codes:
-                self.codes[id(code)] = code
-                self.places.add(place_of(code))
+            self.codes += codes
+            self.places |= set(map(place_of, codes))
         else:
             raise ValueError(
                 f"include: {one!r} is a {type(one).__name__}, expected the name of a package or module, a module, "
@@ -107,7 +106,7 @@ class Scope:
         names = module_names(space)
         if any(map(self.is_own, names)):
             return False
-        if any(map(self.has_module, names)) or self.codes.get(id(code)) is code or place_of(code) in self.places:
+        if any(map(self.has_module, names)) or place_of(code) in self.places:
             return True
         return bool(self.paths) and self.has_file(code.co_filename, space)
 
@@ -144,7 +143,7 @@ def module_names(space: dict[str, Any]) -> list[str]:
 
 
 def place_of(code: CodeType) -> tuple:
-    """What a function keeps when its module is loaded anew. A name such as `<string>` is no place: there are many."""
+    """What a function keeps when its module is loaded anew. What is in `<string>` is only what it is: there are many."""
     if code.co_filename.startswith("<"):
         return (id(code),)
     one_of_many = (code.co_linetable, code) if "<lambda>" in code.co_qualname else None  # columns, and what it does
@@ -157,7 +156,7 @@ def located(file: str, space: dict[str, Any]) -> str:
         return file
     folders = [os.curdir, *(one for one in sys.path if isinstance(one, str))]
     found = (os.path.join(folder, file) for folder in folders)
-    return os.path.abspath(next(filter(os.path.exists, found), file))
+    return next(map(os.path.abspath, filter(os.path.exists, found)), file)
 
 
 def codes_of(one: Any, held: bool = False) -> Iterator[CodeType]:

@@ -6,7 +6,6 @@ that ran.
 """
 
 from __future__ import annotations
-import __future__
 
 import functools
 import importlib.util
@@ -21,7 +20,7 @@ from typing import Any
 from prefix_lab.debugger.scope import codes_of, located
 
 BEGAN = time.time()  # a file that changed after this may have been imported before
-ANNOTATIONS = __future__.annotations.compiler_flag
+ANNOTATIONS = annotations.compiler_flag  # the import above binds it
 
 
 def sources_of(codes: Iterable[CodeType], spaces: dict[str, dict[str, Any]]) -> tuple[dict[str, str], list[str]]:
@@ -62,6 +61,8 @@ def text_of(file: str, space: dict[str, Any], codes: set[CodeType]) -> tuple[str
         return text, False
     for one in (text, before) if text else (before, loaded(space)):
         if one and gives(one, file, space, codes):
+            if one is before:
+                linecache.cache[path] = entry  # for the next recording
             return one, False
     return text, bool(text)
 

@@ -93,8 +93,9 @@ def test_the_text_as_of_the_import_is_shown_where_it_is_still_known(change, modu
         written(elsewhere, "edited", "import os\n" + MODULE)
     else:
         path.unlink()
-    recording = recorded(module.main, [module])
-    assert (lines(recording), recording.notes) == (LINES, [])
+    for _ in range(2):
+        recording = recorded(module.main, [module])
+        assert (lines(recording), recording.notes) == (LINES, [])
 
 
 def test_a_module_that_was_loaded_anew_shows_its_new_text(module, elsewhere):  # noqa: F811
@@ -135,8 +136,8 @@ def test_a_file_that_is_gone_has_no_text_and_no_note(module, elsewhere):  # noqa
     assert (lines(recording), recording.notes) == (["", ""], [])
 
 
-def test_a_cell_of_a_notebook_is_no_file_and_cannot_have_changed():
-    file = "/tmp/ipykernel_1/1234.py"
+@pytest.mark.parametrize("file", ["/tmp/ipykernel_1/1234.py", "cell 3", "<doctest one[0]>"])
+def test_a_cell_of_a_notebook_is_no_file_and_cannot_have_changed(file):
     linecache.cache[file] = (len(MODULE), None, MODULE.splitlines(keepends=True), file)
     space = {"__name__": "__main__"}
     exec(compile(MODULE, file, "exec"), space)
