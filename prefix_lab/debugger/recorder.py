@@ -46,7 +46,8 @@ def record(
     `keep` or limit; `RuntimeError` when another thread is recording.
     """
     if include is None:
-        include = [sys._getframe(1).f_globals.get("__name__", "__main__")]
+        caller = sys._getframe(1)
+        include = [caller.f_globals.get("__name__") or caller.f_code]  # what `exec` is given may have no name
     if keep not in KEEPS:
         raise ValueError(f"keep={keep!r}, expected one of {', '.join(map(repr, KEEPS))}.")
     for name, limit in (("max_steps", max_steps), ("max_bytes", max_bytes)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import linecache
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload
 
+from prefix_lab.debugger import tokens
 from prefix_lab.debugger.decode import CALL, EVENTS, IN_PLACE, NONE, VALUE, Columns, Decoder
+from prefix_lab.debugger.sources import sources_of
 from prefix_lab.debugger.summary import Summary, as_summary
 
 if TYPE_CHECKING:
@@ -61,9 +62,11 @@ class Recording:
         for tape in self._tapes:
             tape.close()
         self._left_out = session.left_out
-        infos = [info for info in session.known.values() if info is not None]
-        self.sources = {file: source_of(file) for file in sorted({info.file for info in infos})}
         self.notes, self.exception = session.notes, session.exception
+        self.sources, changed = sources_of([code for code in session.codes if session.known[id(code)]], session.spaces)
+        self.notes += changed
+        if not self._left_out and not any(type(item) is tokens.Place for tape in self._tapes for item in tape.items):
+            self.notes.append(session.scope.nothing_ran(session.codes))
         if session.errors:
             self.notes.append(f"{session.errors:,} errors of the recorder itself; the first: {session.first_error}.")
         if session.look.errors:
@@ -277,7 +280,8 @@ class Steps(Sequence):
             return [Step(self.recording, one) for one in range(*index.indices(self.count))]
         at = index + self.count if index < 0 else index
         if not 0 <= at < self.count:
-            raise IndexError(f"step {index}: this recording has {self.count:,} steps, from 0 on.")
+            why = "" if self.count else " ".join(["", *self.recording.notes])
+            raise IndexError(f"step {index}: this recording has {self.count:,} steps, from 0 on.{why}")
         return Step(self.recording, at)
 
     def __repr__(self) -> str:
@@ -407,9 +411,3 @@ class Step:
         text = f": {self.text}" if event == "line" else ""
         where = f"{self.index} {event} {function} {Path(file).name}:{line}"
         return f"<{where}{text}{said}{' | ' + changed if changed else ''}>"
-
-
-def source_of(file: str) -> str:
-    """The text of a file, or of a notebook's cell; empty when there is none."""
-    linecache.checkcache(file)
-    return "".join(linecache.getlines(file)).rstrip("\n")

@@ -1,7 +1,9 @@
 """What is recorded: which functions `include` means.
 
-A name means a module and all modules inside it; a function or class, the code written in it; a path, a file or all
-files of a folder. The debugger's own code is never recorded.
+A name means a module and all modules inside it; a function, the code written in it; a class, that of its methods,
+properties and inner classes, wherever it was made; an object that can be called, that of its class and of its call; a
+path, a file, or all files of a folder or zip, by whatever links it is reached. The debugger's own code is never
+recorded.
 """
 
 from __future__ import annotations
@@ -11,106 +13,184 @@ import importlib.machinery
 import inspect
 import os
 import sys
-from collections.abc import Iterable
+import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import CodeType, FrameType, MethodType, ModuleType
 from typing import Any
 
 OWN = "prefix_lab.debugger"
+OWN_FOLDER = str(Path(__file__).parent) + os.sep
+NAMED = 3  # functions that did run, named where nothing was recorded
 Included = Any
+
+# What Python's own wrappers call the functions that they hold.
+WRAPPERS = (staticmethod, classmethod, MethodType, property, functools.cached_property, functools.partial)
+WRAPPERS += (functools.partialmethod, functools.singledispatchmethod)
+HELD = ("__func__", "fget", "fset", "fdel", "func", "dispatcher")
 
 
 class Scope:
     """Whether a frame's function is to be recorded. Raises `ValueError` for something that includes nothing."""
 
-    def __init__(self, include: Iterable[Included]):
+    def __init__(self, include: Included | Iterable[Included]):
         self.modules: set[str] = set()
-        self.codes: set[tuple[str, str]] = set()
-        self.files: set[str] = set()
-        self.folders: tuple[str, ...] = ()
-        include = [include] if isinstance(include, str | Path | ModuleType) or callable(include) else list(include)
-        if not include:
+        self.codes: list[CodeType] = []  # alive, so that no other code gets the id of one that is a place
+        self.places: set[tuple] = set()
+        self.paths: set[str] = set()
+        several = isinstance(include, Iterable) and not isinstance(include, str) and not callable(include)
+        self.include = list(include) if several else [include]
+        if not self.include:
             raise ValueError("include=[] would record nothing. Name a package, module, function or file.")
-        for one in include:
+        for one in self.include:
             self.add(one)
-        self.decided: dict[str, bool] = {}
-        self.by_place = bool(self.codes or self.files or self.folders)
+        self.files: dict[str, bool] = {}
 
     def add(self, one: Included) -> None:
         if isinstance(one, ModuleType):
             self.modules.add(one.__name__)
-        elif isinstance(one, Path) or (isinstance(one, str) and (os.sep in one or one.endswith(".py"))):
-            path = Path(one).resolve()
-            if path.is_dir():
-                self.folders += (str(path) + os.sep,)
-            elif path.is_file():
-                self.files |= {str(path), str(one)}
-            else:
-                raise ValueError(f"include: there is no file or folder {str(one)!r}. Give a path that exists.")
+        elif isinstance(one, os.PathLike) or (isinstance(one, str) and (os.sep in one or one.endswith(".py"))):
+            self.add_path(os.fspath(one))
         elif isinstance(one, str):
-            if not is_module(one):
+            if is_module(one):
+                self.modules.add(one)
+            elif os.path.exists(one):
+                self.add_path(one)
+            else:
                 raise ValueError(
                     f"include: there is no module {one!r}. Name an installed package or module, give a path, or the "
                     "function itself."
                 )
-            self.modules.add(one)
-        elif isinstance(one, CodeType):
-            self.codes.add((one.co_filename, one.co_qualname))
-        elif inspect.isclass(one):
-            functions = [getattr(thing, "__func__", thing) for thing in vars(one).values()]
-            codes = [thing.__code__ for thing in functions if inspect.isfunction(thing)]
-            if not codes:
+        elif isinstance(one, (CodeType, *WRAPPERS)) or callable(one):
+            codes = list(codes_of(one))
+            if not codes and inspect.isclass(one):
                 raise ValueError(f"include: {one!r} has no function written in Python. Name one of its base classes.")
-            self.codes |= {(code.co_filename, one.__qualname__) for code in codes}
-        elif callable(one):
-            code = code_of(one)
-            if code is None:
+            if not codes:
                 raise ValueError(f"include: {one!r} is not written in Python, so it has no lines. Name what calls it.")
-            self.codes.add((code.co_filename, code.co_qualname))
+            self.codes += codes
+            self.places |= set(map(place_of, codes))
         else:
             raise ValueError(
                 f"include: {one!r} is a {type(one).__name__}, expected the name of a package or module, a module, "
                 "function, class, or path."
             )
 
+    def add_path(self, path: str) -> None:
+        whole = Path(os.path.abspath(path))
+        there = next(one for one in (whole, *whole.parents) if one.exists())
+        if there != whole and not zipfile.is_zipfile(there):
+            raise ValueError(f"include: there is no file or folder {path!r}. Give a path that exists.")
+        self.paths |= {path, str(whole), os.path.realpath(whole)}
+
     @staticmethod
     def is_own(module: str) -> bool:
         return module == OWN or module.startswith(OWN + ".")
 
     def has_module(self, module: str) -> bool:
-        named = module in self.modules or any(module.startswith(name + ".") for name in self.modules)
-        return named and not self.is_own(module)
+        return module in self.modules or any(module.startswith(name + ".") for name in self.modules)
+
+    def has_file(self, file: str, space: dict[str, Any]) -> bool:
+        known = self.files.get(file)
+        if known is None:
+            path = located(file, space)
+            known = self.files[file] = any(
+                name == one or name.startswith(os.path.join(one, ""))
+                for name in {file, path, os.path.realpath(path)}
+                for one in self.paths
+            )
+        return known
 
     def covers(self, code: CodeType, frame: FrameType) -> bool:
         """Whether this function, running in this frame, is in scope."""
-        module = frame.f_globals.get("__name__")
-        module = module if isinstance(module, str) else ""
-        inside = self.decided.get(module)
-        if inside is None:
-            inside = self.decided[module] = self.has_module(module)
-        if inside or not self.by_place or self.is_own(module):
-            return inside
-        file, function = code.co_filename, code.co_qualname
-        if file in self.files or (self.folders and file.startswith(self.folders)):
+        space = frame.f_globals
+        names = module_names(space)
+        if any(map(self.is_own, names)):
+            return False
+        if any(map(self.has_module, names)) or place_of(code) in self.places:
             return True
-        if self.files and os.path.realpath(file) in self.files:
-            return True
-        return any(
-            file == where and (function == name or function.startswith(name + ".")) for where, name in self.codes
-        )
+        return bool(self.paths) and self.has_file(code.co_filename, space)
+
+    def nothing_ran(self, codes: Iterable[CodeType]) -> str:
+        """Says that none of what was asked for ran, and what did: of these codes, those that are not on the stack."""
+        running = set()
+        frame: FrameType | None = sys._getframe()
+        while frame is not None:
+            running.add(id(frame.f_code))
+            frame = frame.f_back
+        ran = [code for code in codes if id(code) not in running and not code.co_filename.startswith(OWN_FOLDER)]
+        named = [f"{code.co_qualname} of {os.path.basename(code.co_filename)}" for code in ran[:NAMED]]
+        said = [f"Nothing was recorded: no line of {', '.join(map(name_of, self.include))} ran in the block."]
+        for name in sorted(self.modules - sys.modules.keys()):
+            path = f"; the path of that name is {os.path.join(os.curdir, name)!r}" if os.path.exists(name) else ""
+            said.append(f"No module {name!r} was imported{path}.")
+        if ran:
+            said.append(f"What ran: {', '.join(named)}{', …' if len(ran) > NAMED else ''}. Include one, or its module.")
+        said.append("What is not written in Python, what a class inherits, and threads begun earlier are not recorded.")
+        return " ".join(said)
 
 
-def code_of(function: Any) -> CodeType | None:
-    """The code that runs when this is called, beneath decorators, methods and partials; None if it is not Python's."""
-    function = inspect.unwrap(function)
-    if isinstance(function, functools.partial):
-        return code_of(function.func)
-    if isinstance(function, MethodType):
-        return code_of(function.__func__)
-    if inspect.isfunction(function):
-        return function.__code__
-    call = type(function).__call__ if callable(function) else None
-    return call.__code__ if inspect.isfunction(call) else None
+def name_of(one: Included) -> str:
+    """What was included, in a sentence."""
+    if isinstance(one, str | os.PathLike):
+        return os.fspath(one)
+    return getattr(one, "__qualname__", None) or getattr(one, "__name__", None) or f"a {type(one).__qualname__}"
+
+
+def module_names(space: dict[str, Any]) -> list[str]:
+    """The name of the module that has these globals; that of `python -m` is both `__main__` and what was asked for."""
+    spec = space.get("__spec__") if space.get("__name__") == "__main__" else None
+    return [one for one in (space.get("__name__"), getattr(spec, "name", None)) if isinstance(one, str)]
+
+
+def place_of(code: CodeType) -> tuple:
+    """What a function keeps when its module is loaded anew. What is in `<string>` is only what it is: there are many."""
+    if code.co_filename.startswith("<"):
+        return (id(code),)
+    one_of_many = (code.co_linetable, code) if "<lambda>" in code.co_qualname else None  # columns, and what it does
+    return code.co_filename, code.co_qualname, code.co_firstlineno, one_of_many
+
+
+def located(file: str, space: dict[str, Any]) -> str:
+    """The path of a code's file. A relative one is looked for here and where modules are."""
+    if os.path.isabs(file) or file.startswith("<"):
+        return file
+    folders = [os.curdir, *(one for one in sys.path if isinstance(one, str))]
+    found = (os.path.join(folder, file) for folder in folders)
+    return next(map(os.path.abspath, filter(os.path.exists, found)), file)
+
+
+def codes_of(one: Any, held: bool = False) -> Iterator[CodeType]:
+    """All code that a function, property, class or object means, beneath decorators, with the functions inside it.
+
+    What a class or wrapper holds is looked into where it is a function or descriptor, and left alone if it is a value.
+    """
+    if isinstance(one, CodeType):
+        yield one
+        for inner in one.co_consts:
+            if isinstance(inner, CodeType):
+                yield from codes_of(inner)
+    elif inspect.isclass(one):
+        for name, part in vars(one).items():
+            if not inspect.isclass(part) or part.__qualname__ == f"{one.__qualname__}.{name}":
+                yield from codes_of(part, held=True)
+    elif isinstance(one, WRAPPERS):
+        for name in HELD:
+            yield from codes_of(getattr(one, name, None), held=True)
+    elif inspect.isfunction(one):
+        beneath = inspect.unwrap(one)
+        yield from codes_of(one.__code__ if beneath is one else beneath)
+        for part in getattr(vars(one).get("registry"), "values", tuple)():  # what a singledispatch chooses from
+            yield from codes_of(part, held=True)
+    elif held:
+        for part in vars(one).values() if hasattr(type(one), "__get__") and hasattr(one, "__dict__") else ():
+            if inspect.isfunction(part) or isinstance(part, WRAPPERS):
+                yield from codes_of(part, held=True)
+    elif (beneath := inspect.unwrap(one)) is not one:
+        yield from codes_of(beneath)
+    else:
+        yield from codes_of(type(one))
+        if inspect.isfunction(type(one).__call__):
+            yield from codes_of(type(one).__call__)
 
 
 def is_module(name: str) -> bool:

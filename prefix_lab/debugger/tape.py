@@ -55,6 +55,7 @@ class Session:
         self.known: dict[int, CodeInfo | None] = {}
         self.when_known: Callable[[CodeType], None] | None = None  # told of each function in scope, once
         self.codes: list[CodeType] = []  # alive, so that no other code gets the id of one that is known
+        self.spaces: dict[str, dict[str, Any]] = {}  # the globals of one function of each file in scope
         self.frames: dict[int, int] = {}  # the numbers of frames that may pause
         self.numbers = itertools.count()
         self.turns = itertools.count()
@@ -75,8 +76,10 @@ class Session:
         if key not in self.known:
             self.codes.append(code)
             self.known[key] = table_of(code, self.watches) if self.scope.covers(code, frame) else None
-            if self.known[key] is not None and self.when_known is not None:
-                self.when_known(code)
+            if self.known[key] is not None:
+                self.spaces.setdefault(code.co_filename, frame.f_globals)
+                if self.when_known is not None:
+                    self.when_known(code)
         return self.known[key]
 
     def frames_in_scope(self, frame: FrameType | None) -> list[FrameType]:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import CodeType, FrameType
 
@@ -25,3 +26,7 @@ class WithoutOurs:
         """Whether this function, running in this frame, is in scope."""
         ours = code in self.running or code.co_filename.startswith(HERE)
         return not ours and self.scope.covers(code, frame)
+
+    def nothing_ran(self, codes: Iterable[CodeType]) -> str:
+        """What `Scope.nothing_ran` says, of what is not ours."""
+        return self.scope.nothing_ran(code for code in codes if not code.co_filename.startswith(HERE))

@@ -14,7 +14,7 @@ from urllib.request import pathname2url, url2pathname
 
 from prefix_lab.debugger.dap.arguments import Arguments, Refused
 from prefix_lab.debugger.dap.text import listed, visible
-from prefix_lab.debugger.recording import source_of
+from prefix_lab.debugger.sources import source_of
 
 if TYPE_CHECKING:
     from prefix_lab.debugger.recording import Recording
