@@ -1,5 +1,6 @@
 """A name that is missing leads to the cell that makes it, in the notebook that is open."""
 
+import importlib
 import json
 
 import pytest
@@ -62,6 +63,15 @@ def test_other_errors_need_no_other_cell(notebook, error):
 def test_vs_code_says_by_its_own_name_which_notebook_is_open(notebook, kernel, monkeypatch):
     monkeypatch.delenv("JPY_SESSION_NAME")
     kernel.user_ns["__vsc_ipynb_file__"] = str(notebook)
+    assert cell_to_run(missing("model")).startswith(MODEL)
+
+
+def test_elsewhere_the_notebook_is_looked_for_where_the_kernel_is(notebook, monkeypatch):
+    importlib.import_module("prefix_lab.course.lessons.lesson_02")
+    monkeypatch.delenv("JPY_SESSION_NAME")
+    monkeypatch.chdir(notebook.parent)
+    assert "made in" not in cell_to_run(missing("model"))
+    notebook.rename("02_step_into_get_peft_model.ipynb")
     assert cell_to_run(missing("model")).startswith(MODEL)
 
 

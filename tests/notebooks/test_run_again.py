@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 from nbclient import NotebookClient
+from nbclient.util import run_sync
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
@@ -184,3 +185,19 @@ def test_after_a_restart_a_cell_runs_or_says_which_to_run_first(half):
                     assert texts.index(first) < texts.index(text)
             for text in needy[-1:]:
                 follow(text)
+
+
+def test_a_training_that_was_interrupted_begins_anew_when_its_cell_is_run_again():
+    [path] = [path for path in lessons() if path.stem == "11_train_it"]
+    with opened(path) as book:
+        numbers = list(book.solved)
+        [training] = [number for number in numbers if "LiveTraining(" in book.solved[number]]
+        for number in numbers[: numbers.index(training)]:
+            book.run(number, book.solved[number])
+        whole = book.run(training, book.solved[training])
+        all_steps = build(path, "en").cells[training].source
+        book.client.kc.execute(all_steps, stop_on_error=False)  # an error does not call off what waits behind it
+        while run_sync(book.client.kc.get_iopub_msg)(timeout=60)["msg_type"] != "update_display_data":
+            pass
+        run_sync(book.client.km.interrupt_kernel)()
+        assert book.run(training, book.solved[training]) == whole
