@@ -19,7 +19,7 @@
 # It takes about 10 minutes. Run each cell with **Shift + Enter**.
 
 # %%
-from prefix_lab.course.lessons.lesson_00 import *
+from prefix_lab.course.lessons.lesson_00 import *  # first of all, and again after each restart
 
 # %% [markdown] lang="en"
 # ## Does everything work?

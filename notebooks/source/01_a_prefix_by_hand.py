@@ -20,7 +20,7 @@
 # It takes about 20 minutes.
 
 # %%
-from prefix_lab.course.lessons.lesson_01 import *
+from prefix_lab.course.lessons.lesson_01 import *  # first of all, and again after each restart
 
 # %% [markdown] lang="en"
 # ## One head, six letters

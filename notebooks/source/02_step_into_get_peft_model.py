@@ -21,7 +21,7 @@
 # It takes about 20 minutes. Run each cell with **Shift + Enter**.
 
 # %%
-from prefix_lab.course.lessons.lesson_02 import *
+from prefix_lab.course.lessons.lesson_02 import *  # first of all, and again after each restart
 
 # %% [markdown] lang="en"
 # ## The model that we will steer
@@ -89,8 +89,8 @@ for field, value, source in explain_preparation(config, model.config):
     print(f"{field:20} None → {value:<5} from {source}")
 
 # %%
-prepare_prompt_learning_config(config, model.config)
-config
+filled = prepare_prompt_learning_config(replace(config), model.config)  # a copy, since it fills what it is given
+filled
 
 # %% [markdown] lang="en"
 # ### Exercise 1 · how wide is a virtual token?
@@ -121,15 +121,15 @@ check_row_width(row_width)
 # ## Stage 3 · wrap
 #
 # Now the whole call. It chooses, prepares, freezes every parameter of the base model, and puts a `PrefixEncoder` beside
-# it. (A new config, since the old one is filled already; you could use it again for this model.)
+# it. (A new config, which it fills in place; the filled copy from above would do as well for this model.)
 
 # %%
 show_stage("wrap", mark=("requires_grad", "PrefixEncoder(", "prompt_encoder = model_cls(config)", "torch.arange("))
 
 # %%
 torch.manual_seed(0)
-config = prefix_lab.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
-peft_model = prefix_lab.get_peft_model(model, config)
+peft_config = prefix_lab.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
+peft_model = prefix_lab.get_peft_model(model, peft_config)
 peft_model.print_trainable_parameters()
 print("what trains:", [name for name, parameter in peft_model.named_parameters() if parameter.requires_grad])
 
@@ -147,11 +147,11 @@ sizes = {
     "batch": batch.input_ids.shape[0],
     "source": batch.input_ids.shape[1],
     "target": labels.shape[1],
-    "prefix_len": config.num_virtual_tokens,
-    "layers": config.num_layers,
-    "heads": config.num_attention_heads,
-    "head_dim": config.token_dim // config.num_attention_heads,
-    "hidden": config.token_dim,
+    "prefix_len": peft_config.num_virtual_tokens,
+    "layers": peft_config.num_layers,
+    "heads": peft_config.num_attention_heads,
+    "head_dim": peft_config.token_dim // peft_config.num_attention_heads,
+    "hidden": peft_config.token_dim,
     "vocab": model.config.vocab_size,
 }
 
@@ -174,7 +174,7 @@ show_stage("encode", mark=("self.embedding(prefix)", "self.transform("))
 
 # %%
 encoder = peft_model.prompt_encoder["default"]
-prompt_tokens = peft_model.prompt_tokens["default"][: config.num_virtual_tokens].expand(2, -1)
+prompt_tokens = peft_model.prompt_tokens["default"][: peft_config.num_virtual_tokens].expand(2, -1)
 past_key_values = encoder(prompt_tokens)
 
 show("prompt_tokens", prompt_tokens, "batch prefix_len")
@@ -314,8 +314,8 @@ print(f"\nloss: {output.loss.item():.6f}")
 # %%
 fresh_model, _ = load_tiny_t5()
 torch.manual_seed(0)
-peft_config = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
-their_model = peft.get_peft_model(fresh_model, peft_config)
+their_config = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
+their_model = peft.get_peft_model(fresh_model, their_config)
 their_output = their_model(**batch, labels=labels, decoder_attention_mask=torch.ones_like(labels))
 print("logits equal:", torch.equal(output.logits, their_output.logits))
 print("loss equal:  ", torch.equal(output.loss, their_output.loss))
@@ -327,7 +327,8 @@ their_model.print_trainable_parameters()
 # The gradient runs back through the frozen model into the table of the prefix, and nowhere else.
 
 # %%
-output.loss.backward()
+peft_model.zero_grad()  # forget those of an earlier run: backward adds to what is there
+peft_model(**batch, labels=labels).loss.backward()
 gradient = encoder.embedding.weight.grad
 show("gradient of the prefix", gradient, "prefix_len 2·layers·hidden")
 print("parameters of the base with a gradient:", sum(parameter.grad is not None for parameter in model.parameters()))

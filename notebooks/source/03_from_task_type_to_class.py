@@ -19,7 +19,7 @@
 # It takes about 15 minutes.
 
 # %%
-from prefix_lab.course.lessons.lesson_03 import *
+from prefix_lab.course.lessons.lesson_03 import *  # first of all, and again after each restart
 
 # %% [markdown] lang="en"
 # ## The place

@@ -19,7 +19,7 @@
 # It takes about 20 minutes.
 
 # %%
-from prefix_lab.course.lessons.lesson_04 import *
+from prefix_lab.course.lessons.lesson_04 import *  # first of all, and again after each restart
 
 # %% [markdown] lang="en"
 # ## Try both

@@ -21,7 +21,7 @@
 # It takes about 20 minutes. Run each cell with **Shift + Enter**.
 
 # %%
-from prefix_lab.course.lessons.lesson_05 import *
+from prefix_lab.course.lessons.lesson_05 import *  # first of all, and again after each restart
 
 # %% [markdown] lang="en"
 # ## How much arithmetic is in it?
@@ -120,9 +120,14 @@ check_key_and_value(key_and_value)
 projected_config = prefix_lab.PrefixTuningConfig(
     task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20, prefix_projection=True, encoder_hidden_size=64
 )
-torch.manual_seed(0)
-peft_model = prefix_lab.get_peft_model(model, projected_config)
-projected = peft_model.prompt_encoder["default"]
+
+
+def untrained():
+    torch.manual_seed(0)
+    return prefix_lab.get_peft_model(model, projected_config)
+
+
+projected = untrained().prompt_encoder["default"]
 print(projected)
 
 # %% [markdown] lang="en"
@@ -224,6 +229,7 @@ ShapeFlow(model, prefix_len=20, projection=True, encoder_hidden=64)
 
 # %%
 words = ["garden", "piano", "window"]
+peft_model = untrained()
 print("before:", answers(peft_model, tokenizer, words))
 batches = task_batches(tokenizer, seen_words(), "upper", instruction=False, batch_size=8)
 losses = train(peft_model, batches, steps=100, rate=1e-2)
@@ -276,7 +282,7 @@ def same_prompt(one, other):
     return all(torch.equal(a.keys, b.keys) and torch.equal(a.values, b.values) for a, b in zip(*layers, strict=True))
 
 
-table = fold_ours(projected)
+table = fold_ours(peft_model.prompt_encoder["default"])
 for library in (prefix_lab, peft):
     base, _ = load_tiny_t5()
     flat = library.get_peft_model(base, library.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20))

@@ -20,7 +20,7 @@
 # It takes about 25 minutes.
 
 # %%
-from prefix_lab.course.lessons.lesson_06 import *
+from prefix_lab.course.lessons.lesson_06 import *  # first of all, and again after each restart
 
 # %% [markdown] lang="en"
 # ## Follow one number
@@ -146,8 +146,8 @@ mirror
 # of words that it has read. So the text comes after the prefix, and the cache grows.
 
 # %%
-text = "a past that was never read"
-batch = tokenizer([text, text.upper()], return_tensors="pt", add_special_tokens=False)
+texts = ["a past that was never read", "A PAST THAT WAS NEVER READ"]
+batch = tokenizer(texts, return_tensors="pt", add_special_tokens=False)
 cache = peft_model.get_prompt(batch_size=2)
 print(type(cache).__name__, "with", len(cache), "layers;", cache.get_seq_length(), "tokens in it")
 

@@ -20,7 +20,7 @@
 # It takes about 25 minutes.
 
 # %%
-from prefix_lab.course.lessons.lesson_07 import *
+from prefix_lab.course.lessons.lesson_07 import *  # first of all, and again after each restart
 
 # %% [markdown] lang="en"
 # ## Where is it?
@@ -201,9 +201,11 @@ check_kv_head(kv_head_of)
 
 # %%
 table = llama_model.prompt_encoder["default"].embedding.weight
+kept = table.detach().clone()
 with torch.no_grad():
     table.view(5, 6, 2, 8)[:, 0, 1] += 1.0  # (prefix_len, 2·layers, kv_heads, head_dim): piece 0 is layer 0's key
     after = llama_model(**batch, output_attentions=True).attentions[0]
+    table.copy_(kept)  # as it was
 for head in range(6):
     moved = (after[0, head] - before[0, head]).abs().max()
     print(f"head {head}: attention moved by up to {moved:.3f}")

@@ -20,7 +20,7 @@
 # It takes about 25 minutes.
 
 # %%
-from prefix_lab.course.lessons.lesson_08 import *
+from prefix_lab.course.lessons.lesson_08 import *  # first of all, and again after each restart
 
 # %% [markdown] lang="en"
 # ## The case
@@ -233,8 +233,8 @@ config = prefix_lab.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tok
 mended = prefix_lab.get_peft_model(small_t5(layers=4), config)
 mended.print_trainable_parameters()
 mended(**batch).loss.backward()
-gradient = mended.prompt_encoder["default"].embedding.weight.grad
-draw_rows(gradient, {"encoder": 4, "decoder": 4, "cross-attention": 4}, "The paper's layout, 4 layers")
+mended_gradient = mended.prompt_encoder["default"].embedding.weight.grad
+draw_rows(mended_gradient, {"encoder": 4, "decoder": 4, "cross-attention": 4}, "The paper's layout, 4 layers")
 
 # %% [markdown] lang="en"
 # Is it worth it? A small contest on the tiny T5, which is to write words backwards without being told. To be fair,

@@ -21,7 +21,7 @@
 # It takes about 25 minutes. Leave JupyterLab's debugger (the bug at the top right) off until the lesson asks for it.
 
 # %%
-from prefix_lab.course.lessons.lesson_10 import *
+from prefix_lab.course.lessons.lesson_10 import *  # first of all, and again after each restart
 
 # %% [markdown] lang="en"
 # ## Two models to stop in

@@ -19,7 +19,7 @@
 # It takes about 25 minutes; the training itself less than one, on your CPU.
 
 # %%
-from prefix_lab.course.lessons.lesson_11 import *
+from prefix_lab.course.lessons.lesson_11 import *  # first of all, and again after each restart
 
 # %% [markdown] lang="en"
 # ## Before: with the instruction, and without
@@ -121,6 +121,8 @@ check_step(training_step)
 
 # %%
 steps = 400
+torch.manual_seed(0)
+peft_model.prompt_encoder["default"].load_prompt_embeddings(table_before)  # each run of this cell begins anew
 parameters = [parameter for parameter in peft_model.parameters() if parameter.requires_grad]
 optimizer = torch.optim.AdamW(parameters, weight_decay=0.0)
 batches = task_batches(tokenizer, seen_words(), task, instruction=False, batch_size=16)
@@ -226,6 +228,7 @@ draw_rows(moved, config.num_layers)
 model.set_attn_implementation("eager")  # the one that keeps its weights to be looked at
 with torch.no_grad():
     looked = peft_model(**one_word, output_attentions=True)
+model.set_attn_implementation("sdpa")  # and back
 layer, head = sharpest(looked, len("garden"), config.num_virtual_tokens)
 draw_attention(looked, config.num_virtual_tokens, [*"garden", "end"], [*"nedrag", "end"], layer, head)
 

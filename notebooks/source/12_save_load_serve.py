@@ -19,7 +19,7 @@
 # It takes about 25 minutes.
 
 # %%
-from prefix_lab.course.lessons.lesson_12 import *
+from prefix_lab.course.lessons.lesson_12 import *  # first of all, and again after each restart
 
 # %% [markdown] lang="en"
 # ## Save
@@ -246,20 +246,22 @@ for name in ("adapter_model", "half"):
 # then loaded beside each other on one fresh base.
 
 # %%
-for task in ("upper", "vowels"):
+shelf = tempfile.TemporaryDirectory()
+students = {task: Path(shelf.name) / task for task in ("upper", "vowels")}  # the folder of each
+for task, place in students.items():
     torch.manual_seed(0)
     own = prefix_lab.PrefixTuningConfig("SEQ_2_SEQ_LM", num_virtual_tokens=10, layout="paper", encode="once")
     student = prefix_lab.get_peft_model(load_tiny_t5()[0], own)
-    train(student, task_batches(tokenizer, seen_words(), task, instruction=False, batch_size=16), 150, 0.1)
-    student.save_pretrained(folder.with_name(task))
+    train(student, task_batches(tokenizer, seen_words(), task, instruction=False, batch_size=16), steps=150, rate=0.1)
+    student.save_pretrained(place)
     share = exact_match(student, tokenizer, held_out_words(), task, instruction=False)
-    size = (folder.with_name(task) / "adapter_model.safetensors").stat().st_size
+    size = (place / "adapter_model.safetensors").stat().st_size
     print(f"{task:8} exact match {100 * share:.1f} %, file {size:,} bytes")
 
 # %%
 base, _ = load_tiny_t5()
-server = prefix_lab.PeftModel.from_pretrained(base, folder.with_name("upper"), adapter_name="upper")
-server.load_adapter(folder.with_name("vowels"), adapter_name="vowels")
+server = prefix_lab.PeftModel.from_pretrained(base, students["upper"], adapter_name="upper")
+server.load_adapter(students["vowels"], adapter_name="vowels")
 print("adapters:", list(server.peft_config), "· in use:", server.active_adapter)
 
 words = ["garden", "piano", "window", "paper"]
@@ -325,7 +327,7 @@ torch.manual_seed(0)
 with torch.no_grad():
     for parameter in stranger.parameters():
         parameter.add_(0.1 * torch.randn_like(parameter))
-mistaken = prefix_lab.PeftModel.from_pretrained(stranger, folder.with_name("upper"))
+mistaken = prefix_lab.PeftModel.from_pretrained(stranger, students["upper"])
 for word, answer in zip(words, answers(mistaken, tokenizer, words, max_new_tokens=10), strict=True):
     print(f"{word:8} → {answer}")
 

@@ -20,7 +20,7 @@
 # It takes about 20 minutes.
 
 # %%
-from prefix_lab.course.lessons.lesson_13 import *
+from prefix_lab.course.lessons.lesson_13 import *  # first of all, and again after each restart
 
 # %% [markdown] lang="en"
 # ## The famous example
@@ -94,7 +94,7 @@ check_lora_count(lora_count)
 # Which layers? `q` and `v` of every attention: 12 in the encoder, 12 in the decoder, and 12 cross-attentions.
 
 # %%
-peft_model = peft.get_peft_model(t5_base, config)
+peft_model = peft.get_peft_model(without_weights("t5-base"), config)
 replaced = [name for name, module in peft_model.named_modules() if isinstance(module, peft.tuners.lora.Linear)]
 r, wide = config.r, q.in_features
 print(f"{len(replaced)} replaced layers, r={r}, {wide} wide: {len(replaced) * r * (wide + wide):,} numbers train\n")

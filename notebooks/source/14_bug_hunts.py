@@ -19,7 +19,7 @@
 # It takes about 60 minutes, five or six a hunt. They do not depend on each other: take one today and one tomorrow.
 
 # %%
-from prefix_lab.course.lessons.lesson_14 import *
+from prefix_lab.course.lessons.lesson_14 import *  # first of all, and again after each restart
 
 # %% [markdown] lang="en"
 # ## How a hunt goes
@@ -211,7 +211,7 @@ show_copy(hunt_04)
 # squares are keys, hatched ones values.
 
 # %%
-width = prefix.shape[-1]
+layers, heads, width = 3, 4, prefix.shape[-1]
 found = {
     "the copy": rows_read(lambda rows: hunt_04.past_key_values(rows, layers, heads), layers, width),
     "prefix_lab": rows_read(lambda rows: past_key_values(rows, layers, heads, 1), layers, width),

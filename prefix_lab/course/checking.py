@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from prefix_lab.course import progress
+from prefix_lab.course.cells import cell_to_run
 
 DICE = random.Random()  # of our own: the learner's random numbers stay as they are
 SIZES = (3, 5, 7, 11, 13)  # odd primes, so that two axes, or twice one of them, are never mistaken for each other
@@ -75,10 +76,16 @@ def answered(answer: Any, *arguments: object, **named: object) -> tuple[Any, Ver
     try:
         result = answer(*arguments, **named)
     except Exception as error:  # whatever the learner's code raises is for the learner to read
-        return None, Verdict(False, f"your function raised {type(error).__name__}: {error}")
+        return None, raised("function", error)
     if result is ... or result is None:
         return None, Verdict(False, TODO)
     return result, None
+
+
+def raised(what: str, error: Exception) -> Verdict:
+    """What the learner's code raised; for a name that is not there, with the cell to run first."""
+    advice = cell_to_run(error)
+    return Verdict(False, f"your {what} raised {type(error).__name__}: {error}{advice and f'. {advice}'}")
 
 
 def is_open(answer: Any) -> bool:
@@ -94,6 +101,8 @@ def check_shape(prediction: Any, answer: Any) -> Verdict:
     """For `predict(...)`: the answer to its question, by names or numbers, from a cell instead of the picture."""
     if is_open(answer):
         return Verdict(False, TODO)
+    if not hasattr(prediction, "answer_with"):
+        return Verdict(False, "the first argument is the question: run the cell that shows it, and then this one.")
     text = ", ".join(map(str, answer)) if isinstance(answer, list | tuple) else str(answer)
     said = prediction.answer_with(f"({text.strip().strip('()')})")
     return Verdict(prediction.is_right, said.removeprefix("Right. "))

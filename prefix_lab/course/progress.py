@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from prefix_lab.debugger.storage import write_whole
@@ -18,14 +20,17 @@ NAME = "PREFIX_LAB_PROGRESS"
 
 def file() -> Path | None:
     """Where the notes are; None where none are kept."""
-    if NAME in os.environ:
-        return Path(os.environ[NAME]).expanduser() if os.environ[NAME] else None
-    if sys.platform == "win32":
-        home = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        home = Path.home() / "Library" / "Application Support"
-    else:
-        home = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
+    try:
+        if NAME in os.environ:
+            return Path(os.environ[NAME]).expanduser() if os.environ[NAME] else None
+        if sys.platform == "win32":
+            home = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+        elif sys.platform == "darwin":
+            home = Path.home() / "Library" / "Application Support"
+        else:
+            home = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
+    except RuntimeError:  # a user without a home, as in a container
+        return None
     return home / "prefix_lab" / "progress.json"
 
 
@@ -41,14 +46,40 @@ def done() -> dict[int, set[int]]:
 
 def note(lesson: int, number: int) -> None:
     """An exercise was solved. A learner whose home cannot be written to learns all the same."""
-    notes = done()
-    if number not in notes.get(lesson, ()):
-        write(notes | {lesson: notes.get(lesson, set()) | {number}})
+    if number not in done().get(lesson, ()):
+        with alone():
+            notes = done()
+            write(notes | {lesson: notes.get(lesson, set()) | {number}})
 
 
 def reset(lesson: int | None = None) -> None:
     """Forget one lesson, or all."""
-    write({} if lesson is None else {one: numbers for one, numbers in done().items() if one != lesson})
+    with alone():
+        write({} if lesson is None else {one: numbers for one, numbers in done().items() if one != lesson})
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """While the notes are read and written back, no other lesson does: several may be open."""
+    path = file()
+    with ExitStack() as held:
+        if path is not None:
+            with suppress(OSError):  # where nothing can be locked, there is nothing to write, or nobody else
+                path.parent.mkdir(parents=True, exist_ok=True)
+                lock_file(held.enter_context(path.with_name(f".{path.name}.lock").open("w")).fileno())
+        yield
+
+
+def lock_file(descriptor: int) -> None:
+    """Wait until this process alone has the file; it is let go when the file is closed."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def write(notes: dict[int, set[int]]) -> None:

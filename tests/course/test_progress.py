@@ -1,5 +1,8 @@
 """What a learner has done is noted in a small local file, and only there."""
 
+import subprocess
+import sys
+
 import pytest
 
 from prefix_lab.cli import main
@@ -53,6 +56,22 @@ def test_a_home_that_cannot_be_written_to_is_no_obstacle(tmp_path, monkeypatch):
     monkeypatch.setenv("PREFIX_LAB_PROGRESS", str(tmp_path / "file" / "progress.json"))
     solve()
     assert progress.done() == {}
+
+
+def test_a_user_without_a_home_learns_all_the_same(monkeypatch):
+    monkeypatch.delenv("PREFIX_LAB_PROGRESS")
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 987654)  # no account has this number
+    solve()
+    assert progress.done() == {}
+
+
+def test_lessons_that_are_open_at_once_lose_no_notes(notes):
+    program = "import sys; from prefix_lab.course.progress import note; [note(int(sys.argv[1]), n) for n in range(20)]"
+    open_lessons = [subprocess.Popen([sys.executable, "-c", program, str(lesson)]) for lesson in range(4)]
+    assert [one.wait() for one in open_lessons] == [0] * 4
+    assert progress.done() == {lesson: set(range(20)) for lesson in range(4)}
 
 
 def test_no_notes_are_kept_where_none_are_wanted(monkeypatch):

@@ -28,9 +28,7 @@ HINTS = {
 @exercise(0, 1, "say a shape before it is there")
 def check_first_shape(question: Any, answer: Any) -> Verdict:
     """The answer to the stepper's question, by names or numbers; one that was given in the picture counts."""
-    if not hasattr(question, "answer_with"):
-        return Verdict(False, "the first argument is the question: run the cell that shows it, and then this one.")
-    if is_open(answer) and question.is_right:
+    if is_open(answer) and getattr(question, "is_right", False):
         return Verdict(True, f"answered in the picture. {question.question['said']}")
     return check_shape(question, answer)
 

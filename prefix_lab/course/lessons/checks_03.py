@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from typing import Any
 
-from prefix_lab.course.checking import DICE, TODO, Verdict, exercise, is_open
+from prefix_lab.course.checking import DICE, TODO, Verdict, exercise, is_open, raised
 from prefix_lab.mapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
 
 CLASSES = {kind.__name__: task_type.value for task_type, kind in MODEL_TYPE_TO_PEFT_MODEL_MAPPING.items()}
@@ -101,7 +101,7 @@ def check_registry(answer: Any) -> Verdict:
     try:
         return tried(answer)
     except Exception as error:  # whatever the learner's code raises is for the learner to read
-        return Verdict(False, f"your registry raised {type(error).__name__}: {error}")
+        return raised("registry", error)
 
 
 def tried(registry_class: Any) -> Verdict:

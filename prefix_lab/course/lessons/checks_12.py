@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from prefix_lab.config import PrefixTuningConfig
-from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise
+from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise, raised
 from prefix_lab.encoder import PrefixEncoder
 
 
@@ -95,8 +95,8 @@ def check_go_on(answer: Callable[[nn.Module, Tensor], Any]) -> Verdict:
     try:
         result = answer(encoder, kept)
     except Exception as error:  # a leaf that requires grad was changed in place, most likely
-        told = " Work under torch.no_grad()." if "leaf" in str(error) else ""
-        return Verdict(False, f"your function raised {type(error).__name__}: {error}{told}")
+        said = raised("function", error)
+        return said._replace(text=f"{said.text} Work under torch.no_grad().") if "leaf" in str(error) else said
     now = getattr(getattr(encoder, "embedding", None), "weight", None)
     if result is ... or (now is weight and torch.equal(weight, start)):
         return Verdict(False, "the encoder is as it was: copy the kept numbers into encoder.embedding.weight.")

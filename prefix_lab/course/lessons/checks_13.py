@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from prefix_lab.course.checking import DICE, SIZES, TODO, Verdict, answered, exercise
+from prefix_lab.course.checking import DICE, SIZES, TODO, Verdict, answered, exercise, raised
 
 
 def dice() -> torch.Generator:
@@ -91,7 +91,7 @@ def check_lora_layer(answer: Any) -> Verdict:
     try:
         result = layer(x)
     except Exception as error:  # whatever the learner's forward raises
-        return Verdict(False, f"your forward raised {type(error).__name__}: {error}")
+        return raised("forward", error)
     if result is ... or result is None:
         return Verdict(False, TODO)
     plain = x @ weight.T + base.bias.detach()

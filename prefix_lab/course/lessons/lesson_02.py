@@ -4,6 +4,8 @@ from prefix_lab.course.ready import make_ready
 
 make_ready()
 
+from dataclasses import replace
+
 import peft
 import torch
 
@@ -22,6 +24,7 @@ __all__ = [
     "named",
     "peft",
     "prefix_lab",
+    "replace",
     "show_progress",
     "show_stage",
     "stop_in",
