@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from types import TracebackType
 from typing import Any
 
-from prefix_lab.shapes.failures.plain_reads import Unreadable, is_tensor, own, seen
+from prefix_lab.shapes.failures.operands import Unreadable, is_tensor, own, seen
 from prefix_lab.shapes.names import Names
 from prefix_lab.shapes.shown import held_against, sizes_in, told_apart, worth
 from prefix_lab.shapes.visits import ANY_WAY, Axes, Named, Step, common
@@ -91,13 +90,3 @@ def possible(entries: list[tuple[int, Named]], line: int, way: tuple[Step, ...],
     nearest = [one for at, one in before if at == last]
     shared = [common(one.way, way) for one in nearest]
     return {one.axes for one, count in zip(nearest, shared, strict=True) if count == max(shared)}
-
-
-def hint(size: int, sizes: dict[str, set[int]]) -> str:
-    """The one axis that is known to be as large, or the width of all heads; empty where none or several are."""
-    single = {axis: next(iter(one)) for axis, one in sizes.items() if len(one) == 1}
-    same = [axis for axis, one in single.items() if one == size and one > 1]
-    if not same:
-        both = ("heads·head_dim", "kv_heads·head_dim", "2·layers·hidden")
-        same = [text for text in both if worth(text, single) == size]
-    return same[0] if len(same) == 1 and re.search(r"\w", same[0]) else ""
