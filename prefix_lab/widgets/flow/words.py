@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefix_lab.widgets.flow.cost import Cost
-from prefix_lab.widgets.flow.journey import Step
-from prefix_lab.widgets.flow.setting import Setting
+from prefix_lab.widgets.flow.journey import Cost, Setting, Step
 
 
 def amount(number: float) -> str:
