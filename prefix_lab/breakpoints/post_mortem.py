@@ -8,8 +8,8 @@ from html import escape
 from types import FrameType, TracebackType
 from typing import NamedTuple
 
-from prefix_lab.breakpoints.axis_names import kept_names
 from prefix_lab.breakpoints.places import Place, places_of
+from prefix_lab.breakpoints.seen import kept_names
 from prefix_lab.shapes import Names, ShapeError, shape_error
 from prefix_lab.shapes.errors import last_error
 from prefix_lab.stages import STAGES, Stage

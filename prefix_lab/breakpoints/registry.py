@@ -14,8 +14,7 @@ from prefix_lab.breakpoints.attached import (
     take_from_debugger,
     wait_until_attached,
 )
-from prefix_lab.breakpoints.breakpoint import Breakpoint, Breakpoints, check_times
-from prefix_lab.breakpoints.conditions import condition_for
+from prefix_lab.breakpoints.breakpoint import Breakpoint, Breakpoints, check_times, condition_for
 from prefix_lab.breakpoints.places import places_of, side
 from prefix_lab.stages import stage as stage_of
 
