@@ -16,7 +16,7 @@ from types import CodeType
 from typing import Any, NamedTuple
 
 from prefix_lab.breakpoints.attached import Wanted, advice
-from prefix_lab.breakpoints.places import Place
+from prefix_lab.breakpoints.places import StopPlace
 
 
 class Condition(NamedTuple):
@@ -26,7 +26,7 @@ class Condition(NamedTuple):
     code: CodeType
     names: frozenset[str]
 
-    def fits(self, place: Place) -> bool:
+    def fits(self, place: StopPlace) -> bool:
         """Whether all of its names have a value where this place begins."""
         return not missing(self.names, place)
 
@@ -36,7 +36,7 @@ class Condition(NamedTuple):
         return bool(eval(self.code, {**namespace, **values}))
 
 
-def condition_for(text: str, places: Sequence[Place]) -> Condition:
+def condition_for(text: str, places: Sequence[StopPlace]) -> Condition:
     """The condition, ready to be asked. Raises `ValueError` for what is no expression or knows no name there."""
     try:
         tree = ast.parse(text.strip(), mode="eval")
@@ -68,7 +68,7 @@ def names_of(tree: ast.AST) -> frozenset[str]:
     return frozenset(node.id for node in names if isinstance(node.ctx, ast.Load)) - own
 
 
-def missing(names: frozenset[str], place: Place) -> list[str]:
+def missing(names: frozenset[str], place: StopPlace) -> list[str]:
     return sorted(
         name
         for name in names
@@ -81,7 +81,7 @@ HEADS = ("stage", "where", "stops in", "condition", "times", "reached", "stopped
 
 
 @dataclass(eq=False)
-class Breakpoint:
+class StageBreakpoint:
     """A stage to stop at. `hits` counts how often it was reached with its condition true, `stops` how often it stopped.
 
     `places` are the functions of the stage; `trouble` is what the condition raised, or what the debugger said.
@@ -91,12 +91,12 @@ class Breakpoint:
     where: str
     condition: Condition | None = None
     times: int | None = None
-    places: dict[int, Place] = field(default_factory=dict)
+    places: dict[int, StopPlace] = field(default_factory=dict)
     hits: int = 0
     stops: int = 0
     trouble: str = ""
 
-    def reached(self, place: Place, values: Mapping[str, Any]) -> bool:
+    def reached(self, place: StopPlace, values: Mapping[str, Any]) -> bool:
         """Whether to stop here, with these locals. Counts; a condition that fails stops, and says why once."""
         if not place.counts(values):
             return False
@@ -141,7 +141,7 @@ class Breakpoint:
 
 
 class Breakpoints(tuple):
-    """What `breakpoints()` gives: a tuple of `Breakpoint` that shows itself as a table."""
+    """What `breakpoints()` gives: a tuple of `StageBreakpoint` that shows itself as a table."""
 
     __slots__ = ()
 
@@ -166,7 +166,7 @@ class Breakpoints(tuple):
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{said}"
 
 
-def place_with(code: CodeType, found: Breakpoint) -> Place | None:
+def place_with(code: CodeType, found: StageBreakpoint) -> StopPlace | None:
     """The place of a breakpoint that is in this code."""
     return next((place for place in found.places.values() if place.code is code), None)
 

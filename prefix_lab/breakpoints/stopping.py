@@ -16,7 +16,7 @@ from typing import Any
 
 from prefix_lab.breakpoints.attached import debugger as attached_debugger
 from prefix_lab.breakpoints.attached import is_recording_instead, settrace_itself, shell
-from prefix_lab.breakpoints.breakpoint import Breakpoint, check_times, condition_for, place_with
+from prefix_lab.breakpoints.breakpoint import StageBreakpoint, check_times, condition_for, place_with
 from prefix_lab.breakpoints.places import places_of, side
 from prefix_lab.breakpoints.seen import shapes
 from prefix_lab.stages import stage as stage_of
@@ -47,14 +47,14 @@ def stop_at(
         raise ValueError(f"commands={commands!r}, expected a list of pdb's commands, such as ['n', 'shapes()', 'c'].")
     places = places_of(row, where)
     asked = condition_for(condition, places) if condition is not None else None
-    found = Breakpoint(stage, where, asked, times, dict(enumerate(places)))
+    found = StageBreakpoint(stage, where, asked, times, dict(enumerate(places)))
     return StopAt(found, None if commands is None else list(commands), debugger)
 
 
 class StopAt:
     """What `stop_at` returns: a context that watches calls for one stage, and hands the frame to pdb."""
 
-    def __init__(self, breakpoint: Breakpoint, typed: list[str] | None, kind: str | None):
+    def __init__(self, breakpoint: StageBreakpoint, typed: list[str] | None, kind: str | None):
         self.breakpoint, self.typed = breakpoint, typed
         self.codes = {place.code for place in breakpoint.places.values()}
         self.pdb = new_pdb(kind, typed, self.watch_on)

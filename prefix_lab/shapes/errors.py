@@ -11,10 +11,10 @@ from textwrap import indent
 from typing import Any
 
 from prefix_lab.debugger.recording import Recording
+from prefix_lab.shapes.failures.frames import FailedFrame, live_frames, recorded_frame
 from prefix_lab.shapes.failures.live_axes import live_axes
 from prefix_lab.shapes.failures.operands import Operand
 from prefix_lab.shapes.failures.operations import SUMMED, against, operation_of
-from prefix_lab.shapes.failures.places import Place, live_places, recorded_place
 from prefix_lab.shapes.names import Names
 
 FROM_MESSAGE = "Which axes disagree cannot be told from this line alone; the message above says what was seen."
@@ -101,17 +101,17 @@ def shape_error(failed: Any = None, names: Names | None = None) -> ShapeError:
             f"failed={failed!r} is a {type(failed).__name__}, expected an error (`except RuntimeError as error:`), a "
             "recording that ended with one, or nothing for the last error that was shown."
         )
-    places = live_places(failed.__traceback__, *live_axes(names, failed.__traceback__))
-    return told(type(failed).__name__, {base.__name__ for base in type(failed).__mro__}, str(failed), places)
+    frames = live_frames(failed.__traceback__, *live_axes(names, failed.__traceback__))
+    return told(type(failed).__name__, {base.__name__ for base in type(failed).__mro__}, str(failed), frames)
 
 
 def of_recording(recording: Recording) -> ShapeError:
     if recording.exception is None:
         raise ValueError("This recording ended without an error. Give one whose `with record(...)` block failed.")
-    place = recorded_place(recording)
+    frame = recorded_frame(recording)
     kind = recording.exception.type.rsplit(".", 1)[-1]
     kinds = {base.rsplit(".", 1)[-1] for base in recording.exception.facts.get("bases", (kind,))}
-    return told(kind, kinds, str(recording.exception.facts.get("message", "")), [place] if place else [])
+    return told(kind, kinds, str(recording.exception.facts.get("message", "")), [frame] if frame else [])
 
 
 def last_error() -> BaseException:
@@ -124,26 +124,26 @@ def last_error() -> BaseException:
     return found
 
 
-def told(kind: str, kinds: set[str], message: str, places: list[Place]) -> ShapeError:
+def told(kind: str, kinds: set[str], message: str, frames: list[FailedFrame]) -> ShapeError:
     """What the frames of a failure, the outermost first, and its message say; `kinds` are its classes."""
     about = (
         bool(kinds & KINDS) and not kinds & {"RecursionError", "NotImplementedError"} and bool(ABOUT.search(message))
     )
     error = f"{kind}: {message}" if message else kind
-    at = max((i for i, place in enumerate(places) if not place.is_inner), default=len(places) - 1)
-    if not places:
+    at = max((i for i, frame in enumerate(frames) if not frame.is_inner), default=len(frames) - 1)
+    if not frames:
         operands, found = said_by_message(message, [])
         return ShapeError(error, "", "", (*map(str, operands),), (*found,), bool(found) or about)
-    shown, inner = places[at], places[at + 1 :]
+    shown, inner = frames[at], frames[at + 1 :]
     if inner:
         outer = shown.known_tensors()
-        for place in inner:
-            place.read.outer, place.read.within = dict(outer), place.function
-    operands, found = next(filter(None, map(broken_in, reversed(places[at:]))), ([], []))
+        for frame in inner:
+            frame.read.outer, frame.read.within = dict(outer), frame.function
+    operands, found = next(filter(None, map(broken_in, reversed(frames[at:]))), ([], []))
     numbers: list[str] = []
     if not found:
         lines = [shown, *inner]
-        operands = next(filter(None, (place.tensors() for place in lines)), [])
+        operands = next(filter(None, (frame.tensors() for frame in lines)), [])
         said, found = said_by_message(message, operands)
         operands, numbers = said or operands, shown.numbers_tested()
     is_about = about or bool(found)
@@ -151,12 +151,12 @@ def told(kind: str, kinds: set[str], message: str, places: list[Place]) -> Shape
     return ShapeError(error, whereabouts(shown), shown.text, with_them, tuple(dict.fromkeys(found)), is_about)
 
 
-def broken_in(place: Place) -> tuple[list[Operand], list[str]] | None:
+def broken_in(frame: FailedFrame) -> tuple[list[Operand], list[str]] | None:
     """The tensors of the first operation in this frame whose operands do not fit, and what does not."""
-    for node in place.nodes():
-        operation = operation_of(node, place.read)
+    for node in frame.nodes():
+        operation = operation_of(node, frame.read)
         if operation is not None and (found := operation.broken()):
-            return operation.operands() or place.tensors(), found
+            return operation.operands() or frame.tensors(), found
     return None
 
 
@@ -190,8 +190,8 @@ def shape_of(text: str) -> tuple[int, ...]:
     return tuple(int(size) for size in text.split(",") if size.strip())
 
 
-def whereabouts(place: Place) -> str:
+def whereabouts(frame: FailedFrame) -> str:
     """The function, file and line; a notebook's cell has a file that nobody knows by its name."""
-    file = "a cell" if "ipykernel_" in place.file else Path(place.file).name
-    function = f"{place.function}, " if place.function != "<module>" else ""
-    return f"{function}{file}, line {place.line}"
+    file = "a cell" if "ipykernel_" in frame.file else Path(frame.file).name
+    function = f"{frame.function}, " if frame.function != "<module>" else ""
+    return f"{function}{file}, line {frame.line}"

@@ -8,7 +8,7 @@ from typing import Any
 from prefix_lab.shapes.names import Names
 from prefix_lab.shapes.report import Count
 from prefix_lab.shapes.sightings import Spot
-from prefix_lab.shapes.visits import Named, Step
+from prefix_lab.shapes.visits import CallLine, Named
 
 
 class Table:
@@ -25,7 +25,7 @@ def as_json(names: Names) -> dict[str, Any]:
     """Lists, texts and numbers that say all there is in `names`."""
     texts, ways, axes = Table(), Table(), Table()
 
-    def way_number(way: tuple[Step, ...]) -> int:
+    def way_number(way: tuple[CallLine, ...]) -> int:
         """Ways share their outer ends: each is one call and the number of the rest, -1 for none."""
         rest = -1
         for file, function, line in reversed(way):
@@ -55,7 +55,7 @@ def from_json(told: Any) -> Names:
     """What `as_json` made. Raises `ValueError`, `KeyError`, `TypeError` or `IndexError` for anything else."""
     texts = [exactly(str, text) for text in told["texts"]]
     axes = [tuple(exactly(str, text) for text in one) for one in told["axes"]]
-    ways: list[tuple[Step, ...]] = []
+    ways: list[tuple[CallLine, ...]] = []
     item = picked(texts)
     for file, function, line, rest in told["ways"]:
         ways.append(((item(file), item(function), exactly(int, line)), *(picked(ways)(rest) if rest != -1 else ())))

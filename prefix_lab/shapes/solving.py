@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from prefix_lab.shapes.axes import is_axis
-from prefix_lab.shapes.visits import ANY_WAY, LATER, Axes, Named, Step, passed
+from prefix_lab.shapes.visits import ANY_WAY, LATER, Axes, CallLine, Named, passed
 
-Way = tuple[tuple[Step, ...], tuple[int, ...]]
+Way = tuple[tuple[CallLine, ...], tuple[int, ...]]
 Table = Mapping[tuple[int, ...], tuple[str, ...]]
 
 

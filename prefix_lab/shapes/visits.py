@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-Step = tuple[str, str, int]  # file, function, line
+CallLine = tuple[str, str, int]  # file, function, line
 Axes = tuple[str, ...]
 LATER = -1  # of a count: any number but none
-ANY_WAY: tuple[Step, ...] = (("*", "*", 0),)  # of an entry that holds by its sizes, however one came there
+ANY_WAY: tuple[CallLine, ...] = (("*", "*", 0),)  # of an entry that holds by its sizes, however one came there
 
 
 class Named(NamedTuple):
     """The axes of a tensor at one place: an expression each, or its number, or "" where nothing is proven."""
 
-    way: tuple[Step, ...]
+    way: tuple[CallLine, ...]
     visits: dict[int, int]  # how often which call had been passed; those that make no difference are left out
     axes: Axes
 
@@ -27,7 +27,7 @@ def passed(visits: Sequence[int], wanted: Mapping[int, int], at: int) -> bool:
     return visits[at] == wanted[at] or (wanted[at] == LATER and visits[at] > 0)
 
 
-def common(one: Sequence[Step], other: Sequence[Step]) -> int:
+def common(one: Sequence[CallLine], other: Sequence[CallLine]) -> int:
     """How many lines two ways share, from the place itself outwards."""
     count = 0
     for mine, theirs in zip(one, other, strict=False):

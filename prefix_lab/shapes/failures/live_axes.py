@@ -9,7 +9,7 @@ from typing import Any
 from prefix_lab.shapes.failures.operands import Unreadable, is_tensor, own, seen
 from prefix_lab.shapes.names import Names
 from prefix_lab.shapes.shown import held_against, sizes_in, told_apart, worth
-from prefix_lab.shapes.visits import ANY_WAY, Axes, Named, Step, common
+from prefix_lab.shapes.visits import ANY_WAY, Axes, CallLine, Named, common
 
 
 def live_axes(names: Names | None, traceback: TracebackType | None) -> tuple[dict[int, Axes], dict[str, set[int]]]:
@@ -26,7 +26,7 @@ def live_axes(names: Names | None, traceback: TracebackType | None) -> tuple[dic
     files = {file for file, _, _ in index} | {file for file, _ in ways_of(names)}
     found: dict[tuple[int, tuple[int, ...]], Axes] = {}
     doubtful: dict[tuple[int, tuple[int, ...]], set[Axes]] = {}
-    way: tuple[Step, ...] = ()
+    way: tuple[CallLine, ...] = ()
     while traceback is not None:
         frame, line = traceback.tb_frame, traceback.tb_lineno
         here = (frame.f_code.co_filename, frame.f_code.co_qualname)
@@ -82,7 +82,7 @@ def reached(held: dict[str, Any], path: str) -> Any:
     return value
 
 
-def possible(entries: list[tuple[int, Named]], line: int, way: tuple[Step, ...], rank: int) -> set[Axes]:
+def possible(entries: list[tuple[int, Named]], line: int, way: tuple[CallLine, ...], rank: int) -> set[Axes]:
     """What a tensor's axes may be called: by where its name was bound last before this line, and who called."""
     fitting = [(at, one) for at, one in entries if len(one.axes) == rank and one.way != ANY_WAY and "" not in one.axes]
     before = [(at, one) for at, one in fitting if at < line] or fitting

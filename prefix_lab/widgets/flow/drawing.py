@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from prefix_lab.widgets.colours import COLOURS, OTHER, colours_of
-from prefix_lab.widgets.flow.journey import Setting, Step, readers_of_rows
+from prefix_lab.widgets.flow.journey import JourneyStep, Setting, readers_of_rows
 from prefix_lab.widgets.flow.words import amount
 from prefix_lab.widgets.picture import FAINT, Picture
 from prefix_lab.widgets.sizes import Sizes
@@ -52,7 +52,7 @@ class Box(NamedTuple):
         return sum(part.width for part in self.parts)
 
 
-def draw_journey(steps: Sequence[Step], setting: Setting, title: str, text: str) -> str:
+def draw_journey(steps: Sequence[JourneyStep], setting: Setting, title: str, text: str) -> str:
     """The picture as `<svg>`; `title` and `text` are for those who hear it."""
     lines = [boxes_of(step) for step in steps]
     right = max(line[-1].left + line[-1].width for line in lines) + RIGHT
@@ -71,7 +71,7 @@ def draw_journey(steps: Sequence[Step], setting: Setting, title: str, text: str)
     return picture.svg(title, text)
 
 
-def boxes_of(step: Step) -> list[Box]:
+def boxes_of(step: JourneyStep) -> list[Box]:
     """The boxes of a step from left to right."""
     boxes, left = [], 0.0
     if step.count_axis:
@@ -144,14 +144,14 @@ def draw_between(
             picture.band(source, (part.left, part.left + part.width), heights, part.colour)
 
 
-def draw_operation(picture: Picture, step: Step, top: float, fails: bool) -> None:
+def draw_operation(picture: Picture, step: JourneyStep, top: float, fails: bool) -> None:
     """What happens, on the left: the operation, and a sentence on it."""
     picture.words(-LEFT + 0.05, top + 0.07, ("✗ " if fails else "") + step.operation, 10, "start", bold=True)
     for line, said in enumerate(textwrap.wrap(step.sentence, WRAP)):
         picture.words(-LEFT + 0.05, top + 0.255 + line * 0.15, said, 8.2, "start")
 
 
-def memory(step: Step) -> list[str]:
+def memory(step: JourneyStep) -> list[str]:
     """The type, and what the step takes: a view of what is there takes nothing."""
     if step.key == "ids":
         return [step.dtype]

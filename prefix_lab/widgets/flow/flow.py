@@ -11,7 +11,7 @@ import ipywidgets
 
 from prefix_lab.shapes import AXES
 from prefix_lab.widgets.flow.drawing import SHOWN, draw_journey, draw_rows
-from prefix_lab.widgets.flow.journey import DTYPES, Setting, Step, cost, journey
+from prefix_lab.widgets.flow.journey import DTYPES, JourneyStep, Setting, cost, journey
 from prefix_lab.widgets.flow.words import as_text, facts, headline, rows_said, trouble_said
 from prefix_lab.widgets.picture import TextForm
 from prefix_lab.widgets.sizes import OWN, Sizes, own_sizes, shipped, sizes_of
@@ -159,7 +159,7 @@ class ShapeFlow(TextForm, ipywidgets.VBox):
         return self._controls.setting
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[JourneyStep]:
         """The steps of the journey, with names and numbers."""
         return journey(self.setting)
 

@@ -71,7 +71,7 @@ class Setting:
         return "hidden" if self.sizes.token_dim == self.sizes.hidden else f"{self.cached_heads}·head_dim"
 
 
-class Step(NamedTuple):
+class JourneyStep(NamedTuple):
     """What happens, and the tensors that come out: `count` of them with these axes. `copies` is False for a view."""
 
     key: str
@@ -100,7 +100,7 @@ class Step(NamedTuple):
         return f"{f'{self.count} × ' if self.count_axis else ''}({', '.join(map(str, self.shape))})"
 
 
-def journey(setting: Setting) -> list[Step]:
+def journey(setting: Setting) -> list[JourneyStep]:
     """Every step from the numbers of the virtual tokens to the mask of attention, in PEFT's order."""
     return [*encoder_steps(setting), *split_steps(setting), *attention_steps(setting)]
 
@@ -114,14 +114,14 @@ def step(
     count: str = "",
     dtype: str = "float32",
     copies: bool = True,
-) -> Step:
+) -> JourneyStep:
     """A step whose numbers are what the names of its axes are worth in this setting."""
     names, known = tuple(axes.split()), setting.axes
     shape: Any = tuple(evaluate(name, known) for name in names)
-    return Step(key, operation, sentence, names, shape, count, evaluate(count or "1", known), dtype, copies)
+    return JourneyStep(key, operation, sentence, names, shape, count, evaluate(count or "1", known), dtype, copies)
 
 
-def encoder_steps(setting: Setting) -> Iterator[Step]:
+def encoder_steps(setting: Setting) -> Iterator[JourneyStep]:
     """From numbers of virtual tokens to one long vector for each."""
     width = setting.width
     row = f"batch prefix_len 2·layers·{width}"
@@ -161,7 +161,7 @@ def encoder_steps(setting: Setting) -> Iterator[Step]:
     )
 
 
-def split_steps(setting: Setting) -> Iterator[Step]:
+def split_steps(setting: Setting) -> Iterator[JourneyStep]:
     """From the long vector to a cache: nothing is computed, numbers are only regrouped."""
     heads, dtype, two = setting.cached_heads, setting.dtype, setting.sizes.encoder_decoder
     if dtype != "float32":
@@ -227,7 +227,7 @@ def split_steps(setting: Setting) -> Iterator[Step]:
     )
 
 
-def attention_steps(setting: Setting) -> Iterator[Step]:
+def attention_steps(setting: Setting) -> Iterator[JourneyStep]:
     """What each attention layer does with its key and value, and what the mask says to it."""
     text, heads = setting.sizes.text_axis, setting.cached_heads
     mask = "decoder_attention_mask" if setting.sizes.encoder_decoder else "attention_mask"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prefix_lab.shapes import name_axes_of
-from prefix_lab.widgets.reshape.code import JOINS, Size, Step
+from prefix_lab.widgets.reshape.code import JOINS, Size, WrittenStep
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,7 +51,7 @@ class Stage:
     """What is there after a step (None for the start). `moved` says whether the numbers lie in new memory, and `each`
     what the pieces of a split are called."""
 
-    step: Step | None
+    step: WrittenStep | None
     pieces: tuple[Piece, ...]
     moved: bool = False
     many: bool = False  # whether torch gives a tuple, which may have one piece
@@ -64,7 +64,7 @@ class Stage:
 
 
 def run(
-    first: Tensor, axes: Sequence[str], steps: Sequence[Step], sizes: Mapping[str, int], by_view: bool = False
+    first: Tensor, axes: Sequence[str], steps: Sequence[WrittenStep], sizes: Mapping[str, int], by_view: bool = False
 ) -> list[Stage]:
     """The start and what each step makes of it. With `by_view`, a view stands where axes change places.
 
@@ -93,7 +93,7 @@ def run(
 
 
 def stage_of(
-    step: Step, now: Any, before: Any, stage: Stage, place: np.ndarray, address: int, sizes: Any, by_view: bool
+    step: WrittenStep, now: Any, before: Any, stage: Stage, place: np.ndarray, address: int, sizes: Any, by_view: bool
 ) -> Stage:
     import torch
 
@@ -122,7 +122,7 @@ def piece_of(
     return Piece(tuple(now.shape), axes, origins, came, now.stride(), now.storage_offset(), now.is_contiguous(), label)
 
 
-def after(step: Step, before: Any, by_view: bool = False) -> Any:
+def after(step: WrittenStep, before: Any, by_view: bool = False) -> Any:
     """What torch gives: a tensor, or a tuple of tensors. First without numbers, so that nothing big is made."""
     import torch
 
@@ -154,7 +154,7 @@ def way_out(said: str) -> str:
     return "Count the axes from 0, and see that each size is there in the shape before."
 
 
-def apply(step: Step, before: Any) -> Any:
+def apply(step: WrittenStep, before: Any) -> Any:
     """The operation itself, as torch has it."""
     import torch
 
@@ -176,7 +176,7 @@ def apply(step: Step, before: Any) -> Any:
     return tuple(found) if isinstance(found, list) else found  # without numbers, split gives a list
 
 
-def of_pieces(step: Step, pieces: tuple[Tensor, ...]) -> Any:
+def of_pieces(step: WrittenStep, pieces: tuple[Tensor, ...]) -> Any:
     """After a split there are several tensors: one is chosen with an index, or all get names."""
     if step.operation == "[]" and isinstance(step.args[0], int):
         return pieces[step.args[0]]
@@ -205,7 +205,7 @@ def check_size(shape: tuple[int, ...], what: str) -> None:
         )
 
 
-def axes_after(step: Step, stage: Stage, now: Any, sizes: Mapping[str, int]) -> list[Axes]:
+def axes_after(step: WrittenStep, stage: Stage, now: Any, sizes: Mapping[str, int]) -> list[Axes]:
     """The names for each tensor of the result, "" where an axis has none."""
     results = list(now) if isinstance(now, tuple) else [now]
     if step.axes and all(len(one.shape) == len(step.axes) for one in results):
@@ -227,7 +227,7 @@ def known(names: Axes) -> Axes:
     return tuple("" if name.isdigit() else name for name in names)
 
 
-def moved(step: Step, axes: Axes) -> Axes:
+def moved(step: WrittenStep, axes: Axes) -> Axes:
     """Where the axes of different sizes go, there go their names."""
     import torch
 
@@ -235,7 +235,7 @@ def moved(step: Step, axes: Axes) -> Axes:
     return tuple(axes[shape.index(size)] for size in apply(step, torch.empty(shape, device="meta")).shape)
 
 
-def said(step: Step) -> Axes:
+def said(step: WrittenStep) -> Axes:
     """The names of the sizes in view(batch, prefix_len, 2·layers)."""
     if step.operation not in ("view", "reshape", "expand"):
         return ()
@@ -243,7 +243,7 @@ def said(step: Step) -> Axes:
     return tuple(arg.name if isinstance(arg, Size) else "" for arg in args)
 
 
-def follow(step: Step, shape: tuple[int, ...], axes: Axes) -> list[Axes]:
+def follow(step: WrittenStep, shape: tuple[int, ...], axes: Axes) -> list[Axes]:
     """Each axis of the result has the name of the axis whose indices it counts, from 0 to the same end."""
     import torch
 

@@ -30,7 +30,7 @@ Axes = Mapping[int, tuple[str, ...]]
 Sizes = Mapping[str, set[int]]
 
 
-class Place(NamedTuple):
+class FailedFrame(NamedTuple):
     """A frame that an error went through. `node` is the expression that failed, `statement` what it stands in."""
 
     file: str
@@ -112,7 +112,7 @@ class Place(NamedTuple):
         return found
 
 
-def live_places(traceback: TracebackType | None, axes: Axes, sizes: Sizes) -> list[Place]:
+def live_frames(traceback: TracebackType | None, axes: Axes, sizes: Sizes) -> list[FailedFrame]:
     """The frames of a traceback, the outermost first. `axes` and `sizes` are those of `live_axes`."""
     found = []
     while traceback is not None:
@@ -121,12 +121,12 @@ def live_places(traceback: TracebackType | None, axes: Axes, sizes: Sizes) -> li
         extent = next(itertools.islice(code.co_positions(), traceback.tb_lasti // 2, None), None)
         read = Reader(ChainMap(dict(frame.f_locals), frame.f_globals), axes, sizes)
         where = (code.co_filename, code.co_qualname, traceback.tb_lineno, str(frame.f_globals.get("__name__")))
-        found.append(place_at(where, lines, read, extent))
+        found.append(frame_at(where, lines, read, extent))
         traceback = traceback.tb_next
     return found
 
 
-def recorded_place(recording: Recording) -> Place | None:
+def recorded_frame(recording: Recording) -> FailedFrame | None:
     """Where the error that ended a recording was raised, as far in as was recorded; None where no step tells."""
     step = first_raised(recording)
     if step is None:
@@ -136,7 +136,7 @@ def recorded_place(recording: Recording) -> Place | None:
         for axis, size in zip(value.facts.get("axes", ()), value.facts.get("shape", ()), strict=False):
             sizes.setdefault(axis, set()).add(size)
     lines = [f"{line}\n" for line in recording.lines(step.file)]
-    return place_at((step.file, step.function, step.line, ""), lines, Reader(step.locals, sizes=sizes), None)
+    return frame_at((step.file, step.function, step.line, ""), lines, Reader(step.locals, sizes=sizes), None)
 
 
 def first_raised(recording: Recording) -> Step | None:
@@ -151,7 +151,7 @@ def first_raised(recording: Recording) -> Step | None:
     return found
 
 
-def place_at(where: tuple[str, str, int, str], lines: list[str], read: Reader, extent: Any) -> Place:
+def frame_at(where: tuple[str, str, int, str], lines: list[str], read: Reader, extent: Any) -> FailedFrame:
     """`extent` is from line, to line, from column, to column of the expression that failed; None if not known."""
     extent = extent if extent and None not in extent else None
     around = statements_at("".join(lines), *((extent[0], extent[2]) if extent else (where[2],)))
@@ -162,7 +162,7 @@ def place_at(where: tuple[str, str, int, str], lines: list[str], read: Reader, e
     if isinstance(statement, ast.Raise) and condition is not None:
         text = f"if {ast.unparse(condition)}:\n{indent(text, ' ' * 4)}"
     node = node_at(statement, extent) if statement is not None and extent else None
-    return Place(*where, text, statement, condition, node, read)
+    return FailedFrame(*where, text, statement, condition, node, read)
 
 
 def text_of(statement: ast.stmt | None, lines: list[str], line: int) -> list[str]:
