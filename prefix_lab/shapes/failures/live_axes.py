@@ -9,7 +9,7 @@ from typing import Any
 from prefix_lab.shapes.failures.operands import Unreadable, is_tensor, own, seen
 from prefix_lab.shapes.names import Names
 from prefix_lab.shapes.shown import held_against, sizes_in, told_apart, worth
-from prefix_lab.shapes.visits import ANY_WAY, Axes, CallLine, Named, common
+from prefix_lab.shapes.sightings import ANY_WAY, Axes, CallLine, Named, common
 
 
 def live_axes(names: Names | None, traceback: TracebackType | None) -> tuple[dict[int, Axes], dict[str, set[int]]]:
