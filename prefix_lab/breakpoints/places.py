@@ -18,7 +18,7 @@ MODELS = "transformers.models."
 SMALLEST = "transformers.models.t5.modeling_t5"  # where no model was imported yet
 
 
-class Place(NamedTuple):
+class StopPlace(NamedTuple):
     """A function to stop in. `known` are the names that have a value when its first line, number `line`, begins."""
 
     code: CodeType
@@ -50,7 +50,7 @@ def side(where: str) -> str:
     return found
 
 
-def places_of(stage: Stage, where: str) -> tuple[Place, ...]:
+def places_of(stage: Stage, where: str) -> tuple[StopPlace, ...]:
     """The functions of a stage on that side, each with its first line.
 
     Raises `LookupError` when the installed version has none, `ImportError` when it is not installed, `ValueError`
@@ -74,7 +74,7 @@ def siblings(where: str) -> dict[str, Callable]:
     return found
 
 
-def attention_of(stage: Stage) -> tuple[Place, ...]:
+def attention_of(stage: Stage) -> tuple[StopPlace, ...]:
     """The attention layers of the models that were imported, as far as they put keys and values into a cache."""
     if stage.name != "attend":
         raise ValueError(
@@ -108,7 +108,7 @@ def classes_in(module: ModuleType) -> Iterator[tuple[str, type]]:
             yield label, thing
 
 
-def place_of(function: Callable, dotted: str) -> Place:
+def place_of(function: Callable, dotted: str) -> StopPlace:
     """The code behind any decorators. Raises `LookupError` when there is no Python code to stop in."""
     inner = inspect.unwrap(function)
     code = getattr(inner, "__code__", None)
@@ -122,7 +122,7 @@ def place_of(function: Callable, dotted: str) -> Place:
     known = frozenset((*code.co_varnames[:count], *code.co_freevars))
     module = inner.__globals__.get("__name__", "")
     file = f"{module.replace('.', '/')}.py"
-    return Place(code, first_line(code), dotted, file, known, inner.__globals__)
+    return StopPlace(code, first_line(code), dotted, file, known, inner.__globals__)
 
 
 def first_line(code: CodeType) -> int:

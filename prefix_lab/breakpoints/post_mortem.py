@@ -8,8 +8,8 @@ from html import escape
 from types import FrameType, TracebackType
 from typing import NamedTuple
 
-from prefix_lab.breakpoints.axis_names import kept_names
-from prefix_lab.breakpoints.places import Place, places_of
+from prefix_lab.breakpoints.places import StopPlace, places_of
+from prefix_lab.breakpoints.seen import kept_names
 from prefix_lab.shapes import Names, ShapeError, shape_error
 from prefix_lab.shapes.errors import last_error
 from prefix_lab.stages import STAGES, Stage
@@ -24,7 +24,7 @@ class Explained(NamedTuple):
     error: ShapeError
     stage: Stage | None
     where: str
-    counterpart: Place | None
+    counterpart: StopPlace | None
     note: str
 
     @property
@@ -90,14 +90,14 @@ def stage_among(frames: Iterable[FrameType]) -> tuple[Stage | None, str]:
     return next((index[frame.f_code] for frame in frames if frame.f_code in index), (None, ""))
 
 
-def counterpart(stage: Stage | None, where: str) -> Place | None:
+def counterpart(stage: Stage | None, where: str) -> StopPlace | None:
     """Where the other side does the same; None where both have one function, or the other is not installed."""
     if stage is None or stage.ours == stage.peft:
         return None
     return next(iter(known_places(stage, "peft" if where == "ours" else "ours")), None)
 
 
-def known_places(stage: Stage, where: str) -> tuple[Place, ...]:
+def known_places(stage: Stage, where: str) -> tuple[StopPlace, ...]:
     try:
         return places_of(stage, where)
     except (ImportError, LookupError):

@@ -14,17 +14,18 @@ from prefix_lab.breakpoints.attached import (
     take_from_debugger,
     wait_until_attached,
 )
-from prefix_lab.breakpoints.breakpoint import Breakpoint, Breakpoints, check_times
-from prefix_lab.breakpoints.conditions import condition_for
+from prefix_lab.breakpoints.breakpoint import Breakpoints, StageBreakpoint, check_times, condition_for
 from prefix_lab.breakpoints.places import places_of, side
 from prefix_lab.stages import stage as stage_of
 
 _numbers = itertools.count(FIRST_ID)
-_set: dict[tuple[str, str], Breakpoint] = {}
+_set: dict[tuple[str, str], StageBreakpoint] = {}
 _hooked: set[int] = set()
 
 
-def break_at(stage: str, where: str = "ours", condition: str | None = None, times: int | None = None) -> Breakpoint:
+def break_at(
+    stage: str, where: str = "ours", condition: str | None = None, times: int | None = None
+) -> StageBreakpoint:
     """Stop at a stage of the walk, in the debugger that is attached: JupyterLab's with its bug on, or VS Code's.
 
     `where` is "ours", "peft", or for the stage attend "transformers": the attention layers that read the prefix.
@@ -41,7 +42,7 @@ def break_at(stage: str, where: str = "ours", condition: str | None = None, time
     asked = condition_for(condition, places) if condition is not None else None
     if (stage, where) in _set:
         clear(stage, where)
-    found = Breakpoint(stage, where, asked, times, dict(zip(_numbers, places, strict=False)))
+    found = StageBreakpoint(stage, where, asked, times, dict(zip(_numbers, places, strict=False)))
     _set[stage, where] = found
     found.trouble = set_in_debugger(found.wanted())
     before_each_cell()

@@ -1,16 +1,19 @@
-"""`shapes()`: the tensors of the frame that a debugger stands in, a line each, with named axes."""
+"""`shapes()`: the tensors of the frame that a debugger stands in, a line each, with named axes.
+
+The names are from what a walk found earlier and kept, never from a walk of its own: that takes seconds, and at a stop
+of a debugger the interpreter would not even record it.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 from itertools import islice
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
 
-from prefix_lab.breakpoints.axis_names import as_traceback, kept_names, outwards
 from prefix_lab.shapes.names import Names
 
 MOST = 24  # parts of a list or cache that are looked into
@@ -41,7 +44,7 @@ def shapes(frame: FrameType | None = None, names: Names | None = None) -> Shapes
     Without `frame`, that of the caller: in pdb or a debugger's console, `shapes()` is what one types. The axes have
     names where `name_axes` has found them for this kind of model before, or where `names` are given.
     """
-    from prefix_lab.shapes.failures.naming import live_axes
+    from prefix_lab.shapes.failures.live_axes import live_axes
 
     frame = real_frame(frame if frame is not None else sys._getframe(1))
     chain = outwards(frame)
@@ -70,7 +73,7 @@ def real_frame(frame: FrameType) -> FrameType:
 
 def tensors_in(name: str, value: Any, depth: int = 2) -> Iterator[tuple[str, Any]]:
     """A value, if it is a tensor, and the tensors in a list, dict, encoding or cache, by how one would write them."""
-    from prefix_lab.shapes.failures.plain_reads import is_tensor
+    from prefix_lab.shapes.failures.operands import is_tensor
 
     if is_tensor(value):
         yield name, value
@@ -98,7 +101,74 @@ def parts_of(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def told(tensor: Any, axes: tuple[str, ...] | None) -> str:
     """`(batch, prefix_len) = (2, 20) int64`."""
-    from prefix_lab.shapes.failures.plain_reads import seen
+    from prefix_lab.shapes.failures.operands import seen
 
     shown = seen(tensor, "", axes)
     return f"{str(shown).removeprefix(': ')}  {shown.dtype}"
+
+
+FAMILIES = {"t5": "T5", "mt5": "T5", "bart": "BART", "gpt2": "GPT-2", "llama": "Llama", "bert": "BERT"}
+NOT_YET = (
+    "The axes have no names yet. Run once, in a cell of its own: from prefix_lab.shapes import name_axes; "
+    "name_axes({family!r}). It takes some seconds, and is kept."
+)
+
+
+def kept_names(frames: Iterable[FrameType]) -> tuple[Names | None, str]:
+    """The names for the kind of model that these frames, the innermost first, work on; else what to do for them."""
+    from prefix_lab.shapes import cache
+    from prefix_lab.shapes.finding import held_out_run, standard_runs
+
+    family, projected = model_in(frames)
+    if family is None:
+        return None, ""
+    runs = tuple(tuple(run.items()) for run in [*standard_runs(), held_out_run()])
+    kinds = [projected] if projected is not None else [True, False]
+    found = [cache.load(f"{family}, {'projected' if kind else 'direct'}", runs) for kind in kinds]
+    names = Names()
+    for one in filter(None, found):
+        names.join(one)
+    return (names, "") if any(found) else (None, NOT_YET.format(family=family))
+
+
+def model_in(frames: Iterable[FrameType]) -> tuple[str | None, bool | None]:
+    """The family of the model that the frames hold, and whether its prefix is projected; None for what is not told."""
+    family = projected = None
+    for frame in frames:
+        for value in list(frame.f_locals.values()):
+            own = getattr(value, "__dict__", None)
+            if not isinstance(own, dict):
+                continue
+            if projected is None and isinstance(own.get("prefix_projection"), bool):
+                projected = own["prefix_projection"]
+            family = family or family_of(own)
+        if family is not None and projected is not None:
+            break
+    return family, projected
+
+
+def family_of(own: dict[str, Any]) -> str | None:
+    """By a transformers config: the object's own, or that of the model inside a wrapper."""
+    inside = own.get("_modules", {}).get("base_model") if isinstance(own.get("_modules"), dict) else None
+    for holder in (own, getattr(inside, "__dict__", {})):
+        kind = holder.get("model_type") or getattr(holder.get("config"), "model_type", None)
+        if isinstance(kind, str) and kind in FAMILIES:
+            return FAMILIES[kind]
+    return None
+
+
+def outwards(frame: FrameType | None) -> list[FrameType]:
+    """A frame and those that called it, the innermost first."""
+    found = []
+    while frame is not None:
+        found.append(frame)
+        frame = frame.f_back
+    return found
+
+
+def as_traceback(frames: Iterable[FrameType]) -> TracebackType | None:
+    """The same frames, the innermost first, as an error raised now would show them."""
+    found = None
+    for frame in frames:
+        found = TracebackType(found, frame, max(frame.f_lasti, 0), frame.f_lineno or 1)
+    return found

@@ -1,19 +1,24 @@
-"""`stop_at`: pdb at a stage of the walk, in a cell or a terminal, for as long as a `with` block runs."""
+"""`stop_at`: pdb at a stage of the walk, in a cell or a terminal, for as long as a `with` block runs.
+
+The pdb is the standard one or IPython's; it knows `shapes()`, and may type commands for the learner.
+"""
 
 from __future__ import annotations
 
 import bdb
+import builtins
+import pdb
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
 from prefix_lab.breakpoints.attached import debugger as attached_debugger
-from prefix_lab.breakpoints.attached import is_recording_instead, settrace_itself
-from prefix_lab.breakpoints.breakpoint import Breakpoint, check_times, place_with
-from prefix_lab.breakpoints.conditions import condition_for
+from prefix_lab.breakpoints.attached import is_recording_instead, settrace_itself, shell
+from prefix_lab.breakpoints.breakpoint import StageBreakpoint, check_times, condition_for, place_with
 from prefix_lab.breakpoints.places import places_of, side
-from prefix_lab.breakpoints.typing_pdb import new_pdb, stand_in
+from prefix_lab.breakpoints.seen import shapes
 from prefix_lab.stages import stage as stage_of
 
 
@@ -42,14 +47,14 @@ def stop_at(
         raise ValueError(f"commands={commands!r}, expected a list of pdb's commands, such as ['n', 'shapes()', 'c'].")
     places = places_of(row, where)
     asked = condition_for(condition, places) if condition is not None else None
-    found = Breakpoint(stage, where, asked, times, dict(enumerate(places)))
+    found = StageBreakpoint(stage, where, asked, times, dict(enumerate(places)))
     return StopAt(found, None if commands is None else list(commands), debugger)
 
 
 class StopAt:
     """What `stop_at` returns: a context that watches calls for one stage, and hands the frame to pdb."""
 
-    def __init__(self, breakpoint: Breakpoint, typed: list[str] | None, kind: str | None):
+    def __init__(self, breakpoint: StageBreakpoint, typed: list[str] | None, kind: str | None):
         self.breakpoint, self.typed = breakpoint, typed
         self.codes = {place.code for place in breakpoint.places.values()}
         self.pdb = new_pdb(kind, typed, self.watch_on)
@@ -132,3 +137,88 @@ def refuse_another_tracer(stage: str) -> None:
             "JupyterLab: the bug), and run this again."
         )
     raise RuntimeError("Another debugger, or coverage, is watching this Python. Switch it off, and run this again.")
+
+
+KINDS = ("pdb", "ipdb")
+SKIP = ["prefix_lab.breakpoints.*", "contextlib"]
+
+
+class StagePdb:
+    """What is added to a pdb class. `went_on` is called when the learner lets the program continue."""
+
+    went_on: Callable[[], None]
+    typed: list[str] | None
+
+    def set_continue(self) -> None:
+        super().set_continue()
+        self.went_on()
+
+    def interaction(self, *arguments: Any) -> None:
+        """At a stop the name `shapes` is known in every frame, also in PEFT's."""
+        with known_everywhere("shapes", lambda: shapes(self.curframe)):
+            super().interaction(*arguments)
+
+    def do_shapes(self, argument: str) -> None:
+        """shapes
+        The tensors of this frame, with the names of their axes.
+        """
+        self.message(shapes(self.curframe).text)
+
+    def cmdloop(self, intro: str | None = None) -> None:
+        """Until a command lets the program go on. Typed commands are shown as if somebody had typed them."""
+        if self.typed is None:
+            super().cmdloop(intro)
+            return
+        going_on = False
+        while not going_on:
+            line = self.typed.pop(0) if self.typed else "continue"
+            self.message(f"{self.prompt.strip()} {line}")
+            going_on = bool(self.onecmd(line))
+
+
+@contextmanager
+def known_everywhere(name: str, value: Any) -> Iterator[None]:
+    """For a moment a builtin of this name, unless there is one."""
+    if hasattr(builtins, name):
+        yield
+        return
+    setattr(builtins, name, value)
+    try:
+        yield
+    finally:
+        delattr(builtins, name)
+
+
+def new_pdb(kind: str | None, typed: list[str] | None, went_on: Callable[[], None]) -> Any:
+    """A debugger of that kind; without one, the shell's own: ipdb in IPython and notebooks, else pdb.
+
+    Raises `ValueError` for another kind, `ImportError` for ipdb where IPython is not installed.
+    """
+    if kind not in (None, *KINDS):
+        raise ValueError(f"debugger={kind!r}, expected 'pdb' or 'ipdb', or nothing for the shell's own.")
+    base = class_of(kind)
+    options: dict[str, Any] = {"skip": SKIP, "nosigint": True}
+    if typed is not None:
+        options |= {"readrc": False, "stdout": sys.stdout}
+    found = type("StagePdb", (StagePdb, base), {})(**options)
+    found.typed, found.went_on = typed, went_on
+    return found
+
+
+def class_of(kind: str | None) -> type:
+    ipython = shell()
+    if kind == "pdb" or (kind is None and ipython is None):
+        core = sys.modules.get("IPython.core.debugger")
+        return getattr(core, "OldPdb", pdb.Pdb)  # a kernel puts IPython's in the place of pdb.Pdb
+    if ipython is not None:
+        return ipython.debugger_cls
+    from IPython.terminal.debugger import TerminalPdb
+
+    return TerminalPdb
+
+
+def stand_in(debugger: Any, frame: FrameType, event: str, outermost: FrameType) -> Any:
+    """Stop here, at the line that is about to run; gives the tracer for what comes next in this frame."""
+    debugger.set_trace(frame)
+    debugger.botframe = outermost  # `w` ends at the `with` block, and not deep in IPython
+    return debugger.trace_dispatch(frame, event, None)

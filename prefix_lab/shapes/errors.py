@@ -11,14 +11,29 @@ from textwrap import indent
 from typing import Any
 
 from prefix_lab.debugger.recording import Recording
-from prefix_lab.shapes.failures.looking import Look, look_at
-from prefix_lab.shapes.failures.naming import live_axes
-from prefix_lab.shapes.failures.places import Place, live_places, recorded_place
+from prefix_lab.shapes.failures.frames import FailedFrame, live_frames, recorded_frame
+from prefix_lab.shapes.failures.live_axes import live_axes
+from prefix_lab.shapes.failures.operands import Operand
+from prefix_lab.shapes.failures.operations import SUMMED, against, operation_of
 from prefix_lab.shapes.names import Names
 
 FROM_MESSAGE = "Which axes disagree cannot be told from this line alone; the message above says what was seen."
 NOT_SHAPES = "This is no error about shapes: neither the line's tensors nor the message speak of sizes."
 OWN_CHECK = "The code checks this itself, and the message above is its own."
+
+ABOUT = re.compile(
+    r"\b(sizes?|shapes?|dimensions?|\w*dims?|dimensionality|numel|axis|axes|heads|wide|layers|broadcast\w*|expand\w*|"
+    r"index out of range|out of bounds|too many indices|values to unpack|mat1|stride)\b",
+    re.IGNORECASE,
+)
+KINDS = {"RuntimeError", "ValueError", "IndexError", "TypeError", "AssertionError"}
+OTHER_KINDS = {"RecursionError", "NotImplementedError"}
+LOADED = re.compile(
+    r"size mismatch for ([\w.]+): copying a param with shape torch\.Size\(\[([\d, ]*)\]\) from checkpoint, "
+    r"the shape in current model is torch\.Size\(\[([\d, ]*)\]\)"
+)
+MULTIPLIED = re.compile(r"\((\d+)x(\d+) and (\d+)x(\d+)\)")
+SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -86,24 +101,17 @@ def shape_error(failed: Any = None, names: Names | None = None) -> ShapeError:
             f"failed={failed!r} is a {type(failed).__name__}, expected an error (`except RuntimeError as error:`), a "
             "recording that ended with one, or nothing for the last error that was shown."
         )
-    axes, sizes = live_axes(names, failed.__traceback__)
-    places = live_places(failed.__traceback__, lambda label, value: axes.get(id(value)))
-    kinds = {base.__name__ for base in type(failed).__mro__}
-    return told(type(failed).__name__, str(failed), look_at(places, kinds, str(failed), sizes))
+    frames = live_frames(failed.__traceback__, *live_axes(names, failed.__traceback__))
+    return told(type(failed).__name__, {base.__name__ for base in type(failed).__mro__}, str(failed), frames)
 
 
 def of_recording(recording: Recording) -> ShapeError:
     if recording.exception is None:
         raise ValueError("This recording ended without an error. Give one whose `with record(...)` block failed.")
-    place = recorded_place(recording)
-    sizes: dict[str, set[int]] = {}
-    for value in place.read.names.values() if place else ():
-        for axis, size in zip(value.facts.get("axes", ()), value.facts.get("shape", ()), strict=False):
-            sizes.setdefault(axis, set()).add(size)
+    frame = recorded_frame(recording)
     kind = recording.exception.type.rsplit(".", 1)[-1]
-    message = str(recording.exception.facts.get("message", ""))
     kinds = {base.rsplit(".", 1)[-1] for base in recording.exception.facts.get("bases", (kind,))}
-    return told(kind, message, look_at([place] if place else [], kinds, message, sizes))
+    return told(kind, kinds, str(recording.exception.facts.get("message", "")), [frame] if frame else [])
 
 
 def last_error() -> BaseException:
@@ -116,16 +124,74 @@ def last_error() -> BaseException:
     return found
 
 
-def told(kind: str, message: str, seen: Look) -> ShapeError:
-    place = seen.place
-    where = whereabouts(place) if place else ""
+def told(kind: str, kinds: set[str], message: str, frames: list[FailedFrame]) -> ShapeError:
+    """What the frames of a failure, the outermost first, and its message say; `kinds` are its classes."""
+    about = (
+        bool(kinds & KINDS) and not kinds & {"RecursionError", "NotImplementedError"} and bool(ABOUT.search(message))
+    )
     error = f"{kind}: {message}" if message else kind
-    operands = (*map(str, seen.operands), *seen.numbers) if seen.is_about_shapes else ()
-    return ShapeError(error, where, place.text if place else "", operands, tuple(seen.found), seen.is_about_shapes)
+    at = max((i for i, frame in enumerate(frames) if not frame.is_inner), default=len(frames) - 1)
+    if not frames:
+        operands, found = said_by_message(message, [])
+        return ShapeError(error, "", "", (*map(str, operands),), (*found,), bool(found) or about)
+    shown, inner = frames[at], frames[at + 1 :]
+    if inner:
+        outer = shown.known_tensors()
+        for frame in inner:
+            frame.read.outer, frame.read.within = dict(outer), frame.function
+    operands, found = next(filter(None, map(broken_in, reversed(frames[at:]))), ([], []))
+    numbers: list[str] = []
+    if not found:
+        lines = [shown, *inner]
+        operands = next(filter(None, (frame.tensors() for frame in lines)), [])
+        said, found = said_by_message(message, operands)
+        operands, numbers = said or operands, shown.numbers_tested()
+    is_about = about or bool(found)
+    with_them = (*map(str, operands), *numbers) if is_about else ()
+    return ShapeError(error, whereabouts(shown), shown.text, with_them, tuple(dict.fromkeys(found)), is_about)
 
 
-def whereabouts(place: Place) -> str:
+def broken_in(frame: FailedFrame) -> tuple[list[Operand], list[str]] | None:
+    """The tensors of the first operation in this frame whose operands do not fit, and what does not."""
+    for node in frame.nodes():
+        operation = operation_of(node, frame.read)
+        if operation is not None and (found := operation.broken()):
+            return operation.operands() or frame.tensors(), found
+    return None
+
+
+def said_by_message(message: str, operands: list[Operand]) -> tuple[list[Operand], list[str]]:
+    """The tensors that a message of torch's names, and what disagrees; `operands` are those of the line, if known."""
+    if found := MULTIPLIED.search(message):
+        rows, inner, other_inner, columns = map(int, found.groups())
+        one = next((o for o in operands if o.shape and o.shape[-1] == inner), Operand("the left factor", (rows, inner)))
+        other = Operand("the right factor", (other_inner, columns))
+        pair = (one, len(one.shape) - 1), (other, 0)
+        return list(dict.fromkeys([*operands, one, other])), [against(*pair, SUMMED)]
+    tensors, said = [], []
+    loaded = LOADED.findall(message)  # a checkpoint that was saved from a model of other sizes
+    for name, saved, present in loaded[:SHOWN]:
+        one, other = (
+            Operand(f"{name} in the checkpoint", shape_of(saved)),
+            Operand(f"{name} in the model", shape_of(present)),
+        )
+        tensors += [one, other]
+        if len(one.shape) != len(other.shape):
+            said.append(f"{one} and {other}: they have other numbers of axes.")
+        said += [
+            against((one, at), (other, at), "A weight is loaded into one of its own shape.")
+            for at, (size, other_size) in enumerate(zip(one.shape, other.shape, strict=False))
+            if size != other_size
+        ]
+    return tensors, said + [f"{len(loaded) - SHOWN} more weights do not fit."] * (len(loaded) > SHOWN)
+
+
+def shape_of(text: str) -> tuple[int, ...]:
+    return tuple(int(size) for size in text.split(",") if size.strip())
+
+
+def whereabouts(frame: FailedFrame) -> str:
     """The function, file and line; a notebook's cell has a file that nobody knows by its name."""
-    file = "a cell" if "ipykernel_" in place.file else Path(place.file).name
-    function = f"{place.function}, " if place.function != "<module>" else ""
-    return f"{function}{file}, line {place.line}"
+    file = "a cell" if "ipykernel_" in frame.file else Path(frame.file).name
+    function = f"{frame.function}, " if frame.function != "<module>" else ""
+    return f"{function}{file}, line {frame.line}"

@@ -1,19 +1,19 @@
-"""Names for the axes of every tensor, by the place in the code where it was bound."""
+"""Names for the axes of every tensor, by the place in the code where it was bound; and how many of them were proven."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from prefix_lab.debugger import Recording
 from prefix_lab.debugger.search import everything_in
 from prefix_lab.debugger.summary import as_summary
 from prefix_lab.shapes.axes import names_in
-from prefix_lab.shapes.report import Count, choice_made, not_seen, package_of, table_text
 from prefix_lab.shapes.shown import held_against, identity, sizes_in, told_apart, with_axes, worth
-from prefix_lab.shapes.sightings import Sighting, Spot, sightings
-from prefix_lab.shapes.visits import ANY_WAY, Axes, Named, common, passed
+from prefix_lab.shapes.sightings import ANY_WAY, Axes, Named, Sighting, Spot, common, passed, sightings
 
 
 @dataclass
@@ -132,3 +132,60 @@ def fits(entry: Named, sighting: Sighting) -> bool:
     """Whether the calls that matter were passed as often, as far as the two ways are the same."""
     shared = common(entry.way, sighting.way) + sighting.name.count("#")
     return all(at > shared or passed(sighting.visits, entry.visits, at) for at in entry.visits)
+
+
+PACKAGES = ("prefix_lab", "peft", "transformers")
+HEADINGS = ("", "dimensions", "named", "ambiguous", "unnamed", "share named", "held out: right", "wrong")
+
+
+@dataclass
+class Count:
+    """Dimensions: seen in the first run, and how many of them have a name, two names, or none; and how many names the
+    held-out run bore out, and how many it did not."""
+
+    seen: int = 0
+    named: int = 0
+    ambiguous: int = 0
+    unnamed: int = 0
+    proven: int = 0
+    wrong: int = 0
+
+    def add(self, other: Count) -> None:
+        for name in vars(self):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@functools.cache
+def package_of(file: str) -> str:
+    """The package that a file belongs to, as far as the report tells them apart."""
+    parts = PurePath(file).parts
+    return next((part for part in reversed(parts) if part in PACKAGES), "elsewhere")
+
+
+def table_text(counts: Mapping[str, Count]) -> str:
+    """A line of headings, then one for each package."""
+    rows = [HEADINGS]
+    for package, count in counts.items():
+        share = f"{100 * count.named / count.seen:.2f} %" if count.seen else "–"
+        numbers = (count.seen, count.named, count.ambiguous, count.unnamed)
+        said = [f"{number:,}" for number in numbers]
+        rows.append((package, *said, share, f"{count.proven:,}", f"{count.wrong:,}"))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    return "\n".join(
+        "  ".join(
+            f"{cell:<{width}}" if column == 0 else f"{cell:>{width}}"
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+
+
+def choice_made(name: str, other: str) -> str:
+    """The sentence about two names that fit alike, of which one is shown."""
+    return f"{name} and {other} were the same size in every run of the walk; where both fit, the name shown is {name}."
+
+
+def not_seen(axes: Iterable[str]) -> str:
+    """The sentence about axes that the walk was given and that no name has; empty when there are none."""
+    axes = list(axes)
+    return f"In no name: {', '.join(axes)}. The walk did not show them." if axes else ""

@@ -9,7 +9,7 @@ from typing import Any
 
 from prefix_lab.debugger.summary import Summary, as_summary
 from prefix_lab.shapes.axes import NAME, evaluate, is_axis, names_in
-from prefix_lab.shapes.visits import Axes
+from prefix_lab.shapes.sightings import Axes
 
 Sizes = Mapping[str, set[int]]  # axis → its sizes in a recording
 

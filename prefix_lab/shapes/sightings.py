@@ -1,20 +1,49 @@
 """Where tensors were seen in a recording: by the way that led there, so that runs of different sizes can be laid side
 by side.
 
-A sighting's place is the line and name that a tensor was bound to, and the calls that led to it, each with the number
-of times that its line had been passed. A loop over layers passes a line as often as there are layers; so a place may
-be met in one run and not in another.
+The place of a sighting is the line and name that a tensor was bound to, and the calls that led to it, each with the
+number of times that its line had been passed. A loop over layers passes a line as often as there are layers; so a place
+may be met in one run and not in another. A `way` is the lines that called, from the nearest outwards; `visits` counts,
+for each of them, the earlier times.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from prefix_lab.debugger.decode import EVENTS, NONE
 from prefix_lab.debugger.recording import Recording
 from prefix_lab.debugger.summary import Summary
+
+CallLine = tuple[str, str, int]  # file, function, line
+Axes = tuple[str, ...]
+LATER = -1  # of a count: any number but none
+ANY_WAY: tuple[CallLine, ...] = (("*", "*", 0),)  # of an entry that holds by its sizes, however one came there
+
+
+class Named(NamedTuple):
+    """The axes of a tensor at one place: an expression each, or its number, or "" where nothing is proven."""
+
+    way: tuple[CallLine, ...]
+    visits: dict[int, int]  # how often which call had been passed; those that make no difference are left out
+    axes: Axes
+
+
+def passed(visits: Sequence[int], wanted: Mapping[int, int], at: int) -> bool:
+    """Whether a call had been passed as often as an entry says; LATER stands for any number but none."""
+    return visits[at] == wanted[at] or (wanted[at] == LATER and visits[at] > 0)
+
+
+def common(one: Sequence[CallLine], other: Sequence[CallLine]) -> int:
+    """How many lines two ways share, from the place itself outwards."""
+    count = 0
+    for mine, theirs in zip(one, other, strict=False):
+        if mine != theirs:
+            break
+        count += 1
+    return count
 
 
 class Spot(NamedTuple):

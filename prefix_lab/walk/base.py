@@ -1,4 +1,4 @@
-"""The base model of a walk: from a folder, from a hub, or only its sizes, on torch's meta device.
+"""The base model of a walk, and the task it is for: from a folder, a hub, or only its sizes, on the meta device.
 
 Nothing here reaches for a network before the local files were tried, and then it asks once.
 """
@@ -11,14 +11,54 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 from transformers import PreTrainedConfig as ModelConfig
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
 
 from prefix_lab.config import TaskType
 from prefix_lab.prepare import text_config
-from prefix_lab.walk.quiet import LOADED_OTHERWISE, without_log, without_progress_bars
-from prefix_lab.walk.task import choose_task
-from prefix_lab.walk.tokenizer import load_tokenizer
+from prefix_lab.walk.sides import LOADED_OTHERWISE, without_log, without_progress_bars
+
+
+def choose_task(model_config: Any) -> tuple[str, str]:
+    """The task type, and the reason: what the config says of encoder and decoder, its architecture, or its family."""
+    architecture = (getattr(model_config, "architectures", None) or [""])[0]
+    family = getattr(model_config, "model_type", "")
+    if getattr(model_config, "is_encoder_decoder", False):
+        return TaskType.SEQ_2_SEQ_LM.value, "the model's config says is_encoder_decoder=True"
+    if architecture.endswith(("ForCausalLM", "LMHeadModel")):
+        return TaskType.CAUSAL_LM.value, f"the model's architecture is {architecture}"
+    if family in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and family not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        return TaskType.CAUSAL_LM.value, f"model_type {family} is a decoder alone"
+    if family in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        return TaskType.FEATURE_EXTRACTION.value, f"model_type {family} is an encoder alone"
+    return TaskType.FEATURE_EXTRACTION.value, f"model_type {family} has no language-model head that generates"
+
+
+def load_tokenizer(where: str, allowed: dict[str, bool], vocab: int | None) -> Any:
+    """The tokenizer that lies with the model, or None.
+
+    transformers makes an empty one where a folder holds none, and a folder may hold another model's: one that is used
+    brings a text back, in ids that the model knows.
+    """
+    text = "upper: a prefix is a past that the model never read"
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(where, **allowed)
+        ids = tokenizer(text)["input_ids"]
+        back = tokenizer.decode(ids, skip_special_tokens=True)
+    except Exception:  # no files, or a library that they need is not installed: random ids do as well
+        return None
+    pads = tokenizer.pad_token or tokenizer.eos_token
+    return tokenizer if pads and letters(back) == letters(text) and max(ids) < (vocab or 0) else None
+
+
+def letters(text: str) -> str:
+    """What must survive a tokenizer; some drop capitals and move spaces."""
+    return "".join(filter(str.isalnum, text.lower()))
+
 
 SIZES = Path(__file__).parent.parent / "sizes"
 

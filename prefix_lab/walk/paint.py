@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-from prefix_lab.walk.layout import Row
+from prefix_lab.walk.page import Row
 
 WIDTH, MARGIN, LABEL = 80, 2, 9
 STYLES = {"title": "bold", "command": "green", "good": "green", "bad": "bold red"}

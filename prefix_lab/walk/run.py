@@ -6,18 +6,28 @@ for result in walk(model, PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtu
 
 import copy
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
 from prefix_lab.config import PrefixTuningConfig, TaskType
-from prefix_lab.stages import STAGES
-from prefix_lab.walk.attempt import attempt
+from prefix_lab.mapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
+from prefix_lab.prepare import (
+    NUM_ATTENTION_HEADS,
+    TOKEN_DIM,
+    cache_sizes,
+    heads_of,
+    prepare_prompt_learning_config,
+    text_config,
+)
+from prefix_lab.shapes import name_axes_of
+from prefix_lab.stages import STAGES, Flow, Stage
+from prefix_lab.walk.compare import COMPARISONS
+from prefix_lab.walk.describe import DESCRIPTIONS
 from prefix_lab.walk.example import random_batch, vocab_of
-from prefix_lab.walk.library import installed_peft, ours
-from prefix_lab.walk.results import StageResult
-from prefix_lab.walk.setting import on_meta
-from prefix_lab.walk.sides import Run, Side
-from prefix_lab.walk.tell import tell
+from prefix_lab.walk.results import Check, Described, Difference, Seen, StageResult, Stop
+from prefix_lab.walk.sides import Run, Side, installed_peft, on_meta, ours
+from prefix_lab.walk.steps import STEPS, Outcome, attempt, in_words
 
 
 def walk(
@@ -67,3 +77,131 @@ def results(model: nn.Module, config: PrefixTuningConfig, run: Run, beside_peft:
             return
         if theirs and theirs.error:
             peft = None  # there is nothing to hold the later stages against
+
+
+def axis_sizes(run: Run, prefix_len: int | None, model_config: Any, encoder_hidden: int | None) -> dict[str, int]:
+    """What the axes' names stand for in this run, from the options and the model's config, not from tensors: a name
+    that is shown was predicted, and then found. Without the names that have no size here: `target` for a decoder alone.
+    """
+    known = text_config(model_config)
+    cache = cache_sizes(model_config)
+
+    def first(*names: str) -> int | None:
+        return next((known[name] for name in names if known.get(name) is not None), None)
+
+    labels = run.batch.get("labels") if "decoder_attention_mask" in run.batch else None
+    sizes = {
+        "batch": run.batch_size,
+        "prefix_len": prefix_len,
+        "layers": cache.layers,
+        "heads": first("decoder_attention_heads", *NUM_ATTENTION_HEADS),
+        "kv_heads": first("num_key_value_heads"),
+        "head_dim": cache.head_dim,
+        "hidden": first(*TOKEN_DIM),
+        "source": run.batch["input_ids"].shape[1],
+        "target": None if labels is None else labels.shape[1],
+        "vocab": first("vocab_size"),
+        "encoder_hidden": encoder_hidden,
+    }
+    return {name: size for name, size in sizes.items() if size is not None}
+
+
+def tell(
+    stage: Stage, side: Side, peft: Side | None, outcome: Outcome, theirs: Outcome | None, run: Run
+) -> StageResult:
+    """What ours made, in words, and PEFT's held against it."""
+    row = StageResult(stage, in_use(stage.ours, side), in_use(stage.peft, side), (), (), (), ())
+    if outcome.error:
+        return row._replace(stop=explain_stop(stage.name, outcome.error, side, peft, theirs, run))
+    described = DESCRIPTIONS[stage.name](side, run)
+    prepared = side.made.get("prepare", side.config)
+    sizes = axis_sizes(run, prepared.num_virtual_tokens, side.base.config, prepared.encoder_hidden_size)
+    return row._replace(
+        takes=tuple(seen(stage.takes, described, sizes)),
+        gives=tuple(seen(stage.gives, described, sizes)),
+        facts=described.facts,
+        checks=checks_of(stage.name, outcome, theirs),
+    )
+
+
+def in_use(dotted: str, side: Side) -> str:
+    """The table names one task's class; here is the name with the class of this run."""
+    tasks = {row.__name__ for row in MODEL_TYPE_TO_PEFT_MODEL_MAPPING.values()}
+    chosen = side.made.get("choose")
+    return ".".join(chosen.__name__ if chosen and part in tasks else part for part in dotted.split("."))
+
+
+def seen(flows: tuple[Flow, ...], described: Described, sizes: Mapping[str, int]) -> Iterator[Seen]:
+    """What the table says goes in or out, as far as this run has it: logits or hidden states, say."""
+    for flow in flows:
+        value, note = described.values.get(flow.name), described.notes.get(flow.name, "")
+        if isinstance(value, Tensor):
+            yield seen_tensor(flow, value, sizes, note)
+        elif value is not None:
+            yield Seen(flow.name, value=name_of(value), note=note)
+
+
+def seen_tensor(flow: Flow, tensor: Tensor, sizes: Mapping[str, int], note: str) -> Seen:
+    """The shape, with the names that hold; a tensor of another rank than the table says has none."""
+    shape, axes = tuple(tensor.shape), flow.axes or ()
+    names = name_axes_of(shape, axes, sizes) if len(axes) == len(shape) else tuple(map(str, shape))
+    one_number = tensor.item() if not shape and not tensor.is_meta else None
+    return Seen(flow.name, shape, names, str(tensor.dtype).removeprefix("torch."), one_number, note)
+
+
+def name_of(value: Any) -> str | int:
+    return value if isinstance(value, str | int) else getattr(value, "__name__", type(value).__name__)
+
+
+def checks_of(name: str, outcome: Outcome, theirs: Outcome | None) -> tuple[Check, ...]:
+    """Ours against PEFT's; an error of PEFT's alone is a difference too."""
+    if theirs is None:
+        return ()
+    if theirs.error:
+        return (Check("call", 1, (Difference(name, f"runs, and PEFT's raises {in_words(theirs.error)}"),)),)
+    return COMPARISONS[name](outcome.value, theirs.value)
+
+
+def explain_stop(name: str, error: Exception, side: Side, peft: Side | None, theirs: Outcome | None, run: Run) -> Stop:
+    """`theirs` is what PEFT's same step came to."""
+    way_out = fitting_token_dim(side.config, side.base.config) or fitting_prefix_len(side, run)
+    return Stop(in_words(error), what_peft_does(name, peft, theirs, run) if peft and theirs else "", way_out)
+
+
+def what_peft_does(name: str, peft: Side, theirs: Outcome, run: Run) -> str:
+    """PEFT's error at this stage, or at the later one where it comes, or that none comes."""
+    if theirs.error:
+        return f"fails here too: {in_words(theirs.error)}"
+    names = list(STEPS)
+    for later in names[names.index(name) + 1 :]:
+        outcome = attempt(later, peft, run)
+        if outcome.error:
+            return f"goes on, and fails in {later!r}: {in_words(outcome.error)}"
+    return "goes through all stages with this"
+
+
+def fitting_token_dim(config: PrefixTuningConfig, model_config: Any) -> dict[str, int]:
+    """The token_dim that preparation accepts where it does not accept this config's; empty if that is not the cause."""
+    head_dim = cache_sizes(model_config).head_dim
+    if not head_dim or prepared_copy(config, model_config):
+        return {}
+    other = copy.copy(config)
+    other.token_dim = heads_of(model_config) * head_dim
+    return {"token_dim": other.token_dim} if prepared_copy(other, model_config) else {}
+
+
+def prepared_copy(config: PrefixTuningConfig, model_config: Any) -> PrefixTuningConfig | None:
+    """A copy of the config with its sizes filled; None where `prepare` refuses it."""
+    try:
+        return prepare_prompt_learning_config(copy.copy(config), model_config)
+    except (ValueError, TypeError):
+        return None
+
+
+def fitting_prefix_len(side: Side, run: Run) -> dict[str, int]:
+    """The longest prefix that leaves room for the texts, if the model has a table of positions and this is longer."""
+    known = text_config(side.base.config)
+    positions = known.get("max_position_embeddings") or known.get("n_positions")
+    tokens = run.batch["decoder_attention_mask" if "decoder_attention_mask" in run.batch else "input_ids"].shape[1]
+    room = positions - tokens if positions else 0
+    return {"num_virtual_tokens": room} if 0 < room < (side.config.num_virtual_tokens or 0) else {}

@@ -9,15 +9,24 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers.cache_utils import Cache
 
-from prefix_lab.walk.quiet import LOSS_TYPE_UNSAID, without_log
-from prefix_lab.walk.setting import on_meta
-from prefix_lab.walk.sides import Attended, Encoded, Kept, Learned, Run, Side
+from prefix_lab.walk.sides import (
+    LOSS_TYPE_UNSAID,
+    Attended,
+    Encoded,
+    Kept,
+    Learned,
+    Run,
+    Side,
+    on_meta,
+    same_setting,
+    without_log,
+)
 
 
 def choose(side: Side, run: Run) -> type:
@@ -126,3 +135,27 @@ STEPS: dict[str, Callable[[Side, Run], Any]] = {
     "keep": keep,
 }
 """By the names of `prefix_lab.stages.STAGES`."""
+
+
+class Outcome(NamedTuple):
+    """What a step made, or the error that it ended in."""
+
+    value: Any = None
+    error: Exception | None = None
+
+
+def attempt(name: str, side: Side, run: Run) -> Outcome:
+    """Do the step of that name, and keep on the side what it made."""
+    try:
+        with same_setting(side.base, run.seed):
+            value = STEPS[name](side, run)
+    except Exception as error:  # whatever a model family raises: the walk tells it and ends
+        return Outcome(error=error)
+    side.made[name] = value
+    return Outcome(value)
+
+
+def in_words(error: Exception) -> str:
+    """`ValueError: the first line of what it says`"""
+    first = next(iter(str(error).strip().splitlines()), "")
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__

@@ -14,17 +14,25 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from prefix_lab.config import PrefixTuningConfig
+from prefix_lab.prepare import (
+    NUM_ATTENTION_HEADS,
+    NUM_LAYERS,
+    TOKEN_DIM,
+    cache_sizes,
+    explain_preparation,
+    first_known,
+    heads_of,
+)
+
 FOLDER = Path(__file__).parent.parent / "sizes"
 FAMILIES = ("t5", "bart", "gpt2", "llama", "bert")  # in the order in which they are offered
 OWN = {True: "own sizes, encoder-decoder", False: "own sizes, one stack of layers"}
-
-# PEFT's names, in its order. `encoder_layers` stands for what BART's config computes.
-LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "encoder_layers")
-HIDDEN = ("hidden_size", "n_embd", "d_model")
-HEADS = ("num_attention_heads", "n_head", "num_heads", "encoder_attention_heads")
-# What the layers that read the prefix go by.
-READERS = ("num_decoder_layers", "decoder_layers", *LAYERS)
-READING_HEADS = ("decoder_attention_heads", *HEADS)
+SIZES_OF_CACHE = (
+    *("num_decoder_layers", "decoder_layers", "encoder_layers", *NUM_LAYERS, *TOKEN_DIM),
+    *("decoder_attention_heads", *NUM_ATTENTION_HEADS, "num_key_value_heads", "d_kv", "head_dim"),
+)
+"""Every field of a model's config that says how large its cache is."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,8 @@ def shipped() -> tuple[str, ...]:
 
     def place(name: str) -> tuple[int, bool, int]:
         known = json.loads((FOLDER / f"{name}.json").read_text())
-        width = first(known, HIDDEN) * first(known, HEADS) * first(known, LAYERS)
+        sizes = read(name, known)
+        width = sizes.hidden * sizes.heads * sizes.layers
         return FAMILIES.index(known["model_type"]), not name.startswith(known["model_type"]), width
 
     return tuple(sorted((path.stem for path in FOLDER.glob("*.json")), key=place))
@@ -144,16 +153,6 @@ def refuse_groups(heads: int, kv_heads: int) -> None:
         )
 
 
-def first(known: Mapping[str, Any], names: tuple[str, ...], otherwise: int | None = None) -> int:
-    """The first of the names that the config has, or else `otherwise`. Raises `ValueError` when there is neither."""
-    for name in names:
-        if known.get(name) is not None:
-            return whole(name, known[name])
-    if otherwise is None:
-        raise ValueError(f"The model's config has none of {', '.join(names)}. Give it the one that its family uses.")
-    return otherwise
-
-
 def read(name: str, known: Mapping[str, Any]) -> Sizes:
     """The sizes in a config's fields, and what PEFT makes of them. Raises `ValueError` as `sizes_of` does."""
     odd = [field for field in ("per_layer_config", "global_head_dim", "multi_query") if known.get(field)]
@@ -162,22 +161,24 @@ def read(name: str, known: Mapping[str, Any]) -> Sizes:
             f"model={name!r} has {odd[0]}: its cache is not that of heads that are all alike, which is what is drawn "
             "here. Begin with another model, model='llama-3-8b', say, and move the sliders."
         )
-    peft_layers, hidden, peft_heads = first(known, LAYERS), first(known, HIDDEN), first(known, HEADS)
-    readers, heads = first(known, READERS), first(known, READING_HEADS)
-    kv_heads = first(known, ("num_key_value_heads",), heads)
-    head_dim = first(known, ("d_kv", "head_dim"), hidden // heads or 1)
-    refuse_groups(heads, kv_heads)
-    grouped = known.get("num_key_value_heads") is not None
-    peft_width = kv_heads * head_dim if grouped else hidden
-    peft = {
-        "num_layers": peft_layers,
-        "token_dim": peft_width,
-        "num_attention_heads": kv_heads if grouped else peft_heads,
-    }
+    for name_of_size in SIZES_OF_CACHE:
+        if known.get(name_of_size) is not None:
+            whole(name_of_size, known[name_of_size])
+    for names in ((*NUM_LAYERS, "encoder_layers"), TOKEN_DIM, NUM_ATTENTION_HEADS):
+        if all(known.get(one) is None for one in names):
+            raise ValueError(
+                f"The model's config has none of {', '.join(names)}. Give it the one that its family uses."
+            )
+    computed = {"num_hidden_layers": known["encoder_layers"]} if "encoder_layers" in known else {}  # BART's config does
+    peft = {row.field: row.value for row in explain_preparation(PrefixTuningConfig(), {**computed, **known})}
+    del peft["encoder_hidden_size"]
+    cache = cache_sizes({**computed, **known})
+    heads, head_dim = known.get("decoder_attention_heads") or heads_of(known), cache.head_dim or 1
+    refuse_groups(heads, cache.heads)
     needed = {
-        "num_layers": max(peft_layers, readers),
-        "token_dim": kv_heads * head_dim,
-        "num_attention_heads": kv_heads,
+        "num_layers": max(peft["num_layers"], cache.layers),
+        "token_dim": cache.heads * head_dim,
+        "num_attention_heads": cache.heads,
     }
     rescue = {field: value for field, value in needed.items() if peft[field] != value}
     return Sizes(
@@ -185,10 +186,10 @@ def read(name: str, known: Mapping[str, Any]) -> Sizes:
         encoder_decoder=bool(known.get("is_encoder_decoder")),
         layers=needed["num_layers"],
         heads=heads,
-        kv_heads=kv_heads,
+        kv_heads=cache.heads,
         head_dim=head_dim,
-        hidden=hidden,
-        readers=readers,
+        hidden=first_known("hidden", TOKEN_DIM, known).value,
+        readers=cache.layers,
         trouble=Trouble(*why(peft, needed, head_dim), rescue) if rescue else None,
         config=known,
     )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefix_lab.breakpoints.conditions import condition_for
+from prefix_lab.breakpoints.breakpoint import condition_for
 from prefix_lab.breakpoints.places import place_of, places_of
 from prefix_lab.stages import STAGES, Stage, stage
 from tests.tiny_models import refuses

@@ -8,7 +8,7 @@ from transformers.cache_utils import DynamicCache
 
 import prefix_lab
 from prefix_lab.breakpoints import explain, shapes
-from prefix_lab.breakpoints.axis_names import as_traceback, kept_names, outwards
+from prefix_lab.breakpoints.seen import as_traceback, kept_names, outwards
 from prefix_lab.shapes import cache, name_axes
 from prefix_lab.shapes.finding import held_out_run, standard_runs
 from tests.tiny_models import refuses, tiny_t5

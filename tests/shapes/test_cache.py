@@ -11,8 +11,7 @@ import pytest
 from prefix_lab.shapes import cache
 from prefix_lab.shapes.finding import proven_names
 from prefix_lab.shapes.names import Names
-from prefix_lab.shapes.sizes import held_out_run, standard_runs
-from prefix_lab.shapes.walks import WALKS
+from prefix_lab.shapes.walks import WALKS, held_out_run, standard_runs
 
 WALK = "BERT, direct"
 RUNS = tuple(tuple(run.items()) for run in [*standard_runs(), held_out_run()])

@@ -9,8 +9,7 @@ import pytest
 import prefix_lab
 from prefix_lab.debugger import record
 from prefix_lab.shapes import name_axes
-from prefix_lab.shapes.sizes import standard_runs
-from prefix_lab.shapes.walks import WALKS
+from prefix_lab.shapes.walks import WALKS, standard_runs
 
 ROW = {"2·layers·hidden", "2·layers·kv_heads·head_dim"}  # grouped-query attention keeps fewer heads
 # What an annotation, whose words must be Python names, may say of an axis as the walk writes it.

@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import T5Config, T5ForConditionalGeneration
 
 import prefix_lab
@@ -51,7 +53,7 @@ flags, ids, far = torch.ones(2, 6, dtype=torch.bool), torch.full((2, 5), 9), tor
 query, key, mask = torch.zeros(2, 3, 5, 8), torch.zeros(2, 3, 6, 8), torch.zeros(2, 1, 5, 5)
 scores, labels = torch.zeros(6, 4), torch.zeros(5, dtype=torch.long)
 turned = x.transpose(0, 1)
-parts = [x, y]
+parts, z = [x, y], torch.zeros(3, 7, 12)
 
 
 def assigns():
@@ -104,17 +106,28 @@ FAILURES = {
         "ids has the number 9, but layers.embedding.weight has 5 rows",
     ),
     "conv": (lambda: layers.conv(x), "5 against 4: axis 1 of x and axis 1 of layers.conv.weight."),
-    "layer norm": (lambda: layers.norm(x), "Axis 2 of x is 12, but the layer was made to even out 7."),
+    "layer norm": (lambda: layers.norm(x), "12 against 7: axis 2 of x and axis 0 of layers.norm.weight."),
     "attention": (
         lambda: F.scaled_dot_product_attention(query, key, key, mask),
-        "5 against 6: axis 3 of mask and axis 3",
+        "6 against 5: axis 2 of key and axis 3 of mask.",
     ),
     "einsum": (lambda: torch.einsum("bij,bjk->bik", x, y), "axis 2 of x and axis 1 of y. Both are 'j' in the equation"),
     "too many indexes": (lambda: x[0, 0, 0, 0], "x has 3 axes, (2, 5, 12), but 4 indexes are given."),
     "index": (lambda: x[3], "Axis 0 of x is 2, so it has no index 3: from 0 to 1."),
     "index tensor": (lambda: x[:, far], "far has the number 9, but axis 1 of x is 5."),
     "mask": (lambda: x[flags], "6 against 5: axis 1 of flags and axis 1 of x."),
+    "attention with values": (
+        lambda: F.scaled_dot_product_attention(query, key, key + 1, mask),
+        None,
+    ),
     "gather": (lambda: x.gather(2, ids[:, :, None] * 3), None),
+    "a matrix with itself": (lambda: w @ w, "3 against 7: axis 1 of w and axis 0 of w. The product sums"),
+    "another dtype": (
+        lambda: x @ w.half().to(x.dtype),
+        "12 against 7: axis 2 of x and axis 0 of w.half().to(x.dtype).",
+    ),
+    "two axes at once": (lambda: z - x, "3 against 2: axis 0 of z and axis 0 of x. "),
+    "the other of two axes": (lambda: z - x, "7 against 5: axis 1 of z and axis 1 of x. "),
     "index_select": (lambda: x.index_select(1, far), "far has the number 9, but axis 1 of x is 5."),
     "cross entropy": (lambda: F.cross_entropy(scores, labels), "6 against 5: axis 0 of scores and axis 0 of labels."),
     "unpacking": (unpacks, "x.shape has 3 sizes, (2, 5, 12), and 2 names are to take them."),
@@ -159,12 +172,14 @@ def raised_by(function):
     return None
 
 
-@given(shapes, shapes, st.sampled_from(["+", "@", "cat", "view", "expand", "stack"]))
+@given(shapes, shapes, st.sampled_from(["+", "@", "linear", "where", "cat", "view", "expand", "stack"]))
 def test_whenever_torch_refuses_shapes_the_reason_is_found(one, other, operation):
     a, b, sizes = torch.zeros(one), torch.zeros(other), other
     calls = {
         "+": lambda: a + b,
         "@": lambda: a @ b,
+        "linear": lambda: F.linear(a, b[None] if b.ndim == 1 else b.flatten(1)),
+        "where": lambda: torch.where(a > 0, a, b),
         "cat": lambda: torch.cat([a, b]),
         "view": lambda: a.view(sizes),
         "expand": lambda: a.expand(sizes),
@@ -324,6 +339,26 @@ def test_nothing_of_the_program_runs_again():
     before = len(ran)
     assert "12 against 7" in shape_error(caught.value).text
     assert len(ran) == before
+
+
+def test_no_mode_of_the_program_hears_what_is_tried():
+    ran = []
+
+    class Hears(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            ran.append(function)
+            return function(*args, **(kwargs or {}))
+
+    class Dispatches(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            ran.append(function)
+            return function(*args, **(kwargs or {}))
+
+    with pytest.raises(RuntimeError) as caught:
+        x.transpose(1, 2) @ y
+    with Hears(), Dispatches():
+        assert "5 against 7" in shape_error(caught.value).text
+    assert ran == []
 
 
 @pytest.mark.parametrize("error", [KeyError("size"), ZeroDivisionError("division by zero"), NameError("shape")])

@@ -9,11 +9,10 @@ from torch import nn
 import prefix_lab
 from prefix_lab.debugger import Recording, record
 from prefix_lab.shapes import Names, name_axes
-from prefix_lab.shapes.expressions import same_in, table_of
 from prefix_lab.shapes.finding import several
-from prefix_lab.shapes.report import choice_made
-from prefix_lab.shapes.sizes import check_sizes, held_out_run, standard_runs
-from prefix_lab.shapes.walks import WALKS
+from prefix_lab.shapes.names import choice_made
+from prefix_lab.shapes.solving import same_in, table_of
+from prefix_lab.shapes.walks import WALKS, check_sizes, held_out_run, standard_runs
 from tests.tiny_models import random_ids, refuses, tiny_gpt2, tiny_t5
 
 STANDARD_AXES = tuple(standard_runs()[0])

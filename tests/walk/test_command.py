@@ -11,10 +11,10 @@ import pytest
 
 from prefix_lab.cli import main
 from prefix_lab.course.tasks import target_text
-from prefix_lab.walk.as_json import finite
 from prefix_lab.walk.base import shipped_sizes, size_like
+from prefix_lab.walk.command import command_line
 from prefix_lab.walk.example import INSTRUCTED
-from prefix_lab.walk.options import command_line
+from prefix_lab.walk.page import finite
 from tests.walk.walking import saved, say, say_json
 
 META = ("--config-only", "--model", "t5-small")

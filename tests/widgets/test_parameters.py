@@ -10,8 +10,7 @@ from torch import nn
 
 from prefix_lab.walk.base import load_base
 from prefix_lab.widgets.parameters import ParameterBars
-from prefix_lab.widgets.parameters.bars import parts_of, ways_to_train
-from prefix_lab.widgets.parameters.counting import LORA_LAYERS
+from prefix_lab.widgets.parameters.counting import LORA_LAYERS, parts_of, ways_to_train
 from prefix_lab.widgets.sizes import sizes_of
 from tests.tiny_models import refuses, tiny_bart, tiny_bert, tiny_gpt2, tiny_llama, tiny_t5
 

@@ -14,9 +14,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from prefix_lab.debugger.summary import Summary
 from prefix_lab.widgets.tensor import TensorView
-from prefix_lab.widgets.tensor.slices import COLUMNS, ROWS, slice_of
 from prefix_lab.widgets.tensor.source import source_of
-from prefix_lab.widgets.tensor.statistics import statistics_of, steps_for
+from prefix_lab.widgets.tensor.tell import COLUMNS, ROWS, slice_of, statistics_of, steps_for
 from tests.tiny_models import refuses
 
 numbers = st.floats(width=32) | st.sampled_from([0.0, math.nan, math.inf, -math.inf])

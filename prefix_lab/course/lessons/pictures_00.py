@@ -7,8 +7,7 @@ import textwrap
 from prefix_lab.course.lessons.drawn import Drawn
 from prefix_lab.stages import STAGES, Flow, Stage
 from prefix_lab.widgets.colours import colours_of
-from prefix_lab.widgets.flow.svg import Picture
-from prefix_lab.widgets.picture import FAINT, INK
+from prefix_lab.widgets.picture import FAINT, INK, Picture
 
 ACROSS, WIDTH, HEIGHT, GAP = 4, 2.42, 1.74, 0.18  # boxes in a line, and inches
 BELOW = 0.16

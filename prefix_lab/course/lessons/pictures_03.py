@@ -7,8 +7,7 @@ from typing import Any
 from prefix_lab.course.lessons.drawn import Drawn
 from prefix_lab.mapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
 from prefix_lab.widgets.colours import COLOURS
-from prefix_lab.widgets.flow.svg import Picture
-from prefix_lab.widgets.picture import FAINT, INK
+from prefix_lab.widgets.picture import FAINT, INK, Picture
 
 WAY = COLOURS["prefix_len"]
 LINE, RIGHT, ENDS = 0.24, 4.7, 4.5  # inches: a row of the table, where answers stand, and how wide they are

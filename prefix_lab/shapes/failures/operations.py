@@ -1,120 +1,212 @@
-"""Which operation of torch an expression is, what its arguments were, and which of its rules they break."""
+"""Which operation of torch an expression is, and which axes of its operands must agree but do not.
+
+Where two tensors disagree, torch itself is asked, on tensors of these shapes without numbers: which sizes need to
+change for the operation to be let pass, and which other axes must then change with them? So no rule stands here for
+each operation. Where a tensor disagrees with a number that is written in the line, `numbers` has the rules.
+"""
 
 from __future__ import annotations
 
 import ast
-import builtins
-from collections.abc import Iterator
-from types import BuiltinFunctionType, FunctionType, ModuleType
+import itertools
+from collections.abc import Callable, Mapping
+from types import BuiltinFunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from prefix_lab.shapes.failures.operands import Broken, Operand
-from prefix_lab.shapes.failures.plain_reads import Unreadable, worked_out
-from prefix_lab.shapes.failures.reading import Reader, Thing, subscript
-from prefix_lab.shapes.failures.regrouping import unpack
-from prefix_lab.shapes.failures.rules import RULES
+from prefix_lab.shapes.failures.numbers import RULES
+from prefix_lab.shapes.failures.operands import Operand, Unreadable, unheard
+from prefix_lab.shapes.failures.reading import Reader, Thing, tensors_in
 
-SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
-         ast.MatMult: "@", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^", ast.Lt: "<", ast.Gt: ">",
-         ast.LtE: "<=", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}  # fmt: skip
 USUAL = ("torch", "F", "nn", "functional")  # what torch's modules are called where only names were recorded
+FUNCTIONAL = ("torch.functional", "torch.nn.functional")  # beside torch's built-in functions
+PLAIN = (int, float, str, bool, type(None), Operand)
+TRIES = 500
+FRESH = 997  # a size that nothing else has
 
-
-class Operation(NamedTuple):
-    """`name` is the key of its rule; `texts` are the arguments after the first as they stand in the source."""
-
-    name: str
-    arguments: list[Any]
-    named: dict[str, Any]
-    texts: list[str]
-
-    def operands(self) -> list[Operand]:
-        return list(dict.fromkeys(tensors_in([*self.arguments, *self.named.values()])))
+ALIGNED = "Shapes are laid side by side from the last axis; there, two sizes must be equal, or one of them 1."
+SUMMED = "The product sums over these two, so they must be equal."
+INTO = "What is written into a tensor must spread to its shape."
+REASONS = {
+    "linear": "A linear layer's weight is (out, in), and `in` must be the input's last axis.",
+    "stack": "stack takes tensors of one shape.",
+    "layer_norm": "The last axes must be those that the layer was made to even out.",
+    "cross_entropy": "There is one right answer for each row of scores.",
+    "scaled_dot_product_attention": "Queries are as wide as keys; each key has a value, and a column of the mask.",
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), "A filter reads all channels of its group."),
+    **dict.fromkeys(("+", "where", "masked_fill", "add", "sub", "mul", "div", "maximum", "minimum"), ALIGNED),
+    **dict.fromkeys(("=", "copy_", "add_", "sub_", "mul_", "div_", "masked_fill_"), INTO),
+}
+PRODUCTS = ("@", "matmul", "mm", "bmm", "addmm", "baddbmm", "mv", "dot")
+Axis = tuple[Operand, int]
 
 
 class Unread:
     """Stands for an argument that cannot be read."""
 
 
-def tensors_in(values: list[Any]) -> Iterator[Operand]:
-    for value in values:
-        if isinstance(value, Operand):
-            yield value
-        elif isinstance(value, list):
-            yield from tensors_in(value)
+class Operation(NamedTuple):
+    """`run` is torch's function; `texts` are the arguments after the tensor as they stand in the source."""
+
+    name: str
+    run: Callable[..., Any] | None
+    arguments: list[Any]
+    named: dict[str, Any]
+    texts: list[str]
+    dtype: str = ""  # to try all operands with, in place of their own
+
+    def operands(self) -> list[Operand]:
+        return list(dict.fromkeys(self.tensors()))
+
+    def tensors(self) -> list[Operand]:
+        return tensors_in([*self.arguments, *self.named.values()])
+
+    def broken(self) -> list[str]:
+        """Sentences about what does not fit; none where nothing can be said."""
+        rule = RULES.get(self.name)
+        try:
+            said = list(rule(*self.arguments, **self.named, texts=self.texts)) if rule else []
+        except (AttributeError, TypeError, IndexError, ValueError, ZeroDivisionError):
+            said = []  # an argument is missing, or was not read
+        pairs = [] if said else disagreeing(self) or disagreeing(self._replace(dtype="float32"))
+        return said or [against(*pair, self.reason(*pair)) for pair in pairs]
+
+    def works(self, changes: Mapping[Axis, int]) -> bool:
+        """Whether torch lets the operation pass on these shapes, some of their sizes changed."""
+        import torch
+
+        def empty(value: Any) -> Any:
+            if isinstance(value, list):
+                return [empty(one) for one in value]
+            if not isinstance(value, Operand):
+                return value
+            shape = [changes.get((value, at), size) for at, size in enumerate(value.shape)]
+            return torch.empty(shape, dtype=getattr(torch, self.dtype or value.dtype), device="meta")
+
+        with unheard():
+            try:
+                self.run(*map(empty, self.arguments), **{name: empty(value) for name, value in self.named.items()})
+            except Exception:  # whatever torch has against it
+                return False
+        return True
+
+    def reason(self, one: Axis, other: Axis) -> str:
+        """Why the two must agree."""
+        if self.name in PRODUCTS:
+            is_summed = one[1] == len(one[0].shape) - 1 and other[1] == max(len(other[0].shape) - 2, 0)
+            return SUMMED if is_summed else ALIGNED if self.name in ("@", "matmul") else ""
+        if self.name in ("cat", "concat", "concatenate"):
+            along = self.named.get("dim", self.arguments[1] if len(self.arguments) > 1 else 0)
+            return f"cat joins along axis {along % len(one[0].shape)}; all other axes must be equal."
+        if self.name == "einsum":
+            letters = self.arguments[0].replace(" ", "").split("->")[0].split(",")
+            letter = letters[self.operands().index(one[0])][one[1]]
+            return f"Both are {letter!r} in the equation, so they must be equal."
+        return REASONS.get(self.name, "")
 
 
-def operation_of(node: ast.AST, read: Reader) -> Operation | None:
-    """The operation on tensors that an expression or assignment is; None if it is none that has a rule."""
-    match node:
-        case ast.BinOp(left, op, right):
-            return Operation(SIGNS.get(type(op), "?"), arguments([left, right], read), {}, [])
-        case ast.Compare(left, [op], [right]):
-            return Operation(SIGNS.get(type(op), "?"), arguments([left, right], read), {}, [])
-        case ast.AugAssign(target, op, value):
-            sign = SIGNS.get(type(op), "?")
-            return Operation(sign if sign == "@" else f"{sign}=", arguments([target, value], read), {}, [])
-        case ast.Subscript(value, index):
-            return indexed(value, index, read)
-        case ast.Assign([ast.Subscript() as target], given):
-            return stored(target, given, read)
-        case ast.Call(func, args, keywords):
-            found = called(func, read)
-            if found is None:
-                return None
-            name, first = found
-            values = [*first, *arguments(args, read)]
-            named = {word.arg: argument(word.value, read) for word in keywords if word.arg}
-            return Operation(name, values, named, texts_of(args))
-    return None
-
-
-def broken(operation: Operation) -> list[Broken]:
-    """What the operation's rule finds; nothing where its operands are not known, or it has no rule."""
-    rule: Any = RULES.get(operation.name)
-    if rule is None:
+def disagreeing(operation: Operation) -> list[tuple[Axis, Axis]]:
+    """The pairs of axes that keep an operation from passing: as few as can be."""
+    operands = operation.operands()
+    values = [*operation.arguments, *operation.named.values()]
+    if operation.run is None or len(operation.tensors()) < 2 or not is_plain(values) or operation.works({}):
         return []
-    named = operation.named | ({"texts": operation.texts} if operation.name in ("view", "reshape") else {})
-    try:
-        return list(rule(*operation.arguments, **named))
-    except (AttributeError, TypeError, IndexError, ValueError, ZeroDivisionError):
-        return []  # an argument is missing, or was not read
-
-
-def broken_unpacking(node: ast.AST, read: Reader) -> list[Broken]:
-    """`batch, tokens = x.shape` with more or fewer names than sizes."""
-    match node:
-        case ast.Assign([ast.Tuple(elts) | ast.List(elts)], value) if not any(isinstance(e, ast.Starred) for e in elts):
-            sizes = argument(value, read)
-            if isinstance(sizes, list) and all(type(size) is int for size in sizes):
-                return list(unpack(sizes, len(elts), ast.unparse(value)))
+    axes = [(one, at) for one in operands for at in range(len(one.shape))]
+    sizes = dict.fromkeys(one.shape[at] for one, at in axes)
+    changes = [((one, at), size) for one, at in axes for size in sizes if size not in (1, one.shape[at])]
+    several = itertools.chain.from_iterable(itertools.combinations(changes, count) for count in (1, 2, 3))
+    for chosen in itertools.islice(several, TRIES):
+        changed = dict(chosen)
+        if len(changed) == len(chosen) and operation.works(changed):
+            pairs = [(axis, partner(operation, axis, axes, changed)) for axis in changed]
+            return [in_order(operands, *pair) for pair in pairs if pair[1] is not None]
     return []
 
 
-def called(func: ast.expr, read: Reader) -> tuple[str, list[Any]] | None:
-    """The name of a tensor's method, with the tensor, or of a function of torch's own."""
-    if isinstance(func, ast.Name):
-        value = read.names.get(func.id)
-        return (func.id, []) if of_torch(value) else None
-    if not isinstance(func, ast.Attribute):
-        return None
-    owner = argument(func.value, read)
-    if isinstance(owner, Operand):
-        return func.attr, [owner]
-    if isinstance(owner, Thing) and isinstance(owner.value, ModuleType) and owner.value.__name__.startswith("torch"):
-        return func.attr, []
-    root: ast.expr = func
-    while isinstance(root, ast.Attribute):
-        root = root.value
-    if isinstance(root, ast.Name) and root.id in USUAL and root.id not in read.names:
-        return func.attr, []
+def in_order(operands: list[Operand], one: Axis, other: Axis) -> tuple[Axis, Axis]:
+    first, second = sorted((one, other), key=lambda axis: (operands.index(axis[0]), -axis[1]))
+    return first, second
+
+
+def partner(operation: Operation, axis: Axis, axes: list[Axis], changed: dict[Axis, int]) -> Axis | None:
+    """The axis that this one, as it was changed, must be as large as."""
+    size = changed[axis]
+    alike = [(one, at) for one, at in axes if (one, at) != axis and changed.get((one, at), one.shape[at]) == size]
+    bound = [other for other in alike if not operation.works(changed | {other: FRESH})]
+    for count in (1, 2, 3):
+        for group in itertools.combinations(bound, count):
+            if operation.works(changed | dict.fromkeys((axis, *group), FRESH)):
+                return group[0]
+    return bound[0] if bound else None
+
+
+def is_plain(value: Any) -> bool:
+    return all(map(is_plain, value)) if isinstance(value, list) else isinstance(value, PLAIN)
+
+
+def against(one: Axis, other: Axis, why: str) -> str:
+    """Two axes that should be equally large."""
+    where = f"axis {one[1]} of {one[0].name} and axis {other[1]} of {other[0].name}"
+    return f"{one[0].axis(one[1])} against {other[0].axis(other[1])}: {where}. {why}".rstrip()
+
+
+def operation_of(node: ast.AST, read: Reader) -> Operation | None:
+    """The operation on tensors that an expression or assignment is; None if it is none."""
+    import torch
+
+    match node:
+        case ast.BinOp(left, op, right) | ast.Compare(left, [op], [right]):
+            name, run = ("@", torch.matmul) if isinstance(op, ast.MatMult) else ("+", torch.add)
+            return Operation(name, run, arguments([left, right], read), {}, [])
+        case ast.AugAssign(target, op, value):
+            if isinstance(op, ast.MatMult):
+                return Operation("@", torch.matmul, arguments([target, value], read), {}, [])
+            return written_into(*arguments([value, target], read))
+        case ast.Assign([ast.Subscript(whole, index) as target], value):
+            part, tensor, given = argument(target, read), argument(whole, read), argument(value, read)
+            return written_into(given, part) if isinstance(part, Operand) else indexed(tensor, index, read)
+        case ast.Subscript(value, index):
+            return indexed(argument(value, read), index, read)
+        case ast.Assign([ast.Tuple(elts) | ast.List(elts)], value) if not any(isinstance(e, ast.Starred) for e in elts):
+            return Operation("unpack", None, [argument(value, read), len(elts)], {}, [ast.unparse(value)])
+        case ast.Call(func, args, keywords):
+            named = {word.arg: argument(word.value, read) for word in keywords if word.arg}
+            values = arguments(args, read)
+            if isinstance(func, ast.Attribute) and isinstance(owner := argument(func.value, read), Operand):
+                return Operation(
+                    func.attr, getattr(torch.Tensor, func.attr, None), [owner, *values], named, texts(args)
+                )
+            if (name := function_of_torch(func, read)) is not None:
+                return Operation(*name, values, named, texts(args))
     return None
 
 
-def of_torch(value: Any) -> bool:
-    if type(value) is BuiltinFunctionType:
-        return getattr(builtins, value.__name__, None) is not value
-    return type(value) is FunctionType and value.__module__.startswith("torch")
+def written_into(given: Any, target: Any) -> Operation:
+    """`x += y` and `x[…] = y`: y must spread to the shape of x, which does not grow."""
+    return Operation("=", lambda given, target: target.copy_(given), [given, target], {}, [])
+
+
+def indexed(tensor: Any, index: ast.expr, read: Reader) -> Operation:
+    parts = index.elts if isinstance(index, ast.Tuple) else [index]
+    return Operation("[]", None, [tensor, *arguments(parts, read)], {}, [])
+
+
+def function_of_torch(func: ast.expr, read: Reader) -> tuple[str, Callable[..., Any]] | None:
+    """The name and the function, where it is one of torch's own that only works on tensors."""
+    import torch
+
+    homes = [torch, torch.nn.functional, torch._C._nn]
+    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+    if isinstance(func, ast.Attribute):
+        owner = argument(func.value, read)
+        if isinstance(owner, Thing) and isinstance(owner.value, ModuleType):
+            homes = [home for home in homes if home is owner.value]
+        elif ast.unparse(func.value).split(".")[0] not in set(USUAL) - set(read.names):
+            return None
+    else:
+        homes = [home for home in homes if vars(home).get(name, read) is read.names.get(name)]
+    found = next((vars(home)[name] for home in homes if name in vars(home)), None)
+    of_tensors = type(found) is BuiltinFunctionType or getattr(found, "__module__", "") in FUNCTIONAL
+    return (name, found) if of_tensors else None
 
 
 def arguments(nodes: list[ast.expr], read: Reader) -> list[Any]:
@@ -132,32 +224,8 @@ def argument(node: ast.expr, read: Reader) -> Any:
         return Unread()
 
 
-def texts_of(nodes: list[ast.expr]) -> list[str]:
+def texts(nodes: list[ast.expr]) -> list[str]:
     """The sizes of `view(a, b)` or `view((a, b))` as text; none where a `*` stands among them."""
     if len(nodes) == 1 and isinstance(nodes[0], ast.Tuple | ast.List):
         nodes = nodes[0].elts
     return [] if any(isinstance(node, ast.Starred) for node in nodes) else [ast.unparse(node) for node in nodes]
-
-
-def indexed(value: ast.expr, index: ast.expr, read: Reader) -> Operation:
-    parts = index.elts if isinstance(index, ast.Tuple) else [index]
-    places = [one_place(part, read) for part in parts]
-    return Operation("[]", [argument(value, read), *places], {}, [])
-
-
-def one_place(part: ast.expr, read: Reader) -> Any:
-    try:
-        return read.sliced(part)
-    except Unreadable:
-        return Unread()
-
-
-def stored(target: ast.Subscript, given: ast.expr, read: Reader) -> Operation | None:
-    """`x[…] = y`: y must spread to the shape of that part of x."""
-    try:
-        whole = read(target.value)
-        place = subscript(read, target.slice)
-        part = Operand(ast.unparse(target), worked_out(whole, lambda tensor: tensor[place]))
-        return Operation("=", [part, read(given)], {}, [])
-    except (Unreadable, AttributeError):
-        return indexed(target.value, target.slice, read)

@@ -1,39 +1,28 @@
 """What an expression of a failed line stood for, without running anything of the program again.
 
 Only plain reads are made: names, attributes that lie in an object's own dict or among a module's parameters, constant
-subscripts, arithmetic on whole numbers. No property, `__getattr__` or `__getitem__` of the program is called. Methods
-that only turn a tensor's axes (transpose, unsqueeze, …) are worked out on its shape alone.
+subscripts, arithmetic on whole numbers. No property, `__getattr__` or `__getitem__` of the program is called. What
+only turns a tensor's axes (transpose, unsqueeze, x[0], …) is done to a tensor of the same shape without numbers.
 """
 
 from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from prefix_lab.debugger.summary import Summary, as_summary
-from prefix_lab.shapes.failures.operands import Operand
-from prefix_lab.shapes.failures.plain_reads import (
-    MISSING,
-    PLAIN,
-    Unreadable,
-    at_place,
-    is_tensor,
-    of_tensor,
-    own,
-    product,
-    seen,
-    turned,
-    worked_out,
-)
+from prefix_lab.shapes.failures.operands import MISSING, PLAIN, Operand, Unreadable, is_tensor, own, seen, unheard
 
 ARITHMETIC = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv}
-SAME = "contiguous to float half bfloat16 double long int bool cpu cuda detach clone type_as"
-SAME_SHAPE = frozenset(SAME.split())
-OTHER = "transpose permute unsqueeze squeeze view reshape flatten unflatten expand repeat t"
-TURNS = frozenset(OTHER.split())
+SAME_SHAPE = "contiguous to type_as cpu cuda detach clone float half bfloat16 double long int bool"
+ATTRIBUTES = ("shape", "ndim", "T", "mT")
+TURNS = "size dim numel t transpose permute unsqueeze squeeze view reshape flatten unflatten expand repeat"
 LONGEST = 1000  # items of a list that are looked at
+APART = 10_007  # sizes from here on are nobody's; by them an axis is known again after it was moved
 
 
 class Thing(NamedTuple):
@@ -44,20 +33,29 @@ class Thing(NamedTuple):
 
 
 class Reader:
-    """Reads expressions in one frame. `names` gives what a name stands for; `axes_of` the names of a tensor's axes."""
+    """Reads expressions in one frame.
 
-    def __init__(self, names: Mapping[str, Any], axes_of: Callable[[str, Any], tuple[str, ...] | None] | None = None):
-        self.names, self.axes_of = names, axes_of or (lambda label, value: None)
-        self.operands: dict[int, Operand] = {}
+    `names` gives what a name stands for, `axes` the names of a tensor's axes by the tensor's id, `sizes` what the axes
+    are known to have. A frame inside torch, the function `within`, calls tensors by other names than the line outside;
+    `outer` has the operands of that line, by the tensor's id.
+    """
+
+    def __init__(
+        self,
+        names: Mapping[str, Any],
+        axes: Mapping[int, tuple[str, ...]] | None = None,
+        sizes: Mapping[str, set[int]] | None = None,
+    ):
+        self.names, self.axes, self.sizes = names, axes or {}, sizes or {}
+        self.outer: dict[int, Operand] = {}
+        self.within = ""
 
     def __call__(self, node: ast.AST) -> Any:
         """A tensor as an `Operand`, a plain value, a list of these, or a `Thing`. Raises `Unreadable`."""
         match node:
             case ast.Constant(value):
                 return value
-            case ast.Name(id):
-                if id not in self.names:
-                    raise Unreadable(id)
+            case ast.Name(id) if id in self.names:
                 return self.wrapped(self.names[id], id)
             case ast.Attribute(value, attr):
                 return self.attribute(self(value), attr, ast.unparse(node))
@@ -65,27 +63,31 @@ class Reader:
                 return self.item(self(value), index, ast.unparse(node))
             case ast.Tuple(elts) | ast.List(elts):
                 return self.all_of(elts)
+            case ast.Slice(lower, upper, step):
+                return slice(*(None if part is None else self(part) for part in (lower, upper, step)))
             case ast.UnaryOp(ast.USub(), operand):
                 return -whole(self(operand))
             case ast.BinOp(left, op, right) if type(op) in ARITHMETIC:
-                try:
-                    return ARITHMETIC[type(op)](whole(self(left)), whole(self(right)))
-                except ZeroDivisionError as error:
-                    raise Unreadable from error
-            case ast.Call():
-                return self.called(node)
-        raise Unreadable(type(node).__name__)
+                one, other = whole(self(left)), whole(self(right))
+                if other or type(op) is not ast.FloorDiv:
+                    return ARITHMETIC[type(op)](one, other)
+            case ast.Call(ast.Name("len"), [one], []) if isinstance(several := self(one), list):
+                return len(several)
+            case ast.Call(ast.Attribute(owner, method), arguments, []) if isinstance(tensor := self(owner), Operand):
+                if method in SAME_SHAPE.split():
+                    return replace(tensor, name=ast.unparse(node))
+                plain = self.all_of(arguments)
+                if method in TURNS.split() and not any(isinstance(one, Thing | Operand) for one in plain):
+                    return turned(tensor, ast.unparse(node), lambda empty: getattr(empty, method)(*plain))
+        raise Unreadable(ast.unparse(node))
 
     def all_of(self, nodes: list[ast.expr]) -> list[Any]:
         found: list[Any] = []
         for node in nodes:
-            if isinstance(node, ast.Starred):
-                several = self(node.value)
-                if not isinstance(several, list):
-                    raise Unreadable
-                found += several
-            else:
-                found.append(self(node))
+            value = self(node.value if isinstance(node, ast.Starred) else node)
+            if isinstance(node, ast.Starred) and not isinstance(value, list):
+                raise Unreadable(ast.unparse(node))
+            found += value if isinstance(node, ast.Starred) else [value]
         return found
 
     def wrapped(self, value: Any, label: str) -> Any:
@@ -96,10 +98,10 @@ class Reader:
         if cls in PLAIN:
             return value
         if is_tensor(value):
-            known = self.operands.get(id(value))
-            if known is None:
-                known = self.operands[id(value)] = seen(value, label, self.axes_of(label, value))
-            return known
+            if id(value) not in self.outer:
+                name = f"{label} of {self.within}" if self.within and re.fullmatch(r"[\w.]+", label) else label
+                self.outer[id(value)] = replace(seen(value, name, self.axes.get(id(value))), sizes=self.sizes)
+            return self.outer[id(value)]
         if cls in (list, tuple) or (cls.__module__ == "torch" and cls.__name__ == "Size"):
             return [self.wrapped(one, f"{label}[{at}]") for at, one in enumerate(value[:LONGEST])]
         return Thing(value, label)
@@ -107,7 +109,7 @@ class Reader:
     def recorded(self, value: Summary, label: str) -> Any:
         facts = value.facts
         if "shape" in facts and "dtype" in facts:
-            return Operand(label, tuple(facts["shape"]), facts.get("axes"), facts["dtype"])
+            return Operand(label, tuple(facts["shape"]), facts.get("axes"), facts["dtype"], sizes=self.sizes)
         if "value" in facts:
             return facts["value"]
         if value.type in ("list", "tuple") and facts.get("length") == len(value.parts):
@@ -115,74 +117,75 @@ class Reader:
         return Thing(value, label)
 
     def attribute(self, owner: Any, name: str, label: str) -> Any:
-        if isinstance(owner, Operand):
-            return of_tensor(owner, name, label)
+        if isinstance(owner, Operand) and name == "data":
+            return replace(owner, name=label)
+        if isinstance(owner, Operand) and name in ATTRIBUTES:
+            return turned(owner, label, lambda empty: getattr(empty, name))
         if not isinstance(owner, Thing):
             raise Unreadable(label)
-        if type(owner.value) is Summary:
-            found = next((part for part_name, part in owner.value.parts if part_name == name), MISSING)
-            if found is MISSING:
-                raise Unreadable(label)
-            return self.wrapped(as_summary(found), label)
-        return self.wrapped(own(owner.value, name), label)
+        if type(owner.value) is not Summary:
+            return self.wrapped(own(owner.value, name), label)
+        found = next((part for part_name, part in owner.value.parts if part_name == name), MISSING)
+        if found is MISSING:
+            raise Unreadable(label)
+        return self.wrapped(as_summary(found), label)
 
     def item(self, owner: Any, index: ast.expr, label: str) -> Any:
+        at = self(index)
         if isinstance(owner, Operand):
-            place = subscript(self, index)
-            return Operand(label, worked_out(owner, lambda tensor: tensor[place]), dtype=owner.dtype)
-        at = self.sliced(index)
-        if isinstance(owner, list) and isinstance(at, int | slice):
+            places = at if isinstance(index, ast.Tuple) else [at]
+            if not any(isinstance(one, Operand | Thing) for one in places):
+                return turned(owner, label, lambda empty: empty[tuple(places)])
+        elif isinstance(owner, list) and (type(at) is int or isinstance(at, slice)):
             try:
                 return owner[at]
             except IndexError as error:
                 raise Unreadable(label) from error
-        if isinstance(owner, Thing) and type(owner.value) is dict and type(at) in (str, int) and at in owner.value:
-            return self.wrapped(owner.value[at], label)
-        if isinstance(owner, Thing) and type(owner.value) is Summary:
+        elif isinstance(owner, Thing) and type(owner.value) is Summary:
             return self.attribute(owner, str(at), label)
+        elif isinstance(owner, Thing) and type(owner.value) is dict and type(at) in (str, int) and at in owner.value:
+            return self.wrapped(owner.value[at], label)
         raise Unreadable(label)
 
-    def sliced(self, index: ast.expr) -> Any:
-        if isinstance(index, ast.Slice):
-            return slice(*(None if part is None else self(part) for part in (index.lower, index.upper, index.step)))
-        return self(index)
 
-    def called(self, node: ast.Call) -> Any:
-        match node:
-            case ast.Call(ast.Name("len"), [one], []):
-                several = self(one)
-                if isinstance(several, list):
-                    return len(several)
-            case ast.Call(ast.Attribute(owner, method), arguments, []):
-                tensor = self(owner)
-                if isinstance(tensor, Operand):
-                    arguments = [] if method in SAME_SHAPE else arguments
-                    return self.method(tensor, method, self.all_of(arguments), ast.unparse(node))
-        raise Unreadable(ast.unparse(node))
+def turned(tensor: Operand, label: str, turn: Callable[[Any], Any]) -> Any:
+    """A tensor's axes turned: the operand, with the names where the axes can be known again; or the sizes asked for.
 
-    def method(self, tensor: Operand, method: str, arguments: list[Any], label: str) -> Any:
-        if method == "size":
-            return list(tensor.shape) if not arguments else at_place(tensor.shape, whole(arguments[0]))
-        if method in ("dim", "ndimension", "numel"):
-            return len(tensor.shape) if method != "numel" else product(tensor.shape)
-        if method in SAME_SHAPE:
-            return Operand(label, tensor.shape, tensor.axes, tensor.dtype, tensor.value)
-        if method not in TURNS or any(isinstance(one, Thing | Operand) for one in arguments):
-            raise Unreadable(label)
-        shape = worked_out(tensor, lambda plain: getattr(plain, method)(*arguments))
-        return Operand(label, shape, turned(tensor, method, arguments), tensor.dtype)
+    Raises `Unreadable` where torch refuses.
+    """
+    found = without_numbers(turn, tensor.shape)
+    if not isinstance(found, tuple):
+        return found
+    names = {APART + at: name for at, name in enumerate(tensor.axes or ())}
+    try:
+        marked = without_numbers(turn, tuple(names)) if names else ()
+    except Unreadable:  # a view, which asks for sizes
+        marked = ()
+    axes = tuple(names.get(size, "") for size in marked) if len(marked) == len(found) else None
+    return Operand(label, found, axes, tensor.dtype, sizes=tensor.sizes)
 
 
-def subscript(read: Reader, index: ast.expr) -> Any:
-    """What stands between the brackets after a tensor, if it is made of numbers, slices, `...` and None."""
-    parts = index.elts if isinstance(index, ast.Tuple) else [index]
-    place = tuple(read.sliced(part) for part in parts)
-    if any(isinstance(one, Operand | Thing) for one in place):
-        raise Unreadable
-    return place
+def without_numbers(turn: Callable[[Any], Any], shape: tuple[int, ...]) -> tuple[int, ...] | list[int] | int:
+    """The shape of the tensor that comes of one with this shape; the sizes, or their number, where these come of it."""
+    import torch
+
+    try:
+        with unheard():
+            found = turn(torch.empty(shape, device="meta"))
+            return tuple(found.shape) if isinstance(found, torch.Tensor) else found if type(found) is int else [*found]
+    except (RuntimeError, IndexError, TypeError, ValueError) as error:
+        raise Unreadable from error
 
 
 def whole(value: Any) -> int:
     if type(value) is not int:
         raise Unreadable
     return value
+
+
+def tensors_in(values: list[Any]) -> list[Operand]:
+    """The operands among values and in lists of them, one as often as it stands there."""
+    found: list[Operand] = []
+    for value in values:
+        found += [value] if isinstance(value, Operand) else tensors_in(value) if isinstance(value, list) else []
+    return found

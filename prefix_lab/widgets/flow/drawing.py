@@ -1,7 +1,8 @@
 """The journey as a picture: a line of boxes for each step, a box an axis, and ribbons that follow an axis down.
 
 A box that stands for a product is as wide as the boxes it will be cut into, so that `view` only draws borders,
-`permute` only crosses ribbons, and `cat` shows every row twice.
+`permute` only crosses ribbons, and `cat` shows every row twice. A second picture shows which decoder layer reads which
+row of the prefix: half of them are read by none.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from prefix_lab.widgets.colours import COLOURS, OTHER, colours_of
-from prefix_lab.widgets.flow.journey import Step
-from prefix_lab.widgets.flow.setting import Setting
-from prefix_lab.widgets.flow.svg import Picture
+from prefix_lab.widgets.flow.journey import JourneyStep, Setting, readers_of_rows
 from prefix_lab.widgets.flow.words import amount
+from prefix_lab.widgets.picture import FAINT, Picture
+from prefix_lab.widgets.sizes import Sizes
 
 # In inches. What the boxes of one axis take, wide enough for its name.
 WIDTHS = {"batch": 0.66, "prefix_len": 0.94, "rows": 1.02, "heads": 0.8, "head_dim": 0.9, "block": 0.36}
@@ -51,7 +52,7 @@ class Box(NamedTuple):
         return sum(part.width for part in self.parts)
 
 
-def draw_journey(steps: Sequence[Step], setting: Setting, title: str, text: str) -> str:
+def draw_journey(steps: Sequence[JourneyStep], setting: Setting, title: str, text: str) -> str:
     """The picture as `<svg>`; `title` and `text` are for those who hear it."""
     lines = [boxes_of(step) for step in steps]
     right = max(line[-1].left + line[-1].width for line in lines) + RIGHT
@@ -70,7 +71,7 @@ def draw_journey(steps: Sequence[Step], setting: Setting, title: str, text: str)
     return picture.svg(title, text)
 
 
-def boxes_of(step: Step) -> list[Box]:
+def boxes_of(step: JourneyStep) -> list[Box]:
     """The boxes of a step from left to right."""
     boxes, left = [], 0.0
     if step.count_axis:
@@ -143,15 +144,38 @@ def draw_between(
             picture.band(source, (part.left, part.left + part.width), heights, part.colour)
 
 
-def draw_operation(picture: Picture, step: Step, top: float, fails: bool) -> None:
+def draw_operation(picture: Picture, step: JourneyStep, top: float, fails: bool) -> None:
     """What happens, on the left: the operation, and a sentence on it."""
     picture.words(-LEFT + 0.05, top + 0.07, ("✗ " if fails else "") + step.operation, 10, "start", bold=True)
     for line, said in enumerate(textwrap.wrap(step.sentence, WRAP)):
         picture.words(-LEFT + 0.05, top + 0.255 + line * 0.15, said, 8.2, "start")
 
 
-def memory(step: Step) -> list[str]:
+def memory(step: JourneyStep) -> list[str]:
     """The type, and what the step takes: a view of what is there takes nothing."""
     if step.key == "ids":
         return [step.dtype]
     return [step.dtype, amount(step.bytes) if step.copies else "no copy"]
+
+
+SHOWN = 48  # more cells than this would be too narrow for their numbers
+WIDTH, HEIGHT, CELL = 9.8, 0.85, 0.3
+
+
+def draw_rows(sizes: Sizes, title: str, text: str) -> str:
+    """A cell for each of the 2·layers rows, the layers that read it below; as `<svg>`. `text` says it in words."""
+    readers = readers_of_rows(sizes.layers, sizes.readers, sizes.encoder_decoder)
+    shown = min(2 * sizes.layers, SHOWN)
+    step = WIDTH / max(shown, 12)  # few rows do not become wide
+    picture = Picture(0.05, WIDTH, HEIGHT)
+    for row in range(shown):
+        left, alive = row * step, row in readers
+        look = {"fill": COLOURS["layers"], "fill_opacity": 0.35} if alive else {"fill": "none"}
+        picture.box(left, 0.25, step * 0.92, CELL, stroke=FAINT, **look)
+        picture.words(left + 0.46 * step, 0.14, str(row), 7.5)
+        if not alive:
+            picture.line((left, 0.25), (left + 0.92 * step, 0.25 + CELL), stroke=FAINT)
+            picture.line((left, 0.25 + CELL), (left + 0.92 * step, 0.25), stroke=FAINT)
+        elif row % 2 == 0:
+            picture.words(left + 0.96 * step, 0.68, ", ".join(map(str, readers[row])), 7.5)
+    return picture.svg(title, text)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefix_lab.widgets.flow.cost import Cost
-from prefix_lab.widgets.flow.journey import Step
-from prefix_lab.widgets.flow.setting import Setting
+from prefix_lab.widgets.flow.journey import Cost, JourneyStep, Setting
 
 
 def amount(number: float) -> str:
@@ -83,7 +81,7 @@ def rows_said(setting: Setting, cost: Cost) -> str:
     return f"Of rows 0 to {cost.rows - 1}, " + (f"these are read by no layer: {dead}." if dead else "each is read.")
 
 
-def as_text(setting: Setting, steps: Sequence[Step], cost: Cost) -> str:
+def as_text(setting: Setting, steps: Sequence[JourneyStep], cost: Cost) -> str:
     """All of it as plain text."""
     rows = [(step.operation, f"{step.names} = {step.numbers}", step.dtype) for step in steps]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]

@@ -1,6 +1,7 @@
 """Steps as a learner writes them, `x.view(2, 3, 4).permute(2, 0, 1)`, read as text: nothing of it is evaluated.
 
 Lines may be pasted from a source file: sizes by name, assignments, and a shape comment behind the line are read too.
+A step's arguments are numbers, sizes by name, lists of them, indices.
 """
 
 from __future__ import annotations
@@ -12,7 +13,69 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from prefix_lab.widgets.reshape.arguments import spelled, value_of
+Ellipse = type(...)
+
+
+class Size(int):
+    """A number that was written by name: `layers`, `2·layers`."""
+
+    name: str = ""
+
+
+def value_of(node: ast.expr, sizes: Mapping[str, int]) -> Any:
+    """What an argument stands for, with the numbers of names from `sizes`. Raises `ValueError` for anything else."""
+    match node:
+        case ast.Constant(value=None | int() | Ellipse() as value):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=inner):
+            return -whole(inner, sizes)
+        case ast.Name(id=name) if name in sizes:
+            return sized(sizes[name], name)
+        case ast.Name(id=name):
+            raise ValueError(
+                f"sizes does not say how many {name!r} are, which the steps use. Give it a small number: "
+                f"sizes={{{name!r}: 2}}."
+            )
+        case ast.BinOp(left=left, op=ast.Mult() | ast.FloorDiv() | ast.Add() | ast.Sub() as op, right=right):
+            result = calculated(whole(left, sizes), op, whole(right, sizes))
+            text = spelled(node)
+            return sized(result, text) if re.fullmatch(r"[\w·+-]*[^\W\d][\w·+-]*", text) else result
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return tuple(value_of(one, sizes) for one in items)
+        case ast.Slice(lower=lower, upper=upper, step=step):
+            return slice(*(one and value_of(one, sizes) for one in (lower, upper, step)))
+    raise ValueError(
+        f"steps has the argument {ast.unparse(node)!r}; expected whole numbers, sizes by name such as 2·layers, or "
+        "lists of them."
+    )
+
+
+def whole(node: ast.expr, sizes: Mapping[str, int]) -> int:
+    """A number that is calculated with."""
+    value = value_of(node, sizes)
+    if not isinstance(value, int):
+        raise ValueError(f"steps calculates with {ast.unparse(node)!r}; expected a whole number or a size by name.")
+    return value
+
+
+def calculated(one: int, op: ast.operator, two: int) -> int:
+    if isinstance(op, ast.FloorDiv):
+        if not two:
+            raise ValueError(f"steps divides {one} by 0; expected another number.")
+        return one // two
+    return one * two if isinstance(op, ast.Mult) else one + two if isinstance(op, ast.Add) else one - two
+
+
+def sized(number: int, name: str) -> Size:
+    size = Size(number)
+    size.name = name
+    return size
+
+
+def spelled(node: ast.expr) -> str:
+    """An argument as text, a product as the axes are written: `2·layers`."""
+    return ast.unparse(node).replace(" * ", "·").replace(" + ", "+").replace(" - ", "-").strip("()")
+
 
 JOINS = ("cat", "concat", "concatenate", "stack")
 OPERATIONS = (
@@ -26,7 +89,7 @@ FORM = "Write a chain of calls on one tensor, e.g. 'view(2, 3, 4).permute(2, 0, 
 
 
 @dataclass(frozen=True)
-class Step:
+class WrittenStep:
     """One operation. `operation` is its name, "[]" for an index and "=" for `key, value = block`.
 
     `axes` are the names that the line's comment gives the result's axes, and `each` what a split's pieces are called:
@@ -41,13 +104,13 @@ class Step:
     each: str = ""
 
 
-def steps_of(given: Sequence[Any], sizes: Mapping[str, int]) -> list[Step]:
+def steps_of(given: Sequence[Any], sizes: Mapping[str, int]) -> list[WrittenStep]:
     """Steps from texts and from tuples like ("view", 2, 3, 4), which may be nested in lists.
 
     `sizes` are the numbers of the names that the steps use. Raises `ValueError` where a step is not a call that moves
     numbers, or names a size that is not known.
     """
-    steps: list[Step] = []
+    steps: list[WrittenStep] = []
     for one in given:
         if isinstance(one, str):
             steps += Reader(sizes).read(one)
@@ -71,7 +134,7 @@ class Reader:
         self.now = 0
         self.text = ""
 
-    def read(self, text: str) -> list[Step]:
+    def read(self, text: str) -> list[WrittenStep]:
         self.text = text.strip()
         body = textwrap.dedent(text).strip()
         body = f"x{body}" if body.startswith((".", "[")) else body
@@ -83,7 +146,7 @@ class Reader:
         lines = body.splitlines()
         return [step for line in tree.body for step in self.line(line, lines[(line.end_lineno or 1) - 1])]
 
-    def line(self, node: ast.stmt, source: str) -> Iterator[Step]:
+    def line(self, node: ast.stmt, source: str) -> Iterator[WrittenStep]:
         value = getattr(node, "value", None)
         if not isinstance(node, ast.Assign | ast.AnnAssign | ast.Expr | ast.Return) or value is None:
             raise self.refused(ast.unparse(node))
@@ -95,7 +158,7 @@ class Reader:
             self.made[target.id] = self.now
         elif isinstance(target, ast.Tuple):
             names = tuple(ast.unparse(one) for one in target.elts)
-            steps.append(Step("=", names, text=f"{', '.join(names)} = …"))
+            steps.append(WrittenStep("=", names, text=f"{', '.join(names)} = …"))
             self.now += 1
         elif not steps:
             raise self.refused(ast.unparse(node))
@@ -103,14 +166,14 @@ class Reader:
             self.made = {}
         each, axes = shape_comment(source)
         if steps and axes:
-            steps[-1] = Step(**{**vars(steps[-1]), "axes": axes, "each": each})
+            steps[-1] = WrittenStep(**{**vars(steps[-1]), "axes": axes, "each": each})
         return iter(steps)
 
-    def chain(self, node: ast.expr) -> Iterator[Step]:
+    def chain(self, node: ast.expr) -> Iterator[WrittenStep]:
         """The steps of an expression, the innermost first."""
         match node:
             case ast.Name(id=name) if name in ATTRIBUTES and name not in self.made:
-                yield Step(name, text=name)
+                yield WrittenStep(name, text=name)
             case ast.Name(id=name):
                 if self.made.setdefault(name, self.now) != self.now:
                     raise ValueError(
@@ -126,14 +189,14 @@ class Reader:
                 yield from self.call(name, node.args, node)
             case ast.Attribute(value=inner, attr=name) if name in ATTRIBUTES:
                 yield from self.chain(inner)
-                yield Step(name, text=name)
+                yield WrittenStep(name, text=name)
             case ast.Subscript(value=inner, slice=index):
                 yield from self.chain(inner)
-                yield Step("[]", (value_of(index, self.sizes),), text=f"[{spelled(index)}]")
+                yield WrittenStep("[]", (value_of(index, self.sizes),), text=f"[{spelled(index)}]")
             case _:
                 raise self.refused(ast.unparse(node))
 
-    def function(self, name: str, node: ast.Call) -> Iterator[Step]:
+    def function(self, name: str, node: ast.Call) -> Iterator[WrittenStep]:
         """`torch.cat([x, x], dim=2)`, `torch.permute(x, (1, 0))`: the first argument is the tensor, or a list of it."""
         if not node.args:
             raise self.refused(ast.unparse(node))
@@ -152,7 +215,7 @@ class Reader:
             yield from self.chain(first)
             yield from self.call(name, rest, node)
 
-    def call(self, name: str, args: Sequence[ast.expr], node: ast.Call, copies: int = 0) -> Iterator[Step]:
+    def call(self, name: str, args: Sequence[ast.expr], node: ast.Call, copies: int = 0) -> Iterator[WrittenStep]:
         if name not in OPERATIONS or (name in JOINS and not copies):
             raise self.refused(name)
         values = tuple(value_of(one, self.sizes) for one in args)
@@ -161,7 +224,7 @@ class Reader:
         if copies:
             said.insert(0, f"[{', '.join(['x'] * copies)}]")
             values = (copies, *values)
-        yield Step(name, values, kwargs, f"{name}({', '.join(said)})")
+        yield WrittenStep(name, values, kwargs, f"{name}({', '.join(said)})")
 
     def refused(self, part: str) -> ValueError:
         known = ", ".join(OPERATIONS)

@@ -12,8 +12,7 @@ import numpy as np
 
 from prefix_lab.widgets.colours import OTHER, colours_of
 from prefix_lab.widgets.picture import FAINT, IN_THE_PAGE, INK
-from prefix_lab.widgets.reshape.colouring import Colouring
-from prefix_lab.widgets.reshape.layout import CELL, LETTER, LINE, Layout, lay_out, together
+from prefix_lab.widgets.reshape.layout import CELL, LETTER, LINE, Colouring, Layout, lay_out, together
 from prefix_lab.widgets.reshape.run import Stage
 from prefix_lab.widgets.reshape.tell import count_of, locate
 

@@ -9,12 +9,12 @@ import anywidget
 import traitlets
 
 from prefix_lab.debugger import Recording
+from prefix_lab.widgets.picture import TextForm
 from prefix_lab.widgets.stepper.boundaries import Boundary, boundaries
 from prefix_lab.widgets.stepper.checks import LANGUAGES, must_be_language, must_be_recording
 from prefix_lab.widgets.stepper.desk import Desk
 from prefix_lab.widgets.stepper.linking import linked
 from prefix_lab.widgets.stepper.stages import known_stages, runs_of
-from prefix_lab.widgets.text_form import TextForm
 
 HERE = Path(__file__).parent
 SIDES = ("ours", "theirs")

@@ -12,10 +12,10 @@ import traitlets
 
 from prefix_lab.debugger import Cursor, Recording, Step
 from prefix_lab.debugger.breakpoints import Breakpoint
+from prefix_lab.widgets.picture import TextForm
 from prefix_lab.widgets.stepper.checks import LANGUAGES, must_be_expression, must_be_language, must_be_recording
 from prefix_lab.widgets.stepper.desk import Desk
 from prefix_lab.widgets.stepper.linking import linked
-from prefix_lab.widgets.text_form import TextForm
 
 HERE = Path(__file__).parent
 

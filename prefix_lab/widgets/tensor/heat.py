@@ -9,8 +9,7 @@ import numpy as np
 
 from prefix_lab.widgets.colours import colours_of
 from prefix_lab.widgets.picture import FAINT, INK, as_svg, new_figure
-from prefix_lab.widgets.tensor.slices import Slice
-from prefix_lab.widgets.tensor.tell import number
+from prefix_lab.widgets.tensor.tell import Slice, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,14 +1,170 @@
-"""A tensor in words: its shape with names, its statistics, and the numbers at a slice's edge."""
+"""A tensor in words: its shape with names, its statistics, and the numbers of a slice.
+
+A slice has two dimensions and is thinned out to what a picture can show, with the marks for NaN and Inf. Statistics are
+of all numbers; of a big tensor, of numbers taken at equal distances, and it says so.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from prefix_lab.widgets.tensor.slices import Slice, chosen_in_words
-from prefix_lab.widgets.tensor.source import Source
-from prefix_lab.widgets.tensor.statistics import Statistics
+from prefix_lab.widgets.tensor.source import DENSE, Source
+
+ROWS, COLUMNS = 64, 96
+PARTS = {"magnitude": np.abs, "real part": np.real, "imaginary part": np.imag}
+
+
+@dataclass(frozen=True)
+class Slice:
+    """`numbers` are those at `rows` and `columns`, indices out of `full`, the whole slice's size.
+
+    `nan`, `plus_inf` and `minus_inf` have the shape of `numbers`; each says whether there is such a number between its
+    row and column and the next ones shown (`marks_all`), or, in a slice too big to look through, right there.
+    """
+
+    numbers: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+    full: tuple[int, int]
+    nan: np.ndarray
+    plus_inf: np.ndarray
+    minus_inf: np.ndarray
+    marks_all: bool
+
+    @property
+    def sampled(self) -> bool:
+        return self.numbers.shape != self.full
+
+
+def slice_of(source: Source, row: int | None, column: int | None, fixed: Mapping[int, int], part: str) -> Slice:
+    """The numbers along two axes (None for an axis that is not there), the others held at the indices in `fixed`."""
+    full = tuple(1 if axis is None else source.shape[axis] for axis in (row, column))
+    steps = [max(1, -(-size // most)) for size, most in zip(full, (ROWS, COLUMNS), strict=True)]
+    rows, columns = (np.arange(0, size, step) for size, step in zip(full, steps, strict=True))
+    everything = full[0] * full[1] <= DENSE
+    taken = [slice(None) if everything else slice(None, None, step) for step in steps]
+    index: list[int | slice] = [fixed.get(axis, 0) for axis in range(len(source.shape))]
+    for axis, one in ((row, taken[0]), (column, taken[1])):
+        if axis is not None:
+            index[axis] = one
+    seen = source.read(tuple(index))
+    seen = PARTS[part](seen) if source.kind == "complex" else seen
+    if row is not None and column is not None and row > column:
+        seen = seen.T
+    seen = seen.reshape((1, 1) if column is None else (1, -1) if row is None else seen.shape)
+    shown = np.array(seen[:: steps[0], :: steps[1]] if everything else seen)
+    marks = [shrunk(found, rows, columns, everything) for found in faults(seen)]
+    return Slice(shown, rows, columns, full, *marks, marks_all=everything)
+
+
+def faults(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where there is NaN, +Inf, -Inf."""
+    if numbers.dtype.kind in "biu":
+        return (np.zeros(numbers.shape, bool),) * 3
+    return np.isnan(numbers), np.isposinf(numbers), np.isneginf(numbers)
+
+
+def shrunk(found: np.ndarray, rows: np.ndarray, columns: np.ndarray, everything: bool) -> np.ndarray:
+    """For each number shown, whether anything was found from there to the next."""
+    if not everything or not found.any():
+        return found if not everything else np.zeros((rows.size, columns.size), bool)
+    return np.logical_or.reduceat(np.logical_or.reduceat(found, rows, axis=0), columns, axis=1)
+
+
+def chosen_in_words(indices: np.ndarray, size: int, what: str) -> str:
+    """`rows 0, 3, 6, … 189 of 192 (every 3rd)`, or nothing when all are shown."""
+    if indices.size == size:
+        return ""
+    step = int(indices[1] - indices[0])
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(step % 10, "th") if step % 100 not in (11, 12, 13) else "th"
+    first = ", ".join(f"{one:,}" for one in indices[:3].tolist())
+    return f"{what} {first}, … {int(indices[-1]):,} of {size:,} (every {step:,}{ending})"
+
+
+SAMPLE = 2**20
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """`looked_at` of `count` numbers were looked at, all that there are where `exact`. `least`, `greatest`, `mean` and
+    `std` (divided by n - 1, as torch does) are those of the finite ones, None where there are too few; of a complex
+    tensor they are those of the magnitude. `zeros` is a share between 0 and 1."""
+
+    count: int
+    looked_at: int
+    exact: bool
+    least: float | int | None
+    greatest: float | int | None
+    mean: float | None
+    std: float | None
+    zeros: float
+    nan: int
+    plus_inf: int
+    minus_inf: int
+
+    @property
+    def scope(self) -> str:
+        if self.exact:
+            return f"all {self.count:,} numbers" if self.count != 1 else "the one number"
+        return f"{self.looked_at:,} of {self.count:,} numbers, taken at equal distances: the others may differ"
+
+
+def statistics_of(source: Source) -> Statistics:
+    """Exact up to four million different numbers; an axis that repeats the same ones is read once."""
+    repeated = [stride == 0 and size > 1 for stride, size in zip(source.strides, source.shape, strict=False)]
+    repeated += [False] * (len(source.shape) - len(repeated))
+    shape = [1 if again else size for again, size in zip(repeated, source.shape, strict=True)]
+    steps = steps_for(shape) if math.prod(shape) > DENSE else [1] * len(shape)
+    index = tuple(slice(0, size, step) for size, step in zip(shape, steps, strict=True))
+    numbers = np.abs(source.read(index)) if source.kind == "complex" else source.read(index)
+    times = math.prod(size for again, size in zip(repeated, source.shape, strict=True) if again)
+    return summed_up(numbers.ravel(), source.count, times, all(step == 1 for step in steps))
+
+
+def steps_for(shape: list[int]) -> list[int]:
+    """Distances along each axis that leave about a million numbers: the longest axis gives way first.
+
+    They are odd, so that they do not fall in step with sizes that are powers of two.
+    """
+    steps = [1] * len(shape)
+    while math.prod(-(-size // step) for size, step in zip(shape, steps, strict=True)) > SAMPLE:
+        longest = max(range(len(shape)), key=lambda axis: shape[axis] / steps[axis])
+        steps[longest] = 2 * steps[longest] + 1
+    return steps
+
+
+def summed_up(numbers: np.ndarray, count: int, times: int, exact: bool) -> Statistics:
+    """Statistics of a flat array, each of whose numbers stands for `times` of them."""
+    whole = numbers.dtype.kind in "biu"
+    nan = plus = minus = 0
+    finite = numbers
+    if not whole:
+        nan = int(np.isnan(numbers).sum())
+        plus, minus = int(np.isposinf(numbers).sum()), int(np.isneginf(numbers).sum())
+        finite = numbers[np.isfinite(numbers)] if nan or plus or minus else numbers
+    least = greatest = mean = std = None
+    if finite.size:
+        least, greatest = finite.min().item(), finite.max().item()
+        mean, std = mean_and_std(finite, max(abs(float(least)), abs(float(greatest))), times)
+    zeros = float((numbers == 0).mean()) if numbers.size else 0.0
+    looked_at = numbers.size * times
+    return Statistics(
+        count, looked_at, exact, least, greatest, mean, std, zeros, nan * times, plus * times, minus * times
+    )
+
+
+def mean_and_std(finite: np.ndarray, scale: float, times: int) -> tuple[float, float | None]:
+    """In units of the largest number, so that neither a sum nor a square can overflow."""
+    scale = scale or 1.0
+    parts = finite.astype(np.float64) / scale
+    mean, total = float(parts.mean()), finite.size * times
+    spread = math.sqrt(float(np.square(parts - mean).mean()) * total / (total - 1)) * scale if total > 1 else None
+    return mean * scale, spread
+
 
 EDGE = 4  # rows and columns that the text shows from either end
 

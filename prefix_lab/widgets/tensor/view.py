@@ -9,19 +9,20 @@ from typing import Any
 import ipywidgets
 
 from prefix_lab.widgets.colours import colours_of
+from prefix_lab.widgets.picture import TextForm
 from prefix_lab.widgets.tensor.heat import heat_map
-from prefix_lab.widgets.tensor.slices import PARTS, slice_of
 from prefix_lab.widgets.tensor.source import source_of
-from prefix_lab.widgets.tensor.statistics import statistics_of
 from prefix_lab.widgets.tensor.tell import (
+    PARTS,
     facts_in_words,
     in_words,
     largest,
     sampling_in_words,
+    slice_of,
+    statistics_of,
     statistics_rows,
     where_in_words,
 )
-from prefix_lab.widgets.text_form import TextForm
 
 STYLE = {"description_width": "initial"}
 SPANS = ("whole tensor", "this slice")

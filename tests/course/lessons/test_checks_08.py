@@ -5,7 +5,7 @@ import torch
 
 from prefix_lab.course.lessons.checks_08 import check_encoder_sees, check_rows_of, check_silent_rows
 from prefix_lab.course.lessons.pictures_08 import draw_rows
-from prefix_lab.widgets.flow.cost import rows_of_layer
+from prefix_lab.widgets.flow.journey import rows_of_layer
 
 
 def pieces(gradient, layers):

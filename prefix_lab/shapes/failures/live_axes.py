@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from types import TracebackType
 from typing import Any
 
-from prefix_lab.shapes.failures.plain_reads import Unreadable, is_tensor, own, seen
+from prefix_lab.shapes.failures.operands import Unreadable, is_tensor, own, seen
 from prefix_lab.shapes.names import Names
 from prefix_lab.shapes.shown import held_against, sizes_in, told_apart, worth
-from prefix_lab.shapes.visits import ANY_WAY, Axes, Named, Step, common
+from prefix_lab.shapes.sightings import ANY_WAY, Axes, CallLine, Named, common
 
 
 def live_axes(names: Names | None, traceback: TracebackType | None) -> tuple[dict[int, Axes], dict[str, set[int]]]:
@@ -27,7 +26,7 @@ def live_axes(names: Names | None, traceback: TracebackType | None) -> tuple[dic
     files = {file for file, _, _ in index} | {file for file, _ in ways_of(names)}
     found: dict[tuple[int, tuple[int, ...]], Axes] = {}
     doubtful: dict[tuple[int, tuple[int, ...]], set[Axes]] = {}
-    way: tuple[Step, ...] = ()
+    way: tuple[CallLine, ...] = ()
     while traceback is not None:
         frame, line = traceback.tb_frame, traceback.tb_lineno
         here = (frame.f_code.co_filename, frame.f_code.co_qualname)
@@ -83,7 +82,7 @@ def reached(held: dict[str, Any], path: str) -> Any:
     return value
 
 
-def possible(entries: list[tuple[int, Named]], line: int, way: tuple[Step, ...], rank: int) -> set[Axes]:
+def possible(entries: list[tuple[int, Named]], line: int, way: tuple[CallLine, ...], rank: int) -> set[Axes]:
     """What a tensor's axes may be called: by where its name was bound last before this line, and who called."""
     fitting = [(at, one) for at, one in entries if len(one.axes) == rank and one.way != ANY_WAY and "" not in one.axes]
     before = [(at, one) for at, one in fitting if at < line] or fitting
@@ -91,13 +90,3 @@ def possible(entries: list[tuple[int, Named]], line: int, way: tuple[Step, ...],
     nearest = [one for at, one in before if at == last]
     shared = [common(one.way, way) for one in nearest]
     return {one.axes for one, count in zip(nearest, shared, strict=True) if count == max(shared)}
-
-
-def hint(size: int, sizes: dict[str, set[int]]) -> str:
-    """The one axis that is known to be as large, or the width of all heads; empty where none or several are."""
-    single = {axis: next(iter(one)) for axis, one in sizes.items() if len(one) == 1}
-    same = [axis for axis, one in single.items() if one == size and one > 1]
-    if not same:
-        both = ("heads·head_dim", "kv_heads·head_dim", "2·layers·hidden")
-        same = [text for text in both if worth(text, single) == size]
-    return same[0] if len(same) == 1 and re.search(r"\w", same[0]) else ""

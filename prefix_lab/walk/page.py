@@ -1,12 +1,70 @@
-"""How a walk looks: rows of a label and a text, the same in a terminal and in a pipe. Only the painter differs."""
+"""What a walk shows: its head, a page of labelled rows for a terminal or a pipe, and the same as one JSON document."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from typing import Any, NamedTuple
 
-from prefix_lab.config import MIRRORED_PEFT
+import torch
+import transformers
+from torch import Tensor
+
+from prefix_lab.config import MIRRORED_PEFT, PrefixTuningConfig
+from prefix_lab.shapes import AXES
 from prefix_lab.stages import STAGES
-from prefix_lab.walk.about import About
+from prefix_lab.walk.base import Base
 from prefix_lab.walk.results import Check, Seen, StageResult, Stop
+from prefix_lab.walk.run import axis_sizes, prepared_copy
+from prefix_lab.walk.sides import Run, installed_peft, on_meta
+
+
+class About(NamedTuple):
+    """The head of a walk, as data."""
+
+    model: str
+    model_class: str
+    parameters: int
+    values: bool  # False on the meta device
+    notes: tuple[str, ...]
+    config: dict[str, Any]  # what the user set
+    texts: tuple[tuple[str, str], ...]  # input and expected output; none when the ids are random
+    axes: tuple[tuple[str, int, str], ...]  # name, size, meaning
+    seed: int
+    versions: dict[str, str | None]  # of peft, None when it is not installed
+
+
+def about(
+    base: Base, config: PrefixTuningConfig, batch: Mapping[str, Tensor], texts: list[tuple[str, str]], seed: int
+) -> About:
+    """Gather it; nothing is run."""
+    peft = installed_peft()
+    run = Run(batch, len(batch["input_ids"]), seed, on_meta(base.model))
+    filled = prepared_copy(config, base.model.config) if config.prefix_projection else None
+    inner = filled.encoder_hidden_size if filled else None
+    sizes = axis_sizes(run, config.num_virtual_tokens, base.model.config, inner)
+    unset = PrefixTuningConfig()
+    return About(
+        model=base.name,
+        model_class=type(base.model).__name__,
+        parameters=sum(weight.numel() for weight in base.model.parameters()),
+        values=not run.meta,
+        notes=base.notes,
+        config={
+            name: getattr(value, "value", value)
+            for name, value in config.to_dict().items()
+            if value != getattr(unset, name)
+        },
+        texts=tuple(texts),
+        axes=tuple((name, sizes[name], meaning) for name, meaning in AXES.items() if name in sizes),
+        seed=seed,
+        versions={
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "peft": peft.version if peft else None,
+        },
+    )
+
 
 MOST_DIFFERENCES = MOST_TEXTS = 4
 
@@ -150,3 +208,52 @@ def rows_of_refusal(why: str, default: str, shape: str, sizes: Sequence[str]) ->
     yield Row("", "the tiny T5 that ships")
     yield Row("shapes", shape, "command", hanging=2)
     yield Row("", f"or one of {', '.join(sizes)}")
+
+
+def as_json(head: About, results: Sequence[StageResult], instead: str = "") -> str:
+    """`equal` is true, false, or null where nothing was compared; `instead` gets past the error that ended a walk."""
+    compared = [result.equal for result in results if result.equal is not None]
+    document = {
+        "about": {
+            **head._asdict(),
+            "axes": [dict(zip(("name", "size", "meaning"), axis, strict=True)) for axis in head.axes],
+        },
+        "stages": [stage_as_dict(result) for result in results],
+        "complete": not results[-1].stop,
+        "instead": instead or None,
+        "equal": all(compared) if compared else None,
+    }
+    return json.dumps(finite(document), indent=2, default=plain)
+
+
+def finite(value: Any) -> Any:
+    """JSON has no word for infinity or for what is not a number: null stands for both."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: finite(part) for name, part in value.items()}
+    return [finite(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def stage_as_dict(result: StageResult) -> dict[str, Any]:
+    """One stage, its NamedTuples as objects."""
+    return {
+        "name": result.stage.name,
+        "sentence": result.stage.sentence,
+        "ours": result.ours,
+        "peft": result.peft,
+        "takes": [seen._asdict() for seen in result.takes],
+        "gives": [seen._asdict() for seen in result.gives],
+        "facts": [fact._asdict() for fact in result.facts],
+        "equal": result.equal,
+        "checks": [
+            {**check._asdict(), "equal": check.equal, "differences": [found._asdict() for found in check.differences]}
+            for check in result.checks
+        ],
+        "stop": result.stop._asdict() if result.stop else None,
+    }
+
+
+def plain(value: Any) -> Any:
+    """What JSON has no form for: an enum is its text."""
+    return value.value if isinstance(value, Enum) else str(value)
