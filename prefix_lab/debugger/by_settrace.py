@@ -13,11 +13,12 @@ from time import perf_counter_ns
 from types import FrameType
 from typing import Any
 
+from prefix_lab.debugger.frames import LIVE, where
 from prefix_lab.debugger.tape import Session
 from prefix_lab.debugger.tokens import AGAIN, LOST, MISSING, RAISE, RESUME, RETURN, UNWIND, YIELD, CodeInfo
 
 Tracer = Callable[[FrameType, str, Any], Any]
-UNKNOWN = object()
+UNKNOWN, PAUSED = object(), object()
 
 
 class Raised(tuple):
@@ -48,7 +49,7 @@ class SettraceHooks:
             info = session.known[id(running.f_code)]
             tape.running(running, info)
             self.traced.append((running, running.f_trace))
-            running.f_trace = joined(tracer_of(info), running.f_trace if nested else None)
+            running.f_trace = joined(tracer_of(info, where(running)), running.f_trace if nested else None)
         self.own = joined(on_call, self.before if nested else None)
         self.own_thread = joined(self.in_new_thread, self.threads_before if nested else None)
         threading.settrace(self.own_thread)
@@ -95,8 +96,8 @@ def joined(inner: Tracer | None, outer: Tracer | None) -> Tracer | None:
         return inner or outer
 
     def both(frame: FrameType, event: str, argument: Any) -> Any:
-        local = joined(inner(frame, event, argument), outer(frame, event, argument))
-        return local if event == "call" or local is None else both
+        found = inner(frame, event, argument), outer(frame, event, argument)
+        return both if found == (inner, outer) else joined(*found)
 
     return both
 
@@ -107,8 +108,10 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
     known, frames, atoms = session.known, session.frames, session.atoms
     append, put, look_at, enter, now = tape.append, tape.put, tape.look_at, tape.enter, perf_counter_ns
 
-    def tracer_of(info: CodeInfo, pending: Any = None) -> Tracer:
-        lines = info.lines
+    def tracer_of(info: CodeInfo, held: Any, pending: Any = None) -> Tracer:
+        lines, read = info.lines, info.read
+        if LIVE:
+            held = None  # it would keep the frame alive
 
         # The hot path; what is rare is left to `other`, since each name from outside costs time at every line.
         def trace(frame: FrameType, event: str, argument: Any) -> Tracer | None:
@@ -116,10 +119,12 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
             try:
                 if pending is not None:
                     if type(pending) is str:
-                        value = frame.f_locals.get(pending, MISSING)
+                        value = read(frame.f_locals if held is None else held, pending, MISSING)
                         append(value if type(value) in atoms else put(value))
+                    elif pending is PAUSED:
+                        return gone_on(frame, event, argument)
                     else:
-                        look_at(frame, pending)
+                        look_at(frame, pending, info, frame.f_locals if held is None else held)
                 if event == "line":
                     place = lines[frame.f_lineno]
                     append(place)
@@ -132,11 +137,16 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
 
         return trace
 
+    def gone_on(frame: FrameType, event: str, argument: Any) -> Tracer | None:
+        """Python 3.11 does not say "call" when what was thrown into a generator ends the one that it delegates to."""
+        tracer = tracers(session)[1](frame, "call", None)  # of this thread, which may be another one than before
+        return tracer and tracer(frame, event, argument)
+
     def other(frame: FrameType, event: str, argument: Any, pending: Any) -> Any:
         """A return, a yield, an exception; what is pending then."""
-        info = known[id(frame.f_code)]
+        info, at = known[id(frame.f_code)], frame.f_lasti
         if event == "exception":
-            if argument[0] is StopIteration and frame.f_lasti in info.skips:  # a loop ends, or a `yield from`
+            if argument[0] is StopIteration and at in info.skips:  # a loop ends, or a `yield from`
                 append(AGAIN)
                 return info.lines[frame.f_lineno].names
             append(RAISE)
@@ -144,16 +154,18 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
             append(AGAIN)  # the line may go on: an `async for` ends by an exception that it handles itself
             names = info.lines[frame.f_lineno].names
             return Raised(names if type(names) is tuple else (names,) if names else ())
-        if argument is None and (type(pending) is Raised or frame.f_lasti not in info.ends):
-            append(UNWIND)
-            append(now())
-        elif info.pauses and frame.f_lasti in info.yields:
+        if info.pauses and at in info.yields and not (argument is None and type(pending) is Raised):
             append(YIELD)
             append(argument if type(argument) in atoms else put(argument))
+            return PAUSED
+        if argument is None and at not in info.returns:
+            append(UNWIND)
+            append(now())
         else:
             append(RETURN)
             append(now())
             append(argument if type(argument) in atoms else put(argument))
+        frames.pop(id(frame), None)
         return None
 
     def lost(error: Exception) -> None:
@@ -162,31 +174,33 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
 
     def resumed(frame: FrameType, info: CodeInfo) -> Any:
         """A generator or coroutine goes on; what is pending then: the names of the line that had paused."""
-        if id(frame) not in frames:
+        number = frames.get(id(frame))
+        if number is None:
             tape.running(frame, info)
             return None
         append(RESUME)
         append(now())
-        append(frames[id(frame)])
+        append(number)
         return info.lines[frame.f_lineno].names
 
     is_known = known.get
 
     # Asked at every call of the whole program, so most of its work is to say no.
     def on_call(frame: FrameType, event: str, argument: Any) -> Tracer | None:
-        if is_known(id(frame.f_code), UNKNOWN) is None:
-            return None
-        return called(frame, event)
+        info = is_known(id(frame.f_code), UNKNOWN)
+        return None if info is None else called(frame, event, info)
 
-    def called(frame: FrameType, event: str) -> Tracer | None:
+    def called(frame: FrameType, event: str, info: Any) -> Tracer | None:
         try:
-            info = session.info(frame.f_code, frame)
+            if info is UNKNOWN:
+                info = session.info(frame.f_code, frame)
             if info is None or session.closed or event != "call":
                 return None
             if info.pauses and frame.f_lasti not in info.starts:
-                return tracer_of(info, resumed(frame, info))
-            enter(frame, info)
-            return tracer_of(info)
+                return tracer_of(info, where(frame), resumed(frame, info))
+            held = where(frame)
+            enter(frame, info, held)
+            return tracer_of(info, held)
         except Exception as error:
             return lost(error)
 

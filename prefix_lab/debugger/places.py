@@ -11,6 +11,7 @@ import inspect
 import weakref
 from types import CodeType
 
+from prefix_lab.debugger.frames import reader
 from prefix_lab.debugger.tokens import TURN, CodeInfo, Place, Self, Shared, Touched, Watch
 
 PAUSES = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -127,7 +128,11 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
     info.arguments = (*named, *fitting)
     info.simple = not fitting and "self" not in names
     info.pauses = bool(code.co_flags & PAUSES)
-    info.starts, info.ends = frozenset(starts), frozenset(returns + yields)
+    info.in_mapping = not code.co_flags & inspect.CO_OPTIMIZED
+    info.slots = {name: slot for slot, name in enumerate(slots) if not (info.in_mapping and name in code.co_freevars)}
+    info.cells = frozenset(cells)
+    info.read = reader(info)
+    info.starts, info.returns = frozenset(starts), frozenset(returns)
     info.yields, info.skips = frozenset(yields), frozenset(skips)
     return info
 

@@ -83,7 +83,7 @@ class Scope:
 
     def covers(self, code: CodeType, frame: FrameType) -> bool:
         """Whether this function, running in this frame, is in scope."""
-        module = frame.f_globals.get("__name__")
+        module = dict.get(frame.f_globals, "__name__")  # of a subclass, too, whose own methods are the program's
         module = module if isinstance(module, str) else ""
         inside = self.decided.get(module)
         if inside is None:

@@ -11,6 +11,7 @@ from time import perf_counter_ns
 from types import CodeType, FrameType
 from typing import Any
 
+from prefix_lab.debugger.frames import all_names, namespace
 from prefix_lab.debugger.places import table_of
 from prefix_lab.debugger.scope import Scope
 from prefix_lab.debugger.summary import Look, Summary
@@ -138,7 +139,7 @@ class Tape:
         thread = None if self.lives is None else self.lives()
         return self.lives is not None and (thread is None or not thread.is_alive())
 
-    def enter(self, frame: FrameType, info: CodeInfo) -> None:
+    def enter(self, frame: FrameType, info: CodeInfo, held: Any) -> None:
         """A call, with the time, the number of a frame that may pause, and the arguments."""
         append, put, atoms = self.append, self.put, self.atoms
         append(info)
@@ -146,12 +147,12 @@ class Tape:
         if info.pauses:
             append(self.number(frame))
         if info.simple:
-            held = frame.f_locals
+            read = info.read
             for name in info.arguments:
-                value = held.get(name, MISSING)
+                value = read(held, name, MISSING)
                 append(value if type(value) in atoms else put(value))
         elif info.arguments:
-            self.look_at(frame, info.arguments)
+            self.look_at(frame, info.arguments, info, held)
         if len(self.items) > self.next_check:
             self.check()
 
@@ -162,37 +163,41 @@ class Tape:
 
     def running(self, frame: FrameType, info: CodeInfo) -> None:
         """A frame that was there before the recording, with its locals; a module's are its globals, and too many."""
-        held = {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
+        in_module = info.in_mapping and namespace(frame) is frame.f_globals
+        held = () if in_module else all_names(frame, info)
         number = self.number(frame) if info.pauses else None
-        self.items += [RUNNING, info, number, {name: self.put(value) for name, value in held.items()}]
+        self.items += [RUNNING, info, number, {name: self.put(value) for name, value in held}]
 
-    def look_at(self, frame: FrameType, names: tuple) -> None:
+    def look_at(self, frame: FrameType, names: tuple, info: CodeInfo, held: Any) -> None:
         """Take the values that a line's names have now that it has run."""
         if names is TURN:
             if len(self.items) > self.next_check:
                 self.check()
             return
-        append, put, atoms, held = self.append, self.put, self.atoms, frame.f_locals
+        append, put, atoms, read = self.append, self.put, self.atoms, info.read
         for name in names:
             if type(name) is str or type(name) is Shared:
-                value = held.get(name, MISSING)
+                value = read(held, name, MISSING)
                 append(value if type(value) in atoms else put(value))
             elif type(name) is Touched:
-                value = held.get(name, MISSING)
+                value = read(held, name, MISSING)
                 append(value if type(value) in atoms else self.touched(value))
             elif type(name) is Self:
-                value = held.get(name, MISSING)
+                value = read(held, name, MISSING)
                 append(value if type(value) in atoms else self.again(value))
             elif name is None:
                 if len(self.items) > self.next_check:
                     self.check()
             else:
-                append(self.watched(frame, name))
+                append(self.watched(frame, name, info))
 
-    def watched(self, frame: FrameType, watch: Watch) -> Any:
+    def watched(self, frame: FrameType, watch: Watch, info: CodeInfo) -> Any:
         """What a watch is worth in this frame; an error is its value."""
+        around = frame.f_globals
+        if not dict.__contains__(around, "__builtins__"):  # `eval` would put them in
+            around = dict(dict.items(around))
         try:
-            return self.put(eval(watch.code, frame.f_globals, dict(frame.f_locals)))
+            return self.put(eval(watch.code, around, dict(all_names(frame, info))))
         except KeyboardInterrupt:
             raise
         except BaseException as error:
