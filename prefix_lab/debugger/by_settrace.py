@@ -11,20 +11,29 @@ import threading
 from collections.abc import Callable
 from time import perf_counter_ns
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefix_lab.debugger.frames import LIVE, where
-from prefix_lab.debugger.tape import Session
-from prefix_lab.debugger.tokens import AGAIN, LOST, MISSING, RAISE, RESUME, RETURN, UNWIND, YIELD, CodeInfo
+from prefix_lab.debugger.tape import Session, Tape
+from prefix_lab.debugger.tokens import AGAIN, LOST, MISSING, RAISE, RESUME, RETURN, UNWIND, YIELD, CodeInfo, Place
 
 Tracer = Callable[[FrameType, str, Any], Any]
-UNKNOWN, PAUSED = object(), object()
+UNKNOWN = object()
 
 
 class Raised(tuple):
     """Pending names of a frame whose last event was an exception."""
 
     __slots__ = ()
+
+
+class Tracers(NamedTuple):
+    """What one thread needs."""
+
+    tracer_of: Callable[..., Tracer]  # makes a frame's own tracer
+    on_call: Tracer  # is asked at each call
+    called: Callable[..., Tracer | None]  # as `on_call`, of what it does not know to be out of scope
+    shut: Callable[[], None]  # nothing is written any more, by frames that still run either
 
 
 class SettraceHooks:
@@ -44,7 +53,7 @@ class SettraceHooks:
                 f"A tracer was there ({described(self.before)}: a debugger, or coverage). It is off while this "
                 "recording is made, and back afterwards; on Python 3.12 or newer both would work at once."
             )
-        tracer_of, on_call = tracers(session)
+        tracer_of, on_call, *_ = tracers(session)
         for running in session.frames_in_scope(frame):
             info = session.known[id(running.f_code)]
             tape.running(running, info)
@@ -59,7 +68,7 @@ class SettraceHooks:
         """The first call in a thread that began under the recording: from now on it has tracers of its own."""
         if self.session.closed:
             return None
-        _, on_call = tracers(self.session)
+        on_call = tracers(self.session).on_call
         if sys.gettrace() is self.own_thread:
             sys.settrace(on_call)
         return on_call(frame, event, argument)
@@ -70,7 +79,8 @@ class SettraceHooks:
             sys.settrace(self.before)
         else:
             self.session.note(
-                "The tracer was changed while recording, by the program or by an interrupt; what came after is missing."
+                "The tracer was changed while recording, by the program, an interrupt, or a recursion that reached its "
+                "limit; what came after is missing."
             )
             if now_set is None:
                 sys.settrace(self.before)
@@ -79,6 +89,10 @@ class SettraceHooks:
         for frame, before in self.traced:
             frame.f_trace = before
         self.traced.clear()
+        self.session.closed = True
+        for tape in self.session.tapes:
+            if tape.tracers is not None:
+                tape.tracers.shut()
 
 
 def is_ours(tracer: Any) -> bool:
@@ -102,9 +116,15 @@ def joined(inner: Tracer | None, outer: Tracer | None) -> Tracer | None:
     return both
 
 
-def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
-    """For one thread: what makes a frame's tracer, and the function that is asked at each call."""
+def tracers(session: Session) -> Tracers:
+    """Those of this thread."""
     tape = session.tape_of_this_thread()
+    if tape.tracers is None:
+        tape.tracers = new_tracers(session, tape)
+    return tape.tracers
+
+
+def new_tracers(session: Session, tape: Tape) -> Tracers:
     known, frames, atoms = session.known, session.frames, session.atoms
     append, put, look_at, enter, now = tape.append, tape.put, tape.look_at, tape.enter, perf_counter_ns
 
@@ -121,8 +141,8 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
                     if type(pending) is str:
                         value = read(frame.f_locals if held is None else held, pending, MISSING)
                         append(value if type(value) in atoms else put(value))
-                    elif pending is PAUSED:
-                        return gone_on(frame, event, argument)
+                    elif type(pending) is Place:
+                        return gone_on(frame, event, argument, pending)
                     else:
                         look_at(frame, pending, info, frame.f_locals if held is None else held)
                 if event == "line":
@@ -132,18 +152,22 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
                 else:
                     pending = other(frame, event, argument, pending)
             except Exception as error:
+                if session.closed:
+                    frame.f_trace = None
+                    return None
                 pending = lost(error)
             return trace
 
         return trace
 
-    def gone_on(frame: FrameType, event: str, argument: Any) -> Tracer | None:
+    def gone_on(frame: FrameType, event: str, argument: Any, paused: Place) -> Tracer | None:
         """Python 3.11 does not say "call" when what was thrown into a generator ends the one that it delegates to."""
-        tracer = tracers(session)[1](frame, "call", None)  # of this thread, which may be another one than before
+        # The tracer is this thread's, which may be another one than before.
+        tracer = tracers(session).called(frame, "call", paused.info, paused)
         return tracer and tracer(frame, event, argument)
 
     def other(frame: FrameType, event: str, argument: Any, pending: Any) -> Any:
-        """A return, a yield, an exception; what is pending then."""
+        """A return, a yield, an exception; what is pending then, which is the line itself while the frame is paused."""
         info, at = known[id(frame.f_code)], frame.f_lasti
         if event == "exception":
             if argument[0] is StopIteration and at in info.skips:  # a loop ends, or a `yield from`
@@ -157,7 +181,7 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
         if info.pauses and at in info.yields and not (argument is None and type(pending) is Raised):
             append(YIELD)
             append(argument if type(argument) in atoms else put(argument))
-            return PAUSED
+            return info.lines[frame.f_lineno]
         if argument is None and at not in info.returns:
             append(UNWIND)
             append(now())
@@ -169,10 +193,11 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
         return None
 
     def lost(error: Exception) -> None:
-        append(LOST)
-        session.failed(error)
+        if not session.closed:
+            append(LOST)
+            session.failed(error)
 
-    def resumed(frame: FrameType, info: CodeInfo) -> Any:
+    def resumed(frame: FrameType, info: CodeInfo, paused: Place | None) -> Any:
         """A generator or coroutine goes on; what is pending then: the names of the line that had paused."""
         number = frames.get(id(frame))
         if number is None:
@@ -181,7 +206,7 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
         append(RESUME)
         append(now())
         append(number)
-        return info.lines[frame.f_lineno].names
+        return (paused or info.lines[frame.f_lineno]).names
 
     is_known = known.get
 
@@ -190,18 +215,28 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
         info = is_known(id(frame.f_code), UNKNOWN)
         return None if info is None else called(frame, event, info)
 
-    def called(frame: FrameType, event: str, info: Any) -> Tracer | None:
+    def called(frame: FrameType, event: str, info: Any, paused: Place | None = None) -> Tracer | None:
         try:
             if info is UNKNOWN:
                 info = session.info(frame.f_code, frame)
+            if session.closed and sys.gettrace() is on_call:
+                sys.settrace(None)  # of a thread that outlives the recording
             if info is None or session.closed or event != "call":
                 return None
             if info.pauses and frame.f_lasti not in info.starts:
-                return tracer_of(info, where(frame), resumed(frame, info))
+                return tracer_of(info, where(frame), resumed(frame, info, paused))
             held = where(frame)
             enter(frame, info, held)
             return tracer_of(info, held)
         except Exception as error:
             return lost(error)
 
-    return tracer_of, on_call
+    def shut() -> None:
+        nonlocal append
+        append = tape.append = refuse
+
+    return Tracers(tracer_of, on_call, called, shut)
+
+
+def refuse(item: Any) -> None:
+    raise RuntimeError("The recording has ended.")

@@ -40,7 +40,7 @@ PAIRS = {
 }
 CHANGES = opcodes("CALL", "STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE", "STORE_ATTR", "DELETE_ATTR", "SEND")
 TURNS = frozenset(number for name, number in dis.opmap.items() if "JUMP_BACKWARD" in name)
-FOR_ITER, ENDS_QUIETLY = opcodes("FOR_ITER"), opcodes("FOR_ITER", "SEND", "END_FOR", "END_SEND")
+LOOPS, ENDS_QUIETLY = opcodes("FOR_ITER", "GET_ANEXT"), opcodes("FOR_ITER", "SEND", "END_FOR", "END_SEND")
 RETURNS, YIELDS = opcodes("RETURN_VALUE", "RETURN_CONST"), opcodes("YIELD_VALUE")
 RESUME = dis.opmap["RESUME"]
 
@@ -103,7 +103,7 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
                 returns.append(offset)
             elif op in YIELDS:
                 yields += [offset, offset + 2]  # from 3.13 on, a frame that yields stands after its YIELD_VALUE
-            if op in FOR_ITER:
+            if op in LOOPS:
                 loops.add(line)
             if op in ENDS_QUIETLY:
                 skips.append(offset)

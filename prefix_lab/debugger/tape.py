@@ -14,7 +14,7 @@ from typing import Any
 from prefix_lab.debugger.frames import all_names, namespace
 from prefix_lab.debugger.places import table_of
 from prefix_lab.debugger.scope import Scope
-from prefix_lab.debugger.summary import Look, Summary
+from prefix_lab.debugger.summary import Look, Summary, from_signal
 from prefix_lab.debugger.tokens import (
     MISSING,
     RUNNING,
@@ -100,7 +100,9 @@ class Session:
         return tape
 
     def failed(self, error: BaseException) -> None:
-        """An error of the recorder's own: counted, and told at the end."""
+        """An error of the recorder's own: counted, and told at the end. One that is the program's is raised again."""
+        if from_signal(error):
+            raise error
         self.errors += 1
         self.first_error = self.first_error or f"{type(error).__name__}: {error}"
 
@@ -133,6 +135,7 @@ class Tape:
         self.counted = self.exact = 0
         self.steps = self.weight = 0  # about
         self.full_at: int | None = None
+        self.tracers: Any = None  # `by_settrace`'s
 
     def has_ended(self) -> bool:
         """Whether its thread is no more, so that another one with the same ident needs a tape of its own."""
@@ -232,7 +235,7 @@ class Tape:
 
     def let_go(self) -> None:
         """Keep the items alone; with the session go the code objects and classes that it knew."""
-        self.session = self.put = self.touched = self.again = None
+        self.session = self.put = self.touched = self.again = self.tracers = None
 
     def close(self) -> None:
         """Count what came after a limit; the tape is then ready to be read."""
