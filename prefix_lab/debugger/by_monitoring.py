@@ -14,6 +14,7 @@ from time import perf_counter_ns
 from types import CodeType, FrameType
 from typing import Any
 
+from prefix_lab.debugger.frames import LIVE, where
 from prefix_lab.debugger.tape import Session, Tape
 from prefix_lab.debugger.tokens import (
     AGAIN,
@@ -26,11 +27,9 @@ from prefix_lab.debugger.tokens import (
     YIELD,
     CodeInfo,
     Mark,
-    Place,
 )
 
 Callbacks = dict[int, Callable]
-LIVE = sys.version_info >= (3, 13)  # f_locals shows a frame as it is, and need not be asked for at each line
 
 
 class MonitoringHooks:
@@ -116,6 +115,11 @@ class MonitoringHooks:
         self.threads.clear()
 
 
+def own_id(frame: FrameType, info: CodeInfo) -> int | None:
+    """None where a view shows a frame as it is; a number that is none's where it has to be asked for again."""
+    return id(frame) if not LIVE else 0 if info.in_mapping else None
+
+
 def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: list[FrameType]) -> Callbacks:
     """One thread's callbacks. `depth` is how far above them the recorded frame is: one, or two under a dispatcher."""
     session = hooks.session
@@ -125,40 +129,45 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
     put, look_at = tape.put, tape.look_at
     getframe, get_ident = sys._getframe, threading.get_ident
 
-    stack: list[tuple[CodeType | None, dict[int, Place], Any, Any]] = []
+    stack: list[tuple[CodeType | None, Any, Any, Any, int | None]] = []
     current: CodeType | None = None
-    lines: dict[int, Place] = {}
+    here: Any = None  # the table of `current`
     pending: Any = None
-    held: Any = None  # where the frame's locals are looked up, for as long as it is on the stack
+    held: Any = None  # where its names are looked up
+    own: int | None = None  # the id of the one frame that `held` may be used for; None: it knows its frame itself
     for one in running:
-        stack.append((current, lines, pending, held))
-        current, lines, held = one.f_code, known[id(one.f_code)].lines, one.f_locals if LIVE else None
+        stack.append((current, here, pending, held, own))
+        current, here = one.f_code, known[id(one.f_code)]
+        held, own = where(one), own_id(one, here)
 
     def look(frame: FrameType) -> None:
         """Take the values that the line before has bound or changed."""
         nonlocal pending
         names, pending = pending, None
         if type(names) is str:
-            value = frame.f_locals.get(names, MISSING)
+            value = here.read(where(frame), names, MISSING)
             append(value if type(value) in atoms else put(value))
         elif names is not None:
-            look_at(frame, names)
+            look_at(frame, names, here, where(frame))
 
     def line(code: CodeType, number: int, depth: int = 1) -> Any:
-        nonlocal pending
+        nonlocal pending, held, own
         try:
             if code is not current:
                 relocate(code, getframe(depth))
             if pending is not None:  # as `look`, written out since it is the hot path
                 if type(pending) is str:
-                    value = (held if LIVE else getframe(depth).f_locals).get(pending, MISSING)
+                    if own is not None and own != id(frame := getframe(depth)):
+                        held, own = where(frame), own_id(frame, here)
+                    value = here.read(held, pending, MISSING)
                     append(value if type(value) in atoms else put(value))
                 elif pending is TURN:
                     if len(items) > tape.next_check:
                         tape.check()
                 else:
-                    look_at(getframe(depth), pending)
-            place = lines[number]
+                    frame = getframe(depth)
+                    look_at(frame, pending, here, where(frame))
+            place = here.lines[number]
             if tape.waits:
                 tape.take_turn()
             append(place)
@@ -180,19 +189,19 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
 
     def relocate(code: CodeType, frame: FrameType) -> None:
         """In a frame that was not entered under the recording: one further out than where it began."""
-        nonlocal current, lines, pending, held
-        info = session.info(code, frame)
-        tape.running(frame, info)
-        current, lines, pending, held = code, info.lines, None, frame.f_locals if LIVE else None
+        nonlocal current, here, pending, held, own
+        current, here, pending = code, session.info(code, frame), None
+        held, own = where(frame), own_id(frame, here)
+        tape.running(frame, here)
 
     def enter(frame: FrameType, code: CodeType, info: CodeInfo, names: Any = None) -> None:
-        nonlocal current, lines, pending, held
-        stack.append((current, lines, pending, held))
-        current, lines, pending, held = code, info.lines, names, frame.f_locals if LIVE else None
+        nonlocal current, here, pending, held, own
+        stack.append((current, here, pending, held, own))
+        current, here, pending, held, own = code, info, names, where(frame), own_id(frame, info)
 
     def leave() -> None:
-        nonlocal current, lines, pending, held
-        current, lines, pending, held = stack.pop() if stack else (None, {}, None, None)
+        nonlocal current, here, pending, held, own
+        current, here, pending, held, own = stack.pop() if stack else (None,) * 5
 
     def start(code: CodeType, offset: int, depth: int = 1) -> Any:
         try:
@@ -202,8 +211,8 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
                 return disable
             if get_ident() != owner:
                 return hooks.for_threads()[events.PY_START](code, offset, depth=3)
-            tape.enter(frame, info)
             enter(frame, code, info)
+            tape.enter(frame, info, held)
         except BaseException as error:
             lost(error)
 
@@ -248,6 +257,8 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
             if tape.waits:
                 tape.take_turn()
             extend((mark, *told) if mark is YIELD else (mark, now(), *told))
+            if mark is not YIELD:
+                frames.pop(id(frame), None)
         except BaseException as error:
             lost(error)
         leave()
@@ -269,7 +280,7 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
                 number = getframe(depth).f_lineno
                 # AGAIN, since the line may go on: an `async for` ends by an exception that it handles itself.
                 tape.write(RAISE, put(exception), AGAIN, number)
-                place = lines.get(number)
+                place = here.lines.get(number)
                 pending = None if place is None else place.names
         except BaseException as error:
             lost(error)

@@ -11,10 +11,11 @@ import threading
 from collections.abc import Callable
 from time import perf_counter_ns
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
-from prefix_lab.debugger.tape import Session
-from prefix_lab.debugger.tokens import AGAIN, MISSING, RAISE, RESUME, RETURN, UNWIND, YIELD, CodeInfo
+from prefix_lab.debugger.frames import LIVE, where
+from prefix_lab.debugger.tape import Session, Tape
+from prefix_lab.debugger.tokens import AGAIN, MISSING, RAISE, RESUME, RETURN, UNWIND, YIELD, CodeInfo, Place
 
 Tracer = Callable[[FrameType, str, Any], Any]
 UNKNOWN = object()
@@ -24,6 +25,15 @@ class Raised(tuple):
     """Pending names of a frame whose last event was an exception."""
 
     __slots__ = ()
+
+
+class Tracers(NamedTuple):
+    """What one thread needs."""
+
+    tracer_of: Callable[..., Tracer]  # makes a frame's own tracer
+    on_call: Tracer  # is asked at each call
+    called: Callable[..., Tracer | None]  # as `on_call`, of what it does not know to be out of scope
+    shut: Callable[[], None]  # nothing is written any more, by frames that still run either
 
 
 class SettraceHooks:
@@ -43,12 +53,12 @@ class SettraceHooks:
                 f"A tracer was there ({described(self.before)}: a debugger, or coverage). It is off while this "
                 "recording is made, and back afterwards; on Python 3.12 or newer both would work at once."
             )
-        tracer_of, on_call = tracers(session)
+        tracer_of, on_call, *_ = tracers(session)
         for running in session.frames_in_scope(frame):
             info = session.known[id(running.f_code)]
             tape.running(running, info)
             self.traced.append((running, running.f_trace))
-            running.f_trace = joined(tracer_of(info), running.f_trace if nested else None)
+            running.f_trace = joined(tracer_of(info, where(running)), running.f_trace if nested else None)
         self.own = joined(on_call, self.before if nested else None)
         self.own_thread = joined(self.in_new_thread, self.threads_before if nested else None)
         threading.settrace(self.own_thread)
@@ -58,7 +68,7 @@ class SettraceHooks:
         """The first call in a thread that began under the recording: from now on it has tracers of its own."""
         if self.session.closed:
             return None
-        _, on_call = tracers(self.session)
+        on_call = tracers(self.session).on_call
         if sys.gettrace() is self.own_thread:
             sys.settrace(on_call)
         return on_call(frame, event, argument)
@@ -69,7 +79,8 @@ class SettraceHooks:
             sys.settrace(self.before)
         else:
             self.session.note(
-                "The tracer was changed while recording, by the program or by an interrupt; what came after is missing."
+                "The tracer was changed while recording, by the program, an interrupt, or a recursion that reached its "
+                "limit; what came after is missing."
             )
             if now_set is None:
                 sys.settrace(self.before)
@@ -78,6 +89,10 @@ class SettraceHooks:
         for frame, before in self.traced:
             frame.f_trace = before
         self.traced.clear()
+        self.session.closed = True
+        for tape in self.session.tapes:
+            if tape.tracers is not None:
+                tape.tracers.shut()
 
 
 def is_ours(tracer: Any) -> bool:
@@ -95,20 +110,28 @@ def joined(inner: Tracer | None, outer: Tracer | None) -> Tracer | None:
         return inner or outer
 
     def both(frame: FrameType, event: str, argument: Any) -> Any:
-        local = joined(inner(frame, event, argument), outer(frame, event, argument))
-        return local if event == "call" or local is None else both
+        found = inner(frame, event, argument), outer(frame, event, argument)
+        return both if found == (inner, outer) else joined(*found)
 
     return both
 
 
-def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
-    """For one thread: what makes a frame's tracer, and the function that is asked at each call."""
+def tracers(session: Session) -> Tracers:
+    """Those of this thread."""
     tape = session.tape_of_this_thread()
+    if tape.tracers is None:
+        tape.tracers = new_tracers(session, tape)
+    return tape.tracers
+
+
+def new_tracers(session: Session, tape: Tape) -> Tracers:
     known, frames, atoms = session.known, session.frames, session.atoms
     append, extend, put, look_at, now = tape.append, tape.items.extend, tape.put, tape.look_at, perf_counter_ns
 
-    def tracer_of(info: CodeInfo, pending: Any = None) -> Tracer:
-        lines = info.lines
+    def tracer_of(info: CodeInfo, held: Any, pending: Any = None) -> Tracer:
+        lines, read = info.lines, info.read
+        if LIVE:
+            held = None  # it would keep the frame alive
 
         # The hot path; what is rare is left to `other`, since each name from outside costs time at every line.
         def trace(frame: FrameType, event: str, argument: Any) -> Tracer | None:
@@ -116,10 +139,12 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
             try:
                 if pending is not None:
                     if type(pending) is str:
-                        value = frame.f_locals.get(pending, MISSING)
+                        value = read(frame.f_locals if held is None else held, pending, MISSING)
                         append(value if type(value) in atoms else put(value))
+                    elif type(pending) is Place:
+                        return gone_on(frame, event, argument, pending)
                     else:
-                        look_at(frame, pending)
+                        look_at(frame, pending, info, frame.f_locals if held is None else held)
                 if event == "line":
                     place = lines[frame.f_lineno]
                     if tape.waits:
@@ -130,17 +155,26 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
                     pending = other(frame, event, argument, pending)
             except BaseException as error:
                 pending = tape.lost(error)
+                if session.closed:
+                    frame.f_trace = None
+                    return None
             return trace
 
         return trace
 
+    def gone_on(frame: FrameType, event: str, argument: Any, paused: Place) -> Tracer | None:
+        """Python 3.11 does not say "call" when what was thrown into a generator ends the one that it delegates to."""
+        # The tracer is this thread's, which may be another one than before.
+        tracer = tracers(session).called(frame, "call", paused.info, paused)
+        return tracer and tracer(frame, event, argument)
+
     def other(frame: FrameType, event: str, argument: Any, pending: Any) -> Any:
-        """A return, a yield, an exception; what is pending then."""
+        """A return, a yield, an exception; what is pending then, which is the line itself while the frame is paused."""
         if tape.waits:
             tape.take_turn()
-        info = known[id(frame.f_code)]
+        info, at = known[id(frame.f_code)], frame.f_lasti
         if event == "exception":
-            if argument[0] is StopIteration and frame.f_lasti in info.skips:  # a loop ends, or a `yield from`
+            if argument[0] is StopIteration and at in info.skips:  # a loop ends, or a `yield from`
                 extend((AGAIN, frame.f_lineno))
                 return info.lines[frame.f_lineno].names
             error = put(argument[1] if argument[1] is not None else argument[0])
@@ -148,40 +182,54 @@ def tracers(session: Session) -> tuple[Callable[..., Tracer], Tracer]:
             extend((RAISE, error, AGAIN, frame.f_lineno))
             names = info.lines[frame.f_lineno].names
             return Raised(names if type(names) is tuple else (names,) if names else ())
-        if argument is None and (type(pending) is Raised or frame.f_lasti not in info.ends):
-            extend((UNWIND, now()))
-        elif info.pauses and frame.f_lasti in info.yields:
+        if info.pauses and at in info.yields and not (argument is None and type(pending) is Raised):
             extend((YIELD, argument if type(argument) in atoms else put(argument)))
+            return info.lines[frame.f_lineno]
+        if argument is None and at not in info.returns:
+            extend((UNWIND, now()))
         else:
             extend((RETURN, now(), argument if type(argument) in atoms else put(argument)))
+        frames.pop(id(frame), None)
         return None
 
-    def resumed(frame: FrameType, info: CodeInfo) -> Any:
+    def resumed(frame: FrameType, info: CodeInfo, paused: Place | None) -> Any:
         """A generator or coroutine goes on; what is pending then: the names of the line that had paused."""
-        if id(frame) not in frames:
+        number = frames.get(id(frame))
+        if number is None:
             tape.running(frame, info)
         else:
-            tape.write(RESUME, now(), frames[id(frame)], frame.f_lineno)
-        return info.lines[frame.f_lineno].names
+            tape.write(RESUME, now(), number, frame.f_lineno)
+        return (paused or info.lines[frame.f_lineno]).names
 
     is_known = known.get
 
     # Asked at every call of the whole program, so most of its work is to say no.
     def on_call(frame: FrameType, event: str, argument: Any) -> Tracer | None:
-        if is_known(id(frame.f_code), UNKNOWN) is None:
-            return None
-        return called(frame, event)
+        info = is_known(id(frame.f_code), UNKNOWN)
+        return None if info is None else called(frame, event, info)
 
-    def called(frame: FrameType, event: str) -> Tracer | None:
+    def called(frame: FrameType, event: str, info: Any, paused: Place | None = None) -> Tracer | None:
         try:
-            info = session.info(frame.f_code, frame)
+            if info is UNKNOWN:
+                info = session.info(frame.f_code, frame)
+            if session.closed and sys.gettrace() is on_call:
+                sys.settrace(None)  # of a thread that outlives the recording
             if info is None or session.closed or event != "call":
                 return None
             if info.pauses and frame.f_lasti not in info.starts:
-                return tracer_of(info, resumed(frame, info))
-            tape.enter(frame, info)
-            return tracer_of(info)
+                return tracer_of(info, where(frame), resumed(frame, info, paused))
+            held = where(frame)
+            tape.enter(frame, info, held)
+            return tracer_of(info, held)
         except BaseException as error:
             return tape.lost(error)
 
-    return tracer_of, on_call
+    def shut() -> None:
+        nonlocal append
+        append = tape.append = refuse
+
+    return Tracers(tracer_of, on_call, called, shut)
+
+
+def refuse(item: Any) -> None:
+    raise RuntimeError("The recording has ended.")

@@ -11,6 +11,7 @@ import inspect
 import weakref
 from types import CodeType
 
+from prefix_lab.debugger.frames import reader
 from prefix_lab.debugger.tokens import TURN, CodeInfo, Place, Self, Shared, Touched, Watch
 
 PAUSES = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -39,7 +40,7 @@ PAIRS = {
 }
 CHANGES = opcodes("CALL", "STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE", "STORE_ATTR", "DELETE_ATTR", "SEND")
 TURNS = frozenset(number for name, number in dis.opmap.items() if "JUMP_BACKWARD" in name)
-FOR_ITER, ENDS_QUIETLY = opcodes("FOR_ITER"), opcodes("FOR_ITER", "SEND", "END_FOR", "END_SEND")
+LOOPS, ENDS_QUIETLY = opcodes("FOR_ITER", "GET_ANEXT"), opcodes("FOR_ITER", "SEND", "END_FOR", "END_SEND")
 RETURNS, YIELDS = opcodes("RETURN_VALUE", "RETURN_CONST"), opcodes("YIELD_VALUE")
 RESUME = dis.opmap["RESUME"]
 
@@ -102,7 +103,7 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
                 returns.append(offset)
             elif op in YIELDS:
                 yields += [offset, offset + 2]  # from 3.13 on, a frame that yields stands after its YIELD_VALUE
-            if op in FOR_ITER:
+            if op in LOOPS:
                 loops.add(line)
             if op in ENDS_QUIETLY:
                 skips.append(offset)
@@ -127,7 +128,11 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
     info.arguments = (*named, *fitting)
     info.simple = not fitting and "self" not in names
     info.pauses = bool(code.co_flags & PAUSES)
-    info.starts, info.ends = frozenset(starts), frozenset(returns + yields)
+    info.in_mapping = not code.co_flags & inspect.CO_OPTIMIZED
+    info.slots = {name: slot for slot, name in enumerate(slots) if not (info.in_mapping and name in code.co_freevars)}
+    info.cells = frozenset(cells)
+    info.read = reader(info)
+    info.starts, info.returns = frozenset(starts), frozenset(returns)
     info.yields, info.skips = frozenset(yields), frozenset(skips)
     return info
 

@@ -138,12 +138,13 @@ def name_of(one: Included) -> str:
 
 def module_names(space: dict[str, Any]) -> list[str]:
     """The name of the module that has these globals; that of `python -m` is both `__main__` and what was asked for."""
-    spec = space.get("__spec__") if space.get("__name__") == "__main__" else None
-    return [one for one in (space.get("__name__"), getattr(spec, "name", None)) if isinstance(one, str)]
+    name = dict.get(space, "__name__")  # of a subclass, too, whose own methods are the program's
+    spec = dict.get(space, "__spec__") if name == "__main__" else None
+    return [one for one in (name, getattr(spec, "name", None)) if isinstance(one, str)]
 
 
 def place_of(code: CodeType) -> tuple:
-    """What a function keeps when its module is loaded anew. What is in `<string>` is only what it is: there are many."""
+    """What a function keeps when its module is loaded anew. What is in `<string>` is itself alone: there are many."""
     if code.co_filename.startswith("<"):
         return (id(code),)
     one_of_many = (code.co_linetable, code) if "<lambda>" in code.co_qualname else None  # columns, and what it does

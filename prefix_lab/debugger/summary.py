@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import signal
 import types
 import weakref
 from collections.abc import Callable, Iterator
@@ -141,6 +142,17 @@ def full_name(cls: type) -> str:
     return name_of(cls) if module == "builtins" else f"{module}.{name_of(cls)}"
 
 
+def from_signal(error: BaseException) -> bool:
+    """Whether the handler of a signal raised it, which runs wherever the main thread is just then; for the program."""
+    handlers = map(signal.getsignal, signal.valid_signals())
+    functions = (handler for handler in handlers if type(handler) in (types.FunctionType, types.MethodType))
+    codes = [getattr(function, "__code__", None) for function in functions]
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code not in codes:
+        trace = trace.tb_next
+    return trace is not None
+
+
 class Look:
     """Sums values up for one recording, each kind in its own way, and remembers what it made."""
 
@@ -156,13 +168,13 @@ class Look:
         self._count = itertools.count(1)
 
     def __call__(self, value: Any) -> Any:
-        """The summary of a value, or a plain value itself. Raises nothing but `KeyboardInterrupt`."""
+        """The summary of a value, or a plain value itself. Raises nothing but what a signal's handler raises."""
         cls = type(value)
         try:
             return (self._kinds.get(cls) or self.kind(cls))[0](value, self)
-        except KeyboardInterrupt:
-            raise
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) or from_signal(error):
+                raise
             self.errors += 1
             return self.plain(cls)
 

@@ -11,9 +11,10 @@ from time import perf_counter_ns
 from types import CodeType, FrameType
 from typing import Any
 
+from prefix_lab.debugger.frames import all_names, namespace
 from prefix_lab.debugger.places import table_of
 from prefix_lab.debugger.scope import Scope
-from prefix_lab.debugger.summary import Look, Summary
+from prefix_lab.debugger.summary import Look, Summary, from_signal
 from prefix_lab.debugger.tokens import (
     LOST,
     MISSING,
@@ -103,7 +104,9 @@ class Session:
         return tape
 
     def failed(self, error: BaseException) -> None:
-        """An error of the recorder's own: counted, and told at the end."""
+        """An error of the recorder's own: counted, and told at the end. One that is the program's is raised again."""
+        if from_signal(error):
+            raise error
         self.errors += 1
         self.first_error = self.first_error or f"{type(error).__name__}: {error}"
 
@@ -148,6 +151,7 @@ class Tape:
         self.steps = self.weight = 0  # about
         self.full_at: int | None = None
         self.left_out = 0
+        self.tracers: Any = None  # `by_settrace`'s
 
     def take_turn(self) -> None:
         """From now on this thread writes, and the others wait.
@@ -175,13 +179,16 @@ class Tape:
 
     def lost(self, error: BaseException) -> None:
         """In an `except`: no more of the values that should follow; an interrupt goes on its way."""
-        self.append(LOST)
+        session = self.session
+        going_on = session is not None and not session.closed  # the recording may have ended, and this thread goes on
+        if going_on:
+            self.append(LOST)
         if not isinstance(error, Exception):
             raise
-        if (session := self.session) is not None:  # the recording may have ended, and this thread goes on
+        if going_on:
             session.failed(error)
 
-    def enter(self, frame: FrameType, info: CodeInfo) -> None:
+    def enter(self, frame: FrameType, info: CodeInfo, held: Any) -> None:
         """A call, with the time, the number of a frame that may pause, and the arguments."""
         append, put, atoms = self.append, self.put, self.atoms
         if self.waits:
@@ -193,51 +200,54 @@ class Tape:
         else:
             self.items.extend((info, perf_counter_ns()))
         if info.simple:
-            held = frame.f_locals
+            read = info.read
             for name in info.arguments:
-                value = held.get(name, MISSING)
+                value = read(held, name, MISSING)
                 append(value if type(value) in atoms else put(value))
         elif info.arguments:
-            self.look_at(frame, info.arguments)
+            self.look_at(frame, info.arguments, info, held)
         if len(self.items) > self.next_check:
             self.check()
 
     def running(self, frame: FrameType, info: CodeInfo) -> None:
         """A frame that was there before the recording, with its locals; a module's are its globals, and too many."""
-        held = {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
+        in_module = info.in_mapping and namespace(frame) is frame.f_globals
+        held = () if in_module else all_names(frame, info)
         number = next(self.session.numbers) if info.pauses else None
-        taken = {name: self.put(value) for name, value in held.items()}
-        self.write(Running(info, frame.f_lineno, number, taken))
+        self.write(Running(info, frame.f_lineno, number, {name: self.put(value) for name, value in held}))
         if number is not None:
             self.session.frames[id(frame)] = number
 
-    def look_at(self, frame: FrameType, names: tuple) -> None:
+    def look_at(self, frame: FrameType, names: tuple, info: CodeInfo, held: Any) -> None:
         """Take the values that a line's names have now that it has run."""
         if names is TURN:
             if len(self.items) > self.next_check:
                 self.check()
             return
-        append, put, atoms, held = self.append, self.put, self.atoms, frame.f_locals
+        append, put, atoms, read = self.append, self.put, self.atoms, info.read
         for name in names:
             if type(name) is str or type(name) is Shared:
-                value = held.get(name, MISSING)
+                value = read(held, name, MISSING)
                 append(value if type(value) in atoms else put(value))
             elif type(name) is Touched:
-                value = held.get(name, MISSING)
+                value = read(held, name, MISSING)
                 append(value if type(value) in atoms else self.touched(value))
             elif type(name) is Self:
-                value = held.get(name, MISSING)
+                value = read(held, name, MISSING)
                 append(value if type(value) in atoms else self.again(value))
             elif name is None:
                 if len(self.items) > self.next_check:
                     self.check()
             else:
-                append(self.watched(frame, name))
+                append(self.watched(frame, name, info))
 
-    def watched(self, frame: FrameType, watch: Watch) -> Any:
+    def watched(self, frame: FrameType, watch: Watch, info: CodeInfo) -> Any:
         """What a watch is worth in this frame; an error is its value."""
+        around = frame.f_globals
+        if not dict.__contains__(around, "__builtins__"):  # `eval` would put them in
+            around = dict(dict.items(around))
         try:
-            return self.put(eval(watch.code, frame.f_globals, dict(frame.f_locals)))
+            return self.put(eval(watch.code, around, dict(all_names(frame, info))))
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -273,7 +283,7 @@ class Tape:
 
     def let_go(self) -> None:
         """Keep the items alone; with the session go the code objects and classes that it knew."""
-        self.session = self.put = self.touched = self.again = None
+        self.session = self.put = self.touched = self.again = self.tracers = None
 
     def close(self) -> None:
         """Ready to be read: cut at the limit, and no longer what a thread that still runs appends to."""

@@ -8,6 +8,7 @@ it are written at once, so that they are all there or none of them: an interrupt
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -66,8 +67,8 @@ class Place(Token):
 class CodeInfo(Token):
     """A function in scope; on a tape, a call of it, followed by the time, its number if it may pause, its arguments."""
 
-    __slots__ = ("arguments", "ends", "file", "first_line", "function", "lines", "pauses", "simple")
-    __slots__ += ("skips", "spans", "starts", "yields")
+    __slots__ = ("arguments", "cells", "file", "first_line", "function", "in_mapping", "lines", "pauses", "read")
+    __slots__ += ("returns", "simple", "skips", "slots", "spans", "starts", "yields")
 
     def line_at(self, offset: int) -> int | None:
         """The line that an instruction belongs to."""
@@ -80,9 +81,13 @@ class CodeInfo(Token):
         self.arguments: tuple = ()
         self.pauses = False
         self.simple = True  # the arguments are plain names
-        # Offsets in the bytecode: where it starts, ends or pauses, pauses, and ends a loop by StopIteration.
+        self.slots: dict[str, int] = {}  # where its frames have each name
+        self.in_mapping = False  # its frames have their names in a mapping: a module's, a class body's
+        self.cells: frozenset[str] = frozenset()  # the names that it shares with functions inside or around it
+        self.read: Callable[[Any, str, Any], Any] = dict.get  # looks a name up: see `frames.reader`
+        # Offsets in the bytecode: where it starts, returns, pauses, and ends a loop by StopIteration.
         self.starts: frozenset[int] = frozenset()
-        self.ends: frozenset[int] = frozenset()
+        self.returns: frozenset[int] = frozenset()
         self.yields: frozenset[int] = frozenset()
         self.skips: frozenset[int] = frozenset()
 

@@ -1,11 +1,16 @@
 """Programs drawn at random: loops, branches, try and finally, with, generators, coroutines, closures, recursion,
-comprehensions, match. Each defines `main()`, ends, and does the same whenever it runs."""
+comprehensions, match; what is thrown into generators and coroutines, closed or cancelled, and swallowed at any depth.
+Each defines `main()`, ends, and does the same whenever it runs."""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 
 PRELUDE = """
+import asyncio
+import contextlib
+
+
 class Held:
     def __init__(self, swallow):
         self.swallow = swallow
@@ -97,6 +102,178 @@ def counter():
     seen = count
     up(3)
     return count + seen
+
+
+class Given:
+    def __init__(self, n, how):
+        self.left, self.how = n, how
+
+    def __iter__(self):
+        return self
+
+    __await__ = __iter__
+
+    def __next__(self):
+        if self.left <= 0:
+            raise StopIteration(4)
+        self.left -= 1
+        return self.left
+
+    def throw(self, *error):
+        if self.how == 0:
+            raise ValueError("another")
+        if self.how == 1:
+            raise StopIteration(6)
+        return 9
+
+
+def catches(n, how):
+    got = 0
+    try:
+        for i in range(n):
+            got = yield i
+    except (ValueError, GeneratorExit) as error:
+        if how == 0 or (how != 1 and isinstance(error, GeneratorExit)):
+            raise
+        if how == 1: return 7
+        if how == 2: got = yield 8
+    finally:
+        done = 1
+    return got or n
+
+
+def through(depth, n, how):
+    got = 1
+    if depth <= 0:
+        got = yield from (Given(n, how) if how == 3 else catches(n, how))
+    elif how == 1:
+        return (yield from through(depth - 1, n, how))
+    else:
+        try:
+            got = yield from through(depth - 1, n, how)
+        except ValueError:
+            got = 5
+    last = got
+    yield last
+    return last
+
+
+async def awaits(depth, n, how):
+    if depth <= 0:
+        return await Given(n, how)
+    if how == 1: return await awaits(depth - 1, n, how)
+    try:
+        got = await awaits(depth - 1, n, how)
+    except ValueError:
+        got = 2
+    more = [x async for x in counts(n)]
+    return got + len(more)
+
+
+async def gives(n, how):
+    try:
+        for i in range(n):
+            await Given(1, how)
+            yield i
+    except (ValueError, GeneratorExit) as error:
+        if how < 2 or isinstance(error, GeneratorExit): raise
+    finally:
+        done = 2
+
+
+async def uses(n, how, what):
+    total = 0
+    thing = gives(n, how)
+    try:
+        total += await anext(thing)
+        if what == 0: total += await thing.athrow(ValueError("thrown")) or 0
+        if what == 1: await thing.aclose()
+        async for i in thing: total += i
+    except (ValueError, StopAsyncIteration) as error:
+        total += 10
+    async for i in counts(n): total += i
+
+
+def drives(thing, steps, what):
+    seen = 0
+    try:
+        for _ in range(steps):
+            seen += thing.send(None) or 0
+        if what == 0: seen += thing.throw(ValueError("thrown")) or 0
+        if what == 1: thing.close()
+        if what == 2: del thing
+        else:
+            while True: seen += thing.send(None) or 0
+    except (ValueError, RuntimeError, StopIteration) as error:
+        seen += 100
+    return seen
+
+
+@contextlib.contextmanager
+def managed(depth, n, how):
+    entered = 1
+    yield from through(depth, n and 1, how)
+    left = 2
+
+
+def manages(depth, n, how, fails):
+    try:
+        with managed(depth, n, how), contextlib.suppress(TypeError):
+            if fails: raise ValueError("inside")
+        here = 1
+    except (ValueError, RuntimeError):
+        here = 2
+    return here
+
+
+async def sleeps(how):
+    try:
+        await asyncio.sleep(30)
+    except asyncio.CancelledError:
+        if how == 1: return 5
+        raise
+    finally:
+        done = 1
+
+
+async def timed(how):
+    try:
+        async with asyncio.timeout(0):
+            if how == 2: await sleeps(0)
+            x = await sleeps(how)
+            x += 1
+    except TimeoutError:
+        x = 1
+    return x
+
+
+async def cancels(how):
+    async def waits():
+        x = await sleeps(how)
+        y = x + 1
+        return y
+
+    task = asyncio.create_task(waits())
+    await asyncio.sleep(0)
+    task.cancel()
+    (got,) = await asyncio.gather(task, return_exceptions=True)
+    again = await timed(how)
+    return again + (got if isinstance(got, int) else 3)
+
+
+async def groups(how):
+    got = 0
+    try:
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(sleeps(how))
+            await asyncio.sleep(0)
+            if how != 1: raise ValueError("inside")
+            second = group.create_task(timed(how))
+            first.cancel()
+        got = first.result() + second.result()
+    except* ValueError:
+        got = 4
+    return got
 """
 
 names = st.sampled_from(["a", "b", "c"])
@@ -108,8 +285,9 @@ def expressions(draw: st.DrawFn, depth: int = 2) -> str:
     if depth == 0:
         return draw(st.one_of(small.map(str), names))
     inner = expressions(depth - 1)
-    kind = draw(st.integers(0, 13))
+    kind = draw(st.integers(0, 18))
     one, two = draw(inner), draw(inner)
+    depth, n, how, what, steps = (draw(st.integers(0, 3)) for _ in range(5))
     return {
         0: one,
         1: f"({one} + {two})",
@@ -125,6 +303,11 @@ def expressions(draw: st.DrawFn, depth: int = 2) -> str:
         11: f"(lambda x: x + {one})({two})",
         12: "counter()",
         13: f"({one} if {two} > 0 else {draw(inner)})",
+        14: f"drives(through({depth}, {n}, {how}), {steps + 1}, {what})",
+        15: f"drives(awaits({depth}, {n}, {how}), {steps + 1}, {what})",
+        16: f"drives(uses({n}, {how}, {depth}), {steps + 1}, {what})",
+        17: f"manages({depth}, {n}, {how}, {steps > 1})",
+        18: f"asyncio.run({'cancels' if steps > 1 else 'groups'}({how}))",
     }[kind]
 
 

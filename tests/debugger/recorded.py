@@ -28,27 +28,35 @@ def recorded(call: Callable[[], Any], include: Any, **options: Any) -> Recording
 
 
 class Seen(NamedTuple):
-    """What a tracer was told: the event, where, and the locals that are plain values."""
+    """What a tracer was told: the event, where, and the locals that are plain values, if it was to look at them."""
 
     event: str
     function: str
     line: int
-    names: dict[str, Any]
+    names: dict[str, Any] | None
 
 
 @contextmanager
 def reference(file: str, with_names: bool = True) -> Iterator[list[Seen]]:
-    """A tracer as simple as can be, for the functions of one file."""
-    seen: list[Seen] = []
+    """A tracer as simple as can be, for the functions of one file.
 
-    def names_of(frame: FrameType) -> dict[str, Any]:
+    Python 3.11 tells of no "call" when what was thrown into a generator ends the one that it delegates to, and it goes
+    on itself; the "call" is put in here.
+    """
+    seen: list[Seen] = []
+    left: set[int] = set()
+
+    def names_of(frame: FrameType) -> dict[str, Any] | None:
         if not with_names:
-            return {}
+            return None
         return {name: value for name, value in frame.f_locals.items() if type(value) in PLAIN and name[0] != "."}
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         if frame.f_code.co_filename != file:
             return None
+        if event != "call" and id(frame) in left:
+            seen.append(Seen("call", frame.f_code.co_qualname, frame.f_lineno, None))
+        (left.add if event == "return" else left.discard)(id(frame))
         if event in ("line", "call"):
             seen.append(Seen(event, frame.f_code.co_qualname, frame.f_lineno, names_of(frame)))
         return trace
