@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from prefix_lab import checkpoint, mapping, prepare
 from prefix_lab.config import MIRRORED_PEFT, PrefixTuningConfig
-from prefix_lab.walk.quiet import without_warning
+from prefix_lab.walk.quiet import PEFT_ASKS_BY_AN_OLD_NAME, without_warning
 
 
 class Library(NamedTuple):
@@ -52,7 +52,7 @@ def installed_peft() -> Library | None:
         version=peft.__version__,
         choose=lambda config: peft.MODEL_TYPE_TO_PEFT_MODEL_MAPPING[config.task_type],
         prepare=lambda config, model_config: _prepare_prompt_learning_config(config, model_config),
-        wrap=without_warning(FutureWarning, "`is_gradient_checkpointing` is deprecated")(peft.get_peft_model),
+        wrap=without_warning(*PEFT_ASKS_BY_AN_OLD_NAME)(peft.get_peft_model),
         state_dict=lambda model: peft.get_peft_model_state_dict(model, save_embedding_layers=False),
         # "auto" would ask a hub whether the base model's vocabulary has grown; a prefix never touches it.
         save=lambda model, folder: model.save_pretrained(folder, save_embedding_layers=False),

@@ -11,6 +11,9 @@ from transformers.utils import logging as transformers_logging
 LOSS_TYPE_UNSAID = "`loss_type=None` was set in the config"
 """GPT-2's class name does not say which loss it takes; transformers tells so, and takes the right one."""
 
+PEFT_ASKS_BY_AN_OLD_NAME = (FutureWarning, "`is_gradient_checkpointing` is deprecated")
+"""Said by transformers whenever PEFT 0.21.2 wraps a model. Nobody but PEFT can ask otherwise."""
+
 LOADED_OTHERWISE = ("LOAD REPORT", "The tied weights mapping and config for this model specifies")
 """Said by `from_pretrained`; the walk says itself which weights were not in the folder."""
 
