@@ -4,6 +4,8 @@ JupyterLab (`stepper`); or all."""
 import argparse
 import importlib
 
+from prefix_lab.terminal.signs import all_signs
+
 PARTS = ("core", "recorder", "dap", "stepper")
 
 
@@ -19,4 +21,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with all_signs():
+        main()

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from prefix_lab.terminal.command import add_dap, add_record, add_replay
+from prefix_lab.terminal.command import add_dap, add_record, add_replay, run_record
 from prefix_lab.terminal.export import add_export
 from prefix_lab.terminal.progress_command import add_progress
+from prefix_lab.terminal.signs import all_signs
 
 if TYPE_CHECKING:
     from prefix_lab.walk.base import Base
@@ -22,11 +23,14 @@ WALK = "walk from get_peft_model to a saved prefix, with PEFT beside every stage
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, and return its exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    args, unknown = build_parser(words).parse_known_args(words)
-    if unknown:
-        args.refuse(f"unknown: {' '.join(unknown)}; the options are listed above, and told with --help")
     try:
-        return args.run(args)
+        with all_signs():
+            args, unknown = build_parser(words).parse_known_args(words)
+            if unknown:
+                args.refuse(f"unknown: {' '.join(unknown)}; the options are listed above, and told with --help")
+            if args.run is not run_record:
+                return args.run(args)
+        return args.run(args)  # what a script prints is its own, and so are its errors
     except BrokenPipeError:  # whoever read the output has read enough: `prefix-lab walk | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

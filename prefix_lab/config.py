@@ -107,7 +107,7 @@ class PeftConfig:
         if not path.is_file():
             raise ValueError(f"No {CONFIG_NAME} in directory={str(directory)!r}. Give a folder saved by PEFT or by us.")
         try:
-            given = json.loads(path.read_text())
+            given = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{path} is not JSON ({error}). Save the adapter again.") from error
         if not isinstance(given, dict):

@@ -24,6 +24,7 @@ from prefix_lab.course.tasks import TASKS
 from prefix_lab.course.tiny_t5 import WEIGHTS, quiet
 from prefix_lab.course.training import exact_match, train
 from prefix_lab.course.words import held_out_words, seen_words
+from prefix_lab.terminal.signs import all_signs
 
 STEPS, BATCH_SIZE, RATE = 8000, 32, 2e-3
 REPORT = "report.json"
@@ -149,4 +150,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with all_signs():
+        main()

@@ -9,6 +9,7 @@ import torch
 from prefix_lab.course.tiny_t5 import load_tiny_t5
 from prefix_lab.debugger import Recording, record
 from prefix_lab.shapes import name_axes
+from prefix_lab.walk.sides import PEFT_ASKS_BY_AN_OLD_NAME, without_warning
 
 WORDS = ("garden", "piano")
 SOURCES = {
@@ -49,7 +50,12 @@ def record_walk(
         loss.backward()
         return loss
 
-    with torch.random.fork_rng(), record([*SOURCES[where], *(MODEL if model else ()), walk], keep=keep) as recording:
+    included = [*SOURCES[where], *(MODEL if model else ()), walk]
+    with (
+        without_warning(*PEFT_ASKS_BY_AN_OLD_NAME),
+        torch.random.fork_rng(),
+        record(included, keep=keep) as recording,
+    ):
         torch.manual_seed(0)
         walk()
     return recording.with_names(name_axes(f"T5, {'projected' if projection else 'direct'}")) if named else recording

@@ -21,6 +21,7 @@ from typing import Any
 
 OWN = "prefix_lab.debugger"
 OWN_FOLDER = str(Path(__file__).parent) + os.sep
+STANDARD = os.path.dirname(os.__file__) + os.sep
 NAMED = 3  # functions that did run, named where nothing was recorded
 Included = Any
 
@@ -117,9 +118,9 @@ class Scope:
         while frame is not None:
             running.add(id(frame.f_code))
             frame = frame.f_back
-        ran = [code for code in codes if id(code) not in running and not code.co_filename.startswith(OWN_FOLDER)]
+        ran = [code for code in codes if id(code) not in running and is_a_learners(code.co_filename)]
         named = [f"{code.co_qualname} of {os.path.basename(code.co_filename)}" for code in ran[:NAMED]]
-        said = [f"Nothing was recorded: no line of {', '.join(map(name_of, self.include))} ran in the block."]
+        said = [f"Nothing was recorded: no line of {', '.join(map(name_of, self.include))} ran."]
         for name in sorted(self.modules - sys.modules.keys()):
             path = f"; the path of that name is {os.path.join(os.curdir, name)!r}" if os.path.exists(name) else ""
             said.append(f"No module {name!r} was imported{path}.")
@@ -127,6 +128,12 @@ class Scope:
             said.append(f"What ran: {', '.join(named)}{', …' if len(ran) > NAMED else ''}. Include one, or its module.")
         said.append("What is not written in Python, what a class inherits, and threads begun earlier are not recorded.")
         return " ".join(said)
+
+
+def is_a_learners(file: str) -> bool:
+    """Whether a file is neither the debugger's nor Python's own."""
+    python = file.startswith((STANDARD, "<frozen ")) and "-packages" + os.sep not in file
+    return not python and not file.startswith(OWN_FOLDER)
 
 
 def name_of(one: Included) -> str:
@@ -144,7 +151,7 @@ def module_names(space: dict[str, Any]) -> list[str]:
 
 
 def place_of(code: CodeType) -> tuple:
-    """What a function keeps when its module is loaded anew. What is in `<string>` is itself alone: there are many."""
+    """What a function keeps when its module is loaded anew. In `<string>` it is only itself: there are many."""
     if code.co_filename.startswith("<"):
         return (id(code),)
     one_of_many = (code.co_linetable, code) if "<lambda>" in code.co_qualname else None  # columns, and what it does

@@ -10,9 +10,8 @@ def check_first(recording: Recording, first: int) -> None:
     """Raises `ValueError` when there is no step `first` to begin with."""
     steps = len(recording)
     if first and first >= steps:
-        raise ValueError(
-            f"argument --from: {first} was given, and the last of {count_of(steps, 'step')} is {steps - 1}"
-        )
+        last = f"the last of {count_of(steps, 'step')} is {steps - 1}" if steps else "the recording has no steps"
+        raise ValueError(f"argument --from: {first} was given, and {last}")
 
 
 def printed(recording: Recording, first: int, count: int) -> Iterator[str]:

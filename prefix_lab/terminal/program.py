@@ -4,10 +4,13 @@ import builtins
 import importlib.machinery
 import importlib.util
 import os
+import shlex
 import sys
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, NamedTuple
+
+from prefix_lab.debugger.storage import MAGIC
 
 
 class NoProgram(ValueError):
@@ -40,7 +43,7 @@ def first_on_path(folder: str) -> None:
 
 
 def script(path: str, args: list[str]) -> Program:
-    """A file. Raises `NoProgram` when it cannot be read, `SyntaxError` when it is not Python."""
+    """A file. Raises `NoProgram` when it cannot be read or is of another kind, `SyntaxError` when it is not Python."""
     file = os.path.abspath(path)
     try:
         source = Path(file).read_bytes()
@@ -48,6 +51,12 @@ def script(path: str, args: list[str]) -> Program:
         raise NoProgram(f"{path!r} is a folder. Give a Python file, or -m with the name of a module") from None
     except OSError as error:
         raise NoProgram(f"{path!r} cannot be read ({error.strerror}). Give the path of a Python file") from None
+    if source.startswith(MAGIC):
+        raise NoProgram(f"{path!r} is a recording already. Walk through it: prefix-lab replay {shlex.quote(path)}")
+    if file.endswith(".ipynb"):
+        raise NoProgram(f"{path!r} is a notebook. Record in a cell of it: `with record() as recording:`")
+    if b"\0" in source:
+        raise NoProgram(f"{path!r} is not text, so it is not Python. Give a Python file")
     first_on_path(os.path.dirname(os.path.realpath(file)))
     code = compile(source, file, "exec", dont_inherit=True)
     loader = importlib.machinery.SourceFileLoader("__main__", file)

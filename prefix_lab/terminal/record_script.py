@@ -12,6 +12,7 @@ from prefix_lab.terminal.outside import WithoutOurs
 from prefix_lab.terminal.program import Program, module, script
 from prefix_lab.terminal.progress import step_bar
 from prefix_lab.terminal.run import FAILED, run
+from prefix_lab.terminal.signs import all_signs
 
 
 def record_script(args: argparse.Namespace) -> int:
@@ -24,6 +25,10 @@ def record_script(args: argparse.Namespace) -> int:
         program = (module if args.module else script)(words[0], words[1:])
     except SyntaxError as error:
         sys.excepthook(type(error), error.with_traceback(None), None)
+        print(
+            f"prefix-lab record: {words[0]} is not Python as it stands, so nothing ran, and nothing is saved.",
+            file=sys.stderr,
+        )
         return FAILED
     except ValueError as error:
         args.refuse(str(error))
@@ -50,5 +55,6 @@ def record_program(program: Program, output: Output, args: argparse.Namespace) -
         return status
     with suppress(OSError, ValueError):  # of a reader who has gone, or a stream that the program closed, Python tells
         sys.stdout.flush()
-    saved = output.save(recording, stderr)
+    with all_signs(stderr):
+        saved = output.save(recording, stderr)
     return status if saved else status or FAILED

@@ -6,6 +6,9 @@ import sys
 
 from prefix_lab.debugger import Recording
 from prefix_lab.terminal.printed import check_first, printed
+from prefix_lab.terminal.signs import has_signs
+
+DRAWN = "▶●│━…"  # by the replay's screen
 
 
 def replay_file(args: argparse.Namespace) -> int:
@@ -23,9 +26,8 @@ def replay_file(args: argparse.Namespace) -> int:
 
         Replay(recording, args.file, args.first).run()
         return 0
-    encoding = sys.stdout.encoding or "utf-8"
     for line in printed(recording, args.first, args.count):
-        print(line.encode(encoding, "backslashreplace").decode(encoding))
+        print(line)
     sys.stdout.flush()  # so that a reader who has gone away is noticed here, and not when Python ends
     return 0
 
@@ -33,4 +35,6 @@ def replay_file(args: argparse.Namespace) -> int:
 def has_screen() -> bool:
     """Whether a full-screen program can run here: textual reads standard input, and draws on standard error."""
     streams = (sys.stdin, sys.stdout, sys.stderr)
-    return os.environ.get("TERM") != "dumb" and all(stream is not None and stream.isatty() for stream in streams)
+    if os.environ.get("TERM") == "dumb" or not all(stream is not None and stream.isatty() for stream in streams):
+        return False
+    return has_signs(sys.stderr, DRAWN)

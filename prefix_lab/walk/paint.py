@@ -13,7 +13,6 @@ from prefix_lab.walk.page import Row
 
 WIDTH, MARGIN, LABEL = 80, 2, 9
 STYLES = {"title": "bold", "command": "green", "good": "green", "bad": "bold red"}
-IN_ASCII = {"·": "*", "→": "->", "…": "...", "─": "-"}
 
 
 class Painter:
@@ -21,7 +20,6 @@ class Painter:
 
     def __init__(self, stream: io.TextIOBase):
         self.stream = stream
-        self.encoding = getattr(stream, "encoding", None) or "utf-8"
         drawn = stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
         self.console = Console(file=stream, highlight=False, force_terminal=True) if drawn else None
         self.width = min(WIDTH, self.console.width) if self.console else WIDTH
@@ -30,7 +28,7 @@ class Painter:
         """Write them, and flush: a stage is on the screen when it is done."""
         for row in rows:
             for line in self.lines(row):
-                self.write(writable(line, self.encoding), row.kind)
+                self.write(line, row.kind)
         self.stream.flush()
 
     def lines(self, row: Row) -> list[str]:
@@ -83,14 +81,3 @@ def wrap_command(text: str, width: int, hanging: int = 0) -> list[str]:
             lines[-1] += " \\"
             lines.append(" " * hanging + option)
     return lines
-
-
-def writable(text: str, encoding: str) -> str:
-    """The text as this encoding can write it: signs that it lacks are spelled in ASCII."""
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        for sign, spelled in IN_ASCII.items():
-            text = text.replace(sign, spelled)
-        return text.encode(encoding, errors="replace").decode(encoding)
-    return text

@@ -1,11 +1,11 @@
-"""What the rows look like: in a terminal, in a pipe, in a narrow window, and in an encoding without our signs."""
+"""What the rows look like: in a terminal, in a pipe, and in a narrow window."""
 
 import io
 
 import pytest
 
 from prefix_lab.walk.page import Row, rows_of
-from prefix_lab.walk.paint import Painter, wrap, writable
+from prefix_lab.walk.paint import Painter, wrap
 from tests.tiny_models import tiny_llama
 from tests.walk.walking import walked
 
@@ -67,12 +67,3 @@ def test_no_line_is_wider_than_the_terminal_or_80(columns, terminal, monkeypatch
 def test_a_long_shape_breaks_between_its_names_and_its_numbers():
     names, numbers = "key  (batch, kv_heads, prefix_len)", "= (2, 2, 20)"
     assert wrap(f"{names} {numbers}", 40, hanging=5) == [names, f"     {numbers}"]
-
-
-def test_an_encoding_without_our_signs_is_no_crash():
-    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    Painter(stream).paint([Row("out", "(2·layers·hidden) → … é")])
-    stream.flush()
-    assert stream.buffer.getvalue() == b"  out      (2*layers*hidden) -> ... ?\n"
-    assert writable("2·layers", "utf-8") == "2·layers"
-    assert writable("2·layers", "latin-1") == "2·layers"
