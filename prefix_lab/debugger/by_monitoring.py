@@ -247,16 +247,19 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
             tape.running(frame, info)
         enter(frame, code, info, info.lines[frame.f_lineno].names)
 
-    def leaving(code: CodeType, frame: FrameType, mark: Mark, *values: Any) -> None:
-        """The frame ends or pauses; what it gives, if anything, follows the mark."""
+    def leaving(code: CodeType, frame: FrameType, mark: Mark, value: Any = None) -> None:
+        """The frame ends or pauses; what it gives, unless it is unwound, follows the mark."""
         if code is not current:
             return
         try:
             look(frame)
-            told = [value if type(value) in atoms else put(value) for value in values]
+            value = value if type(value) in atoms else put(value)
             if tape.waits:
                 tape.take_turn()
-            extend((mark, *told) if mark is YIELD else (mark, now(), *told))
+            if mark is RETURN:
+                extend((RETURN, now(), value))
+            else:
+                extend((YIELD, value) if mark is YIELD else (UNWIND, now()))
             if mark is not YIELD:
                 frames.pop(id(frame), None)
         except BaseException as error:

@@ -569,10 +569,10 @@ def test_a_generator_that_began_before_the_recording_can_be_followed_to_its_end(
             getattr(generator, end)(*ends[end])
         except (LookupError, StopIteration):
             pass
-    walked(recording)
     inside = [step for step in recording.steps if step.function == made.__name__]
     if end == "close" and not inside:
         return  # from 3.13 on, nothing is run to close a generator that catches nothing
+    walked(recording)
     assert len({step.frame for step in inside}) == 1
     assert inside[0].locals["value" if made is gives else "start" if made is counting else "n"].value == 3
     if end == "send":
