@@ -398,6 +398,17 @@ def test_without_an_argument_the_last_error_shown_is_looked_at(monkeypatch):
     assert "12 against 7" in shape_error().text
 
 
+def test_torch_is_not_imported_for_an_error_without_tensors(tmp_path):
+    script = tmp_path / "plain.py"
+    script.write_text(
+        "import sys\nfrom prefix_lab.shapes import shape_error\n"
+        "try:\n    max([1, 2], [3])[2] + len('4')\n"
+        "except IndexError as error:\n    print(shape_error(error).line, 'torch' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "max([1, 2], [3])[2] + len('4') False"
+
+
 def test_a_plain_interactive_python_shows_the_text():
     lines = ("import torch", "from prefix_lab.shapes import shape_error", "torch.ones(2, 3) @ torch.ones(4, 5)")
     typed = "\n".join([*lines, "shape_error()", ""])
