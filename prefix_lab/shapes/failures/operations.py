@@ -21,7 +21,7 @@ from prefix_lab.shapes.failures.reading import Reader, Thing, tensors_in
 USUAL = ("torch", "F", "nn", "functional")  # what torch's modules are called where only names were recorded
 FUNCTIONAL = ("torch.functional", "torch.nn.functional")  # beside torch's built-in functions
 PLAIN = (int, float, str, bool, type(None), Operand)
-TRIES = 500
+TRIES = 1000
 FRESH = 997  # a size that nothing else has
 
 ALIGNED = "Shapes are laid side by side from the last axis; there, two sizes must be equal, or one of them 1."
