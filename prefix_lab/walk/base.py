@@ -164,7 +164,7 @@ def auto_class(config: Any) -> Any:
 
 def shipped_base(name: str) -> Base:
     """A well-known model's sizes, from the JSON file that ships."""
-    fields = json.loads((SIZES / f"{name}.json").read_text())
+    fields = json.loads((SIZES / f"{name}.json").read_text(encoding="utf-8"))
     return base_of_shape(AutoConfig.for_model(**fields), name, fields.get("tie_word_embeddings", True))
 
 

@@ -23,6 +23,9 @@ from prefix_lab.config import MIRRORED_PEFT, PrefixTuningConfig
 LOSS_TYPE_UNSAID = "`loss_type=None` was set in the config"
 """GPT-2's class name does not say which loss it takes; transformers tells so, and takes the right one."""
 
+PEFT_ASKS_BY_AN_OLD_NAME = (FutureWarning, "`is_gradient_checkpointing` is deprecated")
+"""Said by transformers whenever PEFT 0.21.2 wraps a model. Nobody but PEFT can ask otherwise."""
+
 LOADED_OTHERWISE = ("LOAD REPORT", "The tied weights mapping and config for this model specifies")
 """Said by `from_pretrained`; the walk says itself which weights were not in the folder."""
 
@@ -136,7 +139,7 @@ def installed_peft() -> Library | None:
         version=peft.__version__,
         choose=lambda config: peft.MODEL_TYPE_TO_PEFT_MODEL_MAPPING[config.task_type],
         prepare=lambda config, model_config: _prepare_prompt_learning_config(config, model_config),
-        wrap=without_warning(FutureWarning, "`is_gradient_checkpointing` is deprecated")(peft.get_peft_model),
+        wrap=without_warning(*PEFT_ASKS_BY_AN_OLD_NAME)(peft.get_peft_model),
         state_dict=lambda model: peft.get_peft_model_state_dict(model, save_embedding_layers=False),
         # "auto" would ask a hub whether the base model's vocabulary has grown; a prefix never touches it.
         save=lambda model, folder: model.save_pretrained(folder, save_embedding_layers=False),

@@ -106,7 +106,7 @@ def keep(side: Side, run: Run) -> Kept:
     try:
         with tempfile.TemporaryDirectory(prefix="prefix-lab-") as folder:
             files, tensors = write(side, Path(folder))
-            config = json.loads((Path(folder) / "adapter_config.json").read_text())
+            config = json.loads((Path(folder) / "adapter_config.json").read_text(encoding="utf-8"))
     finally:
         hook.remove()
     return Kept(tensors, config, files, vectors[0])
