@@ -14,7 +14,7 @@ from prefix_lab.debugger.recording import Recording
 from prefix_lab.shapes.failures.frames import FailedFrame, live_frames, recorded_frame
 from prefix_lab.shapes.failures.live_axes import live_axes
 from prefix_lab.shapes.failures.operands import Operand
-from prefix_lab.shapes.failures.operations import SUMMED, against, operation_of
+from prefix_lab.shapes.failures.operations import ALIGNED, SUMMED, against, operation_of
 from prefix_lab.shapes.names import Names
 
 FROM_MESSAGE = "Which axes disagree cannot be told from this line alone; the message above says what was seen."
@@ -33,6 +33,9 @@ LOADED = re.compile(
     r"the shape in current model is torch\.Size\(\[([\d, ]*)\]\)"
 )
 MULTIPLIED = re.compile(r"\((\d+)x(\d+) and (\d+)x(\d+)\)")
+ALONG = re.compile(
+    r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)"
+)
 SHOWN = 8
 
 
@@ -168,6 +171,14 @@ def said_by_message(message: str, operands: list[Operand]) -> tuple[list[Operand
         other = Operand("the right factor", (other_inner, columns))
         pair = (one, len(one.shape) - 1), (other, 0)
         return list(dict.fromkeys([*operands, one, other])), [against(*pair, SUMMED)]
+    if found := ALONG.search(message):
+        size, other_size, at = map(int, found.groups())
+        having = [o for o in operands if len(o.shape) > at]
+        one = next((o for o in having if o.shape[at] == size), None)
+        other = next((o for o in having if o.shape[at] == other_size), None)
+        if one is None or other is None:
+            return operands, [f"{size} against {other_size}, at axis {at} of the longer one. {ALIGNED}"]
+        return operands, [against((one, at), (other, at), ALIGNED)]
     tensors, said = [], []
     loaded = LOADED.findall(message)  # a checkpoint that was saved from a model of other sizes
     for name, saved, present in loaded[:SHOWN]:

@@ -97,7 +97,7 @@ def shipped() -> tuple[str, ...]:
     """The names of the shipped sizes, each family from its smallest model to its largest."""
 
     def place(name: str) -> tuple[int, bool, int]:
-        known = json.loads((FOLDER / f"{name}.json").read_text())
+        known = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
         sizes = read(name, known)
         width = sizes.hidden * sizes.heads * sizes.layers
         return FAMILIES.index(known["model_type"]), not name.startswith(known["model_type"]), width
@@ -116,7 +116,7 @@ def sizes_of(model: Any) -> Sizes:
                 f"model={model!r} is not among the sizes that ship: {', '.join(shipped())}. "
                 "Give one of these, or a model's config: model.config, or a dict of its fields."
             )
-        return read(model, json.loads((FOLDER / f"{model}.json").read_text()))
+        return read(model, json.loads((FOLDER / f"{model}.json").read_text(encoding="utf-8")))
     config = getattr(model, "config", model)
     fields = config.to_dict() if hasattr(config, "to_dict") else config
     if not isinstance(fields, Mapping):

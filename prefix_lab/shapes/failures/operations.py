@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import operator
 from collections.abc import Callable, Mapping
 from types import BuiltinFunctionType, ModuleType
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from prefix_lab.shapes.failures.reading import Reader, Thing, tensors_in
 USUAL = ("torch", "F", "nn", "functional")  # what torch's modules are called where only names were recorded
 FUNCTIONAL = ("torch.functional", "torch.nn.functional")  # beside torch's built-in functions
 PLAIN = (int, float, str, bool, type(None), Operand)
-TRIES = 500
+TRIES = 1000
 FRESH = 997  # a size that nothing else has
 
 ALIGNED = "Shapes are laid side by side from the last axis; there, two sizes must be equal, or one of them 1."
@@ -151,33 +152,29 @@ def against(one: Axis, other: Axis, why: str) -> str:
 
 def operation_of(node: ast.AST, read: Reader) -> Operation | None:
     """The operation on tensors that an expression or assignment is; None if it is none."""
-    import torch
-
     match node:
         case ast.BinOp(left, op, right) | ast.Compare(left, [op], [right]):
-            name, run = ("@", torch.matmul) if isinstance(op, ast.MatMult) else ("+", torch.add)
-            return Operation(name, run, arguments([left, right], read), {}, [])
-        case ast.AugAssign(target, op, value):
-            if isinstance(op, ast.MatMult):
-                return Operation("@", torch.matmul, arguments([target, value], read), {}, [])
+            return arithmetic(op, arguments([left, right], read))
+        case ast.AugAssign(target, ast.MatMult() as op, value):
+            return arithmetic(op, arguments([target, value], read))
+        case ast.AugAssign(target, _, value):
             return written_into(*arguments([value, target], read))
         case ast.Assign([ast.Subscript(whole, index) as target], value):
-            part, tensor, given = argument(target, read), argument(whole, read), argument(value, read)
+            part, tensor, given = arguments([target, whole, value], read)
             return written_into(given, part) if isinstance(part, Operand) else indexed(tensor, index, read)
         case ast.Subscript(value, index):
             return indexed(argument(value, read), index, read)
         case ast.Assign([ast.Tuple(elts) | ast.List(elts)], value) if not any(isinstance(e, ast.Starred) for e in elts):
             return Operation("unpack", None, [argument(value, read), len(elts)], {}, [ast.unparse(value)])
-        case ast.Call(func, args, keywords):
-            named = {word.arg: argument(word.value, read) for word in keywords if word.arg}
-            values = arguments(args, read)
-            if isinstance(func, ast.Attribute) and isinstance(owner := argument(func.value, read), Operand):
-                return Operation(
-                    func.attr, getattr(torch.Tensor, func.attr, None), [owner, *values], named, texts(args)
-                )
-            if (name := function_of_torch(func, read)) is not None:
-                return Operation(*name, values, named, texts(args))
+        case ast.Call():
+            return called(node, read)
     return None
+
+
+def arithmetic(op: ast.AST, operands: list[Any]) -> Operation:
+    """A sign between two tensors; all but @ lay their shapes side by side in the same way."""
+    name, run = ("@", operator.matmul) if isinstance(op, ast.MatMult) else ("+", operator.add)
+    return Operation(name, run, operands, {}, [])
 
 
 def written_into(given: Any, target: Any) -> Operation:
@@ -190,23 +187,30 @@ def indexed(tensor: Any, index: ast.expr, read: Reader) -> Operation:
     return Operation("[]", None, [tensor, *arguments(parts, read)], {}, [])
 
 
-def function_of_torch(func: ast.expr, read: Reader) -> tuple[str, Callable[..., Any]] | None:
-    """The name and the function, where it is one of torch's own that only works on tensors."""
+def called(node: ast.Call, read: Reader) -> Operation | None:
+    """A method of a tensor, or a function of torch's own that only works on tensors. Imports torch for these alone."""
+    values = arguments(node.args, read)
+    named = {word.arg: argument(word.value, read) for word in node.keywords if word.arg}
+    owner = argument(node.func.value, read) if isinstance(node.func, ast.Attribute) else None
+    if not tensors_in([owner, *values, *named.values()]):
+        return None
     import torch
 
+    if isinstance(owner, Operand):
+        run = getattr(torch.Tensor, node.func.attr, None)
+        return Operation(node.func.attr, run, [owner, *values], named, texts(node.args))
     homes = [torch, torch.nn.functional, torch._C._nn]
-    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
-    if isinstance(func, ast.Attribute):
-        owner = argument(func.value, read)
-        if isinstance(owner, Thing) and isinstance(owner.value, ModuleType):
-            homes = [home for home in homes if home is owner.value]
-        elif ast.unparse(func.value).split(".")[0] not in set(USUAL) - set(read.names):
-            return None
-    else:
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    if isinstance(owner, Thing) and isinstance(owner.value, ModuleType):
+        homes = [home for home in homes if home is owner.value]
+    elif isinstance(node.func, ast.Name):
         homes = [home for home in homes if vars(home).get(name, read) is read.names.get(name)]
+    elif ast.unparse(node.func.value).split(".")[0] not in set(USUAL) - set(read.names):
+        homes = []
     found = next((vars(home)[name] for home in homes if name in vars(home)), None)
-    of_tensors = type(found) is BuiltinFunctionType or getattr(found, "__module__", "") in FUNCTIONAL
-    return (name, found) if of_tensors else None
+    if type(found) is BuiltinFunctionType or getattr(found, "__module__", "") in FUNCTIONAL:
+        return Operation(name, found, values, named, texts(node.args))
+    return None
 
 
 def arguments(nodes: list[ast.expr], read: Reader) -> list[Any]:
