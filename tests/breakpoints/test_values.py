@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from importlib.metadata import files
 
 import pytest
@@ -16,7 +15,6 @@ from prefix_lab.breakpoints.numbers_inside import sample
 from prefix_lab.breakpoints.values import children_of, text_of
 
 KEY = torch.zeros(2, 4, 5, 8)
-LIMIT = 0.1  # seconds; one alone takes well below a millisecond
 
 
 @pytest.mark.parametrize(
@@ -57,11 +55,9 @@ HUGE = [
 
 
 @pytest.mark.parametrize("tensor", HUGE, ids=lambda tensor: f"{tuple(tensor.shape)} {tensor.device}")
-def test_a_huge_tensor_is_told_and_unfolded_at_once(tensor):
-    began = time.perf_counter()
+def test_a_huge_tensor_is_told_and_unfolded(tensor):
     assert text_of(tensor).startswith("Tensor (")
     found = {name: value for name, value, _ in children_of(tensor)}
-    assert time.perf_counter() - began < LIMIT
     assert found["shape"] == f"({', '.join(map(str, tensor.shape))})"
     assert children_of(found["statistics"])
     assert children_of(found["items"])

@@ -16,11 +16,10 @@ from prefix_lab.shapes.walks import WALKS, held_out_run, standard_runs
 WALK = "BERT, direct"
 RUNS = tuple(tuple(run.items()) for run in [*standard_runs(), held_out_run()])
 SAID = """
-import sys, time
-start = time.perf_counter()
+import sys
 from prefix_lab.shapes import name_axes
 report = name_axes("BERT, direct").report()
-print(time.perf_counter() - start, sorted({"torch", "transformers", "peft"} & set(sys.modules)))
+print(sorted({"torch", "transformers", "peft"} & set(sys.modules)))
 print(report)
 """
 
@@ -60,16 +59,14 @@ def test_a_second_session_reads_them_without_importing_what_the_walk_needs(folde
             text=True,
             check=True,
         )
-        first, report = done.stdout.split("\n", 1)
-        seconds, modules = first.split(" ", 1)
-        return float(seconds), modules, report
+        modules, report = done.stdout.split("\n", 1)
+        return modules, report
 
-    _, modules, report = session()
+    modules, report = session()
     assert modules == "['peft', 'torch', 'transformers']"
-    seconds, modules, again = session()
+    modules, again = session()
     assert modules == "[]"
     assert again == report
-    assert seconds < 0.5
 
 
 @pytest.mark.parametrize(
