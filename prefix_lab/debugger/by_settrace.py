@@ -194,12 +194,12 @@ def new_tracers(session: Session, tape: Tape) -> Tracers:
 
     def resumed(frame: FrameType, info: CodeInfo, paused: Place | None) -> Any:
         """A generator or coroutine goes on; what is pending then: the names of the line that had paused."""
-        number = frames.get(id(frame))
+        number, place = frames.get(id(frame)), paused or info.lines[frame.f_lineno]
         if number is None:
             tape.running(frame, info)
         else:
-            tape.write(RESUME, now(), number, frame.f_lineno)
-        return (paused or info.lines[frame.f_lineno]).names
+            tape.write(RESUME, now(), number, place.line)
+        return place.names
 
     is_known = known.get
 
