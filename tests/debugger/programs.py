@@ -278,6 +278,7 @@ async def groups(how):
 
 names = st.sampled_from(["a", "b", "c"])
 small = st.integers(-3, 5)
+calls = st.tuples(*[st.integers(0, 3)] * 5)
 
 
 @st.composite
@@ -287,7 +288,7 @@ def expressions(draw: st.DrawFn, depth: int = 2) -> str:
     inner = expressions(depth - 1)
     kind = draw(st.integers(0, 18))
     one, two = draw(inner), draw(inner)
-    depth, n, how, what, steps = (draw(st.integers(0, 3)) for _ in range(5))
+    depth, n, how, what, steps = draw(calls) if kind > 13 else (0,) * 5
     return {
         0: one,
         1: f"({one} + {two})",

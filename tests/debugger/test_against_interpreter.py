@@ -6,6 +6,7 @@ import functools
 import json
 import linecache
 import textwrap
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -32,9 +33,14 @@ def outcome(main: Any) -> Any:
         return f"{type(error).__name__}: {error}"
 
 
+@functools.lru_cache(1)
+def compiled(source: str) -> CodeType:
+    return compile(source, FILE, "exec")
+
+
 def loaded(source: str) -> Any:
     names: dict[str, Any] = {"__name__": "drawn"}
-    exec(compile(source, FILE, "exec"), names)
+    exec(compiled(source), names)
     return names["main"]
 
 

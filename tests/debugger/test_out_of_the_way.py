@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import collections
+import functools
 import gc
 import random
 import signal
 import sys
 import threading
+import types
 import weakref
+from contextlib import contextmanager
+from typing import ClassVar
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from prefix_lab.debugger import record
-from tests.debugger.recorded import every_hook, recorded
+from tests.debugger.recorded import every_hook, lines_of, recorded, reference
 
 CALLED: list[str] = []
 
@@ -142,6 +149,282 @@ def test_objects_die_when_they_would_without_a_recording(hooks):
 
     with record([uses], hooks=hooks):
         assert uses() == ["first", "second"]
+
+
+def counts_in_threads(plans):
+    """Workers of several kinds add to names that they share with this function; what comes of it is sure."""
+    total, steps, seen, lock = 0, 0, 0, threading.Lock()
+
+    def adds(amounts):
+        nonlocal total, steps
+        for amount in amounts:
+            with lock:
+                total += amount
+                steps += 1
+
+    def gives(amounts):
+        nonlocal total
+        for amount in amounts:
+            with lock:
+                total += amount
+            yield amount
+
+    def drains(amounts):
+        nonlocal steps
+        for _ in gives(amounts):
+            with lock:
+                steps += 1
+
+    def nests(amounts):
+        def one(amount):
+            nonlocal total, steps
+            with lock:
+                total, steps = total + amount, steps + 1
+
+        for amount in amounts:
+            one(amount)
+
+    kinds = [adds, drains, nests]
+    workers = [threading.Thread(target=kinds[kind], args=(amounts,)) for kind, amounts in plans]
+    for worker in workers:
+        worker.start()
+    while any(worker.is_alive() for worker in workers):
+        seen = total
+    assert seen <= total
+    return total, steps
+
+
+@contextmanager
+def threads_that_take_turns_often():
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+
+
+@every_hook
+@settings(max_examples=5, deadline=None, derandomize=True, phases=[Phase.generate])
+@given(plans=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 9)), min_size=2, max_size=4))
+def test_what_threads_add_to_shared_names_is_not_lost(plans, hooks):
+    plans = [(kind, [amount] * 200) for kind, amount in plans]
+    expected = sum(sum(amounts) for _, amounts in plans), sum(len(amounts) for _, amounts in plans)
+    with threads_that_take_turns_often(), record([counts_in_threads], hooks=hooks) as recording:
+        assert counts_in_threads(plans) == expected
+    assert not recording.notes
+
+
+@every_hook
+def test_what_locals_gave_the_program_stays_as_it_was(hooks):
+    def looks():
+        early = locals()
+        late = 1
+        early["late"] = 2
+        more = late + 1
+        return dict(early), more
+
+    plain = looks()
+    with record([looks], hooks=hooks, watch="late") as recording:
+        assert looks() == plain
+    assert recording.steps[-1].locals["more"].value == 2
+
+
+@every_hook
+def test_an_object_dies_within_the_line_that_lets_go_of_it_and_its_last_lines_are_recorded(hooks):
+    died = []
+
+    class Thing:
+        def __del__(self):
+            here = "dying"
+            died.append(here)
+
+    def lets_go():
+        thing = Thing()
+        others = [sys.getrefcount(thing)]
+        seen = [len(died), thing := None, len(died)]
+        return seen, others
+
+    with reference(__file__, with_names=False) as lines:
+        plain = lets_go()
+    died.clear()
+    recording = recorded(lambda: died.append(lets_go()), [lets_go, Thing], hooks=hooks)
+    assert died[-1] == plain == ([0, None, 1], plain[1])
+    assert lines_of(recording) == [(one.function, one.line) for one in lines if one.event == "line"]
+
+
+class Namespaces:
+    """Mappings that a class body may run in."""
+
+    asked: ClassVar[list[str]] = []
+
+    class Spied(dict):
+        def get(self, *arguments):
+            Namespaces.asked.append("get")
+
+        keys = items = copy = __iter__ = __contains__ = __delitem__ = get
+
+        def __missing__(self, name):
+            if name == "given":
+                return 5
+            raise KeyError(name)
+
+    class Chained(collections.UserDict):
+        def get(self, *arguments):
+            Namespaces.asked.append("get")
+
+        keys = items = copy = __iter__ = __delitem__ = get
+
+    class Bare:
+        """All that a class body needs."""
+
+        def __init__(self):
+            self.data = {}
+
+        def __getitem__(self, name):
+            return self.data[name]
+
+        def __setitem__(self, name, value):
+            self.data[name] = value
+
+
+def made_in(namespace):
+    class Meta(type):
+        @classmethod
+        def __prepare__(mcs, name, bases):
+            return namespace()
+
+        def __new__(mcs, name, bases, space):
+            held = getattr(space, "data", None)
+            return super().__new__(mcs, name, bases, dict(dict.items(space)) if held is None else dict(held))
+
+    class Model(metaclass=Meta):
+        first = 1
+        second = first + 1
+
+        def method(self):
+            return __class__
+
+    return Model
+
+
+BODY = [("Model", "class Model(metaclass=Meta):"), ("Model", "first = 1"), ("Model", "second = first + 1")]
+
+
+@every_hook
+@pytest.mark.parametrize("namespace", [Namespaces.Spied, Namespaces.Chained, Namespaces.Bare])
+def test_the_namespace_of_a_class_body_is_never_asked(namespace, hooks):
+    Namespaces.asked.clear()
+    recording = recorded(lambda: made_in(namespace), [made_in], hooks=hooks, watch="first")
+    assert Namespaces.asked == []
+    assert recording.notes == []
+    body = [step for step in recording.steps if step.event == "line" and step.function.endswith(".Model")]
+    assert [("Model", step.text) for step in body][:3] == BODY
+    bound = body[2].changed["second"]
+    if namespace is Namespaces.Spied:
+        assert bound.value == 2
+    else:
+        assert bound.type == "unread"
+        assert namespace.__name__ in bound.text
+
+
+@every_hook
+def test_code_in_mappings_of_its_own_runs_as_without_a_recording(hooks, tmp_path):
+    file = tmp_path / "code.py"
+    file.write_text("x = given + 1\ny = x * 2\ndel x\n")
+    code = compile(file.read_text(), str(file), "exec")
+
+    def asked_by(run):
+        Namespaces.asked.clear()
+        run()
+        return list(Namespaces.asked)
+
+    for namespace in (Namespaces.Spied, Namespaces.Chained):
+        space, around = namespace(given=5), Namespaces.Spied(given=5)
+        run = functools.partial(exec, code, around, space)
+        plain, recordings = asked_by(run), []
+        assert asked_by(lambda: recordings.append(recorded(run, [file], hooks=hooks, watch="y"))) == plain  # noqa: B023
+        lines = [step.text for step in recordings[0].steps if step.event == "line"]
+        assert lines == ["x = given + 1", "y = x * 2", "del x"]
+        assert space["y"] == 12
+        assert recordings[0].notes == []
+
+
+@every_hook
+def test_a_watch_leaves_the_globals_of_a_function_as_they_are(hooks):
+    def plain(x):
+        y = x + 1
+        return y
+
+    around = {"__name__": "nowhere"}
+    function = types.FunctionType(plain.__code__, around)
+    recording = recorded(lambda: function(1), [plain], hooks=hooks, watch="x * 2")
+    assert around == {"__name__": "nowhere"}
+    assert recording.steps[-1].watches["x * 2"].value == 2
+
+
+@every_hook
+def test_what_a_signals_handler_raises_reaches_the_program(hooks):
+    def late(number, frame):
+        raise TimeoutError("enough")
+
+    def works():
+        signal.setitimer(signal.ITIMER_REAL, 0.002)
+        try:
+            for i in range(300_000):
+                held = [i]
+        except TimeoutError:
+            return "stopped"
+        return held
+
+    before = signal.signal(signal.SIGALRM, late)
+    gc.disable()  # what is raised in a callback of the collector's, as hypothesis has one, reaches nobody
+    try:
+        for _ in range(20):  # most of the time it is the recorder that runs
+            with record([works], hooks=hooks) as recording:
+                assert works() == "stopped"
+            assert not any("errors of the recorder" in note for note in recording.notes)
+    finally:
+        gc.enable()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@every_hook
+def test_what_runs_after_a_recording_is_not_in_it(hooks):
+    go, done = threading.Event(), []
+
+    def works():
+        for i in range(20):
+            if i == 10:
+                started.set()
+                go.wait(10)
+        for i in range(1000):
+            done.append(i)
+
+    def gives():
+        given = 0
+        while given < 5:
+            yield given
+            given += 1
+
+    started = threading.Event()
+    with record([works, gives], hooks=hooks) as recording:
+        thread = threading.Thread(target=works)
+        thread.start()
+        started.wait(10)
+        given = gives()
+        next(given)
+    go.set()
+    thread.join()
+    with reference(__file__, with_names=False):  # another tracer: frames that go on are traced again
+        assert list(given) == [1, 2, 3, 4]
+    assert len(done) == 1000
+    assert len([step for step in recording.steps if step.function.endswith("gives")]) == 5
+    assert (
+        max(step.line for step in recording.steps if step.function.endswith("works"))
+        < works.__code__.co_firstlineno + 5
+    )
 
 
 @every_hook
