@@ -49,6 +49,7 @@ class PeftModel(nn.Module):
         if peft_config.is_prompt_learning:
             self.base_model = model
         else:
+            refusals.refuse_wrapped(model)
             if hasattr(model, "peft_config"):
                 warnings.warn(
                     "Already found a `peft_config` attribute in the model. This will lead to having multiple adapters "
@@ -83,7 +84,6 @@ class PeftModel(nn.Module):
             prepare_prompt_learning_config(peft_config, self.base_model.config)
             self._setup_prompt_encoder(adapter_name, peft_config)
         else:
-            refusals.refuse_wrapped(self.base_model)
             self.base_model.add_adapter(adapter_name, peft_config, autocast_adapter_dtype)
             self.base_model.set_adapter(self.active_adapter, train=not peft_config.inference_mode)
         wrap_modules(self.base_model, adapter_name, peft_config.modules_to_save, train=not peft_config.inference_mode)

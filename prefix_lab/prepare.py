@@ -271,8 +271,11 @@ def refuse_misfit(peft_config: PromptLearningConfig, sizes: Mapping[str, int], m
             f"num_layers={layers}, but {expected.layers} layers of this model read a prefix.{reuse} "
             f"Set num_layers={expected.layers}."
         )
-    if reuse:
-        raise ValueError(f"num_layers={layers}, but only {expected.layers} layers of this model read a prefix.{reuse}")
+    if reuse or sliding_config(model_config) is not None:
+        raise ValueError(
+            f"num_layers={layers}, but only {expected.layers} layers of this model read a prefix.{reuse} "
+            f"Set num_layers={expected.layers}."
+        )
     warnings.warn(
         f"num_layers={layers}, but only {expected.layers} layers of this model read a prefix: the prefixes of layers "
         f"{expected.layers} to {layers - 1} are not used. Set num_layers={expected.layers}.",

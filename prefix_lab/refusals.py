@@ -73,7 +73,7 @@ def refuse_without_past(model: nn.Module, task: str | None) -> None:
         if not takes_past(model) and not takes_past(backbone(model)):
             raise ValueError(
                 "Model does not support past key values which are required for prefix tuning. "
-                f"{type(model).__name__} has none to read: use LoRA for it."
+                f"For task_type={task!r}, {type(model).__name__} takes no past_key_values: use LoRA."
             )
         return
     hands_on = any(one.kind is one.VAR_KEYWORD for one in parameters(model).values())

@@ -36,8 +36,8 @@ SMALL: dict[str, int] = {
 GROUPS = r".*(key_value_heads|kv_heads)"
 
 BY_HAND: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("ministral", "hunyuan_v1_dense", "hunyuan_v1_moe"), {"head_dim": 8}),
-    **dict.fromkeys(("gemma4_text", "gemma4_unified_text"), {"global_head_dim": 16}),  # layers of two head sizes
+    **{name: {"head_dim": 8} for name in ("ministral", "hunyuan_v1_dense", "hunyuan_v1_moe")},
+    **{name: {"global_head_dim": 16} for name in ("gemma4_text", "gemma4_unified_text")},  # layers of two head sizes
     "nemotron": {"num_key_value_heads": 2},
     "esm": {"vocab_size": VOCAB, "pad_token_id": 0},
     "gemma3n_text": {"num_kv_shared_layers": 0},
