@@ -13,7 +13,8 @@ from transformers.modeling_outputs import QuestionAnsweringModelOutput, Sequence
 
 from prefix_lab.config import PeftConfig
 from prefix_lab.models import Mask, PeftModel
-from prefix_lab.tasks import Embeds, Ids, get_batch_size, takes_past
+from prefix_lab.refusals import backbone, prefix_is_read, takes_past
+from prefix_lab.tasks import Embeds, Ids, either, get_batch_size
 
 Labels = Int[Tensor, "..."] | Float[Tensor, "..."] | None
 Hidden = Float[Tensor, "*batch hidden"]
@@ -40,7 +41,6 @@ class PeftModelWithHead(PeftModel):
 
     def add_adapter(self, adapter_name: str, peft_config: PeftConfig, autocast_adapter_dtype: bool = True) -> None:
         """As `PeftModel.add_adapter`, with a trained copy of the head. Raises `ValueError` as that does."""
-        self.refuse_task(peft_config.task_type)
         before = peft_config.modules_to_save
         self.name_the_head(peft_config)
         try:
@@ -48,14 +48,6 @@ class PeftModelWithHead(PeftModel):
         except Exception:
             peft_config.modules_to_save = before
             raise
-
-    def refuse_task(self, task_type: str | None) -> None:
-        """Raise `ValueError` for an encoder-decoder: PEFT ignores its prefix, or fails in the forward pass."""
-        if getattr(getattr(self.base_model, "config", None), "is_encoder_decoder", False):
-            raise ValueError(
-                f"task_type={task_type!r} needs one stack of layers, but {type(self.base_model).__name__} has an "
-                "encoder and a decoder, whose head PEFT cannot reach with a prefix. Use task_type='SEQ_2_SEQ_LM'."
-            )
 
     def name_the_head(self, peft_config: PeftConfig) -> None:
         """The head trains too, whether the user named it or not."""
@@ -72,32 +64,29 @@ class PeftModelWithHead(PeftModel):
     ) -> tuple[Any, Tensor | None, bool]:
         """The finished output where the base model reads caches itself; else the backbone's output and the logits.
 
-        Raises `ValueError` when neither the model nor its backbone takes `past_key_values`, as PEFT does.
+        Raises `ValueError` for a model whose head has another name than `modules_to_save` says.
         """
         self.shift_position_ids(kwargs, drop_token_types=False)
         return_dict = self.config.return_dict if return_dict is None else return_dict
-        kwargs |= {
-            "input_ids": input_ids,
-            "attention_mask": self.prepend_prefix(attention_mask),
-            "inputs_embeds": inputs_embeds,
-            "return_dict": return_dict,
-            "past_key_values": self.get_prompt(get_batch_size(input_ids, inputs_embeds)),
-        }
-        if takes_past(self.base_model):
-            return self.base_model(**targets, **kwargs), None, return_dict
-        if not takes_past(self.backbone):
-            raise ValueError("Model does not support past key values which are required for prefix tuning.")
-        if self.cls_layer_name is None:
-            raise ValueError(f"modules_to_save={self.active_peft_config.modules_to_save} names no head of this model.")
-        outputs = self.backbone(**kwargs)
+        cache = self.get_prompt(get_batch_size(input_ids, inputs_embeds))
+        with prefix_is_read(self, cache, either(input_ids, inputs_embeds)):
+            kwargs |= {
+                "input_ids": input_ids,
+                "attention_mask": self.prepend_prefix(attention_mask),
+                "inputs_embeds": inputs_embeds,
+                "return_dict": return_dict,
+                "past_key_values": cache,
+            }
+            if takes_past(self.base_model):
+                return self.base_model(**targets, **kwargs), None, return_dict
+            if self.cls_layer_name is None:
+                names = self.active_peft_config.modules_to_save
+                raise ValueError(f"modules_to_save={names} names no head of this model.")
+            outputs = backbone(self.base_model)(**kwargs)
         features = self.features(outputs)
         if hasattr(self.base_model, "dropout"):
             features = self.base_model.dropout(features)
         return outputs, self.base_model.get_submodule(self.cls_layer_name)(features), return_dict
-
-    @property
-    def backbone(self) -> nn.Module:
-        return self.base_model.get_submodule(self.transformer_backbone_name)
 
     def features(self, outputs: Any) -> Hidden:
         """What the head reads: one vector a token."""

@@ -15,7 +15,7 @@ from prefix_lab.heads import (
     PeftModelForSequenceClassification,
     PeftModelForTokenClassification,
 )
-from prefix_lab.lora import LoraConfig
+from prefix_lab.lora import LoraConfig, LoraLinear
 from prefix_lab.models import PeftModel, refuse_name, warn_of_name
 from prefix_lab.tasks import (
     PeftModelForCausalLM,
@@ -81,6 +81,12 @@ def get_peft_model(
     refuse_name(adapter_name)
     old_name, old_revision = peft_config.base_model_name_or_path, peft_config.revision
     new_name = model.__dict__.get("name_or_path") or None  # a model built from a config has the name ""
+    if any(isinstance(module, LoraLinear) for module in model.modules()):
+        warnings.warn(
+            "You are trying to modify a model with PEFT for a second time. If you want to reload the model with a "
+            "different config, make sure to call `.unload()` before.",
+            stacklevel=2,
+        )
     if old_name is not None and old_name != new_name:
         warnings.warn(
             f"The PEFT config's `base_model_name_or_path` was renamed from '{old_name}' to '{new_name}'. "

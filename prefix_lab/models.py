@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
+from prefix_lab import refusals
 from prefix_lab.config import PeftConfig, PeftType, PromptLearningConfig, TaskType
 from prefix_lab.encoder import PrefixEncoder
 from prefix_lab.lora import LoraModel
-from prefix_lab.paper_layout import paper_cache, refuse_unknown_attention
-from prefix_lab.past import past_key_values, uneven_cache
-from prefix_lab.prepare import prepare_prompt_learning_config
+from prefix_lab.paper_layout import paper_cache
+from prefix_lab.past import past_key_values, to_devices, uneven_cache
+from prefix_lab.prepare import prepare_prompt_learning_config, sliding_config
 from prefix_lab.trained_copies import ModulesToSaveWrapper, check_modules, wrap_modules
 
 Mask = Shaped[Tensor, "batch tokens"] | None
@@ -48,6 +49,13 @@ class PeftModel(nn.Module):
         if peft_config.is_prompt_learning:
             self.base_model = model
         else:
+            refusals.refuse_wrapped(model)
+            if hasattr(model, "peft_config"):
+                warnings.warn(
+                    "Already found a `peft_config` attribute in the model. This will lead to having multiple adapters "
+                    "in the model. Make sure to know what you are doing!",
+                    stacklevel=3,
+                )
             self.base_model = LoraModel(model)
             self.forward = self.base_model.forward  # there is no prefix to hand over: the call goes straight through
         self.add_adapter(adapter_name, peft_config, autocast_adapter_dtype)
@@ -72,9 +80,7 @@ class PeftModel(nn.Module):
             )
         check_modules(self.base_model, peft_config.modules_to_save)
         if peft_config.is_prompt_learning:
-            self._refuse_model()
-            if peft_config.layout == "paper":
-                refuse_unknown_attention(self.base_model)
+            refusals.check(self.base_model, peft_config)
             prepare_prompt_learning_config(peft_config, self.base_model.config)
             self._setup_prompt_encoder(adapter_name, peft_config)
         else:
@@ -82,18 +88,6 @@ class PeftModel(nn.Module):
             self.base_model.set_adapter(self.active_adapter, train=not peft_config.inference_mode)
         wrap_modules(self.base_model, adapter_name, peft_config.modules_to_save, train=not peft_config.inference_mode)
         self.peft_config[adapter_name] = peft_config
-
-    def _refuse_model(self) -> None:
-        """Raise `ValueError` for a base model that no prefix can be prepared for."""
-        if not hasattr(self.base_model, "config"):
-            raise ValueError(
-                f"model is a {type(self.base_model).__name__} without a `.config`, from which the sizes of the prefix "
-                "are read. Give it one (a transformers config or a dict)."
-            )
-        if any(getattr(module, "gradient_checkpointing", False) for module in self.base_model.modules()):
-            raise ValueError(
-                "PREFIX_TUNING does not work with gradient checkpointing. Call model.gradient_checkpointing_disable()."
-            )
 
     def _setup_prompt_encoder(self, adapter_name: str, config: PromptLearningConfig) -> None:
         """Freeze the base model, find its word embeddings, make the encoder and the numbers it looks up.
@@ -161,7 +155,8 @@ class PeftModel(nn.Module):
             with self.base_model.disabled():
                 yield
             return
-        names = [n for n in ("forward", "generate", "prepare_inputs_for_generation") if hasattr(type(self), n)]
+        names = ("forward", "generate", "prepare_inputs_for_generation")
+        names = [name for name in names if hasattr(type(self), name) and hasattr(self.base_model, name)]
         shadowed = {name: self.__dict__[name] for name in names if name in self.__dict__}  # disabled within disabled
         for name in names:
             self.__dict__[name] = getattr(self.base_model, name)
@@ -187,6 +182,23 @@ class PeftModel(nn.Module):
             names = ", ".join(self.peft_config) or "none"
             raise ValueError(f"Adapter {adapter_name} not found. The model's adapters are: {names}.")
 
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises `ValueError`: only a task's class knows where a prefix goes. PEFT runs the base model, without it."""
+        raise ValueError(self._no_place_for_a_prefix())
+
+    def generate(self, *args: Any, **kwargs: Any) -> Any:
+        """As the base model's `generate`. Raises `ValueError` for a prefix, which PEFT leaves out in silence."""
+        if self.active_peft_config.is_prompt_learning:
+            raise ValueError(self._no_place_for_a_prefix())
+        return self.base_model.generate(*args, **kwargs)
+
+    def _no_place_for_a_prefix(self) -> str:
+        return (
+            f"{type(self).__name__} would run the base model without its prefix. Wrap the model by "
+            "get_peft_model(model, config), or by the class of its task: PeftModelForCausalLM to go on with a text, "
+            "PeftModelForSeq2SeqLM to answer one."
+        )
+
     def get_prompt(self, batch_size: int) -> Cache:
         """The prefix as the cache that the base model reads: per layer (batch, heads, prefix_len, head_dim), twice.
 
@@ -198,7 +210,7 @@ class PeftModel(nn.Module):
             return paper_cache(prefix, config, batch_size)
         if config.layer_sizes is not None:
             return uneven_cache(prefix, config.layer_sizes, batch_size)
-        return past_key_values(
+        cache = past_key_values(
             prefix,
             config.num_layers,
             config.num_attention_heads,
@@ -206,6 +218,7 @@ class PeftModel(nn.Module):
             batch_size,
             sliding_config(self.base_model.config),
         )
+        return to_devices(cache, getattr(self.base_model, "hf_device_map", None))
 
     def encode_prefix(self, rows: int) -> Float[Tensor, "rows prefix_len width"]:
         """What the prefix encoder makes, in the base model's precision; the same row `rows` times.
@@ -311,13 +324,6 @@ class PeftModel(nn.Module):
                 "Token type ids are not supported for parameter efficient tuning. Ignoring token type ids", stacklevel=3
             )
             kwargs["token_type_ids"] = None
-
-
-def sliding_config(model_config: Any) -> Any:
-    """The config of a Gemma 2 or 3 language model, whose cache has windows; None for every other model."""
-    if getattr(model_config, "model_type", None) in ("gemma2", "gemma3_text"):
-        return model_config.get_text_config()
-    return None
 
 
 def refuse_name(adapter_name: str) -> None:

@@ -5,6 +5,7 @@ made are regrouped by layer, key or value, and head. Li & Liang 2021, section 4.
 model never read.
 """
 
+import warnings
 from typing import Any
 
 import torch
@@ -73,13 +74,57 @@ def encoder_decoder_cache(blocks: list[Rows]) -> EncoderDecoderCache:
 
 
 def sliding_cache(blocks: list[Rows], text_config: Any) -> DynamicCache:
-    """For Gemma 2 and 3, some of whose layers remember only a window: a cache that knows which.
+    """For Gemma 2, 3 and 4, some of whose layers remember only a window: a cache that knows which.
 
+    Gemma 4's layers differ in size. The prefix is made for the widest; a narrower layer reads the first heads and the
+    first numbers of each, and a layer that is wider still, or reads another layer's cache, is left without, with
+    PEFT's warning. Raises `ValueError` when no layer is left.
     Source: `peft.peft_model.PeftModel.get_prompt`, the branch for Gemma.
     """
     cache = DynamicCache(config=text_config)
+    own = len(cache.layers) - getattr(text_config, "num_kv_shared_layers", 0)
+    differ = getattr(text_config, "layer_types", None) is not None
+    filled, skipped = [], []
     for number, (key, value) in enumerate(blocks):
-        cache.update(key, value, number)
+        _, heads, _, head_dim = key.shape
+        if differ and number < own:
+            layer = text_config.per_layer_config[number]
+            heads, head_dim = layer.num_key_value_heads, layer.head_dim
+        if number >= own or heads > key.shape[1] or head_dim > key.shape[3]:
+            skipped.append(number)
+            continue
+        cache.update(key[:, :heads, :, :head_dim], value[:, :heads, :, :head_dim], number)
+        filled.append(number)
+    if not filled:
+        raise ValueError(
+            f"The prefix of {len(blocks)} layers, each of {blocks[0][0].shape[1]} heads of {blocks[0][0].shape[3]} "
+            "numbers, fits no layer of this model. Leave num_layers out, or set sizes='model'."
+        )
+    if skipped:
+        warnings.warn(
+            f"Prefix tuning injected into layers {filled}; skipped {skipped} due to KV shape mismatch or shared-KV "
+            "layers.",
+            stacklevel=2,
+        )
+    return cache
+
+
+def to_devices(cache: Cache, device_map: dict[str, Any] | None) -> Cache:
+    """Each layer's keys and values on the device where that layer runs, for a model that is spread over several.
+
+    `device_map` is the model's `hf_device_map`, from the names of modules to devices. What is kept on the CPU or on
+    disk runs on the first accelerator. Source: `peft.utils.integrations.map_cache_to_layer_device_map`.
+    """
+    main = next((device for device in (device_map or {}).values() if device not in ("cpu", "disk")), None)
+    if main is None:
+        return cache
+    layers = (cache.self_attention_cache if isinstance(cache, EncoderDecoderCache) else cache).layers
+    for number, layer in enumerate(layers):
+        for name, device in device_map.items():
+            if layer.keys is not None and (name == "" or f".{number}." in f"{name}."):
+                layer.keys, layer.values = (
+                    one.to(main if device in ("cpu", "disk") else device) for one in (layer.keys, layer.values)
+                )
     return cache
 
 

@@ -71,7 +71,7 @@ def explain_preparation(peft_config: PromptLearningConfig, model_config: Any) ->
     token_dim, heads = size("token_dim", TOKEN_DIM), size("num_attention_heads", NUM_ATTENTION_HEADS)
     if known.get("num_key_value_heads") is not None and not done:
         # Grouped-query attention: fewer heads are cached than ask.
-        kv_heads, head_dim, source = known["num_key_value_heads"], known.get("head_dim"), "head_dim"
+        kv_heads, head_dim, source = widest(known)
         if head_dim is None:
             head_dim, source = token_dim // heads, "token_dim / num_attention_heads"
         token_dim = kv_heads * head_dim
@@ -83,6 +83,21 @@ def explain_preparation(peft_config: PromptLearningConfig, model_config: Any) ->
     if own(peft_config, "layout") == "paper" and peft_config.encoder_layers is None:
         rows.append(first_known("encoder_layers", ("encoder_layers", *NUM_LAYERS), known))
     return rows
+
+
+def widest(known: Mapping[str, Any]) -> tuple[int, int | None, str]:
+    """Cached heads, head_dim where the config has one, and its name; where layers differ, those of the widest heads.
+
+    Gemma 4: the prefix is made for the widest, and narrower layers read a part of it.
+    """
+    kv_heads, head_dim, source = known["num_key_value_heads"], known.get("head_dim"), "head_dim"
+    if known.get("global_head_dim") is not None:
+        return known.get("num_global_key_value_heads") or kv_heads, known["global_head_dim"], "global_head_dim"
+    for layer in (known.get("per_layer_config") or {}).values():
+        if (layer.get("head_dim") or 0) > (head_dim or 0):
+            kv_heads, head_dim = layer.get("num_key_value_heads", known["num_key_value_heads"]), layer["head_dim"]
+            source = "the widest layer's head_dim"
+    return kv_heads, head_dim, source
 
 
 def own(peft_config: PromptLearningConfig, name: str) -> str | None:
@@ -139,6 +154,14 @@ def text_config(model_config: Any) -> Mapping[str, Any]:
     if hasattr(model_config, "num_hidden_layers"):
         known = {**known, "num_hidden_layers": model_config.num_hidden_layers}  # some configs compute it
     return known
+
+
+def sliding_config(model_config: Any) -> Any:
+    """The config of a Gemma 2, 3 or 4 language model, whose cache has windows; None for every other model."""
+    kind = getattr(model_config, "model_type", None) or ""
+    if any(name in kind for name in ("gemma2", "gemma3_text", "gemma4")):
+        return model_config.get_text_config()
+    return None
 
 
 def heads_of(model_config: Any) -> int:
@@ -202,9 +225,15 @@ def refuse_submodules(peft_config: PromptLearningConfig, model_config: Any) -> N
     """
     known, given = text_config(model_config), peft_config.num_transformer_submodules
     two = known.get("is_encoder_decoder")
+    one_stack = two is False and "add_cross_attention" not in known
+    if one_stack and given in (None, 2) and peft_config.task_type == TaskType.SEQ_2_SEQ_LM:
+        raise ValueError(
+            "task_type='SEQ_2_SEQ_LM' needs an encoder and a decoder, but this model has one stack of layers. Use "
+            "task_type='CAUSAL_LM'."
+        )
     if two and given == 1 and peft_config.task_type == TaskType.SEQ_2_SEQ_LM:
         raise ValueError("num_transformer_submodules=1, but this model has an encoder and a decoder. Leave it out.")
-    if two is False and given == 2 and "add_cross_attention" not in known:
+    if one_stack and given == 2:
         raise ValueError("num_transformer_submodules=2, but this model has one stack of layers. Leave it out.")
 
 
@@ -236,12 +265,17 @@ def refuse_misfit(peft_config: PromptLearningConfig, sizes: Mapping[str, int], m
     if expected.layers is None or layers == expected.layers:
         return
     if layers < expected.layers:
+        if sliding_config(model_config) is not None:
+            return  # its cache has a place for every layer, and the last ones stay empty
         raise ValueError(
             f"num_layers={layers}, but {expected.layers} layers of this model read a prefix.{reuse} "
             f"Set num_layers={expected.layers}."
         )
-    if reuse:
-        raise ValueError(f"num_layers={layers}, but only {expected.layers} layers of this model read a prefix.{reuse}")
+    if reuse or sliding_config(model_config) is not None:
+        raise ValueError(
+            f"num_layers={layers}, but only {expected.layers} layers of this model read a prefix.{reuse} "
+            f"Set num_layers={expected.layers}."
+        )
     warnings.warn(
         f"num_layers={layers}, but only {expected.layers} layers of this model read a prefix: the prefixes of layers "
         f"{expected.layers} to {layers - 1} are not used. Set num_layers={expected.layers}.",

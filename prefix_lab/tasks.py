@@ -4,7 +4,6 @@ Mirrors the `PeftModelFor…` classes of `peft.peft_model`. The prefix needs no 
 past, so the model reads it through the cache, and only the attention mask grows by prefix_len.
 """
 
-import inspect
 from typing import Any
 
 from jaxtyping import Float, Int, Shaped
@@ -14,6 +13,7 @@ from transformers.cache_utils import Cache
 from prefix_lab.config import PeftConfig
 from prefix_lab.models import Mask, PeftModel
 from prefix_lab.paper_layout import encoder_prefix
+from prefix_lab.refusals import can_generate, prefix_is_read
 
 Ids = Int[Tensor, "batch tokens"] | None
 Embeds = Float[Tensor, "batch tokens hidden"] | None
@@ -39,16 +39,16 @@ class GenerativeModel(PeftModel):
     def generate(self, *args: Any, **kwargs: Any) -> Any:
         """As the base model's `generate`, with the prefix before the first token.
 
-        Raises `ValueError` for `use_cache=False`: the prefix lives in the cache. PEFT lets it pass, and T5 and BART
-        are then silently wrong from the second token on.
+        Raises `ValueError` for `use_cache=False` where the prefix would be lost: PEFT lets it pass, and T5 and BART
+        are then silently wrong from the second token on. A decoder alone reads a fresh prefix for each token.
         Source: `peft.peft_model.PeftModelForCausalLM.generate`.
         """
         if not self.active_peft_config.is_prompt_learning:
             return self.base_model.generate(*args, **kwargs)
-        refuse_without_cache(self.base_model, kwargs)
         self.base_model.prepare_inputs_for_generation = self.prepare_inputs_for_generation
         try:
-            return self.base_model.generate(*args, **kwargs)
+            with can_generate(self, kwargs):
+                return self.base_model.generate(*args, **kwargs)
         finally:
             self.base_model.prepare_inputs_for_generation = self.base_model_prepare_inputs_for_generation
 
@@ -73,9 +73,9 @@ class PeftModelForSeq2SeqLM(GenerativeModel):
         (batch, target) to (batch, prefix_len+target). A cache that the caller passes is replaced, as in PEFT.
         Source: `peft.peft_model.PeftModelForSeq2SeqLM.forward`.
         """
-        kwargs["past_key_values"] = self.get_prompt(get_batch_size(input_ids, inputs_embeds))
+        cache = kwargs["past_key_values"] = self.get_prompt(get_batch_size(input_ids, inputs_embeds))
         self.shift_position_ids(kwargs)
-        with encoder_prefix(self):
+        with prefix_is_read(self, cache, either(input_ids, inputs_embeds)), encoder_prefix(self):
             return self.base_model(
                 input_ids=input_ids,
                 attention_mask=attention_mask,
@@ -128,14 +128,15 @@ class PeftModelForCausalLM(GenerativeModel):
         """
         batch_size = get_batch_size(input_ids, inputs_embeds)
         self.shift_position_ids(kwargs)
-        kwargs["past_key_values"] = self.get_prompt(batch_size)
-        return self.base_model(
-            input_ids=input_ids,
-            attention_mask=self.prepend_prefix(attention_mask),
-            inputs_embeds=inputs_embeds,
-            labels=labels,
-            **kwargs,
-        )
+        cache = kwargs["past_key_values"] = self.get_prompt(batch_size)
+        with prefix_is_read(self, cache, either(input_ids, inputs_embeds)):
+            return self.base_model(
+                input_ids=input_ids,
+                attention_mask=self.prepend_prefix(attention_mask),
+                inputs_embeds=inputs_embeds,
+                labels=labels,
+                **kwargs,
+            )
 
     def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """For each token: only the newest id, the mask grown by prefix_len, positions after the prefix.
@@ -157,17 +158,6 @@ class PeftModelForCausalLM(GenerativeModel):
 class PeftModelForFeatureExtraction(PeftModel):
     """Hidden states, for use elsewhere. Source: `peft.peft_model.PeftModelForFeatureExtraction`."""
 
-    def add_adapter(self, adapter_name: str, peft_config: PeftConfig, autocast_adapter_dtype: bool = True) -> None:
-        """As `PeftModel.add_adapter`. Raises `ValueError` too for a model such as T5's encoder, which reads no cache
-        and ignores one silently; PEFT lets it train a prefix that nothing reads.
-        """
-        takes = inspect.signature(self.base_model.forward).parameters
-        if "input_ids" in takes and "past_key_values" not in takes:
-            raise ValueError(
-                f"{type(self.base_model).__name__} takes no past_key_values, through which a prefix is read."
-            )
-        super().add_adapter(adapter_name, peft_config, autocast_adapter_dtype)
-
     def forward(
         self, input_ids: Ids = None, attention_mask: Mask = None, inputs_embeds: Embeds = None, **kwargs: Any
     ) -> Any:
@@ -187,29 +177,23 @@ class PeftModelForFeatureExtraction(PeftModel):
             )
         batch_size = get_batch_size(input_ids, inputs_embeds)
         self.shift_position_ids(kwargs)
-        kwargs["past_key_values"] = self.get_prompt(batch_size)
-        return self.base_model(
-            input_ids=input_ids,
-            attention_mask=self.prepend_prefix(attention_mask),
-            inputs_embeds=inputs_embeds,
-            **kwargs,
-        )
+        cache = kwargs["past_key_values"] = self.get_prompt(batch_size)
+        with prefix_is_read(self, cache, either(input_ids, inputs_embeds)):
+            return self.base_model(
+                input_ids=input_ids,
+                attention_mask=self.prepend_prefix(attention_mask),
+                inputs_embeds=inputs_embeds,
+                **kwargs,
+            )
+
+
+def either(input_ids: Ids, inputs_embeds: Embeds) -> Tensor:
+    """The text, by its ids or by its vectors. Raises `ValueError` when neither is given."""
+    if input_ids is None and inputs_embeds is None:
+        raise ValueError("You have to provide either input_ids or inputs_embeds")
+    return inputs_embeds if input_ids is None else input_ids
 
 
 def get_batch_size(input_ids: Ids, inputs_embeds: Embeds) -> int:
     """How many texts at once. Raises `ValueError` when neither is given. Source: `peft.utils.other._get_batch_size`."""
-    if input_ids is None and inputs_embeds is None:
-        raise ValueError("You have to provide either input_ids or inputs_embeds")
-    return (inputs_embeds if input_ids is None else input_ids).shape[0]
-
-
-def takes_past(model: nn.Module) -> bool:
-    """Whether its forward has a place for a cache."""
-    return "past_key_values" in inspect.signature(model.forward).parameters
-
-
-def refuse_without_cache(model: nn.Module, kwargs: dict[str, Any]) -> None:
-    """Raise `ValueError` when `generate` is asked to run without a cache, by argument or by either config."""
-    config = kwargs.get("generation_config") or getattr(model, "generation_config", None)
-    if kwargs.get("use_cache", getattr(config, "use_cache", True)) is False:
-        raise ValueError("use_cache=False, but the prefix lives in the cache: generate with use_cache=True.")
+    return either(input_ids, inputs_embeds).shape[0]
