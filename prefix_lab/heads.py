@@ -13,7 +13,7 @@ from transformers.modeling_outputs import QuestionAnsweringModelOutput, Sequence
 
 from prefix_lab.config import PeftConfig
 from prefix_lab.models import Mask, PeftModel
-from prefix_lab.tasks import Embeds, Ids, get_batch_size, takes_past
+from prefix_lab.tasks import Embeds, Ids, get_batch_size, outputs_asked_for, takes_past
 
 Labels = Int[Tensor, "..."] | Float[Tensor, "..."] | None
 Hidden = Float[Tensor, "*batch hidden"]
@@ -29,22 +29,23 @@ class PeftModelWithHead(PeftModel):
         model: nn.Module,
         peft_config: PeftConfig,
         adapter_name: str = "default",
-        autocast_adapter_dtype: bool = True,
+        *args: Any,
+        **kwargs: Any,
     ):
-        super().__init__(model, peft_config, adapter_name, autocast_adapter_dtype)
+        super().__init__(model, peft_config, adapter_name, *args, **kwargs)
         if peft_config.is_prompt_learning:
             self.name_the_head(peft_config)  # a second time: PEFT's saved configs hold each name twice
         names = peft_config.modules_to_save
         heads = [name for name, _ in model.named_children() if any(part in name for part in names)]
         self.cls_layer_name = heads[0] if heads else None
 
-    def add_adapter(self, adapter_name: str, peft_config: PeftConfig, autocast_adapter_dtype: bool = True) -> None:
+    def add_adapter(self, adapter_name: str, peft_config: PeftConfig, *args: Any, **kwargs: Any) -> None:
         """As `PeftModel.add_adapter`, with a trained copy of the head. Raises `ValueError` as that does."""
         self.refuse_task(peft_config.task_type)
         before = peft_config.modules_to_save
         self.name_the_head(peft_config)
         try:
-            super().add_adapter(adapter_name, peft_config, autocast_adapter_dtype)
+            super().add_adapter(adapter_name, peft_config, *args, **kwargs)
         except Exception:
             peft_config.modules_to_save = before
             raise
@@ -113,6 +114,8 @@ class PeftModelForSequenceClassification(PeftModelWithHead):
         attention_mask: Mask = None,
         inputs_embeds: Embeds = None,
         labels: Labels = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         **kwargs: Any,
     ) -> Any:
@@ -121,6 +124,7 @@ class PeftModelForSequenceClassification(PeftModelWithHead):
         Which loss is told by `config.problem_type`, and guessed from the labels once, as in PEFT.
         Source: `peft.peft_model.PeftModelForSequenceClassification.forward`.
         """
+        kwargs |= outputs_asked_for(output_attentions, output_hidden_states, None)
         outputs, logits, return_dict = self.run_with_prefix(
             input_ids, attention_mask, inputs_embeds, {"labels": labels}, return_dict, kwargs
         )
@@ -161,6 +165,8 @@ class PeftModelForTokenClassification(PeftModelWithHead):
         attention_mask: Mask = None,
         inputs_embeds: Embeds = None,
         labels: Labels = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         **kwargs: Any,
     ) -> Any:
@@ -168,6 +174,7 @@ class PeftModelForTokenClassification(PeftModelWithHead):
 
         Source: `peft.peft_model.PeftModelForTokenClassification.forward`.
         """
+        kwargs |= outputs_asked_for(output_attentions, output_hidden_states, None)
         outputs, logits, return_dict = self.run_with_prefix(
             input_ids, attention_mask, inputs_embeds, {"labels": labels}, return_dict, kwargs
         )
@@ -195,6 +202,8 @@ class PeftModelForQuestionAnswering(PeftModelWithHead):
         inputs_embeds: Embeds = None,
         start_positions: Labels = None,
         end_positions: Labels = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         **kwargs: Any,
     ) -> Any:
@@ -204,6 +213,7 @@ class PeftModelForQuestionAnswering(PeftModelWithHead):
         Source: `peft.peft_model.PeftModelForQuestionAnswering.forward`.
         """
         targets = {"start_positions": start_positions, "end_positions": end_positions}
+        kwargs |= outputs_asked_for(output_attentions, output_hidden_states, None)
         outputs, logits, return_dict = self.run_with_prefix(
             input_ids, attention_mask, inputs_embeds, targets, return_dict, kwargs
         )
