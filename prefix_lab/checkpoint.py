@@ -16,7 +16,15 @@ from torch.nn.modules.module import _IncompatibleKeys
 
 from prefix_lab.card import model_card
 from prefix_lab.config import CONFIG_NAME, PeftConfig
-from prefix_lab.files import CARD_NAME, WEIGHTS_NAME, read_weights, tensors_as_bytes, whereabouts, write_together
+from prefix_lab.files import (
+    CARD_NAME,
+    PICKLED_NAME,
+    WEIGHTS_NAME,
+    read_weights,
+    tensors_as_bytes,
+    whereabouts,
+    write_together,
+)
 from prefix_lab.keywords import sort_out
 from prefix_lab.lora import LoraModel
 from prefix_lab.mapping import choose_task_class
@@ -154,6 +162,7 @@ def refuse_projection(config: PeftConfig, trainable: bool) -> None:
 def save_pretrained(
     model: PeftModel,
     save_directory: str | Path,
+    safe_serialization: bool = True,
     selected_adapters: list[str] | None = None,
     is_main_process: bool = True,
     **options: Any,
@@ -162,10 +171,14 @@ def save_pretrained(
 
     The weights are moved to their place first, and the config last. The config is written with `inference_mode=True`.
     An adapter that is not named "default" goes to a folder of its name. `options` are `get_peft_model_state_dict`'s.
-    Only the main process writes. Raises `ValueError` when `save_directory` is a file, or for a selected adapter that
-    does not exist. Source: `peft.peft_model.PeftModel.save_pretrained`.
+    Only the main process writes. `safe_serialization=False` writes `adapter_model.bin`, a pickle.
+
+    Raises `ValueError` when `save_directory` is empty or a file, or for a selected adapter that does not exist.
+    Source: `peft.peft_model.PeftModel.save_pretrained`.
     """
     top = Path(save_directory)
+    if not str(save_directory):
+        raise ValueError("save_directory='' names no folder. Give one; '.' is the one that Python runs in.")
     if top.is_file():
         raise ValueError(f"Provided path save_directory={str(top)!r} should be a directory, not a file. Give a folder.")
     weights: dict[Path, bytes] = {}
@@ -185,7 +198,8 @@ def save_pretrained(
             kind = type(model.get_base_model())
             kept.auto_mapping = {"base_model_class": kind.__name__, "parent_library": kind.__module__}
         tensors = get_peft_model_state_dict(model, adapter_name=adapter_name, **options)
-        weights[directory / WEIGHTS_NAME] = tensors_as_bytes(tensors)
+        name = WEIGHTS_NAME if safe_serialization else PICKLED_NAME
+        weights[directory / name] = tensors_as_bytes(tensors, safe_serialization)
         configs[directory / CONFIG_NAME] = kept.to_json().encode()
     if is_main_process:
         write_together(weights | {top / CARD_NAME: model_card(model, top).encode()} | configs)

@@ -111,6 +111,8 @@ class PeftConfig:
             raise ValueError(f"{path} is not JSON ({error}). Save the adapter again.") from error
         if not isinstance(given, dict):
             raise ValueError(f"{path} holds a {type(given).__name__}, expected a JSON object of config fields.")
+        if given.pop("runtime_config", None) is not None:
+            warnings.warn(f"{path} has a runtime_config, which is left out: it is not for keeping.", stacklevel=2)
         return given
 
     @classmethod

@@ -1,10 +1,14 @@
 """Reading and writing adapter files: PEFT's two names, a hub where there is one, and never a file half written."""
 
+import io
 import os
+import pickle
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -12,6 +16,7 @@ from torch import Tensor
 from prefix_lab.config import CONFIG_NAME
 
 WEIGHTS_NAME = "adapter_model.safetensors"
+PICKLED_NAME = "adapter_model.bin"
 CARD_NAME = "README.md"
 
 
@@ -38,22 +43,36 @@ def whereabouts(model_id: str | Path, subfolder: str | None = None, **hub: Any) 
 
 
 def read_weights(directory: Path) -> dict[str, Tensor]:
-    """The tensors of an adapter, by name. Raises `ValueError` when there is no file, or it is truncated or no such."""
-    safe = directory / WEIGHTS_NAME
-    if not safe.is_file():
-        raise ValueError(
-            f"{directory} has no {WEIGHTS_NAME}. Give a folder that an adapter was saved to; an adapter_model.bin is a "
-            "pickle, which runs code when it is read: save that adapter again with PEFT and safe_serialization=True."
-        )
+    """The tensors of an adapter, by name. A pickle is read only as far as torch's weights-only loading allows.
+
+    Raises `ValueError` when there is no file, or it is truncated or something else.
+    """
+    safe, pickled = directory / WEIGHTS_NAME, directory / PICKLED_NAME
     try:
-        return load_file(safe)
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{safe} is damaged or no safetensors file ({error}). Save the adapter again.") from error
+        if safe.is_file():
+            return load_file(safe)
+        if pickled.is_file():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of pickles by other programs, which are refused in our words below
+                tensors = torch.load(pickled, map_location="cpu", weights_only=True)
+            if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
+                raise RuntimeError(f"a {type(tensors).__name__}")
+            return tensors
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise ValueError(
+            f"{safe if safe.is_file() else pickled} is damaged, or holds something else than tensors; code in a pickle "
+            f"is never run ({' '.join(str(error).split())[:80]}). Save the adapter again."
+        ) from error
+    raise ValueError(f"{directory} has no {WEIGHTS_NAME}. Give a folder that an adapter was saved to.")
 
 
-def tensors_as_bytes(tensors: dict[str, Tensor]) -> bytes:
-    """A safetensors file's content, as PEFT writes it: contiguous, nothing shared, format "pt"."""
-    return save({name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}, metadata={"format": "pt"})
+def tensors_as_bytes(tensors: dict[str, Tensor], safe: bool = True) -> bytes:
+    """A weights file's content, as PEFT writes it: safetensors, contiguous, nothing shared; or else torch's pickle."""
+    alone = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
+    if safe:
+        return save(alone, metadata={"format": "pt"})
+    torch.save(alone, file := io.BytesIO())
+    return file.getvalue()
 
 
 def write_together(files: dict[Path, bytes]) -> None:

@@ -192,6 +192,7 @@ class PeftModelForQuestionAnswering(PeftModelWithHead):
     """Where in the text the answer starts and ends. Source: `peft.peft_model.PeftModelForQuestionAnswering`."""
 
     head_names = ("qa_outputs",)
+    forgets = ("token_type_ids", "position_ids")
 
     def forward(
         self,

@@ -27,10 +27,6 @@ IDLE = {
 """Taken with any value, and why it changes no number."""
 
 ONLY = {
-    "safe_serialization": (
-        True,
-        "a pickle runs code when it is read, and PEFT reads safetensors as well. Leave it out",
-    ),
     "path_initial_model_for_weight_conversion": (None, "it undoes PiSSA, CorDA and OLoRA, which are not here"),
     "push_to_hub": (False, "PEFT's save_pretrained does not push either. Call model.push_to_hub(repo_id) after it"),
     "ephemeral_gpu_offload": (False, "it belongs to DoRA, which is not here"),

@@ -38,6 +38,8 @@ class PeftModel(PushToHubMixin, nn.Module):
     Source: `peft.peft_model.PeftModel`.
     """
 
+    forgets: tuple[str, ...] = ()  # what this task's forward takes and uses nowhere
+
     def __init__(
         self,
         model: nn.Module,
@@ -294,14 +296,12 @@ class PeftModel(PushToHubMixin, nn.Module):
         """
         from prefix_lab.checkpoint import save_pretrained  # checkpoint reads this class
 
-        options |= {
-            "safe_serialization": safe_serialization,
-            "path_initial_model_for_weight_conversion": path_initial_model_for_weight_conversion,
-        }
+        options["path_initial_model_for_weight_conversion"] = path_initial_model_for_weight_conversion
         sort_out("save_pretrained", options)
         save_pretrained(
             self,
             save_directory,
+            safe_serialization,
             selected_adapters,
             is_main_process,
             state_dict=state_dict,
@@ -414,7 +414,10 @@ class PeftModel(PushToHubMixin, nn.Module):
         """The base model's forward, with what is given by place under the names of this task's own forward."""
         places = inspect.signature(type(self).forward).parameters.values()
         names = [place.name for place in places if place.kind == place.POSITIONAL_OR_KEYWORD][1:]  # without self
-        return self.base_model(*args[len(names) :], **dict(zip(names, args, strict=False)), **kwargs)
+        named = dict(zip(names, args, strict=False)) | kwargs
+        return self.base_model(
+            *args[len(names) :], **{name: value for name, value in named.items() if name not in self.forgets}
+        )
 
     def __getattr__(self, name: str) -> Any:
         """What this class does not have, the base model may."""

@@ -3,10 +3,12 @@
 import contextlib
 import json
 import os
+import pickle
 import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -172,18 +174,53 @@ def refused_unchanged(folder, *words):
     assert list(model.peft_config) == ["default"]
 
 
-def test_a_pickle_is_not_read(tmp_path):
-    folder = saved_with(tmp_path)
-    torch.save(load_file(folder / WEIGHTS), folder / "adapter_model.bin")
+class Hostile:
+    """What a pickle can do that is not data."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("write", [torch.save, lambda held, path: path.write_bytes(pickle.dumps(held))])
+def test_a_hostile_pickle_is_refused_and_never_run(write, tmp_path):
+    trap, folder = tmp_path / "trap", saved_with(tmp_path / "saved")
     (folder / WEIGHTS).unlink()
-    refused_unchanged(folder, f"has no {WEIGHTS}", "a pickle, which runs code", "safe_serialization=True")
+    write(Hostile(trap), folder / "adapter_model.bin")
+    refused_unchanged(folder, "adapter_model.bin is damaged, or holds something else", "code in a pickle is never run")
+    assert not trap.exists()
+
+
+def test_a_pickle_of_tensors_is_written_and_read(tmp_path):
+    model = wrapped()
+    model.save_pretrained(tmp_path, safe_serialization=False)
+    assert set(contents(tmp_path)) == {CONFIG, "README.md", "adapter_model.bin"}
+    again = PeftModel.from_pretrained(tiny_t5(), tmp_path).prompt_encoder["default"].embedding.weight
+    assert torch.equal(again, model.prompt_encoder["default"].embedding.weight)
+
+
+@pytest.mark.parametrize("held", [[torch.zeros(2)], {"prompt_embeddings": 3}])
+def test_a_pickle_of_something_else_is_refused(held, tmp_path):
+    folder = saved_with(tmp_path)
+    (folder / WEIGHTS).unlink()
+    torch.save(held, folder / "adapter_model.bin")
+    refused_unchanged(folder, "something else than tensors")
+
+
+def test_no_folder_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with refuses(ValueError, "save_directory='' names no folder"):
+        wrapped().save_pretrained("")
+    assert contents(tmp_path) == {}
 
 
 @pytest.mark.parametrize("kept", [0, 7, 100, -1])
 def test_a_truncated_file_is_refused(kept, tmp_path):
     folder = saved_with(tmp_path)
     (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:kept])
-    refused_unchanged(folder, "damaged or no safetensors file", "Save the adapter again")
+    refused_unchanged(folder, "is damaged, or holds something else", "Save the adapter again")
 
 
 def test_weights_of_another_kind_are_refused(tmp_path):
