@@ -278,7 +278,8 @@ class PeftModel(PushToHubMixin, nn.Module):
         if config.inference_mode:
             return encoder.embedding.weight.detach()
         prompt_tokens = self.prompt_tokens[adapter_name][: config.num_virtual_tokens].unsqueeze(0)  # (1, prefix_len)
-        return encoder(prompt_tokens.to(encoder.embedding.weight.device))[0].detach().cpu()
+        prompt_embeddings = encoder(prompt_tokens.to(encoder.embedding.weight.device))
+        return prompt_embeddings[0].detach().cpu()
 
     def save_pretrained(
         self,
