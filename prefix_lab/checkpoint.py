@@ -5,87 +5,184 @@ is not kept: Li & Liang 2021, section 4.3, drop it after training.
 """
 
 import copy
+import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.modules.module import _IncompatibleKeys
 
+from prefix_lab.card import model_card
 from prefix_lab.config import CONFIG_NAME, PeftConfig
-from prefix_lab.files import WEIGHTS_NAME, read_weights, tensors_as_bytes, whereabouts, write_together
+from prefix_lab.files import (
+    CARD_NAME,
+    PICKLED_NAME,
+    WEIGHTS_NAME,
+    read_weights,
+    tensors_as_bytes,
+    whereabouts,
+    write_together,
+)
+from prefix_lab.keywords import sort_out
 from prefix_lab.lora import LoraModel
 from prefix_lab.mapping import choose_task_class
 from prefix_lab.models import PeftModel
 from prefix_lab.prepare import prepare_prompt_learning_config
-from prefix_lab.trained_copies import ModulesToSaveWrapper, matching
+from prefix_lab.trained_copies import matching
 
 StateDict = dict[str, Float[Tensor, "..."]]
 
 
 @torch.no_grad()
-def get_peft_model_state_dict(model: PeftModel, adapter_name: str = "default") -> StateDict:
+def get_peft_model_state_dict(
+    model: PeftModel,
+    state_dict: StateDict | None = None,
+    adapter_name: str = "default",
+    unwrap_compiled: bool = False,
+    save_embedding_layers: bool | str = "auto",
+) -> StateDict:
     """`prompt_embeddings`, (prefix_len, 2·layers·hidden), and the adapter's heads; for LoRA its A and B matrices.
 
-    The adapter's own name is in none of the keys, so that it can be loaded under another. Raises `ValueError` for an
-    adapter that the model does not have. Source: `peft.utils.save_and_load.get_peft_model_state_dict`.
+    Heads and matrices are taken from `state_dict` where it is given, the whole model's, as distributed training
+    gathers it. The adapter's own name is in none of the keys, so that it can be loaded under another.
+    `save_embedding_layers` adds the word embeddings; "auto" does when the vocabulary is not its base model's.
+
+    Raises `ValueError` for an adapter that the model does not have, or a `state_dict` that lacks a part of it.
+    Source: `peft.utils.save_and_load.get_peft_model_state_dict`.
     """
+    if unwrap_compiled:
+        model = getattr(model, "_orig_mod", model)
     model.require_adapter(adapter_name)
+    if isinstance(state_dict, str):
+        raise TypeError(f"state_dict={state_dict!r} is a str. The adapter's name is adapter_name={state_dict!r}.")
     config, kept = model.peft_config[adapter_name], {}
-    if not config.is_prompt_learning:
-        kept = lora_places(model, adapter_name)
-    elif config.inference_mode:
-        kept["prompt_embeddings"] = model.prompt_encoder[adapter_name].embedding.weight.detach()
-    else:
-        encoder = model.prompt_encoder[adapter_name]
-        prompt_tokens = model.prompt_tokens[adapter_name][: config.num_virtual_tokens].unsqueeze(0)  # (1, prefix_len)
-        kept["prompt_embeddings"] = encoder(prompt_tokens.to(encoder.embedding.weight.device))[0].cpu()
-    for name, wrapper in model.named_modules():
-        if isinstance(wrapper, ModulesToSaveWrapper) and adapter_name in wrapper.modules_to_save:
-            trained = wrapper.modules_to_save[adapter_name].state_dict()
-            kept |= {f"{name}.{key}": tensor for key, tensor in trained.items()}
+    if config.is_prompt_learning:
+        kept["prompt_embeddings"] = model.get_prompt_embedding_to_save(adapter_name)
+    everything = model.state_dict() if state_dict is None else state_dict
+    for saved, own in names_of(model, adapter_name).items():
+        if own not in everything:
+            raise ValueError(f"state_dict has no {own}. Give model.state_dict(), or leave state_dict out.")
+        kept[saved] = everything[own]
+    if save_embedding_layers is True or (save_embedding_layers == "auto" and vocabulary_changed(model, config)):
+        kept |= {name: everything[name] for name in embedding_names(model) if name in everything}
     return kept
 
 
-def lora_places(model: PeftModel, adapter_name: str) -> StateDict:
-    """The adapter's A and B matrices themselves, by their names without the adapter's."""
-    end = f".{adapter_name}.weight"
-    weights = model.state_dict(keep_vars=True).items()
-    return {f"{n.removesuffix(end)}.weight": w for n, w in weights if ".lora_" in n and n.endswith(end)}
+def names_of(model: PeftModel, adapter_name: str) -> dict[str, str]:
+    """Name in a file → name in the model, for each tensor of the adapter that stands in the model's state dict."""
+    inside, end = f".modules_to_save.{adapter_name}.", f".{adapter_name}.weight"
+    names = list(model.state_dict())
+    found = {f"{n.removesuffix(end)}.weight": n for n in names if ".lora_" in n and n.endswith(end)}
+    return found | {n.replace(inside, "."): n for n in names if inside in n}
+
+
+def embedding_names(model: nn.Module) -> list[str]:
+    """The base model's tensors of word embeddings, those of the input and of the output, by their names in `model`."""
+    if not hasattr(model, "get_input_embeddings"):
+        return []
+    layers = [layer for layer in (model.get_input_embeddings(), model.get_output_embeddings()) if layer is not None]
+    places = [next(name for name, module in model.named_modules() if module is layer) for layer in layers]
+    return [name for name in model.state_dict() if name.startswith(tuple(f"{place}." for place in places))]
+
+
+def vocabulary_changed(model: PeftModel, config: PeftConfig) -> bool:
+    """Whether rows were added to or taken from the word embeddings of the base model that the config names.
+
+    They are then a part of what was made, and are saved, with a warning. The base model's own config is looked for on
+    this machine alone, where loading the model left it.
+    """
+    size, name = getattr(getattr(model, "config", None), "vocab_size", None), config.base_model_name_or_path
+    if not size or not name:
+        return False
+    try:
+        unchanged = type(model.config).from_pretrained(name, local_files_only=True).vocab_size == size
+    except OSError:  # not here: as PEFT, which warns each time, and goes on
+        return False
+    if not unchanged:
+        warnings.warn(
+            "Setting `save_embedding_layers` to `True` as the embedding layer has been resized during finetuning.",
+            stacklevel=3,
+        )
+    return not unchanged
 
 
 @torch.no_grad()
-def set_peft_model_state_dict(model: PeftModel, state_dict: StateDict, adapter_name: str = "default") -> None:
+def set_peft_model_state_dict(
+    model: PeftModel,
+    peft_model_state_dict: StateDict,
+    adapter_name: str = "default",
+    ignore_mismatched_sizes: bool = False,
+    low_cpu_mem_usage: bool = False,
+) -> _IncompatibleKeys:
     """Put saved tensors into the adapter of that name. All of them fit, or nothing is changed.
 
-    Raises `ValueError` for a missing or foreign key, a wrong shape, and for NaN or infinite numbers.
-    Source: `peft.utils.save_and_load.set_peft_model_state_dict`.
+    Returns, as torch's `load_state_dict` does, which keys of the model were not given and which given are not the
+    model's. With `ignore_mismatched_sizes`, heads and matrices of another shape are left as they are, with a warning;
+    `low_cpu_mem_usage` changes nothing. Raises `ValueError` for a missing or foreign key, a wrong shape, and for NaN
+    or infinite numbers. Source: `peft.utils.save_and_load.set_peft_model_state_dict`.
     """
     model.require_adapter(adapter_name)
-    config = model.peft_config[adapter_name]
-    places: StateDict = {}
+    config, own = model.peft_config[adapter_name], model.state_dict(keep_vars=True)
+    names = names_of(model, adapter_name)
+    names |= {name: name for name in embedding_names(model) if name in peft_model_state_dict}
+    places = {saved: own[name] for saved, name in names.items()}
+    given = dict(peft_model_state_dict)
+    if ignore_mismatched_sizes:
+        odd = [name for name, place in places.items() if name in given and given[name].shape != place.shape]
+        if odd:
+            warnings.warn(f"Left as they are, since the saved shapes are others: {odd}.", stacklevel=2)
+        for name in odd:
+            del places[name], given[name]
     if config.is_prompt_learning:
-        places["prompt_embeddings"] = model.prompt_encoder[adapter_name].embedding.weight
-    else:
-        places = lora_places(model, adapter_name)
-    for name, tensor in model.state_dict(keep_vars=True).items():
-        if f".modules_to_save.{adapter_name}." in name:
-            places[name.replace(f".modules_to_save.{adapter_name}.", ".")] = tensor
-    refuse_misfit(dict(state_dict), {name: tuple(place.shape) for name, place in places.items()}, "state_dict")
+        encoder = model.prompt_encoder[adapter_name]
+        refuse_projection(config, hasattr(encoder, "transform"))
+        places["prompt_embeddings"] = encoder.embedding.weight
+    refuse_misfit(given, {name: tuple(place.shape) for name, place in places.items()}, "peft_model_state_dict")
     for name, place in places.items():
-        place.copy_(state_dict[name])
+        place.copy_(given[name])
+    filled = {names[saved] for saved in places if saved in names}
+    beside = [name for name in places if name not in names]
+    return _IncompatibleKeys([name for name in own if name not in filled], beside)
 
 
-def save_pretrained(model: PeftModel, save_directory: str | Path, selected_adapters: list[str] | None = None) -> None:
-    """Write `adapter_model.safetensors` and `adapter_config.json`, which PEFT can load; all files, or none.
+def refuse_projection(config: PeftConfig, trainable: bool) -> None:
+    """Raise `ValueError` for loading into an encoder that still has its projection: a file never holds one."""
+    if config.is_prompt_learning and config.prefix_projection and trainable:
+        raise ValueError(
+            "prefix_projection=True: this adapter still trains its projection (the MLP), and a saved prefix holds only "
+            "the keys and values that the projection computed, as in PEFT, so nothing can be put back into it. To use "
+            "the saved prefix, load it beside this one or into a new base model: PeftModel.from_pretrained(base, "
+            "folder). To train on from a checkpoint, keep model.state_dict() as well, and leave "
+            "load_best_model_at_end and resume_from_checkpoint out, or train with prefix_projection=False."
+        )
 
-    The config is written with `inference_mode=True`. An adapter that is not named "default" goes to a folder of its
-    name. Raises `ValueError` when `save_directory` is a file, or for a selected adapter that does not exist.
+
+def save_pretrained(
+    model: PeftModel,
+    save_directory: str | Path,
+    safe_serialization: bool = True,
+    selected_adapters: list[str] | None = None,
+    is_main_process: bool = True,
+    **options: Any,
+) -> None:
+    """Write `adapter_model.safetensors`, `adapter_config.json` and `README.md`, which PEFT can load.
+
+    The weights are moved to their place first, and the config last. The config is written with `inference_mode=True`.
+    An adapter that is not named "default" goes to a folder of its name. `options` are `get_peft_model_state_dict`'s.
+    Only the main process writes. `safe_serialization=False` writes `adapter_model.bin`, a pickle.
+
+    Raises `ValueError` when `save_directory` is empty or a file, or for a selected adapter that does not exist.
     Source: `peft.peft_model.PeftModel.save_pretrained`.
     """
     top = Path(save_directory)
+    if not str(save_directory):
+        raise ValueError("save_directory='' names no folder. Give one; '.' is the one that Python runs in.")
     if top.is_file():
         raise ValueError(f"Provided path save_directory={str(top)!r} should be a directory, not a file. Give a folder.")
-    files: dict[Path, bytes] = {}
+    weights: dict[Path, bytes] = {}
+    configs: dict[Path, bytes] = {}
     for adapter_name in list(model.peft_config) if selected_adapters is None else selected_adapters:
         if adapter_name not in model.peft_config:
             raise ValueError(
@@ -93,32 +190,48 @@ def save_pretrained(model: PeftModel, save_directory: str | Path, selected_adapt
                 f"{list(model.peft_config)} - got {selected_adapters}."
             )
         directory = top if adapter_name == "default" else top / adapter_name
-        kept = copy.copy(model.peft_config[adapter_name])
+        config = model.peft_config[adapter_name]
+        kept = copy.copy(config)
         kept.inference_mode = True
         kept.base_model_name_or_path = kept.base_model_name_or_path or name_of(model.get_base_model())
-        files[directory / WEIGHTS_NAME] = tensors_as_bytes(get_peft_model_state_dict(model, adapter_name))
-        files[directory / CONFIG_NAME] = kept.to_json().encode()
-    write_together(files)
+        if kept.task_type is None:
+            kind = type(model.get_base_model())
+            kept.auto_mapping = {"base_model_class": kind.__name__, "parent_library": kind.__module__}
+        tensors = get_peft_model_state_dict(model, adapter_name=adapter_name, **options)
+        name = WEIGHTS_NAME if safe_serialization else PICKLED_NAME
+        weights[directory / name] = tensors_as_bytes(tensors, safe_serialization)
+        configs[directory / CONFIG_NAME] = kept.to_json().encode()
+    if is_main_process:
+        write_together(weights | {top / CARD_NAME: model_card(model, top).encode()} | configs)
 
 
 def from_pretrained(
+    cls: type[PeftModel],
     model: nn.Module,
     model_id: str | Path,
     adapter_name: str = "default",
     is_trainable: bool = False,
     config: PeftConfig | None = None,
-    subfolder: str | None = None,
+    autocast_adapter_dtype: bool = True,
+    **hub: Any,
 ) -> PeftModel:
     """Wrap `model` with a saved adapter, ours or PEFT's, from a folder or a hub name; in evaluation mode.
 
-    Raises `ValueError`, and leaves the model as it was, when the files are missing, damaged, of another method or
-    shape, or hold NaN, and for `is_trainable=True`, as PEFT does: what was saved is the computed prefix.
-    Source: `peft.peft_model.PeftModel.from_pretrained`.
+    The config's task type chooses the class; without one it is `cls`. Raises `ValueError`, and leaves the model as it
+    was, when the files are missing, damaged, of another method or shape, or hold NaN, and for `is_trainable=True`, as
+    PEFT does: what was saved is the computed prefix. Source: `peft.peft_model.PeftModel.from_pretrained`.
     """
-    directory = whereabouts(model_id, subfolder)
+    directory = whereabouts(model_id, **hub)
     config = config or PeftConfig.from_pretrained(directory)
+    task_class = cls if isinstance(config, PeftConfig) and config.task_type is None else choose_task_class(config)
+    if task_class is PeftModel and config.is_prompt_learning:
+        warnings.warn(
+            "The adapter's config has no task_type, so nothing hands the prefix to the model, which answers as without "
+            "it. Load it with the class of its task: PeftModelForCausalLM.from_pretrained, say.",
+            stacklevel=3,
+        )
     tensors = read_checked(model, config, directory, is_trainable)
-    wrapped = choose_task_class(config)(model, config, adapter_name)
+    wrapped = task_class(model, config, adapter_name, autocast_adapter_dtype)
     set_peft_model_state_dict(wrapped, tensors, adapter_name)
     return wrapped if is_trainable else wrapped.eval()
 
@@ -128,23 +241,38 @@ def load_adapter(
     model_id: str | Path,
     adapter_name: str,
     is_trainable: bool = False,
-    subfolder: str | None = None,
-) -> None:
+    autocast_adapter_dtype: bool = True,
+    ignore_mismatched_sizes: bool = False,
+    **hub: Any,
+) -> _IncompatibleKeys:
     """Add a saved adapter under a new name, or put its numbers into the one that has the name; it is not switched to.
 
+    Returns the adapter's keys that are missing, of which there are none, and those that are not the model's own.
     Raises `ValueError` as `from_pretrained` does, with the model unchanged.
     Source: `peft.peft_model.PeftModel.load_adapter`.
     """
-    directory = whereabouts(model_id, subfolder)
+    directory = whereabouts(model_id, **hub)
     if adapter_name in model.peft_config:
-        set_peft_model_state_dict(model, read_weights(directory), adapter_name)
+        tensors = read_weights(directory)
     else:
         config = PeftConfig.from_pretrained(directory)
         tensors = read_checked(model.get_base_model(), config, directory, is_trainable)
-        model.add_adapter(adapter_name, config)
-        set_peft_model_state_dict(model, tensors, adapter_name)
+        model.add_adapter(adapter_name, config, autocast_adapter_dtype=autocast_adapter_dtype)
+        if is_trainable:
+            model.set_requires_grad(adapter_name)
+    keys = set_peft_model_state_dict(model, tensors, adapter_name, ignore_mismatched_sizes)
     if not is_trainable:
         model.eval()
+    return _IncompatibleKeys([], keys.unexpected_keys)
+
+
+def load_peft_weights(model_id: str | Path, device: str | None = None, **hub: Any) -> StateDict:
+    """The tensors of a saved adapter, by name, on `device`. Source: `peft.utils.save_and_load.load_peft_weights`.
+
+    Raises `ValueError` when there are none.
+    """
+    tensors = read_weights(whereabouts(model_id, **sort_out("load_peft_weights", hub)))
+    return {name: tensor.to(device or "cpu") for name, tensor in tensors.items()}
 
 
 def read_checked(model: nn.Module, config: PeftConfig, directory: Path, is_trainable: bool) -> StateDict:
@@ -170,6 +298,9 @@ def read_checked(model: nn.Module, config: PeftConfig, directory: Path, is_train
     for name, module in matching(model, config.modules_to_save).items():
         original = getattr(module, "original_module", module)
         expected |= {f"{inside}.{name}.{key}": tuple(t.shape) for key, t in original.state_dict().items()}
+    own = model.state_dict()
+    beside = {f"{inside}.{name}": tuple(own[name].shape) for name in embedding_names(model)}
+    expected |= {name: shape for name, shape in beside.items() if name in tensors}
     refuse_misfit(tensors, expected, str(directory / WEIGHTS_NAME))
     return tensors
 

@@ -8,7 +8,7 @@ when printed and the same JSON. What PEFT accepts and later trips over is refuse
 import enum
 import json
 import warnings
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ class PeftConfig:
     inference_mode: bool = False
 
     is_prompt_learning = False
+    is_adaption_prompt = False
 
     def __post_init__(self):
         self.check()
@@ -87,31 +88,54 @@ class PeftConfig:
         """The text of `adapter_config.json`, as PEFT writes it: sorted keys, indented by two."""
         return json.dumps(self.to_dict(), indent=2, sort_keys=True)
 
-    def save_pretrained(self, save_directory: str | Path) -> None:
-        """Write `adapter_config.json`, whole or not at all. Raises `ValueError` when `save_directory` is a file."""
+    def save_pretrained(self, save_directory: str | Path, auto_mapping_dict: dict | None = None) -> None:
+        """Write `adapter_config.json`, whole or not at all. Raises `ValueError` when `save_directory` is a file.
+
+        `auto_mapping_dict`, where given, is written as the field `auto_mapping`.
+        """
         from prefix_lab.files import write_together  # this file is read first, and needs no torch
 
         directory = Path(save_directory)
         if directory.is_file():
             raise ValueError(f"save_directory={str(directory)!r} is a file. Give a folder; it is made if need be.")
-        write_together({directory / CONFIG_NAME: self.to_json().encode()})
+        kept = self if auto_mapping_dict is None else replace(self, auto_mapping=auto_mapping_dict)
+        write_together({directory / CONFIG_NAME: kept.to_json().encode()})
 
     @classmethod
-    def from_pretrained(cls, directory: str | Path) -> "PeftConfig":
-        """Read the `adapter_config.json` in a local folder, written by PEFT or by us.
-
-        Fields of a newer PEFT are left out with a warning, as PEFT does. Raises `ValueError` when there is no such
-        file, when it is not a JSON object, or when it holds another method's configuration.
-        """
-        path = Path(directory) / CONFIG_NAME
-        if not path.is_file():
-            raise ValueError(f"No {CONFIG_NAME} in directory={str(directory)!r}. Give a folder saved by PEFT or by us.")
+    def from_json_file(cls, path_json_file: str | Path) -> dict[str, Any]:
+        """The fields in a JSON file. Raises `ValueError` when it does not hold a JSON object."""
+        path = Path(path_json_file)
         try:
             given = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{path} is not JSON ({error}). Save the adapter again.") from error
         if not isinstance(given, dict):
             raise ValueError(f"{path} holds a {type(given).__name__}, expected a JSON object of config fields.")
+        if given.pop("runtime_config", None) is not None:
+            warnings.warn(f"{path} has a runtime_config, which is left out: it is not for keeping.", stacklevel=2)
+        return given
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | Path, subfolder: str | None = None, **options: Any
+    ) -> "PeftConfig":
+        """Read the `adapter_config.json` in a folder or under a hub name, written by PEFT or by us.
+
+        `options` are what a hub is asked with: revision, token, cache_dir, … Fields of a newer PEFT are left out with
+        a warning, as PEFT does. Raises `ValueError` when there is no such file, when it is not a JSON object, or when
+        it holds another method's configuration. Source: `peft.config.PeftConfigMixin.from_pretrained`.
+        """
+        from prefix_lab.files import whereabouts
+        from prefix_lab.keywords import sort_out
+
+        hub = sort_out("PeftConfig.from_pretrained", options)
+        path = whereabouts(pretrained_model_name_or_path, subfolder, **hub) / CONFIG_NAME
+        if not path.is_file():
+            raise ValueError(
+                f"Can't find {CONFIG_NAME!r} at {str(pretrained_model_name_or_path)!r}. Give a folder saved by PEFT or "
+                "by us."
+            )
+        given = cls.from_json_file(path)
         from prefix_lab.mapping import PEFT_TYPE_TO_CONFIG_MAPPING, get_peft_config  # its tables hold these classes
 
         kind = PEFT_TYPE_TO_CONFIG_MAPPING.get(given.get("peft_type"), PrefixTuningConfig)

@@ -14,7 +14,7 @@ from transformers.modeling_outputs import QuestionAnsweringModelOutput, Sequence
 from prefix_lab.config import PeftConfig
 from prefix_lab.models import Mask, PeftModel
 from prefix_lab.refusals import backbone, prefix_is_read, takes_past
-from prefix_lab.tasks import Embeds, Ids, either, get_batch_size
+from prefix_lab.tasks import Embeds, Ids, either, get_batch_size, outputs_asked_for
 
 Labels = Int[Tensor, "..."] | Float[Tensor, "..."] | None
 Hidden = Float[Tensor, "*batch hidden"]
@@ -30,21 +30,22 @@ class PeftModelWithHead(PeftModel):
         model: nn.Module,
         peft_config: PeftConfig,
         adapter_name: str = "default",
-        autocast_adapter_dtype: bool = True,
+        *args: Any,
+        **kwargs: Any,
     ):
-        super().__init__(model, peft_config, adapter_name, autocast_adapter_dtype)
+        super().__init__(model, peft_config, adapter_name, *args, **kwargs)
         if peft_config.is_prompt_learning:
             self.name_the_head(peft_config)  # a second time: PEFT's saved configs hold each name twice
         names = peft_config.modules_to_save
         heads = [name for name, _ in model.named_children() if any(part in name for part in names)]
         self.cls_layer_name = heads[0] if heads else None
 
-    def add_adapter(self, adapter_name: str, peft_config: PeftConfig, autocast_adapter_dtype: bool = True) -> None:
+    def add_adapter(self, adapter_name: str, peft_config: PeftConfig, *args: Any, **kwargs: Any) -> None:
         """As `PeftModel.add_adapter`, with a trained copy of the head. Raises `ValueError` as that does."""
         before = peft_config.modules_to_save
         self.name_the_head(peft_config)
         try:
-            super().add_adapter(adapter_name, peft_config, autocast_adapter_dtype)
+            super().add_adapter(adapter_name, peft_config, *args, **kwargs)
         except Exception:
             peft_config.modules_to_save = before
             raise
@@ -102,6 +103,8 @@ class PeftModelForSequenceClassification(PeftModelWithHead):
         attention_mask: Mask = None,
         inputs_embeds: Embeds = None,
         labels: Labels = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         **kwargs: Any,
     ) -> Any:
@@ -110,6 +113,7 @@ class PeftModelForSequenceClassification(PeftModelWithHead):
         Which loss is told by `config.problem_type`, and guessed from the labels once, as in PEFT.
         Source: `peft.peft_model.PeftModelForSequenceClassification.forward`.
         """
+        kwargs |= outputs_asked_for(output_attentions, output_hidden_states, None)
         outputs, logits, return_dict = self.run_with_prefix(
             input_ids, attention_mask, inputs_embeds, {"labels": labels}, return_dict, kwargs
         )
@@ -150,6 +154,8 @@ class PeftModelForTokenClassification(PeftModelWithHead):
         attention_mask: Mask = None,
         inputs_embeds: Embeds = None,
         labels: Labels = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         **kwargs: Any,
     ) -> Any:
@@ -157,6 +163,7 @@ class PeftModelForTokenClassification(PeftModelWithHead):
 
         Source: `peft.peft_model.PeftModelForTokenClassification.forward`.
         """
+        kwargs |= outputs_asked_for(output_attentions, output_hidden_states, None)
         outputs, logits, return_dict = self.run_with_prefix(
             input_ids, attention_mask, inputs_embeds, {"labels": labels}, return_dict, kwargs
         )
@@ -174,6 +181,7 @@ class PeftModelForQuestionAnswering(PeftModelWithHead):
     """Where in the text the answer starts and ends. Source: `peft.peft_model.PeftModelForQuestionAnswering`."""
 
     head_names = ("qa_outputs",)
+    forgets = ("token_type_ids", "position_ids")
 
     def forward(
         self,
@@ -184,6 +192,8 @@ class PeftModelForQuestionAnswering(PeftModelWithHead):
         inputs_embeds: Embeds = None,
         start_positions: Labels = None,
         end_positions: Labels = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         **kwargs: Any,
     ) -> Any:
@@ -193,6 +203,7 @@ class PeftModelForQuestionAnswering(PeftModelWithHead):
         Source: `peft.peft_model.PeftModelForQuestionAnswering.forward`.
         """
         targets = {"start_positions": start_positions, "end_positions": end_positions}
+        kwargs |= outputs_asked_for(output_attentions, output_hidden_states, None)
         outputs, logits, return_dict = self.run_with_prefix(
             input_ids, attention_mask, inputs_embeds, targets, return_dict, kwargs
         )

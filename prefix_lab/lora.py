@@ -5,6 +5,7 @@ Mirrors the plain case of `peft.tuners.lora`: a chosen linear layer W gets a low
 cannot: no weight of the model stands for a position that was never read.
 """
 
+import functools
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,6 +65,19 @@ class LoraConfig(PeftConfig):
                     "Leave it out too, or use peft for this adapter."
                 )
         return {name: value for name, value in given.items() if name not in OFF}
+
+
+def accept_off(init: Any) -> Any:
+    """`LoraConfig.__init__`, with the fields of `OFF` too, each at the value that leaves it off."""
+
+    @functools.wraps(init)
+    def __init__(self: LoraConfig, *args: Any, **given: Any) -> None:
+        init(self, *args, **LoraConfig.plain(given))
+
+    return __init__
+
+
+LoraConfig.__init__ = accept_off(LoraConfig.__init__)
 
 
 class LoraLinear(nn.Module):

@@ -3,6 +3,7 @@
 Mirrors `peft.peft_model.PeftModel`. Li & Liang 2021, section 4: only the prefix learns.
 """
 
+import inspect
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,26 +15,31 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
+from transformers.utils import PushToHubMixin
 
 from prefix_lab import refusals
 from prefix_lab.config import PeftConfig, PeftType, PromptLearningConfig, TaskType
 from prefix_lab.encoder import PrefixEncoder
+from prefix_lab.keywords import sort_out
 from prefix_lab.lora import LoraModel
 from prefix_lab.paper_layout import paper_cache
 from prefix_lab.past import past_key_values, to_devices, uneven_cache
 from prefix_lab.prepare import prepare_prompt_learning_config, sliding_config
 from prefix_lab.trained_copies import ModulesToSaveWrapper, check_modules, wrap_modules
+from prefix_lab.trainer import make_known
 
 Mask = Shaped[Tensor, "batch tokens"] | None
 """1 where a token may be read, 0 where it is padding; as whole numbers, floats or booleans."""
 
 
-class PeftModel(nn.Module):
+class PeftModel(PushToHubMixin, nn.Module):
     """A frozen base model and its adapters by name; for prefix tuning, an adapter is a prefix encoder.
 
     `prompt_encoder[name]` makes the prefix, `prompt_tokens[name]` are the numbers 0, 1, 2, … that it looks up.
     Source: `peft.peft_model.PeftModel`.
     """
+
+    forgets: tuple[str, ...] = ()  # what this task's forward takes and uses nowhere
 
     def __init__(
         self,
@@ -41,11 +47,13 @@ class PeftModel(nn.Module):
         peft_config: PeftConfig,
         adapter_name: str = "default",
         autocast_adapter_dtype: bool = True,
+        low_cpu_mem_usage: bool = False,
     ):
         super().__init__()
         self.active_adapter: str | list[str] = adapter_name
         self.peft_type = peft_config.peft_type
         self.peft_config: dict[str, PeftConfig] = {}
+        self._adapters_disabled = False
         if peft_config.is_prompt_learning:
             self.base_model = model
         else:
@@ -57,12 +65,18 @@ class PeftModel(nn.Module):
                     stacklevel=3,
                 )
             self.base_model = LoraModel(model)
-            self.forward = self.base_model.forward  # there is no prefix to hand over: the call goes straight through
-        self.add_adapter(adapter_name, peft_config, autocast_adapter_dtype)
+            self.forward = self.run_base  # there is no prefix to hand over: the call goes straight through
+        self.add_adapter(adapter_name, peft_config, autocast_adapter_dtype=autocast_adapter_dtype)
         if hasattr(getattr(model, "config", None), "pretraining_tp"):
             model.config.pretraining_tp = 1  # a simulation of tensor parallelism that changes the numbers
 
-    def add_adapter(self, adapter_name: str, peft_config: PeftConfig, autocast_adapter_dtype: bool = True) -> None:
+    def add_adapter(
+        self,
+        adapter_name: str,
+        peft_config: PeftConfig,
+        low_cpu_mem_usage: bool = False,
+        autocast_adapter_dtype: bool = True,
+    ) -> None:
         """Attach one more adapter under this name; the first one is in use at once, a later one is not.
 
         Raises `ValueError` for a name that exists, another method than the first adapter's, a config that does not
@@ -151,6 +165,15 @@ class PeftModel(nn.Module):
         Works for every task; PEFT raises `UnboundLocalError` for tasks that cannot generate.
         Source: `peft.peft_model.PeftModel.disable_adapter`.
         """
+        was_disabled, self._adapters_disabled = self._adapters_disabled, True
+        try:
+            with self._without_adapter():
+                yield
+        finally:
+            self._adapters_disabled = was_disabled
+
+    @contextmanager
+    def _without_adapter(self) -> Iterator[None]:
         if not self.active_peft_config.is_prompt_learning:
             with self.base_model.disabled():
                 yield
@@ -259,24 +282,87 @@ class PeftModel(nn.Module):
             f"trainable params: {trainable:,d} || all params: {total:,d} || trainable%: {100 * trainable / total:.4f}"
         )
 
-    def save_pretrained(self, save_directory: str | Path, selected_adapters: list[str] | None = None) -> None:
-        """Write the adapters and their configs to a folder: see `checkpoint.save_pretrained`."""
+    def get_prompt_embedding_to_save(self, adapter_name: str) -> Float[Tensor, "prefix_len width"]:
+        """The computed keys and values of an adapter, whatever made them.
+
+        Source: `peft.peft_model.PeftModel.get_prompt_embedding_to_save`.
+        """
+        config, encoder = self.peft_config[adapter_name], self.prompt_encoder[adapter_name]
+        if config.inference_mode:
+            return encoder.embedding.weight.detach()
+        prompt_tokens = self.prompt_tokens[adapter_name][: config.num_virtual_tokens].unsqueeze(0)  # (1, prefix_len)
+        prompt_embeddings = encoder(prompt_tokens.to(encoder.embedding.weight.device))
+        return prompt_embeddings[0].detach().cpu()
+
+    def save_pretrained(
+        self,
+        save_directory: str | Path,
+        safe_serialization: bool = True,
+        selected_adapters: list[str] | None = None,
+        save_embedding_layers: bool | str = "auto",
+        is_main_process: bool = True,
+        path_initial_model_for_weight_conversion: str | None = None,
+        state_dict: dict[str, Tensor] | None = None,
+        **options: Any,
+    ) -> None:
+        """Write the adapters and their configs to a folder: see `checkpoint.save_pretrained`, and for what is not here
+        `keywords.ONLY`.
+        """
         from prefix_lab.checkpoint import save_pretrained  # checkpoint reads this class
 
-        save_pretrained(self, save_directory, selected_adapters)
+        options["path_initial_model_for_weight_conversion"] = path_initial_model_for_weight_conversion
+        sort_out("save_pretrained", options)
+        save_pretrained(
+            self,
+            save_directory,
+            safe_serialization,
+            selected_adapters,
+            is_main_process,
+            state_dict=state_dict,
+            save_embedding_layers=save_embedding_layers,
+        )
 
     @classmethod
-    def from_pretrained(cls, model: nn.Module, model_id: str | Path, **options: Any) -> "PeftModel":
-        """Wrap `model` with the adapter saved at `model_id`: see `checkpoint.from_pretrained`."""
+    def from_pretrained(
+        cls,
+        model: nn.Module,
+        model_id: str | Path,
+        adapter_name: str = "default",
+        is_trainable: bool = False,
+        config: PeftConfig | None = None,
+        autocast_adapter_dtype: bool = True,
+        **options: Any,
+    ) -> "PeftModel":
+        """Wrap `model` with the adapter saved at `model_id`: see `checkpoint.from_pretrained` and `keywords`."""
         from prefix_lab.checkpoint import from_pretrained
 
-        return from_pretrained(model, model_id, **options)
+        hub = sort_out("from_pretrained", options)
+        return from_pretrained(cls, model, model_id, adapter_name, is_trainable, config, autocast_adapter_dtype, **hub)
 
-    def load_adapter(self, model_id: str | Path, adapter_name: str, **options: Any) -> None:
-        """Add the adapter saved at `model_id` under a name: see `checkpoint.load_adapter`."""
+    def load_adapter(
+        self,
+        model_id: str | Path,
+        adapter_name: str,
+        is_trainable: bool = False,
+        torch_device: str | None = None,
+        autocast_adapter_dtype: bool = True,
+        ignore_mismatched_sizes: bool = False,
+        **options: Any,
+    ) -> Any:
+        """Add the adapter saved at `model_id` under a name: see `checkpoint.load_adapter` and `keywords`."""
         from prefix_lab.checkpoint import load_adapter
 
-        load_adapter(self, model_id, adapter_name, **options)
+        hub = sort_out("load_adapter", options)
+        return load_adapter(
+            self, model_id, adapter_name, is_trainable, autocast_adapter_dtype, ignore_mismatched_sizes, **hub
+        )
+
+    def create_or_update_model_card(self, output_dir: str | Path) -> None:
+        """Write the README.md of a saved adapter, or mend the one that is there: see `card.model_card`."""
+        from prefix_lab.card import CARD_NAME, model_card
+        from prefix_lab.files import write_together
+
+        write_together({Path(output_dir) / CARD_NAME: model_card(self, Path(output_dir)).encode()})
 
     @property
     def active_peft_config(self) -> PeftConfig:
@@ -299,9 +385,49 @@ class PeftModel(nn.Module):
         }
         return names or None
 
+    @property
+    def has_active_enabled_adapter(self) -> bool:
+        """Whether the prefix, or LoRA's addition, is in use: not within `disable_adapter`."""
+        return not self._adapters_disabled
+
+    @property
+    def base_model_torch_dtype(self) -> torch.dtype | None:
+        """The precision of the model that was wrapped."""
+        return getattr(self.base_model, "dtype", None)
+
+    def supports_lora_conversion(self, adapter_name: str = "default") -> bool:
+        """Whether weights could stand for the adapter: for LoRA they do, for a prefix none can."""
+        return not self.active_peft_config.is_prompt_learning
+
+    def set_requires_grad(self, adapter_names: str | list[str], requires_grad: bool = True) -> None:
+        """Train these LoRA adapters, or do not. Raises `TypeError` for a prefix, as PEFT does.
+
+        Source: `peft.peft_model.PeftModel.set_requires_grad`.
+        """
+        if self.active_peft_config.is_prompt_learning:
+            raise TypeError(
+                "Setting `requires_grad` is not supported for prompt learning methods like PREFIX_TUNING. Call "
+                "model.prompt_encoder.requires_grad_(...)."
+            )
+        names = [adapter_names] if isinstance(adapter_names, str) else adapter_names
+        for name, parameter in self.named_parameters():
+            kind, _, adapter = name.rpartition(".")[0].rpartition(".")
+            inside = any(f".modules_to_save.{one}." in name for one in names)
+            if inside or (".lora_" in kind and adapter in names):
+                parameter.requires_grad_(requires_grad)
+
     def get_base_model(self) -> nn.Module:
         """The model that was wrapped."""
         return self.base_model if self.active_peft_config.is_prompt_learning else self.base_model.model
+
+    def run_base(self, *args: Any, **kwargs: Any) -> Any:
+        """The base model's forward, with what is given by place under the names of this task's own forward."""
+        places = inspect.signature(type(self).forward).parameters.values()
+        names = [place.name for place in places if place.kind == place.POSITIONAL_OR_KEYWORD][1:]  # without self
+        named = dict(zip(names, args, strict=False)) | kwargs
+        return self.base_model(
+            *args[len(names) :], **{name: value for name, value in named.items() if name not in self.forgets}
+        )
 
     def __getattr__(self, name: str) -> Any:
         """What this class does not have, the base model may."""
@@ -362,3 +488,6 @@ def find_word_embeddings(model: nn.Module) -> nn.Module | None:
         if parameter.shape[:1] == (vocab_size,):
             return backbone.get_submodule(name.removesuffix(".weight"))
     return None
+
+
+make_known(PeftModel)

@@ -4,6 +4,7 @@ Mirrors the `PeftModelFor…` classes of `peft.peft_model`. The prefix needs no 
 past, so the model reads it through the cache, and only the attention mask grows by prefix_len.
 """
 
+import warnings
 from typing import Any
 
 from jaxtyping import Float, Int, Shaped
@@ -25,15 +26,18 @@ TargetEmbeds = Float[Tensor, "batch target hidden"] | None
 class GenerativeModel(PeftModel):
     """What the two language-model tasks share: `generate` runs the base model's loop with our preparation of a step."""
 
+    hands_on = False  # whether an assigned generation config reaches the base model, as PEFT has it
+
     def __init__(
         self,
         model: nn.Module,
         peft_config: PeftConfig,
         adapter_name: str = "default",
-        autocast_adapter_dtype: bool = True,
+        *args: Any,
+        **kwargs: Any,
     ):
         prepare_inputs = model.prepare_inputs_for_generation  # first, so that a model without it is left as it was
-        super().__init__(model, peft_config, adapter_name, autocast_adapter_dtype)
+        super().__init__(model, peft_config, adapter_name, *args, **kwargs)
         self.base_model_prepare_inputs_for_generation = prepare_inputs
 
     def generate(self, *args: Any, **kwargs: Any) -> Any:
@@ -43,6 +47,7 @@ class GenerativeModel(PeftModel):
         are then silently wrong from the second token on. A decoder alone reads a fresh prefix for each token.
         Source: `peft.peft_model.PeftModelForCausalLM.generate`.
         """
+        self.hand_on_generation_config()
         if not self.active_peft_config.is_prompt_learning:
             return self.base_model.generate(*args, **kwargs)
         self.base_model.prepare_inputs_for_generation = self.prepare_inputs_for_generation
@@ -51,6 +56,25 @@ class GenerativeModel(PeftModel):
                 return self.base_model.generate(*args, **kwargs)
         finally:
             self.base_model.prepare_inputs_for_generation = self.base_model_prepare_inputs_for_generation
+
+    def hand_on_generation_config(self) -> None:
+        """A generation config that was assigned to this model is the base model's, where PEFT hands it on.
+
+        For an encoder-decoder PEFT does not, and what is assigned there has no effect: a warning says so, as it does
+        for a base model whose own `model` gets it instead (Llama's, say), where `generate` does not look.
+        """
+        assigned = self.__dict__.get("generation_config")
+        if assigned is None:
+            return
+        if self.hands_on:
+            inner = getattr(self.base_model, "model", self.base_model)
+            inner.generation_config = assigned
+        if self.get_base_model().generation_config is not assigned:
+            warnings.warn(
+                "The generation_config that was assigned to the wrapped model has no effect, as in PEFT. Assign it to "
+                "model.base_model, or pass generate(generation_config=...).",
+                stacklevel=4,
+            )
 
 
 class PeftModelForSeq2SeqLM(GenerativeModel):
@@ -65,6 +89,9 @@ class PeftModelForSeq2SeqLM(GenerativeModel):
         decoder_attention_mask: TargetMask = None,
         decoder_inputs_embeds: TargetEmbeds = None,
         labels: TargetIds = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
         **kwargs: Any,
     ) -> Any:
         """The base model's forward, with the prefix in the decoder's cache.
@@ -74,6 +101,7 @@ class PeftModelForSeq2SeqLM(GenerativeModel):
         Source: `peft.peft_model.PeftModelForSeq2SeqLM.forward`.
         """
         cache = kwargs["past_key_values"] = self.get_prompt(get_batch_size(input_ids, inputs_embeds))
+        kwargs |= outputs_asked_for(output_attentions, output_hidden_states, return_dict)
         self.shift_position_ids(kwargs)
         with prefix_is_read(self, cache, either(input_ids, inputs_embeds)), encoder_prefix(self):
             return self.base_model(
@@ -114,12 +142,17 @@ class PeftModelForSeq2SeqLM(GenerativeModel):
 class PeftModelForCausalLM(GenerativeModel):
     """Text that goes on, with one stack of layers. Source: `peft.peft_model.PeftModelForCausalLM`."""
 
+    hands_on = True
+
     def forward(
         self,
         input_ids: Ids = None,
         attention_mask: Mask = None,
         inputs_embeds: Embeds = None,
         labels: Ids = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
         **kwargs: Any,
     ) -> Any:
         """The base model's forward; `attention_mask` grows from (batch, tokens) to (batch, prefix_len+tokens).
@@ -128,6 +161,7 @@ class PeftModelForCausalLM(GenerativeModel):
         """
         batch_size = get_batch_size(input_ids, inputs_embeds)
         self.shift_position_ids(kwargs)
+        kwargs |= outputs_asked_for(output_attentions, output_hidden_states, return_dict)
         cache = kwargs["past_key_values"] = self.get_prompt(batch_size)
         with prefix_is_read(self, cache, either(input_ids, inputs_embeds)):
             return self.base_model(
@@ -159,7 +193,14 @@ class PeftModelForFeatureExtraction(PeftModel):
     """Hidden states, for use elsewhere. Source: `peft.peft_model.PeftModelForFeatureExtraction`."""
 
     def forward(
-        self, input_ids: Ids = None, attention_mask: Mask = None, inputs_embeds: Embeds = None, **kwargs: Any
+        self,
+        input_ids: Ids = None,
+        attention_mask: Mask = None,
+        inputs_embeds: Embeds = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        **kwargs: Any,
     ) -> Any:
         """The base model's forward; `attention_mask` grows from (batch, tokens) to (batch, prefix_len+tokens).
 
@@ -177,6 +218,7 @@ class PeftModelForFeatureExtraction(PeftModel):
             )
         batch_size = get_batch_size(input_ids, inputs_embeds)
         self.shift_position_ids(kwargs)
+        kwargs |= outputs_asked_for(output_attentions, output_hidden_states, return_dict)
         cache = kwargs["past_key_values"] = self.get_prompt(batch_size)
         with prefix_is_read(self, cache, either(input_ids, inputs_embeds)):
             return self.base_model(
@@ -197,3 +239,9 @@ def either(input_ids: Ids, inputs_embeds: Embeds) -> Tensor:
 def get_batch_size(input_ids: Ids, inputs_embeds: Embeds) -> int:
     """How many texts at once. Raises `ValueError` when neither is given. Source: `peft.utils.other._get_batch_size`."""
     return either(input_ids, inputs_embeds).shape[0]
+
+
+def outputs_asked_for(attentions: bool | None, hidden_states: bool | None, as_dict: bool | None) -> dict[str, bool]:
+    """What the caller said of the outputs, by the base model's names for it; what was not said is left out."""
+    said = {"output_attentions": attentions, "output_hidden_states": hidden_states, "return_dict": as_dict}
+    return {name: value for name, value in said.items() if value is not None}

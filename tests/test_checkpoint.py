@@ -29,7 +29,11 @@ def test_the_file_holds_the_prefix_and_the_config_says_inference(tmp_path):
     model = wrapped(prefix_projection=True)
     model.save_pretrained(tmp_path / "made" / "if need be")
     folder = tmp_path / "made" / "if need be"
-    assert sorted(path.name for path in folder.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "README.md",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
     kept = load_file(folder / "adapter_model.safetensors")
     assert torch.equal(kept["prompt_embeddings"], get_peft_model_state_dict(model)["prompt_embeddings"])
     assert PeftConfig.from_pretrained(folder).inference_mode
@@ -46,7 +50,7 @@ def test_an_adapter_with_a_name_has_a_folder_of_that_name(tmp_path):
 
 def test_an_adapter_that_the_model_does_not_have_is_refused():
     with refuses(ValueError, "Adapter german not found", "The model's adapters are: default"):
-        get_peft_model_state_dict(wrapped(), "german")
+        get_peft_model_state_dict(wrapped(), adapter_name="german")
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path):
@@ -65,4 +69,4 @@ def test_saving_again_replaces_the_old_files(tmp_path):
     model.save_pretrained(tmp_path)
     kept = load_file(tmp_path / "adapter_model.safetensors")["prompt_embeddings"]
     assert torch.equal(kept, model.prompt_encoder["default"].embedding.weight)
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3

@@ -121,7 +121,7 @@ def test_a_damaged_or_foreign_file_is_refused(text, words, tmp_path):
 
 
 def test_a_folder_without_a_config_is_refused(tmp_path):
-    with refuses(ValueError, "No adapter_config.json", str(tmp_path), "Give a folder"):
+    with refuses(ValueError, "Can't find 'adapter_config.json'", str(tmp_path), "Give a folder"):
         PeftConfig.from_pretrained(tmp_path)
 
 

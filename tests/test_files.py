@@ -1,9 +1,13 @@
 """Files of adapters: written whole or not at all, and read only when every number can be trusted."""
 
+import contextlib
 import json
 import os
 import pickle
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +19,7 @@ from prefix_lab.files import write_together
 from tests.tiny_models import everything_about, refuses, tiny_t5, two_texts
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
-STEPS = {"fsync": os, "chmod": os, "copyfile": shutil, "replace": os}
+STEPS = {"fsync": os, "copymode": shutil, "replace": os}
 
 
 def wrapped(**fields):
@@ -49,44 +53,94 @@ class Crash:
         return result
 
 
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
-@pytest.mark.parametrize("number", [1, 2, 3, 4])
-@pytest.mark.parametrize("step", STEPS)
-def test_a_crash_at_any_step_leaves_the_old_checkpoint_and_nothing_else(
-    step, number, error, after, tmp_path, monkeypatch
-):
+def saved_twice(folder, patch):
+    """Two adapters saved, changed, and saved with `patch` in force: the files before, after, and of a save alone."""
     model = wrapped()
     model.add_adapter("german", PrefixTuningConfig("SEQ_2_SEQ_LM", num_virtual_tokens=2))
-    model.save_pretrained(tmp_path)
-    before = contents(tmp_path)
-    with monkeypatch.context() as patched:
-        patched.setattr(STEPS[step], step, Crash(getattr(STEPS[step], step), number, error, after))
-        with pytest.raises(type(error)):
-            changed(model).save_pretrained(tmp_path)
-    assert contents(tmp_path) == before
-    PeftModel.from_pretrained(tiny_t5(), tmp_path)
-    model.save_pretrained(tmp_path)
-    assert contents(tmp_path).keys() == before.keys()
-    assert contents(tmp_path) != before
+    model.save_pretrained(folder / "there")
+    before = contents(folder / "there")
+    changed(model).save_pretrained(folder / "alone")
+    with pytest.raises((OSError, KeyboardInterrupt)), patch:
+        model.save_pretrained(folder / "there")
+    return before, contents(folder / "there"), contents(folder / "alone")
+
+
+def crashing(step, number, error, after):
+    patched = pytest.MonkeyPatch.context()
+
+    @contextlib.contextmanager
+    def in_force():
+        with patched as patch:
+            patch.setattr(STEPS[step], step, Crash(getattr(STEPS[step], step), number, error, after))
+            yield
+
+    return in_force()
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+@pytest.mark.parametrize("number", [1, 2, 5])
+@pytest.mark.parametrize("step", ["fsync", "copymode"])
+def test_a_crash_while_writing_leaves_the_old_checkpoint_and_nothing_else(step, number, error, after, tmp_path):
+    before, there, _ = saved_twice(tmp_path, crashing(step, number, error, after))
+    assert there == before
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
+def test_a_crash_while_moving_leaves_whole_files_and_a_new_config_only_beside_new_weights(number, after, tmp_path):
+    before, there, new = saved_twice(tmp_path, crashing("replace", number, KeyboardInterrupt(), after))
+    assert there.keys() == before.keys()
+    moved = [name for name in there if there[name] == new[name] and before[name] != new[name]]
+    assert all(there[name] in (before[name], new[name]) for name in there)
+    assert moved == [WEIGHTS, f"german/{WEIGHTS}"][: number - 1 + after]
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 @pytest.mark.parametrize("number", [1, 2])
-def test_a_crash_in_a_new_folder_leaves_no_file(step, number, tmp_path, monkeypatch):
+def test_a_crash_in_a_new_folder_leaves_no_file_half_written(step, number, tmp_path, monkeypatch):
     monkeypatch.setattr(os, step, Crash(getattr(os, step), number, OSError("disk full"), after=False))
     with pytest.raises(OSError, match="disk full"):
         wrapped().save_pretrained(tmp_path / "new")
-    assert contents(tmp_path) == {}
+    assert list(contents(tmp_path / "new")) == [WEIGHTS][: number - 1 if step == "replace" else 0]
 
 
-def test_an_interrupt_between_two_files_leaves_both_as_they_were(tmp_path, monkeypatch):
-    first, second = tmp_path / "first", tmp_path / "second"
-    write_together({first: b"old", second: b"old"})
-    monkeypatch.setattr(os, "replace", Crash(os.replace, 2, KeyboardInterrupt(), after=False))
-    with pytest.raises(KeyboardInterrupt):
-        write_together({first: b"new", second: b"new"})
-    assert contents(tmp_path) == {"first": b"old", "second": b"old"}
+def test_what_a_killed_save_left_is_cleared_by_the_next(tmp_path):
+    wrapped().save_pretrained(tmp_path)
+    names = contents(tmp_path).keys()
+    killed = (
+        "import os, signal, sys; from tests.test_files import wrapped\n"
+        "os.replace = lambda *given: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"wrapped().save_pretrained({str(tmp_path)!r})"
+    )
+    assert subprocess.run([sys.executable, "-c", killed], capture_output=True).returncode == -signal.SIGKILL
+    assert contents(tmp_path).keys() != names
+    wrapped().save_pretrained(tmp_path)
+    assert contents(tmp_path).keys() == names
+
+
+def test_links_stay_links_and_are_written_through(tmp_path):
+    model = wrapped()
+    model.save_pretrained(tmp_path / "real")
+    (tmp_path / "linked").mkdir()
+    for name in (WEIGHTS, CONFIG, "README.md"):
+        (tmp_path / "linked" / name).symlink_to(tmp_path / "real" / name)
+    (tmp_path / "folder").symlink_to(tmp_path / "linked")
+    changed(model).save_pretrained(tmp_path / "folder")
+    assert all(path.is_symlink() for path in (tmp_path / "linked").iterdir())
+    kept = load_file(tmp_path / "real" / WEIGHTS)["prompt_embeddings"]
+    assert torch.equal(kept, model.prompt_encoder["default"].embedding.weight)
+    assert len(contents(tmp_path / "real")) == 3
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_a_file_that_is_there_keeps_its_rights(mode, tmp_path):
+    model = wrapped()
+    model.save_pretrained(tmp_path)
+    for path in tmp_path.iterdir():
+        path.chmod(mode)
+    changed(model).save_pretrained(tmp_path)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {mode}
 
 
 def test_files_get_the_rights_that_any_new_file_gets(tmp_path):
@@ -95,25 +149,12 @@ def test_files_get_the_rights_that_any_new_file_gets(tmp_path):
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-class Hostile:
-    """What a pickle can do that is not data."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
-
-
-def saved_with(folder, weights=None, pickled=None, **fields):
+def saved_with(folder, weights=None, **fields):
     """A saved adapter whose weights are replaced by these."""
     wrapped(**fields).save_pretrained(folder)
     tensors = load_file(folder / WEIGHTS)
     if weights is not None:
         save_file(weights(tensors), folder / WEIGHTS)
-    if pickled is not None:
-        (folder / WEIGHTS).unlink()
-        pickled(tensors, folder / "adapter_model.bin")
     return folder
 
 
@@ -133,41 +174,53 @@ def refused_unchanged(folder, *words):
     assert list(model.peft_config) == ["default"]
 
 
-def test_a_hostile_pickle_is_refused_and_never_run(tmp_path):
-    trap = tmp_path / "trap"
-    folder = saved_with(tmp_path / "a", pickled=lambda tensors, path: path.write_bytes(pickle.dumps(Hostile(trap))))
-    refused_unchanged(folder, "code in a pickle is never run", WEIGHTS)
-    folder = saved_with(tmp_path / "b", pickled=lambda tensors, path: torch.save({"x": Hostile(trap)}, path))
-    refused_unchanged(folder, "code in a pickle is never run")
+class Hostile:
+    """What a pickle can do that is not data."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("write", [torch.save, lambda held, path: path.write_bytes(pickle.dumps(held))])
+def test_a_hostile_pickle_is_refused_and_never_run(write, tmp_path):
+    trap, folder = tmp_path / "trap", saved_with(tmp_path / "saved")
+    (folder / WEIGHTS).unlink()
+    write(Hostile(trap), folder / "adapter_model.bin")
+    refused_unchanged(folder, "adapter_model.bin is damaged, or holds something else", "code in a pickle is never run")
     assert not trap.exists()
 
 
-def test_a_pickle_of_tensors_alone_is_read(tmp_path):
-    folder = saved_with(tmp_path, pickled=torch.save)
-    assert torch.equal(
-        PeftModel.from_pretrained(tiny_t5(), folder).prompt_encoder["default"].embedding.weight,
-        torch.load(folder / "adapter_model.bin", weights_only=True)["prompt_embeddings"],
-    )
+def test_a_pickle_of_tensors_is_written_and_read(tmp_path):
+    model = wrapped()
+    model.save_pretrained(tmp_path, safe_serialization=False)
+    assert set(contents(tmp_path)) == {CONFIG, "README.md", "adapter_model.bin"}
+    again = PeftModel.from_pretrained(tiny_t5(), tmp_path).prompt_encoder["default"].embedding.weight
+    assert torch.equal(again, model.prompt_encoder["default"].embedding.weight)
 
 
 @pytest.mark.parametrize("held", [[torch.zeros(2)], {"prompt_embeddings": 3}])
 def test_a_pickle_of_something_else_is_refused(held, tmp_path):
-    folder = saved_with(tmp_path, pickled=lambda tensors, path: torch.save(held, path))
-    refused_unchanged(folder, "something else than tensors by name")
+    folder = saved_with(tmp_path)
+    (folder / WEIGHTS).unlink()
+    torch.save(held, folder / "adapter_model.bin")
+    refused_unchanged(folder, "something else than tensors")
+
+
+def test_no_folder_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with refuses(ValueError, "save_directory='' names no folder"):
+        wrapped().save_pretrained("")
+    assert contents(tmp_path) == {}
 
 
 @pytest.mark.parametrize("kept", [0, 7, 100, -1])
 def test_a_truncated_file_is_refused(kept, tmp_path):
     folder = saved_with(tmp_path)
     (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:kept])
-    refused_unchanged(folder, "damaged or no safetensors file", "Save the adapter again")
-
-
-def test_a_truncated_pickle_is_refused(tmp_path):
-    folder = saved_with(tmp_path, pickled=torch.save)
-    path = folder / "adapter_model.bin"
-    path.write_bytes(path.read_bytes()[:-100])
-    refused_unchanged(folder, "adapter_model.bin cannot be read")
+    refused_unchanged(folder, "is damaged, or holds something else", "Save the adapter again")
 
 
 def test_weights_of_another_kind_are_refused(tmp_path):
@@ -199,7 +252,7 @@ def test_weights_without_a_config_are_refused(tmp_path):
     folder = saved_with(tmp_path)
     (folder / CONFIG).unlink()
     model = tiny_t5()
-    with refuses(ValueError, f"No {CONFIG}", leaving=(model, PrefixTuningConfig())):
+    with refuses(ValueError, f"Can't find {CONFIG!r}", "Give a folder", leaving=(model, PrefixTuningConfig())):
         PeftModel.from_pretrained(model, folder)
 
 
@@ -221,7 +274,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
 
 def test_a_name_that_is_no_folder_is_refused_without_a_network():
     model = tiny_t5()
-    with refuses(ValueError, "model_id='someone/prefix' is no folder here", "Give a folder"):
+    with refuses(ValueError, "Can't find 'adapter_config.json' at 'someone/prefix'", "no folder here", "Give a folder"):
         PeftModel.from_pretrained(model, "someone/prefix")
 
 

@@ -109,7 +109,7 @@ draw_bytes(
 show_stage(
     "keep",
     mark=("= encoder(", "= get_peft_model_state_dict("),
-    also=("prefix_lab.checkpoint.get_peft_model_state_dict",),
+    also=("prefix_lab.models.PeftModel.get_prompt_embedding_to_save",),
 )
 
 # %%

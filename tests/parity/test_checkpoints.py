@@ -135,9 +135,14 @@ def test_saved_numbers_cannot_go_behind_a_projection(tmp_path):
     with pytest.raises(RuntimeError, match="size mismatch"):
         peft.set_peft_model_state_dict(models.theirs, dict(state), adapter_name="german")
     config = models.ours.peft_config["german"]
-    with refuses(ValueError, "prompt_embeddings has shape (2, 48), expected (2, 12)", leaving=(models.ours, config)):
+    with refuses(
+        ValueError,
+        "still trains its projection",
+        "PeftModel.from_pretrained(base, folder)",
+        leaving=(models.ours, config),
+    ):
         prefix_lab.set_peft_model_state_dict(models.ours, state, adapter_name="german")
-    with refuses(ValueError, "expected (2, 12)", leaving=(models.ours, config)):
+    with refuses(ValueError, "prefix_projection=False", leaving=(models.ours, config)):
         models.ours.load_adapter(folder / "german", "german")
 
 
