@@ -224,12 +224,6 @@ def from_pretrained(
     directory = whereabouts(model_id, **hub)
     config = config or PeftConfig.from_pretrained(directory)
     task_class = cls if isinstance(config, PeftConfig) and config.task_type is None else choose_task_class(config)
-    if task_class is PeftModel and config.is_prompt_learning:
-        warnings.warn(
-            "The adapter's config has no task_type, so nothing hands the prefix to the model, which answers as without "
-            "it. Load it with the class of its task: PeftModelForCausalLM.from_pretrained, say.",
-            stacklevel=3,
-        )
     tensors = read_checked(model, config, directory, is_trainable)
     wrapped = task_class(model, config, adapter_name, autocast_adapter_dtype)
     set_peft_model_state_dict(wrapped, tensors, adapter_name)

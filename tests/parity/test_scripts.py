@@ -13,7 +13,7 @@ from transformers.utils import hub
 import prefix_lab
 from prefix_lab.keywords import HUB, IDLE, ONLY
 from prefix_lab.other_methods import NAMES
-from tests.parity.pair import TASKS, assert_same, both, in_both, run, without_pefts_deprecation
+from tests.parity.pair import TASKS, assert_same, both, in_both, run
 from tests.tiny_models import refuses, tiny_bart, tiny_bert, tiny_gpt2, tiny_llama, tiny_t5, two_texts
 
 TASK_CLASSES = [name for name in peft.__all__ if name.startswith("PeftModelFor")]
@@ -199,11 +199,9 @@ def test_an_adapter_without_a_task_type_loads_through_the_class_of_its_task(tmp_
         return type(model).__name__, model(**texts()).logits
 
     assert_same(*in_both(do))
-    with pytest.warns(UserWarning, match="nothing hands the prefix to the model"):
-        bare = prefix_lab.PeftModel.from_pretrained(tiny_gpt2(), tmp_path)
-    with without_pefts_deprecation():
-        theirs = peft.PeftModel.from_pretrained(tiny_gpt2(), tmp_path)
-    assert_same(bare(**texts()).logits, theirs(**texts()).logits)
+    bare = prefix_lab.PeftModel.from_pretrained(tiny_gpt2(), tmp_path)  # PEFT's answers as without the prefix
+    with refuses(ValueError, "would run the base model without its prefix"):
+        bare(**texts())
 
 
 @pytest.mark.parametrize("make_model", [tiny_gpt2, tiny_llama, tiny_t5, tiny_bert])
@@ -263,8 +261,6 @@ def test_every_public_attribute_of_pefts_wrapper_is_of_the_same_kind_or_has_a_re
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of attributes that transformers will drop
         gone = {name for name in names if not hasattr(ours, name) and hasattr(theirs, name)}
-        if not hasattr(ours.get_base_model(), "generate"):
-            gone.remove("generate")  # PEFT's wrapper has one, which fails for such a model
         assert gone == set(NOT_HERE)
         for name in names - gone - {"base_model"}:
             if hasattr(theirs, name) and hasattr(ours, name):
