@@ -125,7 +125,7 @@ def tracers(session: Session) -> Tracers:
 
 
 def new_tracers(session: Session, tape: Tape) -> Tracers:
-    known, frames, atoms = session.known, session.frames, session.atoms
+    frames, atoms, is_known = session.frames, session.atoms, session.known.get
     append, put, look_at, enter, now = tape.append, tape.put, tape.look_at, tape.enter, perf_counter_ns
 
     def tracer_of(info: CodeInfo, held: Any, pending: Any = None) -> Tracer:
@@ -150,7 +150,7 @@ def new_tracers(session: Session, tape: Tape) -> Tracers:
                     append(place)
                     pending = place.names
                 else:
-                    pending = other(frame, event, argument, pending)
+                    pending = other(frame, event, argument, pending, info)
             except Exception as error:
                 if session.closed:
                     frame.f_trace = None
@@ -166,9 +166,9 @@ def new_tracers(session: Session, tape: Tape) -> Tracers:
         tracer = tracers(session).called(frame, "call", paused.info, paused)
         return tracer and tracer(frame, event, argument)
 
-    def other(frame: FrameType, event: str, argument: Any, pending: Any) -> Any:
+    def other(frame: FrameType, event: str, argument: Any, pending: Any, info: CodeInfo) -> Any:
         """A return, a yield, an exception; what is pending then, which is the line itself while the frame is paused."""
-        info, at = known[id(frame.f_code)], frame.f_lasti
+        at = frame.f_lasti
         if event == "exception":
             if argument[0] is StopIteration and at in info.skips:  # a loop ends, or a `yield from`
                 append(AGAIN)
@@ -189,7 +189,8 @@ def new_tracers(session: Session, tape: Tape) -> Tracers:
             append(RETURN)
             append(now())
             append(argument if type(argument) in atoms else put(argument))
-        frames.pop(id(frame), None)
+        if info.pauses:
+            frames.pop(id(frame), None)
         return None
 
     def lost(error: Exception) -> None:
@@ -207,8 +208,6 @@ def new_tracers(session: Session, tape: Tape) -> Tracers:
         append(now())
         append(number)
         return (paused or info.lines[frame.f_lineno]).names
-
-    is_known = known.get
 
     # Asked at every call of the whole program, so most of its work is to say no.
     def on_call(frame: FrameType, event: str, argument: Any) -> Tracer | None:
