@@ -115,11 +115,6 @@ class MonitoringHooks:
         self.threads.clear()
 
 
-def own_id(frame: FrameType, info: CodeInfo) -> int | None:
-    """None where a view shows a frame as it is; a number that is none's where it has to be asked for again."""
-    return id(frame) if not LIVE else 0 if info.in_mapping else None
-
-
 def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: list[FrameType]) -> Callbacks:
     """One thread's callbacks. `depth` is how far above them the recorded frame is: one, or two under a dispatcher."""
     session = hooks.session
@@ -134,39 +129,42 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
     here: Any = None  # the table of `current`
     pending: Any = None
     held: Any = None  # where its names are looked up
-    own: int | None = None  # the id of the one frame that `held` may be used for; None: it knows its frame itself
+    own: int | None = None  # the only frame that `held` may be used for, by its id; 0: for none; None: it knows its own
     for one in running:
         stack.append((current, here, pending, held, own))
         current, here = one.f_code, known[id(one.f_code)]
-        held, own = where(one), own_id(one, here)
+        held, own = where(one), 0
+
+    def at(frame: FrameType) -> Any:
+        """Where the names of the innermost frame are looked up."""
+        return held if own is None or own == id(frame) else where(frame)
 
     def look(frame: FrameType) -> None:
         """Take the values that the line before has bound or changed."""
         nonlocal pending
         names, pending = pending, None
         if type(names) is str:
-            value = here.read(where(frame), names, MISSING)
+            value = here.read(at(frame), names, MISSING)
             append(value if type(value) in atoms else put(value))
         elif names is not None:
-            look_at(frame, names, here, where(frame))
+            look_at(frame, names, here, at(frame))
 
     def line(code: CodeType, number: int, depth: int = 1) -> Any:
-        nonlocal pending, held, own
+        nonlocal pending
         try:
             if code is not current:
                 relocate(code, getframe(depth))
             if pending is not None:  # as `look`, written out since it is the hot path
                 if type(pending) is str:
-                    if own is not None and own != id(frame := getframe(depth)):
-                        held, own = where(frame), own_id(frame, here)
-                    value = here.read(held, pending, MISSING)
+                    kept = own is None or own == id(getframe(depth))
+                    value = here.read(held if kept else where(getframe(depth)), pending, MISSING)
                     append(value if type(value) in atoms else put(value))
                 elif pending is TURN:
                     if len(items) > tape.next_check:
                         tape.check()
                 else:
                     frame = getframe(depth)
-                    look_at(frame, pending, here, where(frame))
+                    look_at(frame, pending, here, at(frame))
             place = here.lines[number]
             if tape.waits:
                 tape.take_turn()
@@ -191,13 +189,19 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
         """In a frame that was not entered under the recording: one further out than where it began."""
         nonlocal current, here, pending, held, own
         current, here, pending = code, session.info(code, frame), None
-        held, own = where(frame), own_id(frame, here)
+        held, own = where(frame), 0
         tape.running(frame, here)
 
     def enter(frame: FrameType, code: CodeType, info: CodeInfo, names: Any = None) -> None:
         nonlocal current, here, pending, held, own
         stack.append((current, here, pending, held, own))
-        current, here, pending, held, own = code, info, names, where(frame), own_id(frame, info)
+        current, here, pending, held, own = (
+            code,
+            info,
+            names,
+            where(frame),
+            (0 if info.in_mapping else None) if LIVE else id(frame),
+        )
 
     def leave() -> None:
         nonlocal current, here, pending, held, own
@@ -260,7 +264,7 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
                 extend((RETURN, now(), value))
             else:
                 extend((YIELD, value) if mark is YIELD else (UNWIND, now()))
-            if mark is not YIELD:
+            if here.pauses and mark is not YIELD:
                 frames.pop(id(frame), None)
         except BaseException as error:
             lost(error)

@@ -125,7 +125,7 @@ def tracers(session: Session) -> Tracers:
 
 
 def new_tracers(session: Session, tape: Tape) -> Tracers:
-    known, frames, atoms = session.known, session.frames, session.atoms
+    frames, atoms, is_known = session.frames, session.atoms, session.known.get
     append, extend, put, look_at, now = tape.append, tape.items.extend, tape.put, tape.look_at, perf_counter_ns
 
     def tracer_of(info: CodeInfo, held: Any, pending: Any = None) -> Tracer:
@@ -152,7 +152,7 @@ def new_tracers(session: Session, tape: Tape) -> Tracers:
                     append(place)
                     pending = place.names
                 else:
-                    pending = other(frame, event, argument, pending)
+                    pending = other(frame, event, argument, pending, info)
             except BaseException as error:
                 pending = tape.lost(error)
                 if session.closed:
@@ -168,11 +168,11 @@ def new_tracers(session: Session, tape: Tape) -> Tracers:
         tracer = tracers(session).called(frame, "call", paused.info, paused)
         return tracer and tracer(frame, event, argument)
 
-    def other(frame: FrameType, event: str, argument: Any, pending: Any) -> Any:
+    def other(frame: FrameType, event: str, argument: Any, pending: Any, info: CodeInfo) -> Any:
         """A return, a yield, an exception; what is pending then, which is the line itself while the frame is paused."""
         if tape.waits:
             tape.take_turn()
-        info, at = known[id(frame.f_code)], frame.f_lasti
+        at = frame.f_lasti
         if event == "exception":
             if argument[0] is StopIteration and at in info.skips:  # a loop ends, or a `yield from`
                 extend((AGAIN, frame.f_lineno))
@@ -189,7 +189,8 @@ def new_tracers(session: Session, tape: Tape) -> Tracers:
             extend((UNWIND, now()))
         else:
             extend((RETURN, now(), argument if type(argument) in atoms else put(argument)))
-        frames.pop(id(frame), None)
+        if info.pauses:
+            frames.pop(id(frame), None)
         return None
 
     def resumed(frame: FrameType, info: CodeInfo, paused: Place | None) -> Any:
@@ -200,8 +201,6 @@ def new_tracers(session: Session, tape: Tape) -> Tracers:
         else:
             tape.write(RESUME, now(), number, place.line)
         return place.names
-
-    is_known = known.get
 
     # Asked at every call of the whole program, so most of its work is to say no.
     def on_call(frame: FrameType, event: str, argument: Any) -> Tracer | None:

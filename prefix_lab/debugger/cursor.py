@@ -62,7 +62,10 @@ class Cursor:
         frame = columns.step_frame[self.index]
         thread = columns.thread_of(self.index)
         at = columns.frame_first[frame] - 1 if backwards else columns.frame_last[frame] + 1
-        while 0 <= at < len(columns) and columns.thread_of(at) != thread:
+        depth = columns.step_depth[self.index]
+        while 0 <= at < len(columns) and (
+            columns.thread_of(at) != thread or columns.step_depth[at] > depth
+        ):  # deeper is what the frame's last line called, where an exception left the frame then
             at += -1 if backwards else 1
         return self._to(at)
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from prefix_lab.debugger import Recording, record
 from prefix_lab.debugger.decode import NONE
 from prefix_lab.debugger.tokens import Place, Token
-from tests.debugger.programs import programs
+from tests.debugger.programs import PRELUDE, programs
 from tests.debugger.recorded import HOOKS, PLAIN, Seen, every_hook, lines_of, recorded, reference
 
 FILE = "<program>"
@@ -76,6 +76,52 @@ def shown(steps: list[Any]) -> str:
 @given(source=programs())
 def test_lines_calls_and_values_are_those_of_a_plain_tracer(source, hooks):
     note(source)
+    assert_as_seen(source, hooks)
+
+
+@every_hook
+@pytest.mark.parametrize(
+    "call",
+    [
+        "drives(through(2, 2, 1), 1, 0)",
+        "drives(through(0, 2, 2), 1, 0)",
+        "drives(awaits(3, 2, 1), 1, 0)",
+        "drives(uses(2, 2, 0), 1, 3)",
+        "manages(2, 1, 1, True)",
+        "asyncio.run(cancels(1))",
+        "asyncio.run(groups(1))",
+    ],
+)
+def test_what_goes_on_when_something_was_swallowed_further_in_is_recorded_in_its_place(call, hooks):
+    assert_as_seen(f"{PRELUDE}\ndef main():\n    return {call}\n", hooks)
+
+
+@every_hook
+def test_a_generator_goes_on_in_both_of_two_recordings(hooks):
+    def inner():
+        try:
+            yield 1
+        except ValueError:
+            return 5
+
+    def outer():
+        got = yield from inner()
+        more = got + 1
+        yield more
+
+    with record([inner, outer], hooks=hooks) as far, record([outer], hooks=hooks) as near:
+        generator = outer()
+        next(generator)
+        generator.throw(ValueError("thrown"))
+    for recording in (far, near):
+        assert recording.notes == []
+        last = [step for step in recording.steps if step.event == "yield"][-1]
+        assert last.value.value == 6
+        assert (last.locals["got"].value, last.locals["more"].value) == (5, 6)
+
+
+def assert_as_seen(source: str, hooks: str) -> None:
+    """Lines, calls and values are those that a plain tracer is told of, and nothing else is changed."""
     seen, recording, plain, ours = seen_by_both(source, hooks)
     assert ours == plain
     steps = [step for step in recording.steps if step.event in ("line", "call", "resume")]
