@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
-from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer, EncoderDecoderCache
+from transformers.cache_utils import (
+    Cache,
+    DummyLayer,
+    DynamicCache,
+    DynamicLayer,
+    DynamicSlidingWindowLayer,
+    EncoderDecoderCache,
+)
 
 from prefix_lab.config import PromptLearningConfig, TaskType
 from prefix_lab.encoder import PrefixEncoder
@@ -40,7 +47,7 @@ def check(model: nn.Module, peft_config: PromptLearningConfig) -> None:
         raise ValueError(
             "PREFIX_TUNING does not work with gradient checkpointing. Call model.gradient_checkpointing_disable()."
         )
-    task, two = peft_config.task_type, text_config(model.config).get("is_encoder_decoder")
+    task, two = peft_config.task_type, getattr(model.config, "is_encoder_decoder", False)
     if task in HEADS and two:
         raise ValueError(
             f"task_type={task!r} needs one stack of layers, but {kind} has an encoder and a decoder, whose head PEFT "
@@ -76,6 +83,8 @@ def refuse_without_past(model: nn.Module, task: str | None) -> None:
                 f"For task_type={task!r}, {type(model).__name__} takes no past_key_values: use LoRA."
             )
         return
+    if "input_ids" not in parameters(model):
+        return  # no model of transformers: what it does with what it gets is its own
     hands_on = any(one.kind is one.VAR_KEYWORD for one in parameters(model).values())
     inner = any(takes_past(module) for module in model.modules() if module is not model)
     if not takes_past(model) and not (hands_on and inner):
@@ -106,7 +115,9 @@ def refuse_other_caches(model: nn.Module) -> None:
     others = {
         kind
         for kind, layer in zip(config.layer_types, DynamicCache(config=config).layers, strict=False)
-        if type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer) and not kind.endswith("sliding_attention")
+        # A dummy reads another layer's cache, or has no attention.
+        if type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer, DummyLayer)
+        and not kind.endswith("sliding_attention")
     }
     if others:
         raise ValueError(
@@ -166,7 +177,7 @@ def kept(cache: Cache) -> list[int]:
     """How many positions each layer has; a layer that reads a cache adds its own to it."""
     if isinstance(cache, EncoderDecoderCache):
         cache = cache.self_attention_cache
-    return [layer.get_seq_length() for layer in cache.layers]
+    return [layer.get_seq_length() for layer in cache.layers if not isinstance(layer, DummyLayer)]
 
 
 def cause_of_failure(model: "PeftModel", tokens: torch.Tensor | None) -> str | None:
@@ -213,16 +224,24 @@ def most_positions(model: nn.Module) -> int | None:
 def can_generate(model: "PeftModel", arguments: dict[str, Any]) -> Iterator[None]:
     """Around `generate`: what keeps a prefix from being read is refused before, or explained when the loop fails.
 
-    Raises `ValueError` for an encoder-decoder without a cache, where PEFT is silently wrong from the second token on.
+    Raises `ValueError` for an encoder-decoder without a cache, or with a static one: PEFT loses the prefix there, and
+    says nothing if the lengths happen to fit.
     """
     base = model.base_model
     config = arguments.get("generation_config") or getattr(base, "generation_config", None)
     use_cache, kind = (
         arguments.get(name, getattr(config, name, None)) for name in ("use_cache", "cache_implementation")
     )
-    without = "use_cache=False, but the prefix lives in the cache: generate with use_cache=True."
-    if use_cache is False and getattr(model.config, "is_encoder_decoder", False):
-        raise ValueError(without)
+    lost = None
+    if use_cache is False:
+        lost = "use_cache=False, but the prefix lives in the cache: generate with use_cache=True."
+    elif kind in STATIC:
+        lost = (
+            f"cache_implementation={kind!r} makes a cache of one length, before which no prefix can stand. Leave it "
+            "out: generate makes a cache that grows."
+        )
+    if lost and getattr(model.config, "is_encoder_decoder", False):
+        raise ValueError(lost)
     if checkpoints(base, training=True):
         raise ValueError(cause_of_failure(model, None))
     try:
@@ -230,13 +249,8 @@ def can_generate(model: "PeftModel", arguments: dict[str, Any]) -> Iterator[None
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, LookupError, AttributeError) as error:  # from inside the model: a bad argument says so itself
-        if use_cache is False:
-            raise ValueError(without) from error
-        if kind in STATIC:
-            raise ValueError(
-                f"cache_implementation={kind!r} makes a cache of one length, before which no prefix can stand. Leave "
-                "it out: generate makes a cache that grows."
-            ) from error
+        if lost:
+            raise ValueError(lost) from error
         if cause := cause_of_failure(model, arguments.get("input_ids")):
             raise ValueError(cause) from error
         raise

@@ -7,7 +7,7 @@ import peft
 import pytest
 import torch
 from torch import nn
-from transformers import T5Config, T5EncoderModel
+from transformers import AlbertConfig, AlbertModel, T5Config, T5EncoderModel
 
 from prefix_lab import (
     PeftModelForCausalLM,
@@ -18,7 +18,7 @@ from prefix_lab import (
     get_peft_model,
 )
 from prefix_lab.mapping import choose_task_class
-from tests.tiny_models import refuses, tiny_gpt2, tiny_t5, two_texts
+from tests.tiny_models import random_ids, refuses, tiny_gpt2, tiny_t5, two_texts
 
 
 def prefix(**fields):
@@ -124,8 +124,16 @@ def test_a_model_that_cannot_generate_is_refused_for_a_language_task():
 def test_an_encoder_that_would_ignore_the_prefix_is_refused():
     with torch.random.fork_rng(devices=[]):
         model = T5EncoderModel(T5Config(d_model=12, num_heads=3, d_kv=4, num_layers=2, d_ff=7, vocab_size=37))
+    wrapped = get_peft_model(model, prefix(task_type="FEATURE_EXTRACTION"))
+    with refuses(ValueError, "T5EncoderModel did not read the prefix"):  # its layers take a cache, and get none
+        wrapped(input_ids=random_ids(2, 7))
+
+
+def test_a_model_that_takes_no_cache_is_refused():
+    with torch.random.fork_rng(devices=[]):
+        model = AlbertModel(AlbertConfig(embedding_size=8, hidden_size=12, num_attention_heads=3, vocab_size=37))
     config = prefix(task_type="FEATURE_EXTRACTION")
-    with refuses(ValueError, "T5EncoderModel takes no past_key_values", leaving=(model, config)):
+    with refuses(ValueError, "AlbertModel takes no past_key_values", leaving=(model, config)):
         get_peft_model(model, config)
 
 

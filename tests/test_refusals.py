@@ -102,6 +102,13 @@ def test_a_cache_of_one_length_is_refused(make_model, plain):
         model.generate(**one_text(left=True), max_new_tokens=2)
 
 
+def test_a_static_cache_of_an_encoder_decoder_is_refused_though_the_lengths_may_fit():
+    model = get_peft_model(tiny_t5(), prefix("SEQ_2_SEQ_LM"))
+    texts = {name: two_texts()[name] for name in ("input_ids", "attention_mask")}
+    with refuses(ValueError, "cache_implementation='static'", "Leave it out"):
+        model.generate(**texts, min_new_tokens=4, max_new_tokens=4, cache_implementation="static")
+
+
 def test_a_model_that_has_a_prefix_is_not_wrapped_again():
     model, config = get_peft_model(tiny_llama(), prefix()), prefix(num_virtual_tokens=5)
     with refuses(ValueError, "has a prefix already", "cell was run twice", "add_adapter", leaving=(model, config)):

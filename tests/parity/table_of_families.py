@@ -198,7 +198,7 @@ def ways_to_call(base: PreTrainedModel, task: str) -> dict[str, Callable[[Any], 
         texts = {name: padded[name] for name in ("input_ids", "attention_mask")}
         found["generate"] = lambda model: generated(model, texts)
         found["without a cache"] = lambda model: generated(model, {**texts, "use_cache": False})
-        found["a static cache"] = lambda model: generated(model, {**texts, "cache_implementation": "static"})
+        found["with a static cache"] = lambda model: generated(model, {**texts, "cache_implementation": "static"})
     found["checkpointing"] = lambda model: checkpointed(model, with_labels if labels else plain)
     return found
 
@@ -286,12 +286,11 @@ def judged(results: dict[str, list[Any]], base: PreTrainedModel, theirs: Any) ->
         return ("both refuse" if first.clear else "both fail obscurely"), f"at {first.at}: {first}"
     if not run_theirs:
         return "ours works alone", f"PEFT's {results[run_ours[0]][0]}"
-    notes = []
-    if lost_without_a_cache(calls):
-        if "without a cache" in run_ours:
-            return "OTHER NUMBERS", "without a cache PEFT loses the prefix, and so does ours"
-        run_theirs.remove("without a cache")
-        notes.append("use_cache=False, with which PEFT gives other tokens, is refused")
+    lost = [name for name in ("without a cache", "with a static cache") if loses_the_prefix(calls, name)]
+    if set(lost) & set(run_ours):
+        return "OTHER NUMBERS", f"{', '.join(lost)}: PEFT loses the prefix, and so does ours"
+    run_theirs = [name for name in run_theirs if name not in lost]
+    notes = [f"{name} PEFT gives other tokens, and ours refuses" for name in lost]
     missing = [name for name in run_theirs if name not in run_ours]
     if missing:
         failure = results[missing[0]][1]
@@ -304,10 +303,10 @@ def judged(results: dict[str, list[Any]], base: PreTrainedModel, theirs: Any) ->
     return "equal", "; ".join(notes + obscure)
 
 
-def lost_without_a_cache(calls: dict[str, list[Any]]) -> bool:
-    """Whether PEFT generates other tokens without a cache than with one, and says nothing."""
-    with_one, without = (calls.get(name, [None])[0] for name in ("generate", "without a cache"))
-    return isinstance(with_one, torch.Tensor) and isinstance(without, torch.Tensor) and not same(with_one, without)
+def loses_the_prefix(calls: dict[str, list[Any]], name: str) -> bool:
+    """Whether PEFT generates other tokens with this kind of cache than with its own, and says nothing."""
+    own, other = (calls.get(one, [None])[0] for one in ("generate", name))
+    return isinstance(own, torch.Tensor) and isinstance(other, torch.Tensor) and not same(own, other)
 
 
 def has_effect(theirs: Any, base: PreTrainedModel, calls: dict[str, list[Any]], ran: list[str]) -> bool:

@@ -3,10 +3,12 @@
 import copy
 import functools
 import inspect
+import warnings
 
 import peft
 import pytest
 import torch
+from transformers import Gemma4ForCausalLM, Gemma4TextConfig
 
 import prefix_lab
 from tests.parity.pair import (
@@ -16,6 +18,7 @@ from tests.parity.pair import (
     both,
     in_both,
     run,
+    warnings_of,
     without_pefts_deprecation,
 )
 from tests.tiny_models import (
@@ -23,8 +26,10 @@ from tests.tiny_models import (
     FAMILIES,
     HEADS_OF_TWO,
     RUNNING,
+    SPECIAL,
     batch_for,
     mask_of,
+    random_weights,
     refuses,
     tiny,
 )
@@ -244,3 +249,61 @@ def test_a_kind_of_cache_that_the_family_does_not_read_is_refused(family):
         assert f"num_transformer_submodules={wrong}" in str(ours)
     else:
         assert_same(ours, theirs, "output")
+
+
+@pytest.mark.parametrize("padding", [None, "left"])
+def test_gemmas_first_layers_alone_may_have_a_prefix(padding):
+    models = both(lambda: tiny("Gemma 2", "CAUSAL_LM"), task_type="CAUSAL_LM", num_layers=1)
+    batch = batch_for("Gemma 2", "CAUSAL_LM", padding=padding)
+    assert_same(*run(models, lambda model: model.get_prompt(2)), "cache")
+    assert_same(*run(models, lambda model: outcome(lambda: model(**batch))), "output")
+
+
+GEMMA_4 = {
+    **{"vocab_size": 37, "hidden_size": 24, "intermediate_size": 20, "num_hidden_layers": 4},
+    **{"num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 8, "global_head_dim": 16, "sliding_window": 6},
+    **{"layer_types": ["sliding_attention", "full_attention"] * 2, "max_position_embeddings": 48},
+    **{"hidden_size_per_layer_input": 4, "vocab_size_per_layer_input": 37, "num_kv_shared_layers": 0},
+}
+
+
+def gemma_4(**changes):
+    config = Gemma4TextConfig(**{**GEMMA_4, **SPECIAL, **changes})
+    return random_weights(lambda: Gemma4ForCausalLM(config))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"num_kv_shared_layers": 2},
+        {"global_head_dim": 4},
+        {"attention_k_eq_v": True, "num_global_key_value_heads": 1},
+        {"attention_k_eq_v": True, "num_global_key_value_heads": 3},
+    ],
+)
+def test_layers_of_two_sizes_read_what_fits_of_one_prefix(changes):
+    models = both(lambda: gemma_4(**changes), task_type="CAUSAL_LM")
+    assert_same(*run(models, lambda model: repr(model.peft_config)), "config")
+    found = run(models, lambda model: warnings_of(lambda: model.get_prompt(2)))
+    assert_same(*found, "cache and warnings")
+    batch = batch_for("Llama", "CAUSAL_LM", padding="left")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Prefix tuning injected into layers")
+        assert_same(*run(models, lambda model: outcome(lambda: model(**batch))), "output")
+
+
+def test_a_prefix_that_fits_no_layer_is_refused():
+    narrow = {"attention_k_eq_v": True, "num_global_key_value_heads": 1}
+    models = both(lambda: gemma_4(**narrow), task_type="CAUSAL_LM", num_layers=1)
+    for model in models:
+        with pytest.raises(ValueError, match=r"(fits no layer of this model|skipped every layer)"):
+            model(**batch_for("Llama", "CAUSAL_LM"))
+
+
+def outcome(do):
+    """What it gives, or the name of its error."""
+    try:
+        return do()
+    except Exception as error:
+        return type(error).__name__

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from tests.parity.pair import ENCODERS, assert_same, kept, run
+from tests.parity.pair import ENCODERS, assert_same, both, kept, run
 from tests.tiny_models import one_text, random_ids, tiny_bart, tiny_gpt2, tiny_llama, tiny_t5, two_texts
 
 LENGTH = {"min_new_tokens": 6, "max_new_tokens": 6}
@@ -88,3 +88,24 @@ def test_the_base_model_generates_without_the_prefix_again_after_an_error():
             model.generate(**prompts(tiny_t5), no_such_option=1)
         tokens = model.get_base_model().generate(**prompts(tiny_t5), **LENGTH, do_sample=False)
         assert torch.equal(tokens, tiny_t5().generate(**prompts(tiny_t5), **LENGTH, do_sample=False))
+
+
+@pytest.mark.parametrize("how", ["argument", "config"])
+def test_without_a_cache_a_decoder_reads_the_prefix_anew_for_each_token(how):
+    models = both(tiny_gpt2)
+    asked = {"use_cache": False} if how == "argument" else {}
+    for model in models:
+        model.base_model.generation_config.use_cache = how != "config"
+    found = run(models, lambda model: model.generate(**prompts(tiny_gpt2), **LENGTH, **asked, do_sample=False))
+    assert_same(*found, "tokens")
+    cached = kept(tiny_gpt2).ours.generate(**prompts(tiny_gpt2), **LENGTH, do_sample=False)
+    assert torch.equal(found.ours, cached)
+
+
+def test_without_a_cache_llama_is_refused_where_peft_fails_inside_torch(plain):
+    theirs = kept(tiny_llama).theirs
+    with pytest.raises(RuntimeError, match="size of tensor"):
+        theirs.generate(**prompts(tiny_llama), **LENGTH, use_cache=False)
+    model = plain.get_peft_model(tiny_llama(), plain.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3))
+    with pytest.raises(ValueError, match="use_cache=False, but the prefix lives in the cache"):
+        model.generate(**prompts(tiny_llama), **LENGTH, use_cache=False)

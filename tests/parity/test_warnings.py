@@ -3,7 +3,7 @@
 import pytest
 
 from tests.parity.pair import assert_same, both, in_both, run, warnings_of
-from tests.tiny_models import one_text, random_ids, tiny_bert, tiny_gpt2, tiny_t5
+from tests.tiny_models import one_text, random_ids, tiny_bert, tiny_gpt2, tiny_llama, tiny_t5
 
 SEQ2SEQ = {"task_type": "SEQ_2_SEQ_LM", "num_virtual_tokens": 3}
 
@@ -66,3 +66,22 @@ def test_token_types_are_dropped_with_a_warning(make_model):
     found = run(models, lambda model: warnings_of(lambda: model(**batch)))
     assert_same(*found, "outputs and warnings")
     assert "Ignoring token type ids" in found.ours[1][0][1]
+
+
+@pytest.mark.parametrize("second", ["lora", "prefix"])
+@pytest.mark.parametrize("around", ["the wrapper", "its base"])
+def test_a_model_that_lora_has_changed_is_warned_of_when_it_is_wrapped_again(second, around):
+    def wrap(library):
+        def config(kind):
+            if kind == "lora":
+                return library.LoraConfig(task_type="CAUSAL_LM", r=2, target_modules=["q_proj"])
+            return library.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3)
+
+        model = library.get_peft_model(tiny_llama(), config("lora"))
+        inside = model if around == "the wrapper" else model.get_base_model()
+        return warnings_of(lambda: library.get_peft_model(inside, config(second)))[1]
+
+    found = in_both(wrap)
+    assert "with PEFT for a second time" in found.ours[0][1]
+    if around == "the wrapper" or second == "prefix":  # PEFT leaves its config on the base model, which ours does not
+        assert_same(*found, "warnings")
