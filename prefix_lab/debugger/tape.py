@@ -78,7 +78,10 @@ class Session:
             self.codes.append(code)
             self.known[key] = table_of(code, self.watches) if self.scope.covers(code, frame) else None
             if self.known[key] is not None:
-                self.spaces.setdefault(code.co_filename, frame.f_globals)
+                space = frame.f_globals
+                if type(space) is not dict:  # whose own methods are the program's
+                    space = dict(dict.items(space))
+                self.spaces.setdefault(code.co_filename, space)
                 if self.when_known is not None:
                     self.when_known(code)
         return self.known[key]
