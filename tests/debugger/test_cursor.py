@@ -85,7 +85,7 @@ def test_over_never_shows_the_inside_of_a_call_and_out_lands_where_the_call_was(
                     "exception",
                     "line",
                 )
-                # What is thrown into a coroutine reaches the innermost one directly: that goes on less deep than before.
+                # What is thrown into a coroutine reaches the innermost one directly, which then is less deep.
                 assert after.depth <= before.depth or after.frame == before.frame
             cursor = recording.cursor(place)
             callers = cursor.stack[1:]
