@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 MISTAKES = [
-    ("by_settrace.py", "if argument[0] is StopIteration and frame.f_lasti in info.skips:", "if False:"),
+    ("by_settrace.py", "if argument[0] is StopIteration and at in info.skips:", "if False:"),
     ("by_settrace.py", "if info.pauses and frame.f_lasti not in info.starts:", "if False:"),
     ("by_settrace.py", "            threading.settrace(self.threads_before)", "            pass"),
     ("by_settrace.py", "                    if tape.waits:", "                    if False:"),

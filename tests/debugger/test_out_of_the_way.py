@@ -472,8 +472,16 @@ def test_nothing_is_left_behind(hooks):
     def inside():
         return 1
 
+    def around():
+        frame = sys._getframe()
+        frame.f_trace = tracer = lambda *event: None
+        with record([around], hooks=hooks):
+            inside()
+        assert frame.f_trace is tracer
+
     before, of_threads = sys.gettrace(), threading.gettrace()
     recorded(inside, [inside], hooks=hooks)
+    around()
     with pytest.raises(ZeroDivisionError), record([inside], hooks=hooks):
         1 / 0  # noqa: B018
     assert sys.gettrace() is before
