@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from prefix_lab.debugger.summary import Summary
 from prefix_lab.debugger.tape import Tape, is_step
-from prefix_lab.debugger.tokens import RESUME, CodeInfo, Mark, Missing, Place, Token, Touched, Watch
+from prefix_lab.debugger.tokens import RESUME, CodeInfo, Mark, Missing, Others, Place, Token, Touched, Watch
 
 NONE = 0xFFFFFFFF
 SNAPSHOT_EVERY = 128  # steps of one frame
@@ -274,6 +274,9 @@ class Decoder:
             if isinstance(value, Token):
                 break
             index += 1
+            if kind is Others:
+                found += self.others(held, value or {})
+                continue
             if type(value) is Missing:
                 if kind is not Touched and held.pop(name, None) is not None:
                     found.append(self.binding(name, NONE, 0))
@@ -294,6 +297,14 @@ class Decoder:
         if found:
             self.bind(step, found)
         return index
+
+    def others(self, held: dict[int, int], changed: dict[str, Any]) -> Iterator[int]:
+        """Bind anew what a line has changed without naming it."""
+        for text, value in changed.items():
+            name, number = self.name_ids.get(text, VALUE), self.value(value)
+            if held.get(name, number) != number:
+                held[name] = number
+                yield self.binding(name, number, IN_PLACE)
 
     def bind(self, step: int, bindings: Sequence[int]) -> None:
         """What a step bound; steps that bind the same share one run of numbers."""
@@ -329,6 +340,8 @@ class Decoder:
                 number = self.name(f"watch: {name.text}")
                 self.columns.watches.add(number)
                 found.append((number, Watch))
+            elif type(name) is Others:
+                found.append((VALUE, Others))
             elif name is not None:
                 found.append((self.name(str(name)), type(name)))
         return tuple(found)

@@ -18,10 +18,11 @@ from prefix_lab.debugger.tokens import (
     MISSING,
     RUNNING,
     TURN,
+    UNNAMED,
     CodeInfo,
     Mark,
     Missing,
-    Self,
+    Others,
     Shared,
     Token,
     Touched,
@@ -94,8 +95,6 @@ class Session:
             thread = next((one for one in threading.enumerate() if one.ident == ident), None)
             tape = self.tape_of[ident] = Tape(self, thread)
             self.tapes.append(tape)
-            if len(self.tapes) == 1:
-                self.look.clock = tape.items.__len__
         return tape
 
     def failed(self, error: BaseException) -> None:
@@ -126,7 +125,8 @@ class Tape:
         self.items: list[Any] = []
         self.append = self.items.append
         self.put, self.atoms = session.look, session.atoms
-        self.touched, self.again = session.look.touched, session.look.again
+        self.touched, self.look = session.look.touched, session.look
+        self.up_to: dict[int, int] = {}  # how many changes a frame's names were told of
         self.checked = 0  # how many items were weighed
         self.next_check = CHECK_EVERY
         self.counted = self.exact = 0
@@ -140,7 +140,7 @@ class Tape:
 
     def enter(self, frame: FrameType, info: CodeInfo) -> None:
         """A call, with the time, the number of a frame that may pause, and the arguments."""
-        append, put, atoms = self.append, self.put, self.atoms
+        append, put, atoms = self.append, self.look.quickly, self.atoms
         append(info)
         append(perf_counter_ns())
         if info.pauses:
@@ -180,14 +180,27 @@ class Tape:
             elif type(name) is Touched:
                 value = held.get(name, MISSING)
                 append(value if type(value) in atoms else self.touched(value))
-            elif type(name) is Self:
-                value = held.get(name, MISSING)
-                append(value if type(value) in atoms else self.again(value))
+            elif type(name) is Others:
+                append(self.others(frame, held, name is UNNAMED) if self.look.restless else None)
             elif name is None:
                 if len(self.items) > self.next_check:
                     self.check()
             else:
                 append(self.watched(frame, name))
+
+    def others(self, frame: FrameType, held: Any, unnamed: bool) -> dict[str, Any] | None:
+        """The frame's names whose values may not be as they were told, though no line has named them."""
+        look = self.look
+        look.changes += unnamed
+        before = look.changes
+        if self.up_to.get(id(frame), 0) == before:
+            return None
+        values, restless = list(held.items()), look.restless
+        told = {name: look.quickly(value) for name, value in values if type(value) in restless}
+        if look.changes != before or not unnamed:
+            told |= {name: look(value) for name, value in values if look.is_holder(value)}
+        self.up_to[id(frame)] = look.changes
+        return told
 
     def watched(self, frame: FrameType, watch: Watch) -> Any:
         """What a watch is worth in this frame; an error is its value."""
@@ -227,7 +240,7 @@ class Tape:
 
     def let_go(self) -> None:
         """Keep the items alone; with the session go the code objects and classes that it knew."""
-        self.session = self.put = self.touched = self.again = None
+        self.session = self.put = self.touched = self.look = None
 
     def close(self) -> None:
         """Count what came after a limit; the tape is then ready to be read."""
