@@ -163,9 +163,8 @@ class Look:
         self.depth = 0
         self.errors = 0
         self.last: dict[int | None, Any] = {}  # what was told last of an object, by its number
-        # For classes whose objects change unnamed: what tells quickly of such an object, which was told of before.
-        self.restless: dict[type, Describe] = {}
-        self.changes = 0  # how often it was not as before
+        self.restless: set[type] = set()  # classes whose objects may change without being named
+        self.changes = 0  # how often one was seen to have changed
         self.dicts: dict[type, Callable[[Any], Any]] = {}  # what gives the own dict of a class's objects
         self.members: dict[type, dict[str, Any]] = {}  # the slots of a class
         self._kinds: dict[type, tuple[Describe, bool]] = {}
@@ -186,19 +185,7 @@ class Look:
     def touched(self, value: Any) -> Any:
         """As calling; but None for what a line that merely uses it need not look at again."""
         cls = type(value)
-        return self.quickly(value) if (self._kinds.get(cls) or self.kind(cls))[1] else None
-
-    def quickly(self, value: Any) -> Any:
-        """As calling; what was told of before and may have changed unnamed is told by what it costs little to see."""
-        describe = self.restless.get(type(value))
-        if describe is None:
-            return self(value)
-        try:
-            return describe(value, self)
-        except KeyboardInterrupt:
-            raise
-        except BaseException:
-            return self(value)
+        return self(value) if (self._kinds.get(cls) or self.kind(cls))[1] else None
 
     def is_holder(self, value: Any) -> bool:
         """Whether it is something that is looked into."""

@@ -140,7 +140,7 @@ class Tape:
 
     def enter(self, frame: FrameType, info: CodeInfo) -> None:
         """A call, with the time, the number of a frame that may pause, and the arguments."""
-        append, put, atoms = self.append, self.look.quickly, self.atoms
+        append, put, atoms = self.append, self.put, self.atoms
         append(info)
         append(perf_counter_ns())
         if info.pauses:
@@ -196,7 +196,7 @@ class Tape:
         if self.up_to.get(id(frame), 0) == before:
             return None
         values, restless = list(held.items()), look.restless
-        told = {name: look.quickly(value) for name, value in values if type(value) in restless}
+        told = {name: look(value) for name, value in values if type(value) in restless}
         if look.changes != before or not unnamed:
             told |= {name: look(value) for name, value in values if look.is_holder(value)}
         self.up_to[id(frame)] = look.changes

@@ -1,8 +1,8 @@
 """How a module looks in a recording: its class, how many parameters it has, how many of them train, what is in it.
 
-Any call may freeze a parameter or exchange a layer. So whenever a line uses a module, `told_again` sees which of its
-parameters train; and so of all modules in sight, where a line says `requires_grad`, or calls what has no name in the
-frame, or something was seen to have changed.
+Any call may freeze a parameter or exchange a layer. So whenever a line uses a module, it is read which parameters
+train; and of all modules in sight, where a line says `requires_grad`, or calls what has no name in the frame, or
+something was seen to have changed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterable
-from itertools import islice
 from math import prod
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -23,9 +22,9 @@ from prefix_lab.shapes.tensors import short, written
 from prefix_lab.shapes.unseen import PLAIN, facts_of, function_modes, in_a_trace
 
 LEVELS = 2  # of modules inside a module
-NEAR = 3  # modules
-REBUILT = "modules rebuilt"
+REBUILT = -1  # in place of an object's number: the addresses of modules that were seen to be rebuilt
 DICTS = (dict, OrderedDict)
+CONTAINERS = frozenset({nn.ModuleDict, nn.ModuleList, nn.Sequential})
 numel, dtype_of = torch.Tensor.numel, attrgetter("dtype")
 
 
@@ -37,66 +36,82 @@ class Told(NamedTuple):
     parameters: list[weakref.ref]
     kinds: list[Any]
     are_plain: bool
-    near: list[Any]  # the addresses of what is in it and in its modules, which are few
+    near: list[int]
     rebuilt: int  # how many modules were seen to be rebuilt until then
     place: Place
 
 
 def describe_module(module: nn.Module, look: Look) -> Summary:
-    """The class, how many parameters it has, and how many of them train."""
-    number = look.number(module)
-    addresses, parameters = everything_in(module, look)
-    kinds, flags = kinds_of(parameters), flags_of(parameters)
-    told: Told | None = look.last.get(number)
-    same = told is not None and told.addresses == addresses and told.kinds == kinds
-    if not same:
-        rebuilt = look.memo[REBUILT] = look.memo.get(REBUILT, 0) + (told is not None)
-        look.changes += told is not None
-        place = Place(module, {id(one): (at, *facts_of(one)[:2]) for at, one in enumerate(parameters)}, LEVELS, look)
-        references, plain = list(map(weakref.ref, parameters)), PLAIN.issuperset(map(type, parameters))
-        near = everything_in(module, look, NEAR)[0]
-        told = look.last[number] = Told(addresses, references, kinds, plain, near, rebuilt, place)
-        look.restless[type(module)] = told_again
-    elif told.rebuilt != look.memo[REBUILT]:
-        look.last[number] = told._replace(rebuilt=look.memo[REBUILT])
-    return told.place.told(flags, look, number)
+    """The class, how many parameters it has, and how many of them train.
 
-
-def told_again(module: nn.Module, look: Look) -> Summary:
-    """As `describe_module`, but quickly, after a line that may have changed any module.
-
-    Which parameters train is read anew, and what is in the module and in its modules. All is read where more than one
-    parameter came to train, or ceased to, and once after any module was seen to be rebuilt: what is exchanged further
-    in, by code that is not recorded, is seen there, or when the module is next bound or handed over.
+    Of a module that was told of before, it is read which of its parameters train, and what it has itself. All is read
+    where more than one parameter came to train, or ceased to, or one is no more, or a module in it was seen to be
+    rebuilt. So what code that is not recorded adds further in, and nothing else, may be seen later.
     """
     number = look.number(module)
     told: Told | None = look.last.get(number)
-    if told is None or told.rebuilt != look.memo[REBUILT] or everything_in(module, look, NEAR)[0] != told.near:
-        return describe_module(module, look)
+    if told is None or near(module, look) != told.near:
+        return read_anew(module, look)
+    rebuilt = look.last[REBUILT]
+    if told.rebuilt != len(rebuilt):
+        if any(address in told.addresses for address in rebuilt[told.rebuilt :]):
+            return read_anew(module, look)
+        look.last[number] = told._replace(rebuilt=len(rebuilt))
     if told.are_plain and not function_modes() and not in_a_trace():
         try:
             flags = [reference().requires_grad for reference in told.parameters]
         except AttributeError:  # one is no more
-            return describe_module(module, look)
+            return read_anew(module, look)
     else:
         flags = flags_of([reference() for reference in told.parameters])
     if flags == told.place.flags:
         return told.place.summary
     changed = [at for at, (now, before) in enumerate(zip(flags, told.place.flags, strict=True)) if now is not before]
-    if len(changed) > 1:
-        return describe_module(module, look)
-    return told.place.told(flags, look, number, changed[0])
+    return read_anew(module, look) if len(changed) > 1 else told.place.told(flags, look, number, changed[0])
 
 
-def everything_in(module: nn.Module, look: Look, most: int | None = None) -> tuple[list[Any], list[Any]]:
+def read_anew(module: nn.Module, look: Look) -> Summary:
+    """As `describe_module`, with all that is in the module."""
+    number = look.number(module)
+    addresses, parameters = everything_in(module, look)
+    kinds, flags = kinds_of(parameters), flags_of(parameters)
+    told: Told | None = look.last.get(number)
+    if told is None or told.addresses != addresses or told.kinds != kinds:
+        rebuilt = look.last.setdefault(REBUILT, [])
+        if told is not None:
+            rebuilt.append(id(module))
+            look.changes += 1
+        place = Place(module, {id(one): (at, *facts_of(one)[:2]) for at, one in enumerate(parameters)}, LEVELS, look)
+        references, plain = list(map(weakref.ref, parameters)), PLAIN.issuperset(map(type, parameters))
+        told = Told(addresses, references, kinds, plain, [], 0, place)
+        look.restless.add(type(module))
+    look.last[number] = told._replace(rebuilt=len(look.last[REBUILT]), near=near(module, look))
+    return told.place.told(flags, look, number)
+
+
+def near(module: nn.Module, look: Look) -> list[int]:
+    """The addresses of a module's own parameters and modules, and of those in a list or dict of modules."""
+    own = dict_of(module, look)
+    weights, modules = own.get("_parameters"), own.get("_modules")
+    found = [id(type(module))]
+    if weights and type(weights) in DICTS:
+        found += map(id, weights.values())
+    if modules and type(modules) in DICTS:
+        found += map(id, modules.values())
+        for one in modules.values():
+            if type(one) in CONTAINERS:
+                found += map(id, dict_of(one, look).get("_modules", {}).values())
+    return found
+
+
+def everything_in(module: nn.Module, look: Look) -> tuple[list[Any], list[Any]]:
     """All names, modules and parameters in a module, by their addresses and classes; and its parameters, each once.
 
-    They are read from the modules' own dicts: `parameters()` may be anybody's. `most` modules are looked into, the
-    outermost first.
+    They are read from the modules' own dicts: `parameters()` may be anybody's.
     """
     modules, parameters, addresses = [module], [], [id(type(module))]
     seen = {id(module)}
-    for one in islice(modules, most):  # it grows meanwhile
+    for one in modules:  # it grows meanwhile
         own = dict_of(one, look)
         for kind, found in (("_parameters", parameters), ("_modules", modules)):
             held = own.get(kind)

@@ -77,8 +77,8 @@ def compared(mine: dict[str, Summary], other: dict[str, Summary]) -> tuple[str, 
     differences: list[str] = []
     unsure: list[str] = []
     both = {name: name for name in mine if name in other} | called_otherwise(mine, other)
-    # What differs in a part differs in the whole, too: the smallest module is named.
-    for name in sorted(both, key=lambda one: mine[one].facts.get("parameters", 0)):
+    # What differs in a module differs in those around it, too: the smallest is named.
+    for name in sorted(both, key=lambda one: mine[one].facts.get("parameters", float("inf"))):
         compare(name, mine[name], other[both[name]], differences, unsure)
     if differences:
         return DIFFERENT, differences[0]
