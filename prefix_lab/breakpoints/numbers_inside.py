@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from prefix_lab.shapes import summaries
+from prefix_lab.shapes.numbers_in_memory import statistics
 
 SHOWN = 10  # items of a tensor's first axis
 LOOKED_AT = 1_000_000  # numbers of a tensor that its statistics are made from, at most
@@ -36,7 +36,7 @@ class Statistics(Lazy):
 
     def found(self) -> Iterator[tuple[str, Any]]:
         tensor, count = sample(self.tensor)
-        told = summaries.statistics(tensor)
+        told = statistics(tensor)
         yield from ((name, told[name]) for name in ("min", "max", "mean", "nan", "inf") if name in told)
         if not told:
             yield "not available", "there are no numbers to look at"

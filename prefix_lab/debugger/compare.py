@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prefix_lab.debugger.summary import shortened
+
 if TYPE_CHECKING:
     from prefix_lab.debugger.recording import Recording, Step
     from prefix_lab.debugger.summary import Summary
@@ -69,7 +71,8 @@ def told(here: Summary, there: Summary) -> str:
     names = [name for name in {**here.facts, **there.facts} if here.facts.get(name) != there.facts.get(name)]
     if not names:
         return f"{here}, inside"
-    return f"{here}, {names[0]} {here.facts.get(names[0])}, and {there.facts.get(names[0])}"
+    texts = [shortened(one.facts.get(names[0])) for one in (here, there)]
+    return f"{here}, {names[0]} {texts[0]}, and {texts[1] if texts[1] != texts[0] else 'another'}"
 
 
 def values(step: Step) -> list[tuple[str, int]]:

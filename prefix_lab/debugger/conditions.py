@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 import operator
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from prefix_lab.debugger.decode import EVENTS, NONE
@@ -76,7 +78,7 @@ class Condition:
         """Whether it holds for these values; false when one of them has no such fact."""
         try:
             return bool(plain(self.work_out(self.tree, names)))
-        except (Unknown, TypeError, ValueError, ZeroDivisionError, OverflowError, LookupError):
+        except (Unknown, TypeError, ValueError, ArithmeticError, LookupError):
             return False
 
     def work_out(self, node: ast.AST, names: dict[str, Summary]) -> Any:
@@ -189,10 +191,16 @@ def fact(value: Any, name: str) -> Any:
 def item(value: Any, key: Any) -> Any:
     if isinstance(value, Summary):
         for label, part in value.parts:
-            if label == str(key):
+            if label == label_of(value, key):
                 return plain(as_summary(part))
         raise Unknown(str(key))
     return value[key]
+
+
+def label_of(value: Summary, key: Any) -> str:
+    """How a part is labelled: by its number or key, a named tuple's by the name of the field."""
+    fields = value.facts.get("fields", ())
+    return fields[key] if type(key) is int and -len(fields) <= key < len(fields) else str(key)
 
 
 def length(value: Any) -> int:
@@ -206,6 +214,6 @@ def length(value: Any) -> int:
 
 def bounded(operation: Any, left: Any, right: Any) -> Any:
     """Arithmetic on numbers alone: `'a' * 10**9` is no condition."""
-    if not all(isinstance(one, int | float | complex) for one in (left, right)):
+    if not all(isinstance(one, int | float | complex | Fraction | Decimal) for one in (left, right)):
         raise Unknown("a number")
     return operation(left, right)

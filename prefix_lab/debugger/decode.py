@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from prefix_lab.debugger.summary import ATOMS, Summary
 from prefix_lab.debugger.tape import Tape, is_step
-from prefix_lab.debugger.tokens import CodeInfo, Mark, Missing, Place, Running, Token, Touched, Watch
+from prefix_lab.debugger.tokens import CodeInfo, Mark, Missing, Others, Place, Running, Token, Touched, Watch
 
 NONE = 0xFFFFFFFF
 DEEPEST = 0xFFFF  # frames around one; what lies deeper is said to lie there
@@ -309,6 +309,9 @@ class Decoder:
             if isinstance(value, Token):
                 break
             index += 1
+            if kind is Others:
+                found += self.others(held, value if type(value) is dict else {})
+                continue
             if type(value) is Missing:
                 if kind is not Touched and held.pop(name, None) is not None:
                     found.append(self.binding(name, NONE, 0))
@@ -329,6 +332,14 @@ class Decoder:
         if found and step != NONE:  # a frame that ran already may bind a name before it takes a step
             self.bind(step, found)
         return index
+
+    def others(self, held: dict[int, int], changed: dict[str, Any]) -> Iterator[int]:
+        """Bind anew what a line has changed without naming it."""
+        for text, value in changed.items():
+            name, number = self.name_ids.get(text, VALUE), self.value(value)
+            if held.get(name, number) != number:
+                held[name] = number
+                yield self.binding(name, number, IN_PLACE)
 
     def bind(self, step: int, bindings: Sequence[int]) -> None:
         """What a step bound; steps that bind the same share one run of numbers."""
@@ -364,6 +375,8 @@ class Decoder:
                 number = self.name(f"watch: {name.text}")
                 self.columns.watches.add(number)
                 found.append((number, Watch))
+            elif type(name) is Others:
+                found.append((VALUE, Others))
             elif name is not None:
                 found.append((self.name(str(name)), type(name)))
         return tuple(found)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import dis
 import inspect
+import sys
 import weakref
 from types import CodeType
 
 from prefix_lab.debugger.frames import reader
-from prefix_lab.debugger.tokens import TURN, CodeInfo, Place, Self, Shared, Touched, Watch
+from prefix_lab.debugger.summary import changing_names
+from prefix_lab.debugger.tokens import OTHERS, TURN, UNNAMED, CodeInfo, Place, Shared, Touched, Watch
 
 PAUSES = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -39,6 +41,8 @@ PAIRS = {
     if name in dis.opmap
 }
 CHANGES = opcodes("CALL", "STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE", "STORE_ATTR", "DELETE_ATTR", "SEND")
+ATTRIBUTES, LOADS_CONST = opcodes("STORE_ATTR", "LOAD_ATTR", "LOAD_METHOD"), opcodes("LOAD_CONST")
+SHIFTED = opcodes("LOAD_ATTR") if sys.version_info >= (3, 12) else frozenset()  # by a bit that says if it is a method
 TURNS = frozenset(number for name, number in dis.opmap.items() if "JUMP_BACKWARD" in name)
 LOOPS, ENDS_QUIETLY = opcodes("FOR_ITER", "GET_ANEXT"), opcodes("FOR_ITER", "SEND", "END_FOR", "END_SEND")
 RETURNS, YIELDS = opcodes("RETURN_VALUE", "RETURN_CONST"), opcodes("YIELD_VALUE")
@@ -68,7 +72,7 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
     stored: dict[int, dict[str, None]] = {}
     loaded: dict[int, dict[str, None]] = {}
     segments: dict[int, int] = {}
-    may_change, turns, loops = set(), set(), set()
+    may_change, unnamed, turns, loops = set(), set(), set(), set()
 
     extended = 0
     last_line = None
@@ -102,7 +106,12 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
             elif op in RETURNS:
                 returns.append(offset)
             elif op in YIELDS:
+                may_change.add(line)
                 yields += [offset, offset + 2]  # from 3.13 on, a frame that yields stands after its YIELD_VALUE
+            said = code.co_names[arg >> (op in SHIFTED)] if op in ATTRIBUTES else None
+            said = code.co_consts[arg] if op in LOADS_CONST else said
+            if type(said) is str and said in changing_names:
+                unnamed.add(line)
             if op in LOOPS:
                 loops.add(line)
             if op in ENDS_QUIETLY:
@@ -116,7 +125,9 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
         bound = [name for name in stores if not name.startswith(".")]
         shared = [Shared(name) for name in cells if name not in stores]
         touched = [Touched(name) for name in loaded[line] if line in may_change and name not in (*stores, *cells)]
-        names = (*bound, *shared, *touched, *fitting) + ((None,) if line in turns else ())
+        hidden = line in unnamed or not loaded[line]
+        others = () if line not in may_change else (UNNAMED,) if hidden else (OTHERS,)
+        names = (*bound, *shared, *touched, *others, *fitting) + ((None,) if line in turns else ())
         if names == TURN:
             place.names = TURN
         elif names:
@@ -124,9 +135,8 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
     count = code.co_argcount + code.co_kwonlyargcount
     count += bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
     names = (*code.co_varnames[:count], *code.co_freevars)
-    named = (Self(name) if name == "self" else name for name in names if not name.startswith("."))
-    info.arguments = (*named, *fitting)
-    info.simple = not fitting and "self" not in names
+    info.arguments = (*(name for name in names if not name.startswith(".")), *fitting)
+    info.simple = not fitting
     info.pauses = bool(code.co_flags & PAUSES)
     info.in_mapping = not code.co_flags & inspect.CO_OPTIMIZED
     info.slots = {name: slot for slot, name in enumerate(slots) if not (info.in_mapping and name in code.co_freevars)}

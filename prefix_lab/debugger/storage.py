@@ -14,6 +14,8 @@ import sys
 import tempfile
 import zlib
 from array import array
+from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -165,7 +167,7 @@ class Builder:
             self.check_numbers()
         except Damaged:
             raise
-        except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, ArithmeticError, AttributeError) as error:
             raise Damaged(f"its tables do not make sense ({type(error).__name__}). Save it again.") from None
         found = Recording()
         found.state, found._columns = "closed", self.columns
@@ -338,6 +340,10 @@ def packed(value: Any) -> Any:
             return ["complex", value.real.hex(), value.imag.hex()]
         case bytes():
             return ["bytes", value.hex()]
+        case Fraction():
+            return ["fraction", hex(value.numerator), hex(value.denominator)]
+        case Decimal():
+            return ["decimal", str(value)]
         case Summary():
             facts = [[name, packed(fact)] for name, fact in value.facts.items()]
             parts = [[name, packed(part)] for name, part in value.parts]
@@ -362,6 +368,10 @@ def unpacked(value: Any, depth: int = 0) -> Any:
             return complex(float.fromhex(real), float.fromhex(imaginary))
         case ["bytes", str(text)]:
             return bytes.fromhex(text)
+        case ["fraction", str(over), str(under)] if int(under, 16) > 0:
+            return Fraction(int(over, 16), int(under, 16))
+        case ["decimal", str(text)]:
+            return Decimal(text)
         case ["list", *items]:
             return tuple(unpacked(item, depth + 1) for item in items)
         case ["summary", str(kind), str(text), list(facts), list(parts), int() | None as number]:

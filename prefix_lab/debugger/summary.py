@@ -7,13 +7,16 @@ properties) is never called; what could not be looked at is shown as its type.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
+import pkgutil
 import signal
 import types
 import weakref
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
+from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
 TEXT_LIMIT = 200
@@ -21,6 +24,7 @@ PARTS_LIMIT = 24
 LABELS = tuple(map(str, range(PARTS_LIMIT)))
 DEPTH_LIMIT = 3
 PLUGINS = "prefix_lab.summaries"
+RECORDS = ("__dataclass_fields__", "__attrs_attrs__")
 KEEPS = ("shapes", "statistics", "small")
 
 
@@ -85,7 +89,7 @@ class Summary:
 
 def written(facts: dict[str, Any]) -> list[tuple[str, str]]:
     """Facts as text: NaN is then like NaN, and 1 not like 1.0."""
-    return [(name, repr(fact)) for name, fact in sorted(facts.items())]
+    return [(name, hex(fact) if type(fact) is int else repr(fact)) for name, fact in sorted(facts.items())]
 
 
 ATOMS = frozenset({int, float, bool, complex, type(None), str, bytes})
@@ -110,15 +114,20 @@ def shortened(value: Any) -> str:
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 
 
+changing_names: set[str] = set()
+"""Names of attributes and methods by which a line may change objects that it does not name, as a part changes a whole;
+packages add theirs when they register."""
+
 Describe = Callable[[Any, "Look"], Any]
-_known: dict[str, tuple[Describe, bool]] = {}
+_known: dict[str, tuple[Describe | str, bool]] = {}
 
 
-def register(class_name: str, describe: Describe, touched: bool = True) -> None:
+def register(class_name: str, describe: Describe | str, touched: bool = True) -> None:
     """Say how instances of a class, named in full, and of its subclasses are summed up.
 
-    `describe(value, look)` gives a `Summary`, or a plain value. `touched=False` says that a line which uses the value
-    without binding it need not look again, since that would cost more than it tells.
+    `describe(value, look)` gives a `Summary`, or a plain value; named as "module:function", it is imported when the
+    first such value is met. `touched=False` says that a line which uses the value without binding it need not look
+    again, since nothing that is told can change.
     """
     _known[class_name] = (describe, touched)
 
@@ -131,13 +140,17 @@ def load_plugins() -> None:
 
 
 mro_of = type.__dict__["__mro__"].__get__
+names_in = type.__dict__["__dict__"].__get__  # `vars` of a class, without asking its metaclass
 name_of = type.__dict__["__qualname__"].__get__
 module_of = type.__dict__["__module__"].__get__
 
 
 def full_name(cls: type) -> str:
     """`package.module.Class`, without asking the class or its metaclass; builtins by their name alone."""
-    module = module_of(cls)
+    try:
+        module = module_of(cls)
+    except AttributeError:  # a class made in C may have none
+        module = None
     module = module if isinstance(module, str) else "?"
     return name_of(cls) if module == "builtins" else f"{module}.{name_of(cls)}"
 
@@ -161,8 +174,11 @@ class Look:
         self.memo: dict[Any, Summary] = {}
         self.depth = 0
         self.errors = 0
-        self.last: dict[int, Summary] = {}  # of objects that cost much to look at
-        self.clock: Callable[[], int] = lambda: 0  # how much was recorded so far
+        self.last: dict[int | None, Any] = {}  # what was told last of an object, by its number
+        self.restless: set[type] = set()  # classes whose objects may change without being named
+        self.changes = 0  # how often one was seen to have changed
+        self.dicts: dict[type, Callable[[Any], Any]] = {}  # what gives the own dict of a class's objects
+        self.members: dict[type, dict[str, Any]] = {}  # the slots of a class
         self._kinds: dict[type, tuple[Describe, bool]] = {}
         self._numbers: dict[int, tuple[weakref.ref, int]] = {}
         self._count = itertools.count(1)
@@ -183,22 +199,22 @@ class Look:
         cls = type(value)
         return self(value) if (self._kinds.get(cls) or self.kind(cls))[1] else None
 
-    def again(self, value: Any) -> Any:
-        """As calling; but for what costs much to look at, what was said of the same object the last time."""
+    def is_holder(self, value: Any) -> bool:
+        """Whether it is something that is looked into."""
         cls = type(value)
-        if (self._kinds.get(cls) or self.kind(cls))[1]:
-            return self(value)
-        number = self.number(value)
-        known = None if number is None else self.last.get(number)
-        return self(value) if known is None else known
+        return (self._kinds.get(cls) or self.kind(cls))[0] in HOLDERS
 
     def kind(self, cls: type) -> tuple[Describe, bool]:
         """How to describe instances of a class: the way registered for the first of its bases that has one."""
         names = [full_name(base) for base in mro_of(cls)]
-        found = next((_known[name] for name in names if name in _known), (describe_object, False))
-        if found[0] is describe_object and any("__dataclass_fields__" in vars(base) for base in mro_of(cls)):
-            found = (describe_fields, True)
-        self._kinds[cls] = found
+        describe, touched = next((_known[name] for name in names if name in _known), (describe_object, True))
+        if isinstance(describe, str):
+            describe = pkgutil.resolve_name(describe)
+        if describe is describe_object and any(mark in names_in(base) for mark in RECORDS for base in mro_of(cls)):
+            describe = describe_fields
+        elif describe is describe_object and not members_of(cls) and own_dict(cls) is None:
+            describe, touched = describe_by_class, False
+        self._kinds[cls] = found = describe, touched
         return found
 
     def plain(self, cls: type) -> Summary:
@@ -236,7 +252,11 @@ class Look:
         """The one summary for this key and these parts, made when it is met first."""
         # Equal numbers of different types are different parts; a summary is told by which one it is.
         ids = [
-            id(part) if type(part) is Summary else (part, type(part)) if type(part) is not float else repr(part)
+            id(part)
+            if type(part) is Summary
+            else repr(part)
+            if type(part) is float or type(part) is complex
+            else (part, type(part))
             for _, part in parts
         ]
         key = (*key, *[label for label, _ in parts], *ids)
@@ -260,37 +280,131 @@ def describe_atom(value: Any, look: Look) -> Any:
     cls = type(value)
     if cls not in ATOMS:
         exact = next(EXACT[base](value) for base in mro_of(cls) if base in EXACT)
-        own = object.__getattribute__(value, "__dict__") if "_member_map_" in vars(cls) else {}
-        name = own.get("_name_")
-        text = f"{name_of(cls)}.{name}" if type(name) is str else f"{name_of(cls)}({shortened(exact)})"
+        text = member_name(value, look) or f"{name_of(cls)}({shortened(exact)})"
         exact = exact if type(exact) not in (str, bytes) else exact[:TEXT_LIMIT]
-        return look.shared((cls, text), (), lambda: Summary(full_name(cls), text, {"value": exact}))
+        return look.shared((cls, text), (("", exact),), lambda: Summary(full_name(cls), text, {"value": exact}))
     if cls in (str, bytes) and len(value) > TEXT_LIMIT:
         return Summary(cls.__name__, shortened(value[:TEXT_LIMIT])[:-1] + "…", {"length": len(value)})
     return value
 
 
-def describe_object(value: Any, look: Look) -> Summary:
+def member_name(value: Any, look: Look) -> str | None:
+    """`Colour.RED`, of an enum's member that has a name."""
+    name = dict_of(value, look).get("_name_") if "_member_map_" in names_in(type(value)) else None
+    return f"{name_of(type(value))}.{name}" if type(name) is str else None
+
+
+def describe_number(value: Any, look: Look) -> Summary:
+    """A fraction or a decimal number, exactly; of a subclass, its fields."""
+    cls, name = type(value), full_name(type(value))
+    if name == "fractions.Fraction":
+        exact, text = (value.numerator, value.denominator), "/".join(map(shortened, value.as_integer_ratio()))
+    elif name == "decimal.Decimal":
+        exact = text = str(value)
+    else:
+        return describe_object(value, look)
+    return look.shared((cls, exact), (), lambda: Summary(name, cut(text), {"value": value}))
+
+
+def dict_of(value: Any, look: Look) -> dict[str, Any]:
+    """An object's own dict, which `__dict__` need not be: a class may define a property of that name."""
+    cls = type(value)
+    read = look.dicts.get(cls)
+    if read is None:
+        own = own_dict(cls)
+        read = look.dicts[cls] = (lambda _: {}) if own is None else own.__get__
+    held = read(value)
+    return held if type(held) is dict else {}
+
+
+def own_dict(cls: type) -> Any:
+    """What gives the own dict of a class's objects; None where they have none."""
+    slots = (names_in(base).get("__dict__") for base in mro_of(cls))
+    return next((slot for slot in slots if type(slot) is GetSetDescriptorType), None)
+
+
+def members_of(cls: type) -> dict[str, Any]:
+    """The slots of a class and its bases, by name."""
+    return {
+        name: slot
+        for base in reversed(mro_of(cls))
+        if "__slots__" in names_in(base) or base in (range, slice)
+        for name, slot in names_in(base).items()
+        if type(slot) is MemberDescriptorType and not name.startswith("__")
+    }
+
+
+def fields_of(value: Any, look: Look) -> dict[str, Any]:
+    """What an object holds, in its slots and its dict. Properties are not run; a slot that is not set is left out."""
+    cls, found = type(value), {}
+    members = look.members.get(cls)
+    if members is None:
+        members = look.members[cls] = members_of(cls)
+    for name, slot in members.items():
+        with contextlib.suppress(AttributeError):
+            found[name] = slot.__get__(value)
+    found.update((name, item) for name, item in list(dict_of(value, look).items()) if type(name) is str)
+    return found
+
+
+def describe_by_class(value: Any, look: Look) -> Summary:
+    """What has no fields."""
     return look.plain(type(value))
 
 
 def describe_fields(value: Any, look: Look) -> Summary:
-    """A dataclass, or another object that its own dict tells about."""
-    own = object.__getattribute__(value, "__dict__")
-    if type(own) is not dict:
-        return look.plain(type(value))
-    parts = look.inside(((str(name), item) for name, item in list(own.items())), len(own))
-    cls, number = type(value), look.number(value)
+    """A dataclass, or another object of which it helps to see what is in its fields."""
+    cls = type(value)
+    own = fields_of(value, look) if look.depth < DEPTH_LIMIT else None
+    if not own:
+        return look.plain(cls)
+    parts, number = look.inside(iter(own.items()), len(own)), look.number(value)
     return look.shared((cls, number, len(own)), parts, lambda: composed(full_name(cls), name_of(cls), parts, number))
 
 
-def composed(type_name: str, label: str, parts: tuple[tuple[str, Any], ...], number: int | None) -> Summary:
+def describe_object(value: Any, look: Look) -> Summary:
+    """Anything that nothing better is known of: its fields, in a line each, where it stands for itself; what they hold
+    may be half the program, and is not looked into."""
+    if look.depth:
+        return look.plain(type(value))
+    look.depth = DEPTH_LIMIT - 1
+    try:
+        return describe_fields(value, look)
+    finally:
+        look.depth = 0
+
+
+def describe_member(value: Any, look: Look) -> Summary:
+    """An enum's member."""
+    cls, number, held = type(value), look.number(value), dict_of(value, look).get("_value_")
+    plain = type(held) in ATOMS
+    text = member_name(value, look) or f"{name_of(cls)}({shortened(held) if plain else ''})"
+    facts = {"value": held} if plain else {}
+    return look.shared((cls, text, number), (), lambda: Summary(full_name(cls), text, facts, number=number))
+
+
+def composed(
+    type_name: str,
+    label: str,
+    parts: tuple[tuple[str, Any], ...],
+    number: int | None,
+    facts: dict[str, Any] | None = None,
+) -> Summary:
     inner = ", ".join(f"{name}={as_summary(part).text}" for name, part in parts if part is not None)
-    return Summary(type_name, f"{label}({cut(inner)})", parts=parts, number=number)
+    return Summary(type_name, f"{label}({cut(inner)})", facts, parts, number)
 
 
 def cut(text: str, limit: int = 100) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def field_names(cls: type) -> tuple[str, ...]:
+    """The names of a named tuple's fields; none of any other sequence."""
+    for base in mro_of(cls):
+        names = names_in(base).get("_fields")
+        if type(names) is tuple and all(type(name) is str for name in names):
+            return names
+    return ()
 
 
 def describe_sequence(value: list | tuple, look: Look) -> Summary:
@@ -303,6 +417,11 @@ def describe_sequence(value: list | tuple, look: Look) -> Summary:
     parts = look.inside(zip(LABELS, items, strict=False), size)
     opened, closed = "()" if issubclass(cls, tuple) else "[]"
     number = None if issubclass(cls, tuple) else look.number(value)
+    fields = field_names(cls) if cls is not tuple and cls is not list else ()
+    if len(fields) == size > 0:
+        named = tuple((name, part) for name, (_, part) in zip(fields, parts, strict=False))
+        facts = {"length": size, "fields": fields}
+        return look.shared((cls, size), named, lambda: composed(full_name(cls), name_of(cls), named, None, facts))
 
     def make() -> Summary:
         inner = cut(", ".join(as_summary(part).text for _, part in parts))
@@ -348,8 +467,9 @@ def describe_class(value: type, look: Look) -> Summary:
 
 
 def describe_module(value: types.ModuleType, look: Look) -> Summary:
-    name = object.__getattribute__(value, "__dict__").get("__name__")
-    return look.shared(("module", str(name)), (), lambda: Summary("module", f"module {name}"))
+    name = dict_of(value, look).get("__name__")
+    name = name if type(name) is str else "?"
+    return look.shared(("module", name), (), lambda: Summary("module", f"module {name}"))
 
 
 def describe_exception(value: BaseException, look: Look) -> Summary:
@@ -364,6 +484,8 @@ def describe_exception(value: BaseException, look: Look) -> Summary:
     return look.shared((cls, message), (), lambda: Summary(full_name(cls), text, {"message": message, "bases": bases}))
 
 
+HOLDERS = frozenset({describe_sequence, describe_mapping, describe_fields, describe_object})
+
 for _class in ATOMS:
     register(full_name(_class), describe_atom)
 register("list", describe_sequence)
@@ -371,6 +493,9 @@ register("tuple", describe_sequence)
 register("dict", describe_mapping)
 register("set", describe_set)
 register("frozenset", describe_set)
+register("enum.Enum", describe_member, touched=False)
+register("fractions.Fraction", describe_number)
+register("decimal.Decimal", describe_number)
 register("function", describe_function, touched=False)
 register("method", describe_function, touched=False)
 register("type", describe_class, touched=False)

@@ -19,11 +19,12 @@ from prefix_lab.debugger.tokens import (
     LOST,
     MISSING,
     TURN,
+    UNNAMED,
     CodeInfo,
     Mark,
     Missing,
+    Others,
     Running,
-    Self,
     Shared,
     Token,
     Touched,
@@ -102,8 +103,6 @@ class Session:
             thread = next((one for one in threading.enumerate() if one.ident == ident), None)
             tape = self.tape_of[ident] = Tape(self, thread)
             self.tapes.append(tape)
-            if len(self.tapes) == 1:
-                self.look.clock = tape.items.__len__
         return tape
 
     def failed(self, error: BaseException) -> None:
@@ -147,7 +146,8 @@ class Tape:
         self.turns: list[tuple[int, int]] = []  # their numbers, and where on the tape they begin
         self.waits = True
         self.put, self.atoms = session.look, session.atoms
-        self.touched, self.again = session.look.touched, session.look.again
+        self.touched, self.look = session.look.touched, session.look
+        self.up_to: dict[int, int] = {}  # how many changes a frame's names were told of
         self.checked = 0  # how many items were weighed
         self.next_check = CHECK_EVERY
         self.tally = (0, 0)  # how many items were looked through for steps, and how many of these there are
@@ -235,14 +235,27 @@ class Tape:
             elif type(name) is Touched:
                 value = read(held, name, MISSING)
                 append(value if type(value) in atoms else self.touched(value))
-            elif type(name) is Self:
-                value = read(held, name, MISSING)
-                append(value if type(value) in atoms else self.again(value))
+            elif type(name) is Others:
+                append(self.others(frame, info, name is UNNAMED) if self.look.restless else None)
             elif name is None:
                 if len(self.items) > self.next_check:
                     self.check()
             else:
                 append(self.watched(frame, name, info))
+
+    def others(self, frame: FrameType, info: CodeInfo, unnamed: bool) -> dict[str, Any] | None:
+        """The frame's names whose values may not be as they were told, though no line has named them."""
+        look = self.look
+        look.changes += unnamed
+        before = look.changes
+        if self.up_to.get(id(frame), 0) == before:
+            return None
+        values, restless = list(all_names(frame, info)), look.restless
+        told = {name: look(value) for name, value in values if type(value) in restless}
+        if look.changes != before or not unnamed:
+            told |= {name: look(value) for name, value in values if look.is_holder(value)}
+        self.up_to[id(frame)] = look.changes
+        return told
 
     def watched(self, frame: FrameType, watch: Watch, info: CodeInfo) -> Any:
         """What a watch is worth in this frame; an error is its value."""
@@ -286,7 +299,7 @@ class Tape:
 
     def let_go(self) -> None:
         """Keep the items alone; with the session go the code objects and classes that it knew."""
-        self.session = self.put = self.touched = self.again = self.tracers = None
+        self.session = self.put = self.touched = self.look = self.tracers = None
 
     def close(self) -> None:
         """Ready to be read: cut at the limit, and no longer what a thread that still runs appends to."""

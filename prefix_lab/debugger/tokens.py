@@ -102,10 +102,15 @@ class Touched(str):
     __slots__ = ()
 
 
-class Self(str):
-    """The name of the object that a method belongs to, of which what was said before may be said again."""
+class Others(str):
+    """Stands for the names that a line which calls something does not use: what they stand for may be changed all the
+    same. Followed by None, or by a dict of those that were."""
 
     __slots__ = ()
+
+
+OTHERS = Others("where something was seen to have changed")
+UNNAMED = Others("and this line may have changed anything without naming it")
 
 
 class Shared(str):

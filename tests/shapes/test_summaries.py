@@ -2,12 +2,17 @@
 
 import copy
 import gc
+import sys
+import typing
 import warnings
 import weakref
 
+import peft
 import pytest
 import torch
 from torch import nn
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers.cache_utils import DynamicCache
 
@@ -159,6 +164,211 @@ def test_modules_say_how_many_parameters_train():
     assert recording.find(name="first")[0].changed["first"].text == "Linear with 16 parameters, 16 trainable"
     second = recording.steps[-1].locals["second"]
     assert (second.parameters, second.trainable) == (16, 0)
+
+
+def true_count(module):
+    weights = {id(one): one for part in nn.Module.modules(module) for one in vars(part).get("_parameters", {}).values()}
+    return sum(one.numel() for one in weights.values() if one is not None and one.requires_grad)
+
+
+def counts_at_each_line(run, function):
+    """The line and, by name, how many parameters of each module train then, as a plain tracer sees it."""
+    seen = []
+
+    def trace(frame, event, argument):
+        if event == "line":
+            modules = {name: one for name, one in frame.f_locals.items() if isinstance(one, nn.Module)}
+            seen.append((frame.f_lineno, {name: true_count(one) for name, one in modules.items()}))
+        return trace
+
+    def is_meant(code):
+        return code.co_name == function and code.co_filename.endswith(("models.py", "peft_model.py"))
+
+    sys.settrace(lambda frame, event, argument: trace if is_meant(frame.f_code) else None)
+    try:
+        run()
+    finally:
+        sys.settrace(None)
+    return seen
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing")
+@pytest.mark.parametrize("library", [prefix_lab, peft])
+def test_what_is_said_to_train_trains_at_each_step(library):
+    base, _ = load_tiny_t5()
+
+    def wraps():
+        config = library.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
+        library.get_peft_model(copy.deepcopy(base), config)
+
+    truth = counts_at_each_line(wraps, "_setup_prompt_encoder")
+    with record([library.__name__]) as recording:
+        wraps()
+    lines = recording.find(event="line")
+    steps = [one for one in lines if one.function.endswith("._setup_prompt_encoder") and one.file.endswith(".py")]
+    assert len({count for _, counts in truth for count in counts.values()}) > 3
+    for (line, counts), step in zip(truth, steps, strict=True):
+        assert (step.line, {name: step.locals[name].trainable for name in counts}) == (line, counts)
+
+
+def test_a_part_frozen_or_exchanged_under_another_name_is_seen_in_the_whole():
+    def frozen():
+        whole = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 5))
+        part = whole[0]
+        part.requires_grad_(False)
+        for weight in whole[1].parameters():
+            weight.requires_grad = False
+        part.extra = nn.Linear(1, 1)
+        return whole
+
+    with record([frozen]) as recording:
+        frozen()
+    told = [step.changed["whole"].text for step in recording.steps if "whole" in step.changed]
+    assert told == [
+        "Sequential with 41 parameters, 41 trainable",
+        "Sequential with 41 parameters, 25 trainable",
+        "Sequential with 41 parameters, 5 trainable",
+        "Sequential with 41 parameters, 0 trainable",
+        "Sequential with 43 parameters, 2 trainable",
+    ]
+    assert recording.steps[-1].value.text == told[-1]
+
+
+def test_lazy_modules_and_nested_tensors_are_told_without_a_shape():
+    def calls(layer, rows):
+        layer(torch.ones(2, 3))
+        return layer
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nested tensors are a prototype, says torch
+        rows = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
+    recording = recorded(calls, nn.LazyLinear(4), rows)
+    assert recording.steps[0].locals["layer"].text == "LazyLinear, 2 of its tensors without a shape yet"
+    assert recording.steps[0].locals["layer"]["weight"].text == "without a shape yet float32, trains"
+    assert recording.steps[0].locals["rows"].text == "Tensor nested float32"
+    assert recording.steps[-1].value.text == "Linear with 16 parameters, 16 trainable"
+    assert recording.notes == []
+
+
+class Listening(TorchFunctionMode):
+    """Every function that a program hands over while it is on."""
+
+    def __init__(self):
+        super().__init__()
+        self.heard = []
+
+    def __torch_function__(self, function, types, arguments=(), options=None):
+        self.heard.append(str(function))
+        return function(*arguments, **(options or {}))
+
+
+class Wrapper(torch.Tensor):
+    """A tensor around a tensor, which is asked for its sizes and device."""
+
+    heard: typing.ClassVar = []
+
+    @staticmethod
+    def __new__(cls, inner):
+        options = {"dispatch_sizes_strides_policy": "sizes", "dispatch_device": True, "dispatch_layout": True}
+        return torch.Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype, **options)
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    @classmethod
+    def __torch_function__(cls, function, types, arguments=(), options=None):
+        Wrapper.heard.append(str(function))
+        return super().__torch_function__(function, types, arguments, options or {})
+
+    @classmethod
+    def __torch_dispatch__(cls, function, types, arguments=(), options=None):
+        Wrapper.heard.append(str(function))
+        inner = [one.inner if isinstance(one, Wrapper) else one for one in arguments]
+        return function(*inner, **(options or {}))
+
+
+def under_a_function_mode():
+    with Listening() as mode:
+        x = torch.ones(2) + 1
+        layer = nn.Linear(2, 2)
+        y = layer(x)
+        return mode.heard, str(y.shape)
+
+
+def around_a_subclass():
+    Wrapper.heard.clear()
+    wrapped = Wrapper(torch.ones(2, 3))
+    doubled = wrapped * 2
+    layer = nn.Module()
+    layer.register_parameter("weight", nn.Parameter(torch.ones(2)))
+    return list(Wrapper.heard), type(doubled).__name__
+
+
+def under_a_dispatch_mode_with_fake_tensors():
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    class Dispatched(TorchDispatchMode):
+        heard: typing.ClassVar = []
+
+        def __torch_dispatch__(self, function, types, arguments=(), options=None):
+            self.heard.append(str(function))
+            return function(*arguments, **(options or {}))
+
+    with FakeTensorMode():
+        fake = torch.zeros(2, 5)
+    with Dispatched() as mode:
+        x = torch.ones(2)
+        both = (x, fake)
+    return mode.heard, len(both)
+
+
+def in_a_trace():
+    def doubled(x):
+        y = x * 2
+        z = y + x
+        return z
+
+    traced = torch.jit.trace(doubled, torch.ones(2, 3))
+    made = make_fx(doubled)(torch.ones(2, 3))
+    return [str(node.kind()) for node in traced.graph.nodes()], [str(node.target) for node in made.graph.nodes]
+
+
+def under_a_profiler():
+    with torch.profiler.profile() as profiler:
+        x = torch.ones(2, 3, dtype=torch.bfloat16)
+        y = x.T + 1
+        z = y.sum()
+    return [event.name for event in profiler.events() if event.name.startswith("aten")], z.item()
+
+
+def in_transforms():
+    def squared(x):
+        y = x * x
+        return y.sum()
+
+    x = torch.arange(3.0)
+    return torch.func.grad(squared)(x).tolist(), torch.vmap(squared)(x[None]).tolist()
+
+
+@pytest.mark.parametrize("keep", ["shapes", "statistics", "small"])
+@pytest.mark.parametrize(
+    "program",
+    [
+        under_a_function_mode,
+        around_a_subclass,
+        under_a_dispatch_mode_with_fake_tensors,
+        in_a_trace,
+        under_a_profiler,
+        in_transforms,
+    ],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_nobody_who_listens_hears_of_a_recording(program, keep):
+    plain = program()
+    with record([program], keep=keep, watch=["x", "y"]) as recording:
+        watched = program()
+    assert watched == plain
+    assert recording.notes == []
 
 
 def test_caches_configs_and_a_tokenizers_output_open_up():

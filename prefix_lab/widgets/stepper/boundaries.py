@@ -77,8 +77,9 @@ def compared(mine: dict[str, Summary], other: dict[str, Summary]) -> tuple[str, 
     differences: list[str] = []
     unsure: list[str] = []
     both = {name: name for name in mine if name in other} | called_otherwise(mine, other)
-    for name, there in both.items():
-        compare(name, mine[name], other[there], differences, unsure)
+    # What differs in a module differs in those around it, too: the smallest is named.
+    for name in sorted(both, key=lambda one: mine[one].facts.get("parameters", float("inf"))):
+        compare(name, mine[name], other[both[name]], differences, unsure)
     if differences:
         return DIFFERENT, differences[0]
     if not both:
