@@ -28,6 +28,9 @@ RECORDS = ("__dataclass_fields__", "__attrs_attrs__")
 KEEPS = ("shapes", "statistics", "small")
 
 
+Parts = tuple[tuple[str, Any], ...]
+
+
 class Summary:
     """What a recording knows of a value.
 
@@ -36,18 +39,25 @@ class Summary:
     value) are attributes.
     """
 
-    __slots__ = ("facts", "number", "parts", "text", "type")
+    __slots__ = ("facts", "inside", "number", "text", "type")
 
     def __init__(
         self,
         type: str,
         text: str,
         facts: dict[str, Any] | None = None,
-        parts: tuple[tuple[str, Any], ...] = (),
+        parts: Parts | Callable[[], Parts] = (),
         number: int | None = None,
     ):
         self.type, self.text, self.facts, self.number = type, text, facts or {}, number
-        self.parts: tuple[tuple[str, Any], ...] = parts
+        self.inside = parts
+
+    @property
+    def parts(self) -> Parts:
+        """The summaries inside, by name; given as a function, they are made when they are asked for first."""
+        if callable(self.inside):
+            self.inside = self.inside()
+        return self.inside
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in Summary.__slots__:

@@ -39,6 +39,9 @@ class Told(NamedTuple):
     near: list[int]
     rebuilt: int  # how many modules were seen to be rebuilt until then
     place: Place
+    flags: list[bool]
+    trainable: int
+    summary: Summary
 
 
 def describe_module(module: nn.Module, look: Look) -> Summary:
@@ -64,10 +67,17 @@ def describe_module(module: nn.Module, look: Look) -> Summary:
             return read_anew(module, look)
     else:
         flags = flags_of([reference() for reference in told.parameters])
-    if flags == told.place.flags:
-        return told.place.summary
-    changed = [at for at, (now, before) in enumerate(zip(flags, told.place.flags, strict=True)) if now is not before]
-    return read_anew(module, look) if len(changed) > 1 else told.place.told(flags, look, number, changed[0])
+    if flags == told.flags:
+        return told.summary
+    changed = [at for at, (now, before) in enumerate(zip(flags, told.flags, strict=True)) if now is not before]
+    if len(changed) > 1:
+        return read_anew(module, look)
+    size = told.place.sizes[changed[0]] or 0
+    trainable = told.trainable + (size if flags[changed[0]] else -size)
+    summary = told.place.told(flags, trainable, look, number)
+    look.last[number] = told._replace(flags=flags, trainable=trainable, summary=summary)
+    look.changes += 1
+    return summary
 
 
 def read_anew(module: nn.Module, look: Look) -> Summary:
@@ -76,17 +86,25 @@ def read_anew(module: nn.Module, look: Look) -> Summary:
     addresses, parameters = everything_in(module, look)
     kinds, flags = kinds_of(parameters), flags_of(parameters)
     told: Told | None = look.last.get(number)
-    if told is None or told.addresses != addresses or told.kinds != kinds:
-        rebuilt = look.last.setdefault(REBUILT, [])
-        if told is not None:
-            rebuilt.append(id(module))
-            look.changes += 1
+    same = told is not None and told.addresses == addresses and told.kinds == kinds
+    rebuilt = look.last.setdefault(REBUILT, [])
+    if told is not None and not same:
+        rebuilt.append(id(module))
+    if same:
+        references, place = told.parameters, told.place
+    else:
+        references = list(map(weakref.ref, parameters))
         place = Place(module, {id(one): (at, *facts_of(one)[:2]) for at, one in enumerate(parameters)}, LEVELS, look)
-        references, plain = list(map(weakref.ref, parameters)), PLAIN.issuperset(map(type, parameters))
-        told = Told(addresses, references, kinds, plain, [], 0, place)
         look.restless.add(type(module))
-    look.last[number] = told._replace(rebuilt=len(look.last[REBUILT]), near=near(module, look))
-    return told.place.told(flags, look, number)
+    if same and told.flags == flags:
+        trainable, summary = told.trainable, told.summary
+    else:
+        trainable = place.trainable(flags)
+        summary = place.told(flags, trainable, look, number)
+        look.changes += told is not None
+    plain, close = PLAIN.issuperset(map(type, parameters)), near(module, look)
+    look.last[number] = Told(addresses, references, kinds, plain, close, len(rebuilt), place, flags, trainable, summary)
+    return summary
 
 
 def near(module: nn.Module, look: Look) -> list[int]:
@@ -129,13 +147,10 @@ def everything_in(module: nn.Module, look: Look) -> tuple[list[Any], list[Any]]:
 class Place:
     """A module that is told of, or one in it: which of all parameters are in it, its own ones, and its modules."""
 
-    __slots__ = ("flags", "modules", "sizes", "summary", "total", "trainable", "type", "unknown", "weights")
+    __slots__ = ("modules", "name", "sizes", "total", "type", "unknown", "weights")
 
     def __init__(self, module: nn.Module, known: dict[int, tuple[int, Any, Any]], levels: int, look: Look):
-        self.type = type(module)
-        self.flags: list[bool] | None = None
-        self.summary: Summary | None = None
-        self.trainable = 0
+        self.type, self.name = full_name(type(module)), name_of(type(module))
         own = dict_of(module, look) if levels else {}
         weights, modules = named(own.get("_parameters")), named(own.get("_modules"))
         self.weights = tuple((str(name), full_name(type(one)), *known[id(one)]) for name, one in weights)
@@ -150,28 +165,27 @@ class Place:
         self.total = sum(size for size in self.sizes.values() if size is not None)
         self.unknown = sum(size is None for size in self.sizes.values())
 
-    def told(self, flags: list[bool], look: Look, number: int | None = None, changed: int | None = None) -> Summary:
-        """The module in a line, with a line for each of its own parameters and for the modules in it. `changed` is the
-        one parameter that came to train, or ceased to, since it was told last."""
-        if self.summary is not None and (flags == self.flags or (changed is not None and changed not in self.sizes)):
-            return self.summary
-        look.changes += number is not None and self.summary is not None
-        if changed is None:
-            self.trainable = sum(size or 0 for at, size in self.sizes.items() if flags[at])
-        else:
-            size = self.sizes[changed] or 0
-            self.trainable += size if flags[changed] else -size
-        parts = [(name, of_weight(cls, shape, dtype, flags[at], look)) for name, cls, at, shape, dtype in self.weights]
-        parts += [(name, place.told(flags, look, None, changed)) for name, place in self.modules]
-        self.flags, self.summary = flags, self.made(tuple(parts[:PARTS_LIMIT]), look, number)
-        return self.summary
+    def trainable(self, flags: list[bool]) -> int:
+        return sum(size or 0 for at, size in self.sizes.items() if flags[at])
 
-    def made(self, parts: tuple[tuple[str, Summary], ...], look: Look, number: int | None) -> Summary:
-        cls, total, trainable = self.type, self.total, self.trainable
-        text = f"{name_of(cls)} with {total:,} parameters, {trainable:,} trainable" if total else name_of(cls)
+    def told(self, flags: list[bool], trainable: int, look: Look, number: int | None) -> Summary:
+        """The module in a line. What is inside is worked out when somebody looks, after the recording."""
+        key = (self, number, bytes(map(bool, flags)))
+        summary = look.memo.get(key)
+        if summary is None:
+            summary = look.memo[key] = self.made(trainable, lambda: self.parts(flags), number)
+        return summary
+
+    def made(self, trainable: int, parts: Any, number: int | None = None) -> Summary:
+        text = f"{self.name} with {self.total:,} parameters, {trainable:,} trainable" if self.total else self.name
         text += f", {self.unknown} of its tensors without a shape yet" if self.unknown else ""
-        facts = {"parameters": total, "trainable": trainable}
-        return look.shared((cls, text, number), parts, lambda: Summary(full_name(cls), text, facts, parts, number))
+        return Summary(self.type, text, {"parameters": self.total, "trainable": trainable}, parts, number)
+
+    def parts(self, flags: list[bool]) -> tuple[tuple[str, Summary], ...]:
+        """A line for each of its own parameters, and for each of the modules in it."""
+        weights = [(name, of_weight(cls, shape, dtype, flags[at])) for name, cls, at, shape, dtype in self.weights]
+        modules = [(name, place.made(place.trainable(flags), place.parts(flags))) for name, place in self.modules]
+        return tuple((weights + modules)[:PARTS_LIMIT])
 
 
 def named(held: Any) -> Iterable[tuple[Any, Any]]:
@@ -198,10 +212,9 @@ def are_plain(parameters: list[Any]) -> bool:
     return not function_modes() and not in_a_trace() and PLAIN.issuperset(map(type, parameters))
 
 
-def of_weight(cls: str, shape: Any, dtype: Any, trains: bool, look: Look) -> Summary:
+def of_weight(cls: str, shape: Any, dtype: Any, trains: bool) -> Summary:
     said = "without a shape yet" if shape is None else written(shape)
-    text = f"{said} {short(dtype)}, {'trains' if trains else 'frozen'}"
-    return look.shared((of_weight, cls, text), (), lambda: Summary(cls, text))
+    return Summary(cls, f"{said} {short(dtype)}, {'trains' if trains else 'frozen'}")
 
 
 def size_of(shape: Any) -> int | None:

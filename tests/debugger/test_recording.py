@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import dataclasses
+import decimal
+import enum
+import fractions
 import functools
 import linecache
 import sys
 import threading
+import typing
 
 import pytest
 
-from prefix_lab.debugger import record
+from prefix_lab.debugger import Recording, record
+from prefix_lab.debugger.conditions import Condition
 from prefix_lab.debugger.summary import register
 from tests.debugger.recorded import every_hook, recorded, refuses
 
@@ -547,3 +553,93 @@ def test_a_frame_that_took_no_step_and_a_thread_that_recorded_nothing_are_not_co
         doubled(1)
     assert repr(recording).startswith("Recording of 4 steps in 1 call\n")
     assert "4294967295" not in repr(outer())
+
+
+class Red(enum.Enum):
+    LIGHT = 1
+    DARK = 2
+
+
+class Base:
+    __slots__ = ("__weakref__", "_hidden", "x")
+
+
+class Derived(Base):
+    __slots__ = ("never", "y")
+
+    @property
+    def z(self):
+        raise AssertionError("a property was run")
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    x: int
+    y: int
+
+
+class Pair(typing.NamedTuple):
+    left: int
+    right: int
+
+
+class Plain:
+    pass
+
+
+def objects():
+    slotted = Slotted(1, 2)
+    slotted.x += 4
+    derived = Derived()
+    derived.x, derived.y = 1, [2]
+    derived._hidden = 3
+    pair = Pair(4, 5)
+    plain = Plain()
+    plain.a = plain
+    colour = Red.DARK
+    third = fractions.Fraction(1, 3)
+    tenth = decimal.Decimal("0.10")
+    return slotted, derived, pair, plain, colour, third, tenth
+
+
+def test_every_object_shows_its_fields_and_runs_nothing():
+    with record([objects]) as recording:
+        objects()
+    held = recording.steps[-1].locals
+    assert {name: value.text for name, value in held.items()} == {
+        "slotted": "Slotted(x=5, y=2)",
+        "derived": "Derived(_hidden=3, x=1, y=[, … 1 in all])",
+        "pair": "Pair(left=4, right=5)",
+        "plain": "Plain(a=<Plain>)",
+        "colour": "Red.DARK",
+        "third": "1/3",
+        "tenth": "0.10",
+    }
+    assert recording.notes == []
+    assert Condition("pair.left == pair[0] == 4 and pair[-1] == 5").is_true_of(held)
+    assert Condition("third < 0.5 and third * 3 == 1 and tenth == tenth * 1").is_true_of(held)
+
+
+def test_numbers_of_any_size_are_compared_kept_and_told(tmp_path):
+    def counts(number):
+        same = number
+        items = [same, float("nan"), -0.0]
+        return items
+
+    def recorded(number):
+        with record([counts]) as recording:
+            counts(number)
+        recording.save(tmp_path / "numbers")
+        return Recording.load(tmp_path / "numbers")
+
+    huge = 1 << 70_000
+    ours, other = recorded(huge), recorded(huge + 1)
+    assert ours.diff(recorded(huge)) is None
+    assert "int of 70001 bits, value int of 70001 bits, and another" in str(ours.diff(other))
+    assert ours.steps[-1].locals["same"].value == huge
+    assert Condition("same > 5 and same - 1 < same").is_true_of(ours.steps[-1].locals)
+    exact = recorded(fractions.Fraction(huge, 3)), recorded(decimal.Decimal("1e-50"))
+    assert [one.steps[-1].locals["same"].value for one in exact] == [
+        fractions.Fraction(huge, 3),
+        decimal.Decimal("1e-50"),
+    ]

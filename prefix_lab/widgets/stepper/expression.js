@@ -125,7 +125,7 @@ export function parse(text) {
     const token = tokens[at++];
     if (!token) throw new Error("Something is missing at the end.");
     if (/^0\d*[1-9]\d*$/.test(token.text)) throw new Error(`${token.text} begins with a zero.`);
-    if (token.kind === "number") return { kind: "constant", value: Number(token.text) };
+    if (token.kind === "number") return { kind: "constant", value: numberOf(token.text) };
     if (token.kind === "text") return { kind: "constant", value: textOf(token.text) };
     if (token.kind === "name") {
       if (Object.hasOwn(CONSTANTS, token.text)) return { kind: "constant", value: CONSTANTS[token.text] };
@@ -260,7 +260,7 @@ function atomOf(type, text, whole) {
   if (type === "NoneType") return null;
   if (type === "bool") return text === "True";
   if (type === "int" || type === "float") {
-    const found = text === "inf" ? Infinity : text === "-inf" ? -Infinity : Number(text);
+    const found = text === "inf" ? Infinity : text === "-inf" ? -Infinity : numberOf(text);
     if (Number.isNaN(found) && text !== "nan") throw new Unknown(text);
     return found;
   }
@@ -274,10 +274,19 @@ function factOf(found) {
   if (found && typeof found === "object" && "py" in found) {
     const text = found.py;
     if (text === "inf" || text === "-inf") return text === "inf" ? Infinity : -Infinity;
-    return text === "nan" || !Number.isNaN(Number(text)) ? Number(text) : text;
+    return text === "nan" || !Number.isNaN(Number(text)) ? numberOf(text) : text;
   }
   return found;
 }
+
+/** A number as it is written; a whole one of more digits than a float holds as a BigInt. @param {string} text */
+function numberOf(text) {
+  const found = Number(text);
+  return /^-?\d+$/.test(text) && !Number.isSafeInteger(found) ? BigInt(text) : found;
+}
+
+/** @param {any} value */
+const isNumber = (value) => ["number", "boolean", "bigint"].includes(typeof value);
 
 /** @param {any} value @param {string} name */
 function fact(value, name) {
@@ -299,7 +308,8 @@ function item(value, key) {
     return letters.at(at);
   }
   if (value && typeof value === "object") {
-    const label = labelOf(key);
+    const fields = value.facts.fields ?? []; // of a named tuple, whose items have numbers, too
+    const label = Number.isInteger(key) && fields.at(key) !== undefined ? fields.at(key) : labelOf(key);
     const part = value.parts.find((/** @type {any} */ one) => one[0] === label);
     if (part) return plain(part[1]);
   }
@@ -328,14 +338,30 @@ function isTrue(value) {
   return Array.isArray(value) || typeof value === "string" ? value.length > 0 : Number.isNaN(value) || Boolean(value);
 }
 
-/** @param {any} value @returns {number} */
+/** @param {any} value @returns {any} */
 function number(value) {
-  if (typeof value === "number" || typeof value === "boolean") return Number(value);
+  if (isNumber(value)) return typeof value === "bigint" ? value : Number(value);
   throw new Unknown("a number");
 }
 
-/** @param {string} sign @param {number} left @param {number} right */
+/** Whole numbers where one is larger than a float holds. @param {string} sign @param {bigint} left @param {bigint} right */
+function exactly(sign, left, right) {
+  if (sign === "+") return left + right;
+  if (sign === "-") return left - right;
+  if (sign === "*") return left * right;
+  if (right === 0n) throw new Unknown("a quotient");
+  const rest = left % right;
+  const down = rest !== 0n && rest < 0n !== right < 0n;
+  return sign === "//" ? left / right - (down ? 1n : 0n) : down ? rest + right : rest;
+}
+
+/** @param {string} sign @param {any} left @param {any} right @returns {any} */
 function arithmetic(sign, left, right) {
+  if (typeof left === "bigint" || typeof right === "bigint") {
+    const whole = [left, right].every((one) => typeof one === "bigint" || Number.isSafeInteger(one));
+    if (sign !== "/" && whole) return numberOf(String(exactly(sign, BigInt(left), BigInt(right))));
+    [left, right] = [Number(left), Number(right)];
+  }
   if (sign === "+") return left + right;
   if (sign === "-") return left - right;
   if (sign === "*") return left * right;
@@ -350,8 +376,8 @@ function arithmetic(sign, left, right) {
 function same(left, right) {
   if (Array.isArray(left) && Array.isArray(right))
     return left.length === right.length && left.every((one, at) => same(one, right[at]));
-  const numbers = [left, right].every((one) => typeof one === "number" || typeof one === "boolean");
-  if (numbers) return Number(left) === Number(right);
+  // A BigInt is held against a float exactly, as Python does, and by `==` alone.
+  if (isNumber(left) && isNumber(right)) return number(left) == number(right);
   if (left && right && typeof left === "object" && typeof right === "object")
     return left === right || saidOf(left) === saidOf(right);
   return left === right;

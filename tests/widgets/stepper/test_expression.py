@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +14,12 @@ from prefix_lab.debugger.conditions import Condition
 from prefix_lab.debugger.summary import Look, Summary, as_summary
 from tests.debugger.test_against_interpreter import PHASES
 from tests.widgets.stepper.javascript import as_seen, javascript, tensor
+
+
+class Record(NamedTuple):
+    left: int
+    right: int
+
 
 LOOK = Look()
 SHAPE = {"axes": ["batch", "prefix_len", "hidden"]}
@@ -42,11 +48,20 @@ VALUES: dict[str, Any] = {
     "scalar": tensor(),
     "module": Summary("torch.nn.Linear", "Linear", {"parameters": 12_345, "trainable": 0, "training": False}),
     "huge": 2**53 + 2,
+    "vast": 2**60 + 1,
+    "record": LOOK(Record(4, 5)),
     "é_ñ": 7,
 }
 ACCEPTED = [
     "i == 5",
     "i==5 and j<0",
+    "vast == 1152921504606846977",
+    "vast == 1152921504606846976",
+    "vast - 1 == 2 * 576460752303423488",
+    "vast - 1152921504606846972 == i",
+    "vast % 10 == 7 and vast // -10 == -115292150460684698 and -vast % 10 == 3",
+    "vast > 1152921504606846976 and vast < huge * huge and vast / 2 > 1 and not vast // 0 == 1",
+    "record.left == record[0] == 4 and record[-1] == 5",
     "not i",
     "not not yes",
     "i != 5 or (j == -3 and zero == 0)",
