@@ -1,23 +1,31 @@
-"""The command line: `prefix-lab walk | record | replay | dap | export`."""
+"""The command line: `prefix-lab walk | record | replay | dap | export | progress`, what each takes, and who does it.
+
+What a command needs is imported when it runs, so that `--help` is there at once.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prefix_lab.terminal.command import add_dap, add_record, add_replay, run_record
-from prefix_lab.terminal.export import add_export
-from prefix_lab.terminal.progress_command import add_progress
 from prefix_lab.terminal.signs import all_signs
 
 if TYPE_CHECKING:
+    from prefix_lab.debugger import Recording
     from prefix_lab.walk.base import Base
 
 WALK = "walk from get_peft_model to a saved prefix, with PEFT beside every stage"
+RECORDED = "what `prefix-lab record` or Recording.save wrote"
+KEEPS = ("shapes", "statistics", "small")
+LANGUAGES = ("en", "zh")
+MAX_STEPS = 2_000_000
+STEPS_SHOWN = 20
+IDLE_SECONDS = 8 * 3600
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,34 +60,17 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     add_record(commands)
     add_replay(commands)
     add_dap(commands)
-    add_export(commands, record_seed_walk)
-    add_progress(commands, show_progress, forget)
+    add_export(commands)
+    add_progress(commands)
     return parser
 
 
-def record_seed_walk() -> Any:
-    """PEFT's own walk on the tiny T5, recorded."""
-    from prefix_lab.course import record_walk
-
-    return record_walk()
-
-
-def show_progress() -> Any:
-    """What is done of the course."""
-    from prefix_lab.course.contents import show_progress as show
-
-    return show()
-
-
-def forget(lesson: str) -> None:
-    """Forget what is done of a lesson, or of "all". Raises `ValueError` for another word."""
-    from prefix_lab.course import progress
-    from prefix_lab.course.contents import lesson as find
-
-    if lesson == "all":
-        progress.reset()
-    else:
-        progress.reset(find(int(lesson) if lesson.isdecimal() else lesson).number)
+def own_version() -> str:
+    """The version that is installed; a checkout can be run without."""
+    try:
+        return version("prefix-lab")
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def add_walk(commands: Any, chosen: bool) -> None:
@@ -90,14 +81,6 @@ def add_walk(commands: Any, chosen: bool) -> None:
         add(commands, load_default)
     else:
         commands.add_parser("walk", help=WALK)
-
-
-def own_version() -> str:
-    """The version that is installed; a checkout can be run without."""
-    try:
-        return version("prefix-lab")
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def load_default(config_only: bool) -> Base:
@@ -112,3 +95,206 @@ def load_default(config_only: bool) -> Base:
     if config_only:
         return base_of_shape(model.config, "tiny_t5")
     return Base(model, tokenizer, "tiny_t5")
+
+
+def add_command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], **told: str) -> Any:
+    """A command by what it is called, what does it, and what `--help` tells of it."""
+    parser = commands.add_parser(name, allow_abbrev=False, **told)
+    parser.set_defaults(run=run, refuse=parser.error)
+    return parser
+
+
+def add_record(commands: Any) -> None:
+    """Add the command that records."""
+    parser = add_command(
+        commands,
+        "record",
+        run_record,
+        help="run a Python script, and keep what each of its lines did",
+        usage="prefix-lab record [options] SCRIPT [args ...]\n       prefix-lab record [options] -m MODULE [args ...]",
+        description="Run SCRIPT as `python SCRIPT args` would, and save what each line did, for `prefix-lab replay`. "
+        "Options stand before SCRIPT; all that follows it is its own.",
+        epilog="exit status: the script's own; 2 if an option is refused",
+    )
+    parser.add_argument("script", nargs=argparse.REMAINDER, metavar="SCRIPT [args ...]", help="a Python file")
+    parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="a module instead")
+    parser.add_argument(
+        "--include",
+        action="append",
+        metavar="NAME",
+        help="record this package, module, file or folder; may be given several times (the script's file)",
+    )
+    parser.add_argument(
+        "--output", metavar="FILE", help="where to save (SCRIPT's name, with .recording, in this folder)"
+    )
+    parser.add_argument(
+        "--keep", choices=KEEPS, default="shapes", help="of tensors: shapes; statistics too; numbers of small ones too"
+    )
+    parser.add_argument(
+        "--watch", action="append", default=[], metavar="EXPR", help="evaluate this after each line; several times"
+    )
+    parser.add_argument(
+        "--max-steps", type=at_least(1), default=MAX_STEPS, metavar="N", help=f"stop recording there ({MAX_STEPS:,})"
+    )
+
+
+def run_record(args: argparse.Namespace) -> int:
+    """The whole of `prefix-lab record`; returns the script's exit status."""
+    from prefix_lab.terminal.record import record_script
+
+    return record_script(args)
+
+
+def add_replay(commands: Any) -> None:
+    """Add the command that replays."""
+    parser = add_command(
+        commands,
+        "replay",
+        run_replay,
+        help="walk through a recording, forwards and backwards",
+        description="Walk through a recording in the terminal, with source, values and stack; ? shows the keys. In a "
+        "pipe, or with --print, an outline and some steps as plain lines.",
+        epilog="exit status: 0; 2 if an option or the file is refused",
+    )
+    parser.add_argument("file", metavar="FILE", help=RECORDED)
+    parser.add_argument("--print", action="store_true", dest="printed", help="plain lines, also in a terminal")
+    parser.add_argument("--from", type=at_least(0), dest="first", default=0, metavar="N", help="start at this step (0)")
+    parser.add_argument(
+        "--count", type=at_least(0), default=STEPS_SHOWN, metavar="M", help=f"print so many steps ({STEPS_SHOWN})"
+    )
+
+
+def run_replay(args: argparse.Namespace) -> int:
+    """The whole of `prefix-lab replay`."""
+    from prefix_lab.terminal.replay import replay_file
+
+    return replay_file(args)
+
+
+def add_dap(commands: Any) -> None:
+    """Add the command that serves."""
+    parser = add_command(
+        commands,
+        "dap",
+        run_dap,
+        help="serve a recording to an editor's debugger, which then steps both ways",
+        description="Speak the Debug Adapter Protocol over a recording: an editor sets breakpoints, steps and runs "
+        "forwards and backwards, and shows the values. On standard input and output, or on a port.",
+        epilog="exit status: 0; 1 if what came was not the protocol; 2 if an option or the file is refused",
+    )
+    parser.add_argument("file", metavar="FILE", help=RECORDED)
+    parser.add_argument(
+        "--port", type=port_number, metavar="N", help="listen on this port of this machine alone; 0 takes a free one"
+    )
+    parser.add_argument(
+        "--idle",
+        type=at_least(1),
+        default=IDLE_SECONDS,
+        metavar="S",
+        help=f"end after S silent seconds ({IDLE_SECONDS})",
+    )
+
+
+def run_dap(args: argparse.Namespace) -> int:
+    """The whole of `prefix-lab dap`."""
+    from prefix_lab.terminal.dap import serve_file
+
+    return serve_file(args)
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A whole number from `least` up, as an option's type; anything else is refused with what was expected."""
+
+    def number(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or len(text) > 18 or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} was given, expected a whole number of at least {least}")
+        return int(text)
+
+    return number
+
+
+def port_number(text: str) -> int:
+    """A port's number, as an option's type."""
+    if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} was given, expected a port's number, from 0 to 65535")
+    return int(text)
+
+
+def add_export(commands: Any) -> None:
+    """Add the command that writes a page."""
+    parser = add_command(
+        commands,
+        "export",
+        run_export,
+        help="write a recording, or the walk of the tiny T5, as one HTML page",
+        description="Write one HTML file in which a recording can be walked through, forwards and backwards, in any "
+        "browser, with no kernel and no network. Its address keeps the place: walk.html#step=120.",
+        epilog="exit status: 0; 2 if an option or the file is refused",
+    )
+    parser.add_argument("file", nargs="?", metavar="FILE", help=f"{RECORDED} (PEFT's own walk)")
+    parser.add_argument("--output", metavar="PAGE", help="where to write (FILE's name with .html, in this folder)")
+    parser.add_argument("--title", default="", help="what heads the page (the file's name)")
+    parser.add_argument("--language", choices=LANGUAGES, default="en", help="of buttons and headings (en)")
+
+
+def run_export(args: argparse.Namespace) -> int:
+    """The whole of `prefix-lab export`."""
+    try:
+        recording, name = opened(args.file)
+        page = Path(args.output) if args.output else Path(f"{name}.html")
+        recording.to_html(page, title=args.title or name, language=args.language)
+    except (ValueError, OSError) as error:
+        print(f"prefix-lab export: {error}", file=sys.stderr)
+        return 2
+    print(f"{page}: {len(recording):,} steps, {page.stat().st_size / 1e3:,.0f} kB. Open it in any browser.")
+    return 0
+
+
+def opened(file: str | None) -> tuple[Recording, str]:
+    """The recording, and what it is called; with no file, PEFT's own walk on the tiny T5."""
+    if file is None:
+        from prefix_lab.course import record_walk
+
+        return record_walk(), "walk"
+    from prefix_lab.debugger import Recording
+
+    return Recording.load(file), Path(file).stem
+
+
+def add_progress(commands: Any) -> None:
+    """Add the command that shows what is done of the course."""
+    parser = add_command(
+        commands,
+        "progress",
+        run_progress,
+        help="which exercises of the course are solved",
+        description="Show which exercises are solved. The notes are in a file on this machine, and stay there.",
+        epilog="exit status: 0; 2 if an option is refused",
+    )
+    parser.add_argument(
+        "--reset", metavar="LESSON", help="forget a lesson's exercises, by its number, or all of them: all"
+    )
+
+
+def run_progress(args: argparse.Namespace) -> int:
+    """The whole of `prefix-lab progress`."""
+    from prefix_lab.course.contents import show_progress
+
+    if args.reset is not None:
+        try:
+            forget(args.reset)
+        except ValueError as error:
+            args.refuse(str(error))
+    print(show_progress())
+    return 0
+
+
+def forget(lesson: str) -> None:
+    """Forget what is done of a lesson, or of "all". Raises `ValueError` for another word."""
+    from prefix_lab.course import progress
+    from prefix_lab.course.contents import lesson as find
+
+    if lesson == "all":
+        progress.reset()
+    else:
+        progress.reset(find(int(lesson) if lesson.isdecimal() else lesson).number)

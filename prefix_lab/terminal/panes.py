@@ -1,13 +1,19 @@
 """What the panes say of a step, line by line. All text of the program is text, never markup."""
 
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import PurePath
+from typing import Any
 
 from rich.text import Text
 
 from prefix_lab.debugger import Recording, Step, Summary
-from prefix_lab.terminal.frames import frame_steps
+from prefix_lab.debugger.decode import NONE
+from prefix_lab.debugger.summary import as_summary
+from prefix_lab.debugger.text import GIVEN, visible
 from prefix_lab.terminal.state import ReplayState
-from prefix_lab.terminal.visible import visible
 from prefix_lab.terminal.where import label
 
 DIM, GHOST, COMING = "#7f848e", "italic #7f9f7f", "italic bold #98c379"
@@ -19,6 +25,7 @@ ROOM = 20  # columns, with less than that a value is not begun beside its line
 BAR = 20
 DEEPEST = 20  # indents of a call tree
 LEGEND = f"{NEW} changed just now  {SAME} in place"
+KEPT = 16  # frames: those that a walk in and out of calls comes back to
 
 
 def value_text(value: Summary) -> str:
@@ -145,3 +152,63 @@ def call_rows(recording: Recording) -> list[tuple[Text, int]]:
         rows.append((said, call.first))
         waiting += [(inner, depth + 1) for inner in reversed(call.calls)]
     return rows
+
+
+def values_at(step: Step) -> dict[str, Summary]:
+    """What can be asked for at a step: the locals, the watches, what the step binds, what it gives its caller."""
+    found = {**step.changed, **step.locals, **step.watches}
+    if step.value is not None:
+        found[GIVEN.get(step.event, "value")] = step.value
+    return found
+
+
+def details(name: str, value: Summary, depth: int = 0) -> Iterator[Text]:
+    """A line for the value, then its facts, then its parts, each a level further in."""
+    indent = "  " * depth
+    type_name = (f"  {visible(value.type)}", DIM)
+    yield Text.assemble(indent, (visible(name), NUMBER), "  ", value_text(value), type_name)
+    for fact, known in value.facts.items():
+        if fact not in ("value", "bases"):
+            yield Text.assemble(f"{indent}  ", (visible(fact), DIM), "  ", fact_text(known))
+    for inner, part in value.parts:
+        yield from details(inner, as_summary(part), depth + 1)
+
+
+def fact_text(known: Any) -> str:
+    """A number as it is told in a table: six digits are enough to compare."""
+    return f"{known:.6g}" if isinstance(known, float) else visible(str(known))
+
+
+class FrameSteps:
+    """The steps of one frame by their lines: what each line gave when it last ran.
+
+    The frame is walked once; every question after that is a search in what was found.
+    """
+
+    def __init__(self, recording: Recording, frame: int):
+        columns = recording.columns
+        self.first: dict[int, int] = {}
+        self.gave: dict[int, array] = {}
+        step = columns.frame_first[frame]
+        while step != NONE:
+            line = columns.places[columns.step_place[step]][2]
+            self.first.setdefault(line, step)
+            if columns.step_bound[step] != NONE:
+                self.gave.setdefault(line, array("I")).append(step)
+            step = columns.step_after[step]
+
+    def visited(self, line: int, step: int) -> bool:
+        """Whether the line was reached before this step."""
+        return self.first.get(line, NONE) < step
+
+    def giving(self, line: int, step: int) -> int | None:
+        """The last step before this one at which the line bound, changed or returned something."""
+        steps = self.gave.get(line, ())
+        at = bisect_left(steps, step)
+        return steps[at - 1] if at else None
+
+
+@lru_cache(maxsize=KEPT)
+def frame_steps(recording: Recording, frame: int) -> FrameSteps:
+    """A frame's steps, remembered for the frames that were asked for last."""
+    return FrameSteps(recording, frame)

@@ -1,4 +1,4 @@
-"""Output where not every sign can be written: what an encoding lacks is spelled out, and never an error.
+"""What an output can print: what an encoding lacks is spelled out, and never an error.
 
 Many logs and some terminals take ASCII or one country's letters alone, whatever the text.
 """

@@ -4,11 +4,19 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable
+from functools import cache
+
+from rich.style import Style
+from rich.syntax import Syntax
+from rich.text import Span, Text
 
 from prefix_lab.debugger import Breakpoint, Recording, Step
-from prefix_lab.terminal.source import Sources
+from prefix_lab.debugger.text import visible
 
 JUMPS = 1000
+THEME = "one-dark"
+TAB = 4
+MOST = 500_000  # characters: a longer file would take seconds, and is shown without colours
 
 
 class ReplayState:
@@ -17,7 +25,7 @@ class ReplayState:
     def __init__(self, recording: Recording, first: int = 0):
         self.recording = recording
         self.cursor = recording.cursor(first)
-        self.sources = Sources(recording)
+        self.sources = ColouredSources(recording)
         self.breakpoints: list[Breakpoint] = []
         self.jumps: deque[int] = deque(maxlen=JUMPS)
         self.searched = ""
@@ -66,3 +74,39 @@ class ReplayState:
         else:
             at = (bisect_left if here else bisect_right)(self.matches, self.index)
         return self.matches[at] if 0 <= at < len(self.matches) else None
+
+
+class ColouredSources:
+    """The lines of a recording's files, with Python's colours; each file is read once."""
+
+    def __init__(self, recording: Recording):
+        self.recording = recording
+        self.files: dict[str, list[Text]] = {}
+
+    def lines(self, file: str) -> list[Text]:
+        """A file's lines as they were when recorded; none when its text is not known."""
+        if file not in self.files:
+            self.files[file] = coloured(self.recording.sources.get(file, ""))
+        return self.files[file]
+
+
+def coloured(source: str) -> list[Text]:
+    """The lines, without what would steer a terminal."""
+    if not source:
+        return []
+    lines = [visible(line.rstrip("\r").expandtabs(TAB)) for line in source.split("\n")]
+    if len(source) > MOST:
+        return list(map(Text, lines))
+    found = Syntax("", "python", theme=THEME).highlight("\n".join(lines))
+    found.style = ""
+    found.spans = [Span(span.start, span.end, without_background(span.style)) for span in found.spans]
+    parts = found.split("\n", allow_blank=True)[: len(lines)]
+    same = [part.plain for part in parts] == lines
+    return list(parts) if same else list(map(Text, lines))
+
+
+@cache
+def without_background(style: Style | str) -> Style:
+    """The pane has a background of its own, and marks the current line with another."""
+    plain = Style.parse(style) if isinstance(style, str) else style
+    return Style(color=plain.color, bold=plain.bold, italic=plain.italic, underline=plain.underline)

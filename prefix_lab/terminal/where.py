@@ -1,19 +1,22 @@
-"""What a person types to say where to stop: `forward`, `encoder.py:31`, `31`, `x.shape[0] > 2`, `forward if i == 5`."""
+"""Where to stop: what a person types, and the nearest step where it holds.
+
+Typed are `forward`, `encoder.py:31`, `31`, `x.shape[0] > 2`, `forward if i == 5`.
+"""
 
 import ast
+import asyncio
 import re
-from bisect import bisect
-from collections.abc import Iterator
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
 from prefix_lab.debugger import Breakpoint, Recording, Step
 from prefix_lab.debugger.decode import EVENTS
+from prefix_lab.debugger.text import functions_near, lines_near
 
 EXPECTED = "a function, file.py:line, or a condition such as i == 5"
 LINE = re.compile(r"(?:(?P<file>.+):)?(?P<line>[0-9]{1,9})")
 FUNCTION = re.compile(r"[^\W\d]\w*(\.(\w+|<\w+>))*|<\w+>")
-NEAR = 4  # lines, or names, that are offered instead
+Hit = tuple[int, Breakpoint]
 
 
 def breakpoint_at(text: str, step: Step) -> Breakpoint:
@@ -33,17 +36,14 @@ def at_line(file: str, line: int, condition: str | None, recording: Recording) -
     if not line or not is_reached(found, recording):
         in_file = Breakpoint(file=file, event="line")
         lines = sorted({place[3] for place in places(recording) if in_file.place_fits(*place)})
-        near = lines[max(0, bisect(lines, line) - NEAR // 2) :][:NEAR]
-        known = f"Lines near it that did: {', '.join(map(str, near))}." if near else "No line of that file did."
-        raise ValueError(f"{PurePath(file).name}:{line} never ran in this recording. {known}")
+        raise ValueError(f"{PurePath(file).name}:{line} never ran in this recording. {lines_near(line, lines)}")
     return found
 
 
 def at_function(name: str, condition: str | None, recording: Recording) -> Breakpoint:
     found = Breakpoint(function=name, condition=condition, event="call")
     if not is_reached(found, recording):
-        known = {part for _, called, _ in recording.columns.functions for part in (called, called.rpartition(".")[2])}
-        near = get_close_matches(name, sorted(known), n=NEAR, cutoff=0.5)
+        near = functions_near(name, (called for _, called, _ in recording.columns.functions))
         offered = f"Near it: {', '.join(near)}." if near else "i shows all calls."
         raise ValueError(f"No function {name!r} was called in this recording. {offered}")
     return found
@@ -77,3 +77,19 @@ def label(breakpoint: Breakpoint) -> str:
     if breakpoint.line is not None:
         place = f"{PurePath(breakpoint.file or '').name}:{breakpoint.line}"
     return " if ".join(part for part in (place, breakpoint.condition) if part)
+
+
+async def next_hit(
+    recording: Recording, breakpoints: Iterable[Breakpoint], index: int, backwards: bool = False
+) -> Hit | None:
+    """The nearest step on that side of `index` where one of them holds, and which one; None if there is none."""
+    return await asyncio.to_thread(nearest, recording, tuple(breakpoints), index, backwards)
+
+
+def nearest(recording: Recording, breakpoints: Iterable[Breakpoint], index: int, backwards: bool) -> Hit | None:
+    found = []
+    for breakpoint in breakpoints:
+        scout = recording.cursor(index)
+        if scout.run_to(breakpoint, backwards):
+            found.append((scout.index, breakpoint))
+    return (max if backwards else min)(found, key=lambda hit: hit[0], default=None)

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from prefix_lab.debugger import Recording, record
-from prefix_lab.debugger.dap.threads import Threads
+from prefix_lab.debugger.dap.debuggee import Threads
 from prefix_lab.debugger.summary import Summary, register
 from tests.debugger.recorded import every_hook, recorded
 

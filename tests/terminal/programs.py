@@ -12,10 +12,9 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from prefix_lab.debugger import Recording, record
-from prefix_lab.terminal.app import Replay
-from prefix_lab.terminal.choices import Choices
-from prefix_lab.terminal.lines import Lines
-from prefix_lab.terminal.prompt import Prompt
+from prefix_lab.terminal.keys import Replay
+from prefix_lab.terminal.lines import Choices, Lines
+from prefix_lab.terminal.screen import Prompt
 
 DOUBLES = """
 def double(x):

@@ -4,9 +4,8 @@ import asyncio
 
 import pytest
 
-from prefix_lab.terminal import stopping
-from prefix_lab.terminal.app import Replay
-from prefix_lab.terminal.keys import KEYS
+from prefix_lab.terminal import keys
+from prefix_lab.terminal.keys import KEYS, Replay
 from tests.terminal.programs import recorded, replayed, screens, step_of, walked
 
 
@@ -126,7 +125,7 @@ def test_a_search_for_a_breakpoint_can_be_given_up(doubles, monkeypatch):
     async def endless(*_):
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(stopping, "next_hit", endless)
+    monkeypatch.setattr(keys, "next_hit", endless)
 
     async def give_up(key):
         app = Replay(doubles)

@@ -3,13 +3,12 @@
     serve_stdio(recording)
     serve_port(recording, 4711)
 
-Reading order: `messages.py` and `channel.py` (how words travel), `session.py` (which request may come when), then what
-answers: `starting.py`, `setting.py` (breakpoints), `moving.py`, `looking.py`. They stand on `replay.py`, `stops.py`,
-`lines.py`, `raised.py`, `threads.py`, `sources.py`, `values.py`. `stdio.py` and `port.py` are the two doors.
+Reading order: `messages.py` (how words travel), `arguments.py`, `session.py` (which request may come when, how it all
+begins and ends), then what answers: `set_breakpoints.py`, `moving.py`, `looking.py`. They stand on `debuggee.py`, what
+is debugged, and that on `stops.py` and `recorded_files.py`. `doors.py` has the two doors.
 """
 
-from prefix_lab.debugger.dap.channel import Limits
-from prefix_lab.debugger.dap.port import serve_port
-from prefix_lab.debugger.dap.stdio import serve_stdio
+from prefix_lab.debugger.dap.doors import serve_port, serve_stdio
+from prefix_lab.debugger.dap.messages import Limits
 
 __all__ = ["Limits", "serve_port", "serve_stdio"]

@@ -1,4 +1,4 @@
-"""One client's session: which request may come when, its answer, and the events that follow."""
+"""One client's session, from initialize to disconnect: which request may come when, its answer, and what follows."""
 
 from __future__ import annotations
 
@@ -6,15 +6,122 @@ from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from prefix_lab.debugger.dap import looking, moving, setting, starting
+from prefix_lab.debugger.dap import looking, moving, set_breakpoints
 from prefix_lab.debugger.dap.arguments import Arguments, Refused
-from prefix_lab.debugger.dap.channel import Channel, Closed, Limits
-from prefix_lab.debugger.dap.messages import Broken, Incoming, Malformed, Request, as_bytes
-from prefix_lab.debugger.dap.replay import Replay
-from prefix_lab.debugger.dap.text import listed
+from prefix_lab.debugger.dap.debuggee import Client, Debuggee
+from prefix_lab.debugger.dap.messages import Broken, Channel, Closed, Incoming, Limits, Malformed, Request, as_bytes
+from prefix_lab.debugger.outline import heading, outline, told
+from prefix_lab.debugger.text import clipped, listed
 
 if TYPE_CHECKING:
     from prefix_lab.debugger.recording import Recording
+
+Answer = Callable[[Debuggee, Arguments], Any]
+Events = Iterator[tuple[str, dict]]
+CLASS_NAME = "a class, or several with commas: ValueError, torch.OutOfMemoryError"
+FILTERS = (
+    {
+        "filter": "raised",
+        "label": "Raised Exceptions",
+        "description": "Stop where an exception is raised, caught or not.",
+        "default": False,
+        "supportsCondition": True,
+        "conditionDescription": CLASS_NAME,
+    },
+    {
+        "filter": "uncaught",
+        "label": "Uncaught Exceptions",
+        "description": "Stop where an exception is raised that leaves all recorded functions.",
+        "default": True,
+        "supportsCondition": True,
+        "conditionDescription": CLASS_NAME,
+    },
+)
+CAPABILITIES = {
+    "supportsConfigurationDoneRequest": True,
+    "supportsFunctionBreakpoints": True,
+    "supportsConditionalBreakpoints": True,
+    "supportsHitConditionalBreakpoints": True,
+    "supportsEvaluateForHovers": True,
+    "exceptionBreakpointFilters": list(FILTERS),
+    "supportsStepBack": True,
+    "supportsRestartFrame": True,
+    "supportsGotoTargetsRequest": True,
+    "supportsRestartRequest": True,
+    "supportsExceptionInfoRequest": True,
+    "supportsExceptionFilterOptions": True,
+    "supportsDelayedStackTraceLoading": True,
+    "supportsLoadedSourcesRequest": True,
+    "supportsTerminateRequest": True,
+    "supportsClipboardContext": True,
+    "supportsSteppingGranularity": True,
+}
+
+
+def initialize(debuggee: Debuggee, arguments: Arguments) -> dict:
+    """Hear how the client counts and names; say what can be asked."""
+    debuggee.client = Client(
+        first_line=int(arguments.flag("linesStartAt1", True)),
+        first_column=int(arguments.flag("columnsStartAt1", True)),
+        with_types=arguments.flag("supportsVariableType", False),
+        as_uri=arguments.one_of("pathFormat", ("path", "uri"), "path") == "uri",
+    )
+    return CAPABILITIES
+
+
+def launch(debuggee: Debuggee, arguments: Arguments) -> None:
+    """`stopOnEntry` (true) stops at the beginning; `step` begins further on; `noDebug` prints the outline, and ends."""
+    debuggee.stop_on_entry = arguments.flag("stopOnEntry", True)
+    debuggee.only_outline = arguments.flag("noDebug", False)
+    debuggee.first = arguments.whole("step", 0)
+    count = len(debuggee.recording)
+    if debuggee.first >= max(count, 1):
+        raise Refused(f"step: {debuggee.first:,} was given, and the last of {count:,} steps is {max(count - 1, 0):,}.")
+
+
+def launched(debuggee: Debuggee, arguments: Arguments, poll: Callable[[], bool]) -> Events:
+    """Breakpoints may come now."""
+    yield "initialized", {}
+
+
+def configured(debuggee: Debuggee, arguments: Arguments, poll: Callable[[], bool]) -> Events:
+    """Say what the recording is, and stop at its beginning, or at the first breakpoint."""
+    recording = debuggee.recording
+    said = outline(recording).split("\n") if debuggee.only_outline else [heading(recording), *told(recording)]
+    yield moving.output("\n".join(map(clipped, said)))
+    if debuggee.only_outline or not len(recording):
+        yield "terminated", {}
+        return
+    yield from begin(debuggee, arguments, poll)
+
+
+def begin(debuggee: Debuggee, arguments: Arguments, poll: Callable[[], bool]) -> Events:
+    debuggee.goto(debuggee.first)
+    if debuggee.stop_on_entry:
+        yield moving.stopped(debuggee, "entry", "Paused at the first step" if not debuggee.first else "Paused on entry")
+    elif found := [stop for stop in debuggee.stops if stop.at(debuggee.first)]:
+        yield moving.stopped_by(debuggee, found)
+    else:
+        yield from moving.run_on(debuggee, False, poll)
+
+
+def restart(debuggee: Debuggee, arguments: Arguments) -> None:
+    """To where the session began; breakpoints stay. A client may send the arguments of `launch` anew."""
+    if arguments.has("arguments"):
+        launch(debuggee, arguments.inside("arguments"))
+
+
+def restarted(debuggee: Debuggee, arguments: Arguments, poll: Callable[[], bool]) -> Events:
+    yield "continued", {"threadId": debuggee.threads.of(debuggee.index), "allThreadsContinued": True}
+    yield from begin(debuggee, arguments, poll)
+
+
+def nothing(debuggee: Debuggee, arguments: Arguments) -> None:
+    """An answer without a body."""
+
+
+def terminated(debuggee: Debuggee, arguments: Arguments, poll: Callable[[], bool]) -> Events:
+    yield "terminated", {}
 
 
 class Phase(IntEnum):
@@ -34,8 +141,6 @@ NEXT = {
     Phase.STOPPED: "It can be sent once, and has been.",
     Phase.ENDED: "The session has ended; send disconnect.",
 }
-Answer = Callable[[Replay, Arguments], Any]
-Events = Iterator[tuple[str, dict]]
 
 
 class Command(NamedTuple):
@@ -44,31 +149,34 @@ class Command(NamedTuple):
     answer: Answer
     first: Phase
     last: Phase
-    then: Callable[[Replay, Arguments, Callable[[], bool]], Events] | None = None
+    then: Callable[[Debuggee, Arguments, Callable[[], bool]], Events] | None = None
     leads_to: Phase | None = None
 
 
 P = Phase
 ANSWERS: dict[str, Command] = {
-    "initialize": Command(starting.initialize, P.CONNECTED, P.CONNECTED, leads_to=P.INITIALIZE),
-    "launch": Command(starting.launch, P.INITIALIZE, P.INITIALIZE, starting.launched, P.LAUNCH),
-    "attach": Command(starting.launch, P.INITIALIZE, P.INITIALIZE, starting.launched, P.LAUNCH),
-    "configurationDone": Command(starting.nothing, P.LAUNCH, P.LAUNCH, starting.configured, P.STOPPED),
-    "restart": Command(starting.restart, P.STOPPED, P.STOPPED, starting.restarted),
-    "terminate": Command(starting.nothing, P.LAUNCH, P.STOPPED, starting.terminated, P.ENDED),
-    "disconnect": Command(starting.nothing, P.CONNECTED, P.ENDED),
-    **{name: Command(answer, P.INITIALIZE, P.STOPPED) for name, answer in setting.ANSWERS.items()},
+    "initialize": Command(initialize, P.CONNECTED, P.CONNECTED, leads_to=P.INITIALIZE),
+    "launch": Command(launch, P.INITIALIZE, P.INITIALIZE, launched, P.LAUNCH),
+    "attach": Command(launch, P.INITIALIZE, P.INITIALIZE, launched, P.LAUNCH),
+    "configurationDone": Command(nothing, P.LAUNCH, P.LAUNCH, configured, P.STOPPED),
+    "restart": Command(restart, P.STOPPED, P.STOPPED, restarted),
+    "terminate": Command(nothing, P.LAUNCH, P.STOPPED, terminated, P.ENDED),
+    "disconnect": Command(nothing, P.CONNECTED, P.ENDED),
+    **{
+        name: Command(answer, P.INITIALIZE, P.STOPPED)
+        for name, answer in (set_breakpoints.ANSWERS | looking.CONFIGURING).items()
+    },
     **{name: Command(answer, P.LAUNCH, P.STOPPED) for name, answer in looking.ANYTIME.items()},
     **{name: Command(answer, P.STOPPED, P.STOPPED) for name, answer in looking.STANDING.items()},
     **{name: Command(answer, P.STOPPED, P.STOPPED, then) for name, (answer, then) in moving.ANSWERS.items()},
 }
 
 
-class Session:
+class DebugSession:
     """Serves one client from its first word to its last. `run` returns why it ended: empty when the client went."""
 
     def __init__(self, recording: Recording, channel: Channel, limits: Limits | None = None):
-        self.replay, self.channel = Replay(recording), channel
+        self.debuggee, self.channel = Debuggee(recording), channel
         self.incoming = Incoming(channel, limits or Limits())
         self.phase, self.sent, self.over = Phase.CONNECTED, 0, False
 
@@ -101,7 +209,7 @@ class Session:
         arguments = Arguments(request.arguments)
         try:
             command = self.command(request.command)
-            body = command.answer(self.replay, arguments)
+            body = command.answer(self.debuggee, arguments)
         except Refused as error:
             self.refuse(request.seq, request.command, str(error))
             return
@@ -112,7 +220,7 @@ class Session:
         self.phase = self.phase if command.leads_to is None else command.leads_to
         self.over = request.command == "disconnect"
         if command.then is not None:
-            self.follow(command.then(self.replay, arguments, self.incoming.interrupted))
+            self.follow(command.then(self.debuggee, arguments, self.incoming.interrupted))
 
     def command(self, name: str) -> Command:
         command = ANSWERS.get(name)
@@ -135,7 +243,7 @@ class Session:
             raise
         except Exception as error:
             self.event("output", {"category": "stderr", "output": internal(error) + "\n"})
-            self.event(*moving.stopped(self.replay, "pause", "It stays where it was"))
+            self.event(*moving.stopped(self.debuggee, "pause", "It stays where it was"))
 
     def respond(self, seq: int, command: str, body: Any) -> None:
         found = {"type": "response", "request_seq": seq, "success": True, "command": command}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from prefix_lab.debugger.breakpoints import beyond
 from prefix_lab.debugger.conditions import Condition, Truth
 from prefix_lab.debugger.dap.arguments import Refused
+from prefix_lab.debugger.decode import CALL, EXCEPTION, NONE, RETURN, YIELD
 
 if TYPE_CHECKING:
     from prefix_lab.debugger.recording import Recording
@@ -22,6 +23,7 @@ DEEPEST = 100
 POLLED = 1000  # steps that are looked at before the client is listened to again
 HITS = re.compile(r"\s*(==|>=|<=|>|<|%)?\s*([0-9]{1,9})\s*")
 COMPARED = {"==": operator.eq, ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
+LEAVES = (RETURN, YIELD)
 
 
 class Interrupted(Exception):
@@ -144,3 +146,58 @@ def times_of(text: str) -> Callable[[int], bool] | None:
         return lambda time: time % count == 0
     compare = COMPARED[found[1] or "=="]
     return lambda time: compare(time, count)
+
+
+class Raised:
+    """Exceptions. While one travels outwards, every frame on its way has a step; a debugger stops where it was raised.
+
+    `first` are the steps at which exceptions were raised, `uncaught` those of them that nobody recorded caught.
+    """
+
+    def __init__(self, recording: Recording):
+        self.recording = recording
+        columns = recording.columns
+        steps = sorted(
+            step
+            for place, (event, _, _) in enumerate(columns.places)
+            if event == EXCEPTION
+            for step in columns.steps_at[place]
+        )
+        self.origins: dict[int, int] = {}  # each exception's step → the one where it was raised
+        from_line: dict[int, int] = {}  # a caller's step → the last exception in what it called
+        for step in steps:
+            inner = from_line.get(columns.step_before[step])
+            travels = inner is not None and self.value(inner) == self.value(step) and self.left_by(inner, step)
+            self.origins[step] = self.origins[inner] if travels and inner is not None else step
+            caller = recording.caller(step)
+            if caller is not None:
+                from_line[caller] = step
+        self.first = array("I", sorted(set(self.origins.values())))
+        self.uncaught = array("I", sorted({self.origins[step] for step in steps if self.gets_out(step)}))
+
+    def event(self, step: int) -> int:
+        columns = self.recording.columns
+        return columns.places[columns.step_place[step]][0]
+
+    def value(self, step: int) -> int:
+        """The number of the exception in the table of values."""
+        columns = self.recording.columns
+        return next((columns.binding_value[one] for one in self.recording.bindings(step)), NONE)
+
+    def left_by(self, step: int, limit: int) -> bool:
+        """Whether the frame had nothing after this exception, up to a step, but what a `finally` does."""
+        columns, last = self.recording.columns, step
+        while columns.step_after[last] < limit:
+            last = columns.step_after[last]
+        return self.event(last) not in LEAVES
+
+    def gets_out(self, step: int) -> bool:
+        """Whether this is the last exception of an outermost frame, and the frame ended with it."""
+        columns, last = self.recording.columns, step
+        if self.recording.caller(step) is not None:
+            return False
+        while columns.step_after[last] != NONE:
+            last = columns.step_after[last]
+            if self.event(last) in (EXCEPTION, *LEAVES, CALL):
+                return False
+        return True

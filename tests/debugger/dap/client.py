@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 
 from prefix_lab.debugger import Recording
 from prefix_lab.debugger.dap import Limits
-from prefix_lab.debugger.dap.port import channel_of
-from prefix_lab.debugger.dap.session import Session
+from prefix_lab.debugger.dap.doors import channel_of
+from prefix_lab.debugger.dap.session import DebugSession
 
 SECONDS = 20  # more than any answer takes
 
@@ -195,7 +195,7 @@ def connected(
 
     def serve() -> None:
         with theirs:
-            session = Session(recording, channel_of(theirs, limits or Limits()), limits)
+            session = DebugSession(recording, channel_of(theirs, limits or Limits()), limits)
             interrupted = session.incoming.interrupted
             session.incoming.interrupted = lambda: (before_looking(), interrupted())[1]
             ended.append(session.run())

@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from prefix_lab.debugger import Recording, record
-from prefix_lab.debugger.dap.values import inside
+from prefix_lab.debugger.dap.looking import inside
 from prefix_lab.debugger.summary import Summary, as_summary
 from tests.debugger.dap.client import connected
 from tests.debugger.dap.conftest import line_of

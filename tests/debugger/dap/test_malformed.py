@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefix_lab.debugger.dap import Limits
-from prefix_lab.debugger.dap.port import channel_of
-from prefix_lab.debugger.dap.session import ANSWERS, Session
+from prefix_lab.debugger.dap.doors import channel_of
+from prefix_lab.debugger.dap.session import ANSWERS, DebugSession
 from tests.debugger.dap.client import SECONDS, connected, framed
 
 QUICK = Limits(message=0.2, idle=5, body=1000, skipped=10**6)
@@ -114,7 +114,7 @@ def flood(line: socket.socket, content: bytes) -> None:
 def test_a_client_that_reads_nothing_is_left(doubles):
     ours, theirs = socket.socketpair()
     limits = Limits(write=0.2)
-    session = Session(doubles[0], channel_of(theirs, limits), limits)
+    session = DebugSession(doubles[0], channel_of(theirs, limits), limits)
     server = threading.Thread(target=lambda: (session.run(), theirs.close()))
     server.start()
     with ours:

@@ -1,38 +1,31 @@
-"""What is debugged: a recording, the step where it stands, where it stops, and what the client was told of."""
+"""What is debugged: a recording, where it and each thread stand, where it stops, and what the client was told of."""
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_right
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefix_lab.debugger.dap.arguments import Arguments, Refused
-from prefix_lab.debugger.dap.lines import Lines
-from prefix_lab.debugger.dap.raised import Raised
-from prefix_lab.debugger.dap.sources import Sources
-from prefix_lab.debugger.dap.stops import Stop
-from prefix_lab.debugger.dap.threads import Threads
-from prefix_lab.debugger.dap.values import Child
+from prefix_lab.debugger.dap.recorded_files import CodeLines, RecordedFiles
+from prefix_lab.debugger.dap.stops import Raised, Stop
+from prefix_lab.debugger.text import clipped
 
 if TYPE_CHECKING:
     from prefix_lab.debugger.recording import Recording
 
 
-class Frame(NamedTuple):
+class StackFrame(NamedTuple):
     """A frame of a stack, at the step where it stands."""
 
     step: int
 
 
-class Target(NamedTuple):
+class GotoTarget(NamedTuple):
     """A step that the client may jump to."""
 
     step: int
-
-
-class Pane(NamedTuple):
-    """Lines of a variables pane: a scope, or what is inside a value."""
-
-    children: list[Child]
 
 
 class Client(NamedTuple):
@@ -44,7 +37,7 @@ class Client(NamedTuple):
     as_uri: bool = False
 
 
-class Replay:
+class Debuggee:
     """All that a session knows beside the protocol's own rules."""
 
     def __init__(self, recording: Recording):
@@ -56,7 +49,7 @@ class Replay:
         self.by_function: list[Stop] = []
         self.by_exception: list[Stop] = []
         self.numbered = 0
-        self.lines: dict[str, Lines] = {}
+        self.lines: dict[str, CodeLines] = {}
         self.known: dict[int, Any] = {}
         self.told = 0
 
@@ -65,12 +58,12 @@ class Replay:
         return Raised(self.recording)
 
     @cached_property
-    def sources(self) -> Sources:
-        return Sources(self.recording, self.client.as_uri)
+    def files(self) -> RecordedFiles:
+        return RecordedFiles(self.recording, self.client.as_uri)
 
-    def lines_of(self, file: str) -> Lines:
+    def lines_of(self, file: str) -> CodeLines:
         if file not in self.lines:
-            self.lines[file] = Lines(self.recording, file)
+            self.lines[file] = CodeLines(self.recording, file)
         return self.lines[file]
 
     @property
@@ -113,3 +106,49 @@ class Replay:
         thread = arguments.whole("threadId", least=1)
         self.threads.check(thread)
         return thread
+
+
+class Threads:
+    """While the recording stands at one step, each thread stands at its own last step up to there.
+
+    A thread's number in the protocol is its place in the recording's table, from 1 on.
+    """
+
+    def __init__(self, recording: Recording):
+        self.recording = recording
+        self.names = recording.columns.threads or ["MainThread"]
+
+    @cached_property
+    def steps(self) -> list[array]:
+        """For each thread its steps, in order."""
+        columns = self.recording.columns
+        found = [array("I") for _ in self.names]
+        ends = [*columns.turn_first[1:], len(columns)]
+        for thread, first, end in zip(columns.turn_thread, columns.turn_first, ends, strict=False):
+            found[thread].extend(range(first, end))
+        return found
+
+    def described(self) -> list[dict]:
+        return [{"id": number, "name": clipped(name)} for number, name in enumerate(self.names, 1)]
+
+    def check(self, thread: int) -> int:
+        """The thread's place in the table. Raises `Refused` for a thread that is not there."""
+        if not 1 <= thread <= len(self.names):
+            raise Refused(f"threadId: there is no thread {thread}; `threads` lists them.")
+        return thread - 1
+
+    def of(self, step: int) -> int:
+        columns = self.recording.columns
+        return columns.thread_of(step) + 1 if len(columns) else 1
+
+    def standing(self, thread: int, index: int) -> int | None:
+        """The step at which a thread stands; None when it has not begun."""
+        steps = self.steps[self.check(thread)]
+        at = bisect_right(steps, index) - 1
+        return steps[at] if at >= 0 else None
+
+    def neighbour(self, thread: int, index: int, backwards: bool) -> int | None:
+        """The thread's next step after the one at which it stands, or the one before it."""
+        steps = self.steps[self.check(thread)]
+        at = bisect_right(steps, index) - 1 + (-1 if backwards else 1)
+        return steps[at] if 0 <= at < len(steps) else None

@@ -1,18 +1,21 @@
-"""Sessions on a port of this machine, one client at a time; a second one is told so, and sent away."""
+"""The two doors: standard input and output, as an editor starts it, or a port of this machine.
+
+On a port one client at a time is served; a second one is told so, and sent away.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from prefix_lab.debugger.dap.channel import Channel, Closed, Limits
-from prefix_lab.debugger.dap.messages import Broken, Incoming, as_bytes
-from prefix_lab.debugger.dap.session import Session
+from prefix_lab.debugger.dap.messages import Broken, Channel, Closed, Incoming, Limits, as_bytes
+from prefix_lab.debugger.dap.session import DebugSession
 
 if TYPE_CHECKING:
     from prefix_lab.debugger.recording import Recording
@@ -23,6 +26,26 @@ LEAVING = 0.5  # seconds that a session which is about to end may take
 DRAINED = 0.3  # seconds in which a client reads our last words, before what it still sends would take them away
 TICK = 0.2
 BUSY = "Another client is walking through this recording, and one at a time is served. Try again when it has gone."
+
+
+def serve_stdio(recording: Recording, limits: Limits | None = None) -> str:
+    """Serve the one client that there is, until it goes. Returns why it ended: empty when the client went.
+
+    Raises `ValueError` on Windows, where a wait for standard input cannot have a time limit.
+    """
+    if os.name == "nt":
+        raise ValueError("standard input cannot be waited for on Windows; use --port N")
+    limits = limits or Limits()
+    # Nothing else may write where the protocol speaks: what would be printed goes to standard error.
+    speaks = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        channel = Channel(0, lambda size: os.read(0, size), speaks, lambda part: os.write(speaks, part), limits.write)
+        return DebugSession(recording, channel, limits).run()
+    finally:
+        sys.stdout.flush()
+        os.dup2(speaks, 1)
+        os.close(speaks)
 
 
 def serve_port(
@@ -78,7 +101,7 @@ def serve(recording: Recording, client: socket.socket, limits: Limits, ended: Ca
     with client, contextlib.suppress(OSError):  # of a client that has gone
         client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        ended(Session(recording, channel_of(client, limits), limits).run())
+        ended(DebugSession(recording, channel_of(client, limits), limits).run())
         hang_up(client)
 
 

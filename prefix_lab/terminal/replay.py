@@ -1,11 +1,12 @@
-"""`prefix-lab replay`: a screen where there is one, else plain lines."""
+"""`prefix-lab replay`: a screen where there is one; in pipes and files plain lines, an outline and a line a step."""
 
 import argparse
 import os
 import sys
+from collections.abc import Iterator
 
 from prefix_lab.debugger import Recording
-from prefix_lab.terminal.printed import check_first, printed
+from prefix_lab.debugger.text import count_of, visible, visible_lines
 from prefix_lab.terminal.signs import has_signs
 
 DRAWN = "▶●│━…"  # by the replay's screen
@@ -22,7 +23,7 @@ def replay_file(args: argparse.Namespace) -> int:
     except ValueError as error:
         args.refuse(str(error))
     if on_screen and len(recording):
-        from prefix_lab.terminal.app import Replay
+        from prefix_lab.terminal.keys import Replay
 
         Replay(recording, args.file, args.first).run()
         return 0
@@ -38,3 +39,24 @@ def has_screen() -> bool:
     if os.environ.get("TERM") == "dumb" or not all(stream is not None and stream.isatty() for stream in streams):
         return False
     return has_signs(sys.stderr, DRAWN)
+
+
+def check_first(recording: Recording, first: int) -> None:
+    """Raises `ValueError` when there is no step `first` to begin with."""
+    steps = len(recording)
+    if first and first >= steps:
+        last = f"the last of {count_of(steps, 'step')} is {steps - 1}" if steps else "the recording has no steps"
+        raise ValueError(f"argument --from: {first} was given, and {last}")
+
+
+def printed(recording: Recording, first: int, count: int) -> Iterator[str]:
+    """The outline, `count` steps from `first` on, and how to see more."""
+    steps = len(recording)
+    yield from visible_lines(repr(recording)).split("\n")
+    end = min(first + count, steps)
+    if first < end:
+        yield ""
+    for index in range(first, end):
+        yield visible(repr(recording.steps[index]))
+    if end < steps:
+        yield f"… {count_of(steps - end, 'step')} more: --from {end} --count {count}"

@@ -1,4 +1,4 @@
-"""The recorded files, as a client names them, and as we name them to it.
+"""The recorded files: how a client and we name them, and which of their lines a breakpoint can be at.
 
 A file that is on this disk as it was recorded is named by its path, and the client opens it. Any other has a number,
 by which the client asks for the recorded text.
@@ -6,21 +6,27 @@ by which the client asks for the recorded text.
 
 from __future__ import annotations
 
+import ast
 import os
+import warnings
+from bisect import bisect_right
+from collections.abc import Iterator
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from types import CodeType
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import pathname2url, url2pathname
 
 from prefix_lab.debugger.dap.arguments import Arguments, Refused
-from prefix_lab.debugger.dap.text import listed, visible
+from prefix_lab.debugger.decode import CALL, LINE
 from prefix_lab.debugger.sources import source_of
+from prefix_lab.debugger.text import clipped, lines_near, listed
 
 if TYPE_CHECKING:
     from prefix_lab.debugger.recording import Recording
 
 
-class Sources:
+class RecordedFiles:
     """All files of a recording. A file's number is its place in the sorted list, from 1 on."""
 
     def __init__(self, recording: Recording, as_uri: bool = False):
@@ -31,10 +37,10 @@ class Sources:
 
     def described(self, file: str) -> dict:
         """The protocol's Source."""
-        name = visible(PurePath(file).name or file)
+        name = clipped(PurePath(file).name or file)
         if self.on_disk(file):
             return {"name": name, "path": (self.as_uri and "file://" + pathname2url(file)) or file}
-        found = {"name": name, "path": visible(file), "sourceReference": self.numbers[file], "origin": "recorded"}
+        found = {"name": name, "path": clipped(file), "sourceReference": self.numbers[file], "origin": "recorded"}
         if not self.recording.sources.get(file):
             found |= {"presentationHint": "deemphasize", "origin": "its text was not recorded"}
         return found
@@ -63,7 +69,7 @@ class Sources:
         file = self.find(given)
         text = self.recording.sources.get(file)
         if not text:
-            raise Refused(f"The text of {visible(file)} was not recorded.")
+            raise Refused(f"The text of {clipped(file)} was not recorded.")
         return text
 
     def find(self, given: Arguments) -> str:
@@ -77,7 +83,7 @@ class Sources:
         found = self.same(path) or self.elsewhere(path)
         if found is None:
             names = [PurePath(file).name for file in self.files]
-            raise Refused(f"{visible(PurePath(path).name)} is not in this recording, which has {listed(names)}.")
+            raise Refused(f"{clipped(PurePath(path).name)} is not in this recording, which has {listed(names)}.")
         return found
 
     def path_of(self, given: Arguments) -> str:
@@ -119,3 +125,79 @@ class Sources:
         except (OSError, ValueError):
             return False
         return bool(text) and short and source_of(path) == text
+
+
+class Settled(NamedTuple):
+    """Where a breakpoint came to stand; `places` is empty when it can never be reached."""
+
+    line: int
+    places: list[int]
+    message: str
+
+
+class CodeLines:
+    """The lines of one file that ran, and those that lead to one that did."""
+
+    def __init__(self, recording: Recording, file: str):
+        columns = recording.columns
+        self.ran: dict[int, list[int]] = {}  # line → the numbers of its places
+        calls: dict[int, list[tuple[int, int]]] = {}
+        by_line: set[tuple[int, int]] = set()
+        for number, (event, function, line) in enumerate(columns.places):
+            if columns.functions[function][0] != file or not len(columns.steps_at[number]):
+                continue
+            if event == LINE:
+                self.ran.setdefault(line, []).append(number)
+                by_line.add((line, function))
+            elif event == CALL:
+                calls.setdefault(line, []).append((number, function))
+        for line, found in calls.items():  # a function on one line would stop twice, as called and as run
+            meant = [number for number, function in found if (line, function) not in by_line]
+            if meant:
+                self.ran.setdefault(line, []).extend(meant)
+        self.sorted = sorted(self.ran)
+        self.code, self.headers = read_source(recording.sources.get(file, ""))
+
+    def settle(self, line: int) -> Settled:
+        """Where a breakpoint at this line stops, and what to say if that is another line, or nowhere."""
+        if line in self.ran:
+            return Settled(line, self.ran[line], "")
+        header = self.headers.get(line)
+        if header in self.ran:
+            return Settled(header, self.ran[header], f"Moved to line {header}, where the function is called.")
+        if header is None and line not in self.code:
+            at = bisect_right(self.code, line)
+            follows = self.code[at] if at < len(self.code) else None
+            if follows in self.ran:
+                said = f"Line {line} has no code of its own; moved to line {follows}, the next that has."
+                return Settled(follows, self.ran[follows], said)
+        return Settled(line, [], f"Line {line} never ran in this recording. {lines_near(line, self.sorted)}")
+
+
+def read_source(source: str) -> tuple[list[int], dict[int, int]]:
+    """The lines that have code, and for each line of a function's header the line at which it is called.
+
+    The text is compiled and never run. Both are empty for a text that is no Python.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source)
+            code = compile(tree, "recorded", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return [], {}
+    lines = {line for one in codes_in(code) for _, _, line in one.co_lines() if line}
+    headers = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+            headers |= dict.fromkeys(range(first, node.body[0].lineno), first)
+    return sorted(lines), headers
+
+
+def codes_in(code: CodeType) -> Iterator[CodeType]:
+    waiting = [code]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        waiting += [constant for constant in one.co_consts if isinstance(constant, CodeType)]
