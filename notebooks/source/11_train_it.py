@@ -268,7 +268,7 @@ draw_attention(looked, config.num_virtual_tokens, [*"garden", "end"], [*"nedrag"
 # it gets 30 virtual tokens, so that as many parameters train. The two forwards differ by one line:
 
 # %%
-show_stage("attend", mark=("with encoder_prefix(self)", "get_prompt(batch_size)"))
+show_stage("attend", mark=("encoder_prefix(self)", "get_prompt(batch_size)"))
 
 # %%
 fresh_model, _ = load_tiny_t5()
