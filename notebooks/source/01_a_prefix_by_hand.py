@@ -20,7 +20,26 @@
 # It takes about 20 minutes.
 
 # %%
-from prefix_lab.course.lessons.lesson_01 import *  # first of all, and again after each restart
+# first of all, and again after each restart
+from prefix_lab.course import make_ready
+
+make_ready()
+
+import peft
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers.cache_utils import DynamicLayer
+
+from prefix_lab.course import load_tiny_t5, show_progress, show_stage, stop_in
+from prefix_lab.course.lessons.lesson_01 import (
+    check_attend_with_prefix,
+    check_order,
+    check_prefix_share,
+    draw_attention,
+    draw_shares,
+)
+from prefix_lab.course.source import readable
+from prefix_lab.shapes import named
 
 # %% [markdown] lang="en"
 # ## One head, six letters

@@ -21,7 +21,20 @@
 # It takes about 20 minutes. Run each cell with **Shift + Enter**.
 
 # %%
-from prefix_lab.course.lessons.lesson_02 import *  # first of all, and again after each restart
+# first of all, and again after each restart
+from prefix_lab.course import make_ready
+
+make_ready()
+
+from dataclasses import replace
+
+import peft
+import torch
+
+import prefix_lab
+from prefix_lab.course import load_tiny_t5, show_stage, stop_in
+from prefix_lab.course.lessons.lesson_02 import check_row_width, check_split
+from prefix_lab.shapes import named
 
 # %% [markdown] lang="en"
 # ## The model that we will steer

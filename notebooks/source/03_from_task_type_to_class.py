@@ -19,7 +19,22 @@
 # It takes about 15 minutes.
 
 # %%
-from prefix_lab.course.lessons.lesson_03 import *  # first of all, and again after each restart
+# first of all, and again after each restart
+from prefix_lab.course import make_ready
+
+make_ready()
+
+import inspect
+
+import peft
+import torch
+from peft.utils import register_peft_method
+
+import prefix_lab
+from prefix_lab.course import load_tiny_t5, record_walk, show_progress, show_stage, stop_in
+from prefix_lab.course.lessons.lesson_03 import check_classes, check_outcomes, check_registry, draw_choice
+from prefix_lab.course.training import make_batch
+from prefix_lab.widgets import Mirror
 
 # %% [markdown] lang="en"
 # ## The place

@@ -19,7 +19,32 @@
 # It takes about 20 minutes.
 
 # %%
-from prefix_lab.course.lessons.lesson_04 import *  # first of all, and again after each restart
+# first of all, and again after each restart
+from prefix_lab.course import make_ready
+
+make_ready()
+
+from dataclasses import replace
+
+import peft
+import torch
+from transformers import T5ForConditionalGeneration
+
+import prefix_lab
+from prefix_lab.course import show_progress, show_stage
+from prefix_lab.course.lessons.lesson_04 import (
+    check_read_sizes,
+    check_reopened,
+    check_rescue,
+    config_of,
+    draw_widths,
+    empty_model,
+    show_sizes,
+)
+from prefix_lab.debugger import record
+from prefix_lab.prepare import explain_preparation
+from prefix_lab.shapes import shape_error
+from prefix_lab.widgets import Stepper
 
 # %% [markdown] lang="en"
 # ## Try both

@@ -21,7 +21,31 @@
 # It takes about 20 minutes. Run each cell with **Shift + Enter**.
 
 # %%
-from prefix_lab.course.lessons.lesson_05 import *  # first of all, and again after each restart
+# first of all, and again after each restart
+from prefix_lab.course import make_ready
+
+make_ready()
+
+import inspect
+import tempfile
+
+import peft
+import torch
+
+import prefix_lab
+from prefix_lab.course import load_tiny_t5, record_walk, show_progress, show_stage
+from prefix_lab.course.lessons.lesson_05 import (
+    check_fold,
+    check_key_and_value,
+    check_parameters,
+    check_prefix_tokens,
+    draw_forms,
+)
+from prefix_lab.course.tasks import seen_words
+from prefix_lab.course.training import answers, task_batches, train
+from prefix_lab.prepare import prepare_prompt_learning_config
+from prefix_lab.shapes import named
+from prefix_lab.widgets import ParameterBars, ShapeFlow, TensorView, predict
 
 # %% [markdown] lang="en"
 # ## How much arithmetic is in it?

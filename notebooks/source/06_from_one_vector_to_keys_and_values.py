@@ -20,7 +20,21 @@
 # It takes about 25 minutes.
 
 # %%
-from prefix_lab.course.lessons.lesson_06 import *  # first of all, and again after each restart
+# first of all, and again after each restart
+from prefix_lab.course import make_ready
+
+make_ready()
+
+import peft
+import torch
+from peft.tuners.cartridge.utils import initialize_kv_prefix_from_text
+
+import prefix_lab
+from prefix_lab.course import load_tiny_t5, record_prompt, show_progress, show_stage
+from prefix_lab.course.lessons.lesson_06 import check_address, check_table_of, check_viewed
+from prefix_lab.course.small_models import small_gpt2
+from prefix_lab.shapes import named
+from prefix_lab.widgets import Mirror, ReshapeView, TensorView, predict
 
 # %% [markdown] lang="en"
 # ## Follow one number

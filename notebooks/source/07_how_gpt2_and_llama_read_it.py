@@ -20,7 +20,29 @@
 # It takes about 25 minutes.
 
 # %%
-from prefix_lab.course.lessons.lesson_07 import *  # first of all, and again after each restart
+# first of all, and again after each restart
+from prefix_lab.course import make_ready
+
+make_ready()
+
+import peft
+import torch
+from transformers.models.gpt2 import modeling_gpt2
+from transformers.models.llama import modeling_llama
+
+import prefix_lab
+from prefix_lab.course import load_tiny_t5, show_progress, show_stage, stop_in
+from prefix_lab.course.lessons.lesson_07 import (
+    check_content,
+    check_kv_head,
+    check_with_prefix,
+    draw_attention,
+    draw_shares,
+)
+from prefix_lab.course.small_models import small_gpt2, small_llama
+from prefix_lab.shapes import named
+from prefix_lab.tasks import PeftModelForCausalLM
+from prefix_lab.widgets import ShapeFlow, TensorView
 
 # %% [markdown] lang="en"
 # ## Where is it?
@@ -60,10 +82,9 @@ show("attention, layer 0", output.attentions[0], "batch heads source prefix_len+
 # Its forward for language models has three lines that matter. Ours says the same in one screen.
 
 # %%
-show_beside(
+show_stage(
     "attend",
-    PeftModelForCausalLM.forward,
-    peft.PeftModelForCausalLM.forward,
+    pair=(PeftModelForCausalLM.forward, peft.PeftModelForCausalLM.forward),
     mark=("prefix_attention_mask", "self.prepend_prefix(", "get_prompt(", "shift_position_ids(", "_adjust_prompt"),
 )
 

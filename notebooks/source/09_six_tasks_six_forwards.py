@@ -19,7 +19,43 @@
 # It takes about 20 minutes.
 
 # %%
-from prefix_lab.course.lessons.lesson_09 import *  # first of all, and again after each restart
+# first of all, and again after each restart
+from prefix_lab.course import make_ready
+
+make_ready()
+
+import warnings
+
+import peft
+import torch
+from transformers import (
+    BertConfig,
+    BertForQuestionAnswering,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+    BertModel,
+    GPT2Config,
+    GPT2LMHeadModel,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+
+import prefix_lab
+from prefix_lab.course import show_progress, stop_in
+from prefix_lab.course.arrivals import listen
+from prefix_lab.course.lessons.lesson_09 import (
+    check_ending,
+    check_grown_mask,
+    check_trainable,
+    check_widths,
+    draw_masks,
+    record_classification,
+)
+from prefix_lab.course.shown import table
+from prefix_lab.shapes import named
+from prefix_lab.widgets import ParameterBars, Stepper, predict
+
+torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy machine ten times slower
 
 # %% [markdown] lang="en"
 # ## Six small models

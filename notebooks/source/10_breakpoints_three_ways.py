@@ -21,7 +21,30 @@
 # It takes about 25 minutes. Leave JupyterLab's debugger (the bug at the top right) off until the lesson asks for it.
 
 # %%
-from prefix_lab.course.lessons.lesson_10 import *  # first of all, and again after each restart
+# first of all, and again after each restart
+from prefix_lab.course import make_ready
+
+make_ready()
+
+import tempfile
+from pathlib import Path
+
+import peft
+import torch
+from transformers import T5Config, T5ForConditionalGeneration
+
+import prefix_lab
+from prefix_lab.breakpoints import break_at, breakpoints, clear, explain, stop_at
+from prefix_lab.course import load_tiny_t5, record_walk, show_progress, show_stage
+from prefix_lab.course.editor import Editor
+from prefix_lab.course.lessons.lesson_10 import (
+    check_commands,
+    check_condition,
+    check_split_shapes,
+    launch_configurations,
+    line_with,
+)
+from prefix_lab.shapes import name_axes
 
 # %% [markdown] lang="en"
 # ## Two models to stop in

@@ -19,7 +19,32 @@
 # It takes about 25 minutes; the training itself less than one, on your CPU.
 
 # %%
-from prefix_lab.course.lessons.lesson_11 import *  # first of all, and again after each restart
+# first of all, and again after each restart
+from prefix_lab.course import make_ready
+
+make_ready()
+
+import peft
+import torch
+
+import prefix_lab
+from prefix_lab.course import load_tiny_t5, show_progress, show_stage, stop_in
+from prefix_lab.course.lessons.lesson_11 import (
+    check_moved,
+    check_step,
+    check_what_trains,
+    digest,
+    draw_attention,
+    draw_rows,
+    sharpest,
+)
+from prefix_lab.course.live_training import LiveTraining
+from prefix_lab.course.shown import table
+from prefix_lab.course.tasks import held_out_words, seen_words
+from prefix_lab.course.training import answers, exact_match, make_batch, rate_at, task_batches, train
+from prefix_lab.paper_layout import OneLayerPast
+
+torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy machine ten times slower
 
 # %% [markdown] lang="en"
 # ## Before: with the instruction, and without
@@ -243,7 +268,7 @@ draw_attention(looked, config.num_virtual_tokens, [*"garden", "end"], [*"nedrag"
 # it gets 30 virtual tokens, so that as many parameters train. The two forwards differ by one line:
 
 # %%
-show_stage("attend", mark=("with encoder_prefix(self)", "get_prompt(batch_size)"))
+show_stage("attend", mark=("encoder_prefix(self)", "get_prompt(batch_size)"))
 
 # %%
 fresh_model, _ = load_tiny_t5()

@@ -19,7 +19,36 @@
 # It takes about 25 minutes.
 
 # %%
-from prefix_lab.course.lessons.lesson_12 import *  # first of all, and again after each restart
+# first of all, and again after each restart
+from prefix_lab.course import make_ready
+
+make_ready()
+
+import json
+import tempfile
+from pathlib import Path
+
+import peft
+import torch
+from safetensors.torch import load_file, save_file
+
+import prefix_lab
+from prefix_lab.course import load_tiny_t5, show_progress, show_stage, stop_in
+from prefix_lab.course.lessons.lesson_12 import (
+    anatomy,
+    bytes_of,
+    check_bytes,
+    check_go_on,
+    check_kept,
+    check_serve,
+    draw_bytes,
+)
+from prefix_lab.course.shown import table
+from prefix_lab.course.tasks import held_out_words, seen_words
+from prefix_lab.course.training import answers, exact_match, make_batch, task_batches, train
+from prefix_lab.shapes import named
+
+torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy machine ten times slower
 
 # %% [markdown] lang="en"
 # ## Save

@@ -20,7 +20,34 @@
 # It takes about 20 minutes.
 
 # %%
-from prefix_lab.course.lessons.lesson_13 import *  # first of all, and again after each restart
+# first of all, and again after each restart
+from prefix_lab.course import make_ready
+
+make_ready()
+
+import inspect
+
+import peft
+import torch
+
+import prefix_lab
+from prefix_lab.course import load_tiny_t5, show_progress, show_stage, stop_in
+from prefix_lab.course.arrivals import listen
+from prefix_lab.course.lessons.lesson_13 import (
+    check_lora_count,
+    check_lora_layer,
+    check_merge,
+    check_stale_total,
+    example_of,
+    numbers_in,
+    record_wrapping,
+    where_they_part,
+    without_weights,
+)
+from prefix_lab.course.training import make_batch
+from prefix_lab.widgets import ParameterBars, Stepper
+
+torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy machine ten times slower
 
 # %% [markdown] lang="en"
 # ## The famous example

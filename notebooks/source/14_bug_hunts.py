@@ -19,7 +19,53 @@
 # It takes about 60 minutes, five or six a hunt. They do not depend on each other: take one today and one tomorrow.
 
 # %%
-from prefix_lab.course.lessons.lesson_14 import *  # first of all, and again after each restart
+# first of all, and again after each restart
+from prefix_lab.course import make_ready
+
+make_ready()
+
+import peft
+import torch
+
+import prefix_lab
+from prefix_lab.checkpoint import get_peft_model_state_dict, set_peft_model_state_dict
+from prefix_lab.course import load_tiny_t5, show_progress, show_stage, stop_in
+from prefix_lab.course.arrivals import arriving
+from prefix_lab.course.hunts import (
+    hunt_01,
+    hunt_02,
+    hunt_03,
+    hunt_04,
+    hunt_05,
+    hunt_06,
+    hunt_07,
+    hunt_08,
+    hunt_09,
+    hunt_10,
+)
+from prefix_lab.course.hunts.models import before, small_bert, small_gpt2, small_ids, small_t5
+from prefix_lab.course.lessons.lesson_14 import (
+    check_hunt_1,
+    check_hunt_2,
+    check_hunt_3,
+    check_hunt_4,
+    check_hunt_5,
+    check_hunt_6,
+    check_hunt_7,
+    check_hunt_8,
+    check_hunt_9,
+    check_hunt_10,
+    draw_moves,
+    draw_positions,
+    draw_rows,
+    rows_read,
+)
+from prefix_lab.course.source import show_copy, show_peft
+from prefix_lab.course.training import make_batch
+from prefix_lab.debugger import Breakpoint, record
+from prefix_lab.past import past_key_values
+from prefix_lab.shapes import named
+from prefix_lab.widgets import Mirror, ReshapeView, Stepper
 
 # %% [markdown] lang="en"
 # ## How a hunt goes

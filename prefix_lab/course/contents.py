@@ -22,7 +22,7 @@ class Lesson(NamedTuple):
     @property
     def exercises(self) -> list[str]:
         """The titles of its exercises, in order; the checks say them."""
-        name = f"prefix_lab.course.lessons.checks_{self.number:02}"
+        name = f"prefix_lab.course.lessons.lesson_{self.number:02}"
         if importlib.util.find_spec(name) is None:
             return []
         importlib.import_module(name)

@@ -1,13 +1,21 @@
-"""Show a stage of the walk: where it stands, and our source beside PEFT's, from the reader's own installation."""
+"""Sources as a reader sees them, from the reader's own installation: ours beside PEFT's, and a hunt's copy.
+
+`show_stage` says where a stage stands in the walk, too.
+"""
+
+from __future__ import annotations
 
 import ast
 import html
 import inspect
 import textwrap
 from collections.abc import Callable
+from types import ModuleType
 from typing import NamedTuple
 
 from prefix_lab.stages import STAGES, Stage, resolve, stage
+
+SIDES = ("ours", "PEFT's")
 
 STYLE = """<style>
 .prefix-lab-stage { color: var(--jp-ui-font-color1, #222); font-size: 13px; }
@@ -33,48 +41,83 @@ STYLE = """<style>
 </style>"""
 
 
-class StageView(NamedTuple):
-    """What `show_stage` returns: rich in a notebook, plain in a terminal."""
+class SourceView(NamedTuple):
+    """Titles and sources, and where a stage stands in the walk; rich in a notebook, plain in a terminal."""
 
-    stage: Stage
     panes: tuple[tuple[str, str], ...]
-    mark: tuple[str, ...]
+    mark: tuple[str, ...] = ()
+    stage: Stage | None = None
 
     def _repr_html_(self) -> str:
-        strip = "".join(
-            f"<li{' aria-current=step' if row.name == self.stage.name else ''}>{row.name}</li>" for row in STAGES
-        )
         panes = "".join(
             f"<figure><figcaption>{html.escape(title)}</figcaption>"
             f'<div class="code" tabindex="0">{highlighted(source, self.mark)}</div></figure>'
             for title, source in self.panes
         )
-        sentence = html.escape(self.stage.sentence)
-        content = f'<ol>{strip}</ol><p>{sentence}</p><div class="panes">{panes}</div>'
-        return f'{STYLE}<div class="prefix-lab-stage">{content}</div>'
+        head = ""
+        if self.stage:
+            strip = "".join(
+                f"<li{' aria-current=step' if row.name == self.stage.name else ''}>{row.name}</li>" for row in STAGES
+            )
+            head = f"<ol>{strip}</ol><p>{html.escape(self.stage.sentence)}</p>"
+        return f'{STYLE}<div class="prefix-lab-stage">{head}<div class="panes">{panes}</div></div>'
 
     def __repr__(self) -> str:
-        strip = " > ".join(row.name.upper() if row.name == self.stage.name else row.name for row in STAGES)
         panes = "\n\n".join(f"{title}\n{'-' * len(title)}\n{source}" for title, source in self.panes)
+        if not self.stage:
+            return panes
+        strip = " > ".join(row.name.upper() if row.name == self.stage.name else row.name for row in STAGES)
         return f"{strip}\n{self.stage.sentence}\n\n{panes}"
 
 
-def show_stage(name: str, mark: tuple[str, ...] = (), also: tuple[str, ...] = ()) -> StageView:
+def show_stage(
+    name: str,
+    mark: tuple[str, ...] = (),
+    also: tuple[str, ...] = (),
+    pair: tuple[Callable, Callable] | None = None,
+) -> SourceView:
     """The stage's place in the walk, its sentence, and both sources without their docstrings.
 
     Lines that contain one of `mark` are highlighted; `also` names functions of ours that do the stage's work, to be
-    shown above it. Raises `ValueError` for a name that is no stage, and for a mark that no source contains.
+    shown above it; `pair` is a function of ours and one of PEFT's to show instead of the two that the stage names.
+    Raises `ValueError` for a name that is no stage, and for a mark that no source contains.
     """
     row = stage(name)
-    ours = "\n\n\n".join(readable(resolve(dotted, name)) for dotted in (*also, row.ours))
-    if row.ours == row.peft:
-        panes = ((f"both: {row.ours}", ours),)
+    if pair:
+        panes = tuple((f"{whose}: {dotted(one)}", readable(one)) for whose, one in zip(SIDES, pair, strict=True))
     else:
-        panes = ((f"ours: {row.ours}", ours), (f"PEFT's: {row.peft}", readable(row.function("peft"))))
+        ours = "\n\n\n".join(readable(resolve(path, name)) for path in (*also, row.ours))
+        if row.ours == row.peft:
+            panes = ((f"both: {row.ours}", ours),)
+        else:
+            panes = ((f"ours: {row.ours}", ours), (f"PEFT's: {row.peft}", readable(row.function("peft"))))
+    return marked(panes, mark, row)
+
+
+def show_peft(*functions: Callable, mark: tuple[str, ...] = ()) -> SourceView:
+    """Functions of PEFT's side by side, without their docstrings; lines with one of `mark` are marked.
+
+    Raises `ValueError` for a mark that stands in none of them.
+    """
+    return marked(tuple((dotted(one), readable(one)) for one in functions), mark)
+
+
+def show_copy(hunt: ModuleType) -> SourceView:
+    """The whole source of a hunt, without its first docstring: every line of it may be named in a mend."""
+    source = inspect.getsource(hunt).replace(f'"""{hunt.__doc__}"""', "", 1).strip("\n")
+    return SourceView(((f"{hunt.__name__.replace('.', '/')}.py", source),))
+
+
+def marked(panes: tuple[tuple[str, str], ...], mark: tuple[str, ...], row: Stage | None = None) -> SourceView:
+    """The sources with their marks, each of which stands in one of them."""
     for text in mark:
         if not any(text in source for _, source in panes):
-            raise ValueError(f"mark={text!r} is in neither source of stage {name!r}. Take a text that stands there.")
-    return StageView(row, panes, mark)
+            raise ValueError(f"mark={text!r} is in none of {', '.join(title for title, _ in panes)}. Take another.")
+    return SourceView(panes, mark, row)
+
+
+def dotted(function: Callable) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 def readable(function: Callable) -> str:

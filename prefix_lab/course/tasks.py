@@ -1,11 +1,43 @@
-"""What the tiny T5 was taught: one row a task, its written instruction and the function that it stands for.
+"""What the tiny T5 was taught: words, and one row a task, its written instruction and the function that it stands for.
 
 Every task reads one word and writes one text. They are easy to check by eye and hard to do by luck, so that a prefix
 that steers the model from one to another shows at once.
 """
 
+import zlib
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
+
+WORDS_FILE = Path(__file__).with_name("words.txt")
+"""3,464 lower-case English words of 3 to 9 letters, sorted, the same on every machine.
+
+They were taken once from Python's own documentation (the docstrings of the standard library and `pydoc_data.topics` of
+Python 3.11), then read through by hand to leave out identifiers, abbreviations and anything unkind. They are frozen in
+a file because Python's documentation is another text in each version, and the training must not be.
+"""
+
+
+@cache
+def all_words() -> tuple[str, ...]:
+    """Every word, sorted."""
+    return tuple(WORDS_FILE.read_text(encoding="utf-8").split())
+
+
+def is_held_out(word: str) -> bool:
+    """Whether training never sees the word: about one in ten, by a hash, so that a longer list moves no word."""
+    return zlib.crc32(word.encode()) % 10 == 0
+
+
+def held_out_words() -> list[str]:
+    """The words that no training uses, sorted: measure on these."""
+    return [word for word in all_words() if is_held_out(word)]
+
+
+def seen_words() -> list[str]:
+    """The words to train on, sorted."""
+    return [word for word in all_words() if not is_held_out(word)]
 
 
 class Task(NamedTuple):

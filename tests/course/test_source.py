@@ -5,6 +5,7 @@ import re
 import pytest
 
 from prefix_lab.course.source import show_stage
+from prefix_lab.shapes import name_axes, named
 from prefix_lab.stages import STAGES
 
 
@@ -29,8 +30,17 @@ def test_docstrings_are_left_out():
 
 def test_marked_lines_are_highlighted_and_an_unknown_mark_is_refused():
     assert show_stage("encode", mark=("self.transform(",))._repr_html_().count('class="hll"') == 2
-    with pytest.raises(ValueError, match="mark='no such text' is in neither source of stage 'encode'"):
+    with pytest.raises(ValueError, match="mark='no such text' is in none of ours: prefix_lab"):
         show_stage("encode", mark=("no such text",))
+
+
+def test_a_pair_of_functions_is_shown_in_place_of_the_two_that_the_stage_names():
+    view = show_stage("attend", mark=("def named(",), pair=(named, name_axes))
+    assert [title for title, _ in view.panes] == [
+        "ours: prefix_lab.shapes.axes.named",
+        "PEFT's: prefix_lab.shapes.finding.name_axes",
+    ]
+    assert view._repr_html_().count('class="hll"') == 1
 
 
 def test_source_is_text_and_never_markup():

@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefix_lab.course.tasks import TASKS, get_task, source_text, target_text
-from prefix_lab.course.words import all_words, held_out_words, is_held_out, seen_words
+from prefix_lab.course.tasks import (
+    TASKS,
+    all_words,
+    get_task,
+    held_out_words,
+    is_held_out,
+    seen_words,
+    source_text,
+    target_text,
+)
 
 WORD = st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=9)
 

@@ -8,10 +8,9 @@ import pytest
 import torch
 
 from prefix_lab.course import load_tiny_t5
-from prefix_lab.course.tasks import TASKS, target_text
+from prefix_lab.course.tasks import TASKS, held_out_words, seen_words, target_text
 from prefix_lab.course.tiny_t5 import WEIGHTS
 from prefix_lab.course.training import exact_match, make_batch, task_batches, train
-from prefix_lab.course.words import held_out_words, seen_words
 
 # Any use of a socket ends this program, and so does any warning.
 LOAD_ALONE = """

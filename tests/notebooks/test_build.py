@@ -1,5 +1,7 @@
 """The notebooks that people open are what the sources make, and hold nothing else."""
 
+import ast
+
 import nbformat
 import pytest
 
@@ -29,10 +31,14 @@ def test_notebooks_are_valid_and_hold_no_outputs(lesson):
         assert cell.get("execution_count") is None
 
 
-def test_the_first_code_cell_only_imports(lesson):
+def test_the_first_code_cell_only_imports_and_first_of_all_sees_what_is_missing(lesson):
     first = next(cell for cell in build(lesson, "en").cells if cell.cell_type == "code")
-    assert "pip" not in first.source
-    assert first.source.lstrip().startswith(("import", "from"))
+    statements = ast.parse(first.source).body
+    rest = [ast.unparse(one) for one in statements if not isinstance(one, ast.Import | ast.ImportFrom)]
+    assert rest in (["make_ready()"], ["make_ready()", "torch.set_num_threads(1)"])
+    assert [ast.unparse(one) for one in statements[:2]] == ["from prefix_lab.course import make_ready", "make_ready()"]
+    names = [alias.name for one in statements if isinstance(one, ast.ImportFrom) for alias in one.names]
+    assert "*" not in names
 
 
 def test_a_stub_is_shown_and_its_solution_is_folded(tmp_path):

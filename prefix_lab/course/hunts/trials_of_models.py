@@ -6,27 +6,13 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from prefix_lab.checkpoint import get_peft_model_state_dict
+from prefix_lab.course.arrivals import arriving
 from prefix_lab.course.checking import DICE, SIZES
 from prefix_lab.course.hunts.models import before, small_bert, small_gpt2, small_ids, small_t5
 from prefix_lab.course.hunts.trials import by_peft, training
-
-
-def arriving(model: nn.Module, name: str, call: Any) -> list[Any]:
-    """What comes in at a model's door under this name, at each of its calls, while `call()` runs; also if it fails
-    behind the door."""
-    seen: list[Any] = []
-    hook = model.register_forward_pre_hook(lambda _, args, kwargs: seen.append(kwargs.get(name)), with_kwargs=True)
-    try:
-        call()
-    except Exception:
-        if not seen:
-            raise
-    finally:
-        hook.remove()
-    return seen
 
 
 def padded(batch: int, tokens: int) -> Tensor:

@@ -1,4 +1,1 @@
-"""What the lessons' notebooks import, a module a lesson: `from prefix_lab.course.lessons.lesson_05 import *`.
-
-`lesson_NN.py` says what a lesson uses, and nothing else; `checks_NN.py` holds the checks of its exercises.
-"""
+"""A module a lesson: `lesson_NN.py` holds what it draws and shows, and the checks of its exercises."""

@@ -1,30 +1,124 @@
-"""What lesson 0 uses."""
+"""Lesson 0: a map of the walk; and its checks: a shape said before it is there, and which stage to look at first."""
 
-from prefix_lab.course.ready import make_ready
+from __future__ import annotations
 
-make_ready()
+import textwrap
+from typing import Any
 
-from prefix_lab.course import record_walk
-from prefix_lab.course.contents import show_progress
-from prefix_lab.course.lessons.checks_00 import check_first_shape, check_where_to_look
-from prefix_lab.course.lessons.pictures_00 import draw_walk
-from prefix_lab.course.self_check import self_check
-from prefix_lab.course.source import show_stage
-from prefix_lab.course.tiny_t5 import load_tiny_t5
-from prefix_lab.course.training import answers
-from prefix_lab.widgets import ShapeFlow, Stepper, predict
+from prefix_lab.course.checking import TODO, Verdict, check_shape, exercise, is_open
+from prefix_lab.course.shown import Drawn
+from prefix_lab.stages import STAGES, Flow, Stage, stage
+from prefix_lab.widgets.colours import colours_of
+from prefix_lab.widgets.picture import FAINT, INK, Picture
 
-__all__ = [
-    "ShapeFlow",
-    "Stepper",
-    "answers",
-    "check_first_shape",
-    "check_where_to_look",
-    "draw_walk",
-    "load_tiny_t5",
-    "predict",
-    "record_walk",
-    "self_check",
-    "show_progress",
-    "show_stage",
-]
+ACROSS, WIDTH, HEIGHT, GAP = 4, 2.42, 1.74, 0.18  # boxes in a line, and inches
+BELOW = 0.16
+SENTENCE = 32  # signs in one line of a box
+
+
+def draw_walk() -> Drawn:
+    """Eight boxes in two lines, each with what happens there and what comes out, its axes in their colours."""
+    lines = -(-len(STAGES) // ACROSS)
+    picture = Picture(0.06, ACROSS * (WIDTH + GAP), lines * (HEIGHT + BELOW))
+    for number, row in enumerate(STAGES):
+        draw_stage(picture, row, number)
+    title = "The walk: from get_peft_model to a saved prefix"
+    return Drawn(picture.svg(title, told()), f"{title}\n{told()}")
+
+
+def draw_stage(picture: Picture, row: Stage, number: int) -> None:
+    left, top = number % ACROSS * (WIDTH + GAP), 0.06 + number // ACROSS * (HEIGHT + BELOW)
+    picture.box(left, top, WIDTH, HEIGHT, fill="none", stroke=FAINT, stroke_width=1.2, rx=6)
+    picture.words(left + 0.12, top + 0.2, f"{number + 1} · {row.name}", 12, "start", bold=True)
+    for line, text in enumerate(textwrap.wrap(row.sentence, SENTENCE)):
+        picture.words(left + 0.12, top + 0.47 + 0.18 * line, text, 9.5, "start")
+    draw_result(picture, shown(row), left + 0.12, top + 1.2)
+    if number + 1 < len(STAGES):
+        end_of_line = number % ACROSS == ACROSS - 1
+        x, y = left + WIDTH, top + HEIGHT / 2
+        if not end_of_line:
+            picture.line((x + 0.03, y), (x + GAP - 0.05, y), stroke=INK, stroke_width=1.4)
+            picture.words(x + GAP - 0.06, y, "›", 13)
+
+
+def draw_result(picture: Picture, flow: Flow, left: float, top: float) -> None:
+    """What comes out: its name, a strip with a colour for each axis, and the names of the axes."""
+    picture.words(left, top, f"→ {flow.name}", 9.5, "start", bold=True)
+    axes = names_of(flow)
+    if not axes:
+        return
+    width = (WIDTH - 0.24) / len(axes)
+    for place, axis in enumerate(axes):
+        parts = colours_of(axis)
+        for part, colour in enumerate(parts):
+            piece = (width - 0.03) / len(parts)
+            picture.box(left + place * width + part * piece, top + 0.13, piece, 0.1, fill=colour)
+    picture.words(left, top + 0.37, f"({', '.join(axes)})", 8.5, "start")
+
+
+def shown(row: Stage) -> Flow:
+    """The one result that a small box has room for; of preparation's four sizes, all by name."""
+    if row.gives[0].axes is None and len(row.gives) > 1:
+        return Flow(f"{row.gives[0].name}, {row.gives[1].name}, …")
+    return next((flow for flow in row.gives if flow.name == "logits"), row.gives[0])
+
+
+def names_of(flow: Flow) -> list[str]:
+    return [axis.split("|")[0] for axis in flow.axes or ()]
+
+
+def told() -> str:
+    """The picture in words."""
+    lines = []
+    for number, row in enumerate(STAGES, 1):
+        flow = shown(row)
+        axes = f" ({', '.join(names_of(flow))})" if flow.axes else ""
+        lines.append(f"{number} {row.name}: {row.sentence} → {flow.name}{axes}")
+    return "\n".join(lines)
+
+
+SYMPTOMS = {
+    "the prefix has too few layers for the model": "prepare",
+    "parameters of the base model are trained, too": "wrap",
+    "layer 0 reads what was meant for layer 1": "split",
+    "the attention mask is shorter than the keys": "attend",
+    "after loading, the answers are not the same": "keep",
+}
+"""What a reader sees → the stage to look at first."""
+
+HINTS = {
+    "prepare": "how many layers there are is a size, and somebody must have filled it in",
+    "wrap": "it was not frozen; who freezes it?",
+    "split": "the long vector was cut at the wrong places",
+    "attend": "the mask has to grow when the model gets a past",
+    "keep": "what was written is not what was computed",
+}
+
+
+@exercise(0, 1, "say a shape before it is there")
+def check_first_shape(question: Any, answer: Any) -> Verdict:
+    """The answer to the stepper's question, by names or numbers; one that was given in the picture counts."""
+    if is_open(answer) and getattr(question, "is_right", False):
+        return Verdict(True, f"answered in the picture. {question.question['said']}")
+    return check_shape(question, answer)
+
+
+@exercise(0, 2, "which stage would you look at?")
+def check_where_to_look(answer: Any) -> Verdict:
+    """`answer` has, for each symptom, the name of a stage."""
+    if not isinstance(answer, dict):
+        return Verdict(False, f"your answer is a {type(answer).__name__}, expected the dict of the cell, filled in.")
+    if missing := [symptom for symptom in SYMPTOMS if symptom not in answer]:
+        return Verdict(False, f"the line {missing[0]!r} is gone. Put it back as it was.")
+    if is_open([answer[symptom] for symptom in SYMPTOMS]):
+        return Verdict(False, TODO)
+    names = [row.name for row in STAGES]
+    for symptom in SYMPTOMS:
+        if not isinstance(answer[symptom], str) or answer[symptom].strip().lower() not in names:
+            return Verdict(False, f"{answer[symptom]!r} is no stage. The stages are {', '.join(names)}.")
+    for symptom, right in SYMPTOMS.items():
+        given = answer[symptom].strip().lower()
+        if given != right:
+            told = stage(given).sentence
+            return Verdict(False, f"{symptom}: at {given!r}, {told[0].lower()}{told[1:]} Think again: {HINTS[right]}.")
+    return Verdict(True, "five symptoms, five places to stop at.")

@@ -1,43 +1,263 @@
-"""What lesson 4 uses."""
+"""Lesson 4: the sizes that ship, as PEFT reads them; the token_dim that fits, and a config for another model."""
 
-from prefix_lab.course.ready import make_ready
+from __future__ import annotations
 
-make_ready()
+import html
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
-from dataclasses import replace
-
-import peft
 import torch
-from transformers import T5ForConditionalGeneration
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM, PreTrainedModel
 
-import prefix_lab
-from prefix_lab.course.contents import show_progress
-from prefix_lab.course.lessons.checks_04 import check_read_sizes, check_reopened, check_rescue
-from prefix_lab.course.lessons.pictures_04 import draw_widths
-from prefix_lab.course.lessons.shipped_04 import config_of, empty_model, show_sizes
-from prefix_lab.course.source import show_stage
-from prefix_lab.debugger import record
+from prefix_lab.config import PrefixTuningConfig
+from prefix_lab.course.checking import DICE, SIZES, TODO, Verdict, answered, exercise, is_open
+from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.prepare import explain_preparation
-from prefix_lab.shapes import shape_error
-from prefix_lab.widgets import Stepper
+from prefix_lab.widgets.colours import COLOURS
+from prefix_lab.widgets.picture import INK, new_figure
+from prefix_lab.widgets.sizes import shipped, sizes_of
 
-__all__ = [
-    "Stepper",
-    "T5ForConditionalGeneration",
-    "check_read_sizes",
-    "check_reopened",
-    "check_rescue",
-    "config_of",
-    "draw_widths",
-    "empty_model",
-    "explain_preparation",
-    "peft",
-    "prefix_lab",
-    "record",
-    "replace",
-    "shape_error",
-    "show_progress",
-    "show_sizes",
-    "show_stage",
-    "torch",
-]
+FIELDS = ("num_layers", "token_dim", "num_attention_heads")
+
+
+def config_of(name: str, **other: Any) -> Any:
+    """The transformers config of a shipped size; `other` changes fields. Raises `ValueError` for an unknown name."""
+    return AutoConfig.for_model(**{**sizes_of(name).config, **other})
+
+
+def empty_model(name: str) -> PreTrainedModel:
+    """A model of that size with shapes and no numbers, on torch's meta device: t5-11b takes no room at all."""
+    config = config_of(name)
+    kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    kind = AutoModelForMaskedLM if config.model_type == "bert" else kind
+    with torch.device("meta"):
+        return kind.from_config(config).eval()
+
+
+class Reading(NamedTuple):
+    """What preparation reads from one model's config, and the width that the model caches."""
+
+    name: str
+    found: dict[str, tuple[int, str]]  # field → value, and where it came from
+    cached: int
+
+    @property
+    def fits(self) -> bool:
+        return self.found["token_dim"][0] == self.cached
+
+
+def readings() -> list[Reading]:
+    """Every size that ships, read as PEFT reads it."""
+    found = []
+    for name in shipped():
+        rows = explain_preparation(PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=20), config_of(name))
+        found.append(Reading(name, {row.field: (row.value, row.source) for row in rows}, sizes_of(name).token_dim))
+    return found
+
+
+class SizeTable(NamedTuple):
+    """A line for each model: a table in a notebook, text in a terminal."""
+
+    rows: list[Reading]
+
+    def lines(self) -> list[list[str]]:
+        """model, then each field with the name that it was read from, then what is cached."""
+        return [
+            [
+                row.name,
+                str(row.found["num_layers"][0]),
+                *(f"{row.found[field][0]} ← {row.found[field][1]}" for field in FIELDS[1:]),
+                f"{'✓' if row.fits else '✗'} {row.cached}",
+            ]
+            for row in self.rows
+        ]
+
+    @property
+    def heads(self) -> list[str]:
+        return ["model", *FIELDS, "heads · head_dim"]
+
+    def __repr__(self) -> str:
+        lines = [self.heads, *self.lines()]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.heads))]
+        return "\n".join(
+            "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        )
+
+    def _repr_html_(self) -> str:
+        left = "style='text-align: left; white-space: nowrap'"
+        heads = "".join(f"<th scope='col' {left}>{html.escape(head)}</th>" for head in self.heads)
+        body = "".join(
+            "<tr>" + "".join(f"<td {left}>{html.escape(text)}</td>" for text in line) + "</tr>" for line in self.lines()
+        )
+        return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def show_sizes() -> SizeTable:
+    """All models that ship, as PEFT's preparation reads them."""
+    return SizeTable(readings())
+
+
+READ, CACHED = COLOURS["hidden"], COLOURS["head_dim"]
+
+
+def draw_widths() -> Drawn:
+    """A line for each model: a ring at PEFT's token_dim, a dot at heads · head_dim, a bar where they part."""
+    rows = readings()
+    figure = new_figure(9.0, 4.4)
+    axes = figure.add_subplot()
+    told = []
+    for y, row in enumerate(rows):
+        read = row.found["token_dim"][0]
+        axes.plot([read, row.cached], [y, y], color=INK, linewidth=2.2, zorder=1)
+        axes.plot(row.cached, y, "o", color=CACHED, markersize=7, zorder=2)
+        axes.plot(
+            read, y, "o", markersize=12, markerfacecolor="none", markeredgecolor=READ, markeredgewidth=2, zorder=3
+        )
+        said = f"{read}" if row.fits else f"{read} read, {row.cached} cached"
+        axes.annotate(said, (max(read, row.cached), y), (11, 0), textcoords="offset points", color=INK, fontsize=8.5,
+                      va="center", fontweight="normal" if row.fits else "bold")  # fmt: skip
+        told.append(f"{'✓' if row.fits else '✗'} {row.name}: {said}")
+    axes.plot([], [], "o", markersize=12, markerfacecolor="none", markeredgecolor=READ, markeredgewidth=2,
+              label="token_dim, as PEFT's preparation reads it")  # fmt: skip
+    axes.plot([], [], "o", color=CACHED, markersize=7, label="heads · head_dim, as the model caches it")
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(320, 90_000)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    plain_axes(axes, "A dot in its ring: the prefix fits", "numbers in one key of one layer", axis="x")
+    axes.set_yticks(range(len(rows)), [row.name for row in rows])
+    axes.tick_params(axis="y", length=0)
+    axes.legend(loc="lower right", fontsize=8.5, frameon=False, labelcolor=INK)
+    return drawn(figure, "The width that is read and the width that is cached", "\n".join(told))
+
+
+NAMES = {
+    "T5": ("num_layers", "d_model", "num_heads"),
+    "GPT-2": ("n_layer", "n_embd", "n_head"),
+    "BERT": ("num_hidden_layers", "hidden_size", "num_attention_heads"),
+    "BART": ("num_hidden_layers", "d_model", "encoder_attention_heads"),
+}
+"""Family → its names for layers, width and heads."""
+
+
+@exercise(4, 1, "read the sizes")
+def check_read_sizes(answer: Any) -> Verdict:
+    """`answer(known)` is (num_layers, token_dim, num_attention_heads), as PEFT prepares them."""
+    for family, names in NAMES.items():
+        layers, heads, head_dim = DICE.sample(SIZES, 3)
+        known = dict(zip(names, (layers, heads * head_dim, heads), strict=True))
+        if family == "T5":
+            known["d_kv"] = head_dim + 2
+        if problem := wrong_reading(answer, family, known, (layers, heads * head_dim, heads)):
+            return problem
+    layers, kv_heads, groups, head_dim = DICE.sample(SIZES, 4)
+    heads = kv_heads * groups
+    grouped = {"num_hidden_layers": layers, "hidden_size": heads * head_dim, "num_attention_heads": heads}
+    grouped |= {"num_key_value_heads": kv_heads}
+    right = (layers, kv_heads * head_dim, kv_heads)
+    if problem := wrong_reading(answer, "a Llama that caches fewer heads than ask", grouped, right):
+        return problem
+    stated = grouped | {"head_dim": head_dim + 2}
+    right = (layers, kv_heads * (head_dim + 2), kv_heads)
+    if problem := wrong_reading(answer, "a Llama whose config has a head_dim of its own", stated, right):
+        return problem
+    return Verdict(True, "four families by their own names, and grouped-query attention by what is cached.")
+
+
+def wrong_reading(answer: Any, family: str, known: dict[str, int], right: tuple[int, int, int]) -> Verdict | None:
+    result, problem = answered(answer, dict(known))
+    if problem and "StopIteration" in problem.text:
+        return Verdict(False, f"{family}: none of your names is in {known}. Which one does this family use?")
+    if problem:
+        return Verdict(False, f"{family}: {problem.text}") if known and "raised" in problem.text else problem
+    if is_open(result):
+        return Verdict(False, TODO)
+    if not isinstance(result, list | tuple) or len(result) != 3:
+        return Verdict(False, f"your function returned {result!r}, expected three numbers: layers, token_dim, heads.")
+    if tuple(result) == right:
+        return None
+    return Verdict(
+        False, f"{family}, {known}: it gave {tuple(result)}, expected {right}. {reason(known, result, right)}"
+    )
+
+
+def reason(known: dict[str, int], result: Any, right: tuple[int, int, int]) -> str:
+    """The likely cause, the first size that is wrong."""
+    layers, token_dim, heads = result
+    if layers != right[0]:
+        return "The number of layers is wrong: which name has it?"
+    kv_heads = known.get("num_key_value_heads")
+    if kv_heads is None:
+        if heads != right[2]:
+            return "The number of heads is wrong: which name has it?"
+        if token_dim == known.get("d_kv", -1) * heads:
+            return "That is what the model caches. PEFT does not look at d_kv, and this is PEFT's reading: exercise 2."
+        return "token_dim is the width of the model: which name has it?"
+    if heads == known["num_attention_heads"]:
+        return "Only num_key_value_heads heads are cached, and the prefix goes into the cache."
+    if token_dim == known["hidden_size"]:
+        return (
+            "token_dim is the width of the heads that are cached, num_key_value_heads · head_dim. A head is as wide as "
+            "one that asks: hidden_size / num_attention_heads."
+        )
+    if "head_dim" in known and token_dim == kv_heads * (known["hidden_size"] // known["num_attention_heads"]):
+        return "This config says its head_dim; do not compute it then."
+    return "token_dim is num_key_value_heads · head_dim."
+
+
+@exercise(4, 2, "rescue flan-t5-small")
+def check_rescue(answer: Any) -> Verdict:
+    """`answer(d_model, num_heads, d_kv)` is the token_dim that fits the model's cache."""
+    for _ in range(5):
+        num_heads, d_kv = DICE.sample(SIZES, 2)
+        d_model = num_heads * (d_kv + 2) + 1  # no multiple of num_heads
+        result, problem = answered(answer, d_model, num_heads, d_kv)
+        if problem:
+            return problem
+        right = num_heads * d_kv
+        if result == right:
+            continue
+        causes = {
+            d_model: "this is what PEFT reads by itself, and it fails: the heads together are not as wide as the model",
+            d_kv: "this is the width of one head; a key holds all heads",
+            d_model // num_heads * num_heads: "this divides by the heads, and view is content, but the heads get "
+            "another width than the model's own",
+            2 * right: "a key and a value: the factor 2 is the encoder's business, token_dim is one of them",
+            d_model // num_heads: "this is a head's width as PEFT computes it; the model has its own, d_kv",
+        }
+        given = f"for d_model={d_model}, num_heads={num_heads}, d_kv={d_kv} it gave {result}, and {right} fits"
+        cause = causes.get(result) if isinstance(result, int) else None
+        return Verdict(False, f"{given}: {cause or 'how wide is a key of all heads together?'}.")
+    return Verdict(True, "heads · head_dim, whatever the width of the model.")
+
+
+OPEN = ("num_layers", "token_dim", "num_attention_heads", "num_transformer_submodules", "encoder_hidden_size")
+
+
+@exercise(4, 3, "a config for the next model")
+def check_reopened(answer: Any) -> Verdict:
+    """`answer(config)` is a new config whose sizes are open again, and whose choices are kept."""
+    layers, heads, head_dim, prefix_len = DICE.sample(SIZES, 4)
+    filled = {"num_layers": layers, "num_attention_heads": heads, "token_dim": heads * head_dim}
+    filled |= {"encoder_hidden_size": heads * head_dim, "num_transformer_submodules": 2}
+    chosen = {"task_type": "SEQ_2_SEQ_LM", "num_virtual_tokens": prefix_len, "prefix_projection": True}
+    config = PrefixTuningConfig(**chosen, **filled)
+    before = asdict(config)
+    result, problem = answered(answer, config)
+    if problem:
+        return problem
+    if not isinstance(result, PrefixTuningConfig):
+        return Verdict(False, f"your function returned a {type(result).__name__}, expected a PrefixTuningConfig.")
+    if result is config or asdict(config) != before:
+        return Verdict(False, "the config that was given has changed, and its model still needs it: make a new one.")
+    for name, value in chosen.items():
+        if getattr(result, name) != value:
+            return Verdict(False, f"{name}={getattr(result, name)!r}, and the user had chosen {value!r}: keep it.")
+    for name in OPEN:
+        if getattr(result, name) is not None:
+            cause = {
+                "num_transformer_submodules": "an encoder-decoder has 2, and the next model may have one stack",
+                "encoder_hidden_size": "it was filled, too, and with a projection the old width stays",
+            }.get(name, "it is the first model's size")
+            return Verdict(False, f"{name} is still {getattr(result, name)}: {cause}. Set it to None.")
+    return Verdict(True, "what you chose is kept, what was read is open again.")

@@ -1,45 +1,223 @@
-"""What lesson 7 uses."""
+"""Lesson 7: where attention looks, drawn; mask and positions, whose key a head reads, the prefix's share."""
 
-from prefix_lab.course.ready import make_ready
+from __future__ import annotations
 
-make_ready()
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
-import peft
+import numpy as np
 import torch
-from transformers.models.gpt2 import modeling_gpt2
-from transformers.models.llama import modeling_llama
+from torch import Tensor
 
-import prefix_lab
-from prefix_lab.course.contents import show_progress
-from prefix_lab.course.lessons.beside import show_beside
-from prefix_lab.course.lessons.checks_07 import check_content, check_kv_head, check_with_prefix
-from prefix_lab.course.lessons.pictures_07 import draw_attention, draw_shares
-from prefix_lab.course.lessons.small_models import small_gpt2, small_llama
-from prefix_lab.course.pdb_script import stop_in
-from prefix_lab.course.tiny_t5 import load_tiny_t5
-from prefix_lab.shapes import named
-from prefix_lab.tasks import PeftModelForCausalLM
-from prefix_lab.widgets import ShapeFlow, TensorView
+from prefix_lab.course.checking import DICE, SIZES, TODO, Verdict, answered, exercise, is_open
+from prefix_lab.course.shown import Drawn, drawn, plain_axes
+from prefix_lab.widgets.colours import COLOURS
+from prefix_lab.widgets.picture import FAINT, INK, new_figure
 
-__all__ = [
-    "PeftModelForCausalLM",
-    "ShapeFlow",
-    "TensorView",
-    "check_content",
-    "check_kv_head",
-    "check_with_prefix",
-    "draw_attention",
-    "draw_shares",
-    "load_tiny_t5",
-    "modeling_gpt2",
-    "modeling_llama",
-    "named",
-    "peft",
-    "prefix_lab",
-    "show_beside",
-    "show_progress",
-    "small_gpt2",
-    "small_llama",
-    "stop_in",
-    "torch",
-]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def draw_attention(maps: dict[str, Tensor], tokens: Sequence[str]) -> Drawn:
+    """Attention of one head, (source, source) or (source, prefix_len+source) each; a title for each of them."""
+    source = len(tokens)
+    widths = [one.shape[-1] for one in maps.values()]
+    figure = new_figure(min(10.5, 1.2 + 0.24 * sum(widths)), 1.2 + 0.24 * source)
+    panels = figure.subplots(1, len(maps), width_ratios=widths, squeeze=False)[0]
+    told = []
+    for axes, (title, weights) in zip(panels, maps.items(), strict=True):
+        prefix_len = weights.shape[-1] - source
+        draw_map(axes, weights.detach().double().numpy(), prefix_len, tokens)
+        plain_axes(axes, title)
+        share = f", {weights[:, :prefix_len].sum() / source:.0%} of it on the prefix" if prefix_len else ""
+        told.append(f"{title}: {source} queries by {weights.shape[-1]} keys{share}; no query looks at later letters.")
+    panels[0].set_ylabel("who asks", color=INK, fontsize=9)
+    figure.supxlabel(
+        "who is asked: prefix (numbered) and source (letters); the fuller a cell, the larger the weight",
+        color=INK,
+        fontsize=9,
+    )
+    return drawn(figure, "Where one head of layer 0 looks", "\n".join(told))
+
+
+def draw_map(axes: Axes, weights: np.ndarray, prefix_len: int, tokens: Sequence[str]) -> None:
+    """Each cell in the colour of its axis, the fuller the larger its weight."""
+    from matplotlib.colors import to_rgb
+
+    image = np.zeros((*weights.shape, 4))
+    image[:, :prefix_len, :3] = to_rgb(COLOURS["prefix_len"])
+    image[:, prefix_len:, :3] = to_rgb(COLOURS["source"])
+    image[..., 3] = weights.clip(0, 1) ** 0.5  # a weight of 0.04 is still to be seen
+    axes.imshow(image, aspect="equal", interpolation="none")
+    letters = [one if one.strip() else "␣" for one in tokens]
+    axes.set_xticks(range(weights.shape[1]), [*map(str, range(prefix_len)), *letters], parse_math=False)
+    axes.set_yticks(range(len(letters)), letters, parse_math=False)
+    axes.tick_params(length=0)
+    if prefix_len:
+        axes.axvline(prefix_len - 0.5, color=INK, linewidth=1)
+
+
+def draw_shares(attentions: Sequence[Tensor], prefix_len: int) -> Drawn:
+    """How much of its attention each head of each layer gives to the prefix; `attentions` as the model gives them."""
+    shares = [one[..., :prefix_len].sum(-1).mean((0, 2)).tolist() for one in attentions]  # layers × heads
+    figure = new_figure(7.5, 2.8)
+    axes = figure.add_subplot()
+    heads = len(shares[0])
+    for layer, row in enumerate(shares):
+        left = layer * (heads + 1)
+        axes.bar(range(left, left + heads), row, color=COLOURS["prefix_len"], width=0.8)
+        axes.bar(
+            range(left, left + heads),
+            [1 - one for one in row],
+            bottom=row,
+            color=COLOURS["source"],
+            width=0.8,
+            alpha=0.45,
+        )
+        axes.annotate(
+            f"layer {layer}", (left + (heads - 1) / 2, 1.02), ha="center", color=INK, fontsize=9, annotation_clip=False
+        )
+    places = [layer * (heads + 1) + head for layer in range(len(shares)) for head in range(heads)]
+    axes.set_xticks(places, [str(head) for _ in shares for head in range(heads)])
+    axes.set_ylim(0, 1.12)
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    plain_axes(axes, "", "heads", "share of attention")
+    for name, height in (("prefix", shares[-1][-1] / 2), ("source", (1 + shares[-1][-1]) / 2)):
+        axes.annotate(name, (places[-1] + 0.55, height), color=INK, fontsize=9, va="center", annotation_clip=False)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.grid(axis="y", color=FAINT, linewidth=0.5)
+    axes.set_axisbelow(True)
+    told = [f"layer {n}: " + ", ".join(f"{one:.0%}" for one in row) for n, row in enumerate(shares)]
+    return drawn(figure, "What share of its attention each head gives to the prefix", "\n".join(told))
+
+
+@exercise(7, 1, "mask and positions")
+def check_with_prefix(answer: Callable[[Tensor, int], tuple[Tensor, Tensor]]) -> Verdict:
+    """`answer(attention_mask, prefix_len)` is the mask (batch, prefix_len+source), and positions that fit."""
+    batch, source, prefix_len = DICE.sample(SIZES, 3)
+    mask = torch.ones(batch, source, dtype=torch.long)
+    mask[1:, -2:] = 0  # padding
+    result, problem = answered(answer, mask.clone(), prefix_len)
+    if problem:
+        return problem
+    if is_open(result):
+        return Verdict(False, TODO)
+    if not isinstance(result, tuple | list) or len(result) != 2 or not all(isinstance(r, Tensor) for r in result):
+        return Verdict(False, "your function should return two tensors: the mask, and the positions.")
+    return wrong_mask(result[0], mask, prefix_len) or wrong_positions(result[1], mask, prefix_len) or Verdict(
+        True, "prefix_len ones before the mask; positions begin at prefix_len, since that much is already past."
+    )  # fmt: skip
+
+
+def wrong_mask(given: Tensor, mask: Tensor, prefix_len: int) -> Verdict | None:
+    batch, source = mask.shape
+    right = torch.cat([torch.ones(batch, prefix_len), mask], dim=1)
+    axes = f"(batch, prefix_len+source) = {tuple(right.shape)}"
+    if given.shape != right.shape:
+        cause = "attention has a column for each virtual token too, so the mask must grow"
+        if given.shape == (batch + prefix_len, source):
+            cause = "it grew along batch; join along dim=1"
+        return Verdict(False, f"the mask's shape is {tuple(given.shape)}, expected {axes}: {cause}.")
+    if torch.equal(given.float(), right):
+        return None
+    causes = {
+        "the ones stand behind the text; the prefix is its past, so they stand before it": torch.cat(
+            [mask, torch.ones(batch, prefix_len)], dim=1
+        ),
+        "0 means that nobody may read there; every virtual token may be read": torch.cat(
+            [torch.zeros(batch, prefix_len), mask], dim=1
+        ),
+        "the text's own padding was lost; keep the mask that came in": torch.ones_like(right),
+    }
+    cause = next((said for said, wrong in causes.items() if torch.equal(given.float(), wrong.float())), "other numbers")
+    return Verdict(False, f"the mask's shape is right, its contents are not: {cause}.")
+
+
+def wrong_positions(given: Tensor, mask: Tensor, prefix_len: int) -> Verdict | None:
+    batch, source = mask.shape
+    right = torch.arange(source) + prefix_len
+    if given.shape[-1:] != (source,) or given.numel() not in (source, batch * source):
+        cause = "one for each token of the text"
+        if given.shape[-1:] == (prefix_len + source,):
+            cause += "; virtual tokens have none, since their keys are made without the model"
+        return Verdict(False, f"the positions' shape is {tuple(given.shape)}, expected (batch, source): {cause}.")
+    if (given == right).all():
+        return None
+    causes = {
+        "they begin at 0, as if there were no prefix": right - prefix_len,
+        "they begin one too early; positions count from 0, so the prefix has taken 0 to prefix_len-1": right - 1,
+        "they begin one too late; positions count from 0, so the prefix has taken 0 to prefix_len-1": right + 1,
+    }
+    cause = next(
+        (said for said, wrong in causes.items() if (given == wrong).all()), "the model counts on from the past"
+    )
+    return Verdict(
+        False, f"the positions are {given.flatten()[:4].tolist()}, …, expected {right[:4].tolist()}, …: {cause}."
+    )
+
+
+@exercise(7, 2, "whose key does a head read?")
+def check_kv_head(answer: Callable[[int, int, int], int]) -> Verdict:
+    """`answer(head, heads, kv_heads)` is the cached head that an asking head reads."""
+    for _ in range(6):
+        kv_heads, group = DICE.sample(SIZES, 2)
+        heads = kv_heads * group
+        head = DICE.randrange(heads)
+        result, problem = answered(answer, head, heads, kv_heads)
+        if problem:
+            return problem
+        if isinstance(result, int) and result == head // group:
+            continue
+        causes = {
+            head % kv_heads: "heads that lie side by side share one; these take turns",
+            head % group: "that is its place within its group",
+            head // kv_heads: "divide by the size of a group, heads // kv_heads",
+            head: "there are only kv_heads of them in the cache",
+            head / group: "whole numbers only: //",
+        }
+        cause = causes.get(result, "how many asking heads share one cached head?") if is_number(result) else "a number"
+        told = f"head {head} of heads={heads} with kv_heads={kv_heads} reads cached head {head // group}"
+        return Verdict(False, f"{told}, and you gave {result}: {cause}.")
+    return Verdict(True, "head // (heads // kv_heads): neighbours share a key and a value.")
+
+
+def is_number(result: Any) -> bool:
+    return isinstance(result, int | float)
+
+
+@exercise(7, 3, "attention without the prefix's share")
+def check_content(answer: Callable[[Tensor, int], Tensor]) -> Verdict:
+    """`answer(attention, prefix_len)` is the attention on the source alone, each query's weights adding up to 1."""
+    batch, heads, source, prefix_len = DICE.sample(SIZES, 4)
+    draw = torch.Generator().manual_seed(DICE.randrange(10**6))
+    scores = torch.randn(batch, heads, source, prefix_len + source, generator=draw)
+    attention = scores.softmax(-1)
+    right = attention[..., prefix_len:] / attention[..., prefix_len:].sum(-1, keepdim=True)
+    result, problem = answered(answer, attention.clone(), prefix_len)
+    if problem:
+        return problem
+    if not isinstance(result, Tensor):
+        return Verdict(False, f"your function returned a {type(result).__name__}, expected a tensor.")
+    axes = f"(batch, heads, source, source) = {tuple(right.shape)}"
+    if result.shape != right.shape:
+        cause = "drop the prefix's columns, the first prefix_len of the last axis"
+        if result.shape == (batch, heads, source, prefix_len):
+            cause = "these are the prefix's columns; the text's are the others"
+        elif result.dim() == 4 and result.shape[2] != source:
+            cause = "rows were dropped; the columns, the last axis, are those who are asked"
+        return Verdict(False, f"the shape is {tuple(result.shape)}, expected {axes}: {cause}.")
+    if torch.allclose(result.float(), right, atol=1e-5):
+        return Verdict(True, "the text's share alone, made to add up to 1 again.")
+    kept, first = attention[..., prefix_len:], attention[..., :source]
+    causes = {
+        "the rows do not add up to 1 yet; divide by their sum": kept,
+        "a second softmax makes weights of weights; divide by the sum": kept.softmax(-1),
+        "divided by the sum of each column; a query's weights are a row, dim=-1": kept / kept.sum(-2, keepdim=True),
+        "divided by the sum of everything; each query adds up to 1 by itself": kept / kept.sum(),
+        "these are the first columns, where the prefix is": first / first.sum(-1, keepdim=True),
+    }
+    cause = next((said for said, wrong in causes.items() if torch.allclose(result.float(), wrong, atol=1e-5)), "")
+    return Verdict(
+        False, f"the shape is right, the numbers are not: {cause or 'cut first, then divide by what is left'}."
+    )

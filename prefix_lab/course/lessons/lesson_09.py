@@ -1,62 +1,239 @@
-"""What lesson 9 uses."""
+"""Lesson 9: all masks before and after; which of them grows, how a forward ends in a head, and what trains."""
 
-from prefix_lab.course.ready import make_ready
+from __future__ import annotations
 
-make_ready()
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-import warnings
-
-import peft
 import torch
-from transformers import (
-    BertConfig,
-    BertForQuestionAnswering,
-    BertForSequenceClassification,
-    BertForTokenClassification,
-    BertModel,
-    GPT2Config,
-    GPT2LMHeadModel,
-    T5Config,
-    T5ForConditionalGeneration,
-)
+from torch import Tensor, nn
 
-import prefix_lab
-from prefix_lab.course.contents import show_progress
-from prefix_lab.course.lessons.checks_09 import check_ending, check_grown_mask, check_trainable, check_widths
-from prefix_lab.course.lessons.masks_09 import draw_masks, listen, record_classification
-from prefix_lab.course.lessons.tables import table
-from prefix_lab.course.pdb_script import stop_in
-from prefix_lab.shapes import named
-from prefix_lab.widgets import ParameterBars, Stepper, predict
+from prefix_lab.course.checking import DICE, SIZES, TODO, Verdict, answered, check_shape, exercise, is_open
+from prefix_lab.course.shown import Drawn, drawn, plain_axes
+from prefix_lab.debugger import Recording, record
+from prefix_lab.shapes import name_axes
 
-torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy machine ten times slower
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-__all__ = [
-    "BertConfig",
-    "BertForQuestionAnswering",
-    "BertForSequenceClassification",
-    "BertForTokenClassification",
-    "BertModel",
-    "GPT2Config",
-    "GPT2LMHeadModel",
-    "ParameterBars",
-    "Stepper",
-    "T5Config",
-    "T5ForConditionalGeneration",
-    "check_ending",
-    "check_grown_mask",
-    "check_trainable",
-    "check_widths",
-    "draw_masks",
-    "listen",
-    "named",
-    "peft",
-    "predict",
-    "prefix_lab",
-    "record_classification",
-    "show_progress",
-    "stop_in",
-    "table",
-    "torch",
-    "warnings",
-]
+CLASSIFIED = {"batch": 2, "source": 7, "prefix_len": 5, "layers": 2, "hidden": 32, "heads": 4, "ff": 64, "vocab": 100}
+
+
+def classify(axes: Mapping[str, int]) -> None:
+    """A tiny BERT that classifies, with PEFT's prefix, forwards and backwards at these sizes."""
+    import peft
+    from transformers import BertConfig, BertForSequenceClassification
+
+    sizes = {
+        "num_hidden_layers": axes["layers"],
+        "hidden_size": axes["hidden"],
+        "num_attention_heads": axes["heads"],
+        "intermediate_size": axes["ff"],
+        "vocab_size": axes["vocab"],
+    }
+    base = BertForSequenceClassification(BertConfig(**sizes, max_position_embeddings=64, num_labels=3))
+    config = peft.PrefixTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=axes["prefix_len"])
+    peft_model = peft.get_peft_model(base, config)
+    ids = torch.randint(3, axes["vocab"], (axes["batch"], axes["source"]))
+    labels = torch.zeros(axes["batch"], dtype=torch.long)
+    peft_model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss.backward()
+
+
+def record_classification() -> Recording:
+    """PEFT's source at work in `classify`, every line of it, with its axes named; two texts of seven tokens."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        with record(["peft"]) as recording:
+            classify(CLASSIFIED)
+        return recording.with_names(name_axes(classify))
+
+
+def draw_masks(rows: list[tuple[str, str, Tensor, Tensor]]) -> Drawn:
+    """Each mask as it was given and as it arrived. A row is its task, its name, the first mask and the second."""
+    from prefix_lab.widgets.picture import INK, new_figure
+
+    most = max(arrived.shape[1] for _, _, _, arrived in rows)
+    figure = new_figure(9.6, 0.62 * len(rows) + 0.9)
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=[most, most])
+    said, ticks, labels = [], [], []
+    for number, (task, name, given, arrived) in enumerate(rows):
+        axis = "target" if name.startswith("decoder") else "source"
+        new = arrived.shape[1] - given.shape[1]
+        draw_mask(left, number, given, axis, 0)
+        draw_mask(right, number, arrived, axis, new)
+        ticks.append(number)
+        labels.append(f"{task}\n{name}")
+        grows = f"grows to {new}+{given.shape[1]}" if new else f"stays {given.shape[1]}"
+        said.append(f"{task}: {name} {grows} wide ({axis}).")
+    for axes, title in ((left, "as you gave it"), (right, "as it arrived in the model")):
+        axes.set(xlim=(-0.2, most + 0.2), ylim=(len(rows) - 0.4, -0.6))
+        axes.set_xticks([place + 0.5 for place in range(0, most, 2)], [str(place) for place in range(0, most, 2)])
+        plain_axes(axes, title, "position")
+        axes.tick_params(length=0)
+        for side in axes.spines.values():
+            side.set_visible(False)
+    left.set_yticks(ticks, labels)
+    legend(figure, INK)
+    return drawn(figure, "Six tasks, seven masks: what you gave and what arrived", "\n".join(said))
+
+
+def draw_mask(axes: Axes, row: int, mask: Tensor, axis: str, new: int) -> None:
+    """One mask, a line for each text: filled where it may be read, an empty frame where it is padding."""
+    from matplotlib.patches import Rectangle
+
+    from prefix_lab.widgets.colours import COLOURS
+
+    height = 0.74 / len(mask)
+    for text, line in enumerate(mask.tolist()):
+        for place, readable in enumerate(line):
+            colour = COLOURS["prefix_len"] if place < new else COLOURS[axis]
+            corner = (place + 0.06, row - 0.37 + text * height)
+            look = {"facecolor": colour if readable else "none", "edgecolor": colour, "linewidth": 0.8}
+            axes.add_patch(Rectangle(corner, 0.88, height * 0.86, **look))
+
+
+def legend(figure: Any, ink: str) -> None:
+    """What the colours mean, below."""
+    from matplotlib.patches import Patch
+
+    from prefix_lab.widgets.colours import COLOURS
+
+    patches = [Patch(color=COLOURS[name], label=name) for name in ("prefix_len", "source", "target")]
+    patches.append(Patch(facecolor="none", edgecolor=COLOURS["source"], label="padding"))
+    figure.legend(handles=patches, loc="outside lower center", ncols=4, frameon=False, labelcolor=ink, fontsize=9)
+
+
+ENCODER_DECODER = "SEQ_2_SEQ_LM"
+TASKS = ("SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION", "CAUSAL_LM", ENCODER_DECODER)
+
+
+@exercise(9, 1, "the line where the mask grows")
+def check_grown_mask(question: Any, answer: Any) -> Verdict:
+    """`answer` is the shape that `question`, a prediction, asks for."""
+    return check_shape(question, answer)
+
+
+@exercise(9, 2, "which mask arrives how wide?")
+def check_widths(answer: Callable[[str, int, int, int], Any]) -> Verdict:
+    """`answer(task_type, prefix_len, source, target)` is the widths of the two masks; None where there is none."""
+    prefix_len, source, target = DICE.sample(SIZES, 3)
+    for task in DICE.sample(TASKS, len(TASKS)):
+        result, problem = answered(answer, task, prefix_len, source, target)
+        if problem:
+            return problem
+        if isinstance(result, tuple | list) and any(one is ... for one in result):
+            return Verdict(False, TODO)
+        if not isinstance(result, tuple | list) or len(result) != 2:
+            return Verdict(False, "return two things: the width of attention_mask, and that of decoder_attention_mask.")
+        right = (source, prefix_len + target) if task == ENCODER_DECODER else (prefix_len + source, None)
+        if tuple(result) == right:
+            continue
+        asked = f"for {task} with prefix_len={prefix_len}, source={source}, target={target} you gave {tuple(result)}"
+        return Verdict(False, f"{asked}: {wrong_width(task, tuple(result), prefix_len, source, target)}.")
+    return Verdict(True, "five tasks have one mask, and it grows; with an encoder and a decoder, only the decoder's.")
+
+
+def wrong_width(task: str, result: tuple, prefix_len: int, source: int, target: int) -> str:
+    """The likely cause of a wrong pair of widths."""
+    encoder, decoder = result
+    if task != ENCODER_DECODER:
+        if decoder is not None:
+            return "this model has one stack of layers, so the second is None"
+        if encoder == source:
+            return "the model reads prefix_len more keys than the mask has columns for"
+        return "the one mask covers the prefix and the text"
+    if encoder == prefix_len + source:
+        return "the encoder never sees the prefix: PEFT fills the decoder's cache alone, so its mask stays"
+    if decoder == target:
+        return "the decoder's self-attention reads the prefix, so its mask has to grow"
+    if decoder == prefix_len + source:
+        return "the decoder's mask is about the target, which has another length than the source"
+    return "one of the two stays as it is; which stack reads the prefix?"
+
+
+class Outputs(tuple):
+    """A backbone's output, as PEFT uses it: [0] is a vector for each token, [1] one for each text."""
+
+    last_hidden_state = property(lambda self: self[0])
+    pooler_output = property(lambda self: self[1])
+
+
+class Halved(nn.Module):
+    """In dropout's place: no dice, and yet one sees whether it was called."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x / 2
+
+
+@exercise(9, 3, "end the forward yourself")
+def check_ending(answer: Callable[..., Any]) -> Verdict:
+    """`answer(outputs, dropout, classifier, labels)` is (loss, logits) of a sequence classification."""
+    batch, source, hidden, classes = DICE.sample(SIZES, 4)
+    dice = torch.Generator().manual_seed(DICE.randrange(2**31))
+    tokens = torch.randn(batch, source, hidden, generator=dice)
+    outputs = Outputs((tokens, torch.randn(batch, hidden, generator=dice)))
+    labels = torch.randint(classes, (batch,), generator=dice)
+    weight = torch.randn(classes, hidden, generator=dice)
+    head = nn.utils.skip_init(nn.Linear, hidden, classes, bias=False)
+    head.weight.data.copy_(weight)
+
+    result, problem = answered(answer, outputs, Halved(), head, labels)
+    if problem:
+        return problem
+    if is_open(result):
+        return Verdict(False, TODO)
+    if not isinstance(result, tuple | list) or len(result) != 2 or not all(isinstance(one, Tensor) for one in result):
+        return Verdict(False, "return two tensors, as in `return loss, logits`.")
+    loss, logits = result
+    right = outputs[1] / 2 @ weight.T  # (batch, classes)
+    if logits.dim() == 0 and loss.dim() > 0:
+        return Verdict(False, "the two are there, in the other order: loss first, then logits.")
+    if logits.shape != right.shape:
+        cause = "one answer a text is asked for"
+        if logits.shape == (batch, source, classes):
+            cause = "this is one answer a token. A text's own vector is the pooled one, outputs[1]"
+        return Verdict(
+            False, f"logits has shape {tuple(logits.shape)}, expected (batch, classes) = {tuple(right.shape)}: {cause}."
+        )
+    if not torch.allclose(logits, right, atol=1e-5):
+        cause = "they are not what the head makes of outputs[1] after dropout"
+        if torch.allclose(logits, right * 2, atol=1e-5):
+            cause = "the dropout between the backbone and the head is missing"
+        elif torch.allclose(logits, tokens[:, 0] / 2 @ weight.T, atol=1e-5):
+            cause = "outputs[0][:, 0] is the first token's vector; BERT's pooler makes outputs[1] of it, with a tanh"
+        elif torch.allclose(logits, right.softmax(-1), atol=1e-5):
+            cause = "cross entropy does the softmax itself; logits go out without it"
+        return Verdict(False, f"logits has the right shape and other numbers: {cause}.")
+    expected = nn.functional.cross_entropy(right, labels)
+    if loss.shape != expected.shape or not torch.allclose(loss, expected, atol=1e-5):
+        cause = "expected cross_entropy(logits, labels)"
+        if torch.allclose(loss, nn.functional.cross_entropy(right.softmax(-1), labels), atol=1e-5):
+            cause = "cross_entropy takes the logits as they are; a softmax before it is one too many"
+        elif torch.allclose(loss, expected * batch, atol=1e-4):
+            cause = "this is the sum over the batch; PEFT takes the mean"
+        return Verdict(False, f"the logits are right, the loss is not: {cause}.")
+    return Verdict(True, "pooled vector, dropout, head, cross entropy: what PEFT does where the base model cannot.")
+
+
+@exercise(9, 4, "count what trains")
+def check_trainable(answer: Callable[[int, int, int, int], int]) -> Verdict:
+    """`answer(prefix_len, layers, hidden, classes)` is how many numbers train for SEQ_CLS."""
+    for _ in range(5):
+        prefix_len, layers, hidden, classes = DICE.sample(SIZES, 4)
+        result, problem = answered(answer, prefix_len, layers, hidden, classes)
+        if problem:
+            return problem
+        prefix, head = prefix_len * 2 * layers * hidden, hidden * classes + classes
+        if result == prefix + head:
+            continue
+        asked = f"for prefix_len={prefix_len}, layers={layers}, hidden={hidden}, classes={classes} you gave {result}"
+        causes = {
+            prefix: "that is the prefix alone; the head started at random, and trains too",
+            head: "that is the head alone",
+            prefix + hidden * classes: "the head has a bias, one number a class",
+            prefix + 2 * head: "the original head is kept, but frozen: only its copy trains",
+            prefix // 2 + head: "every virtual token has a key and a value in every layer",
+        }
+        told = causes.get(result, f"the prefix has {prefix:,}, the head {head:,}")
+        return Verdict(False, f"{asked}, and {prefix + head:,} train: {told}.")
+    return Verdict(True, "the prefix, and a copy of the head.")

@@ -1,50 +1,266 @@
-"""What lesson 11 uses."""
+"""Lesson 11: what the optimizer gets, one step of training, how far each row moved, and where attention looks."""
 
-from prefix_lab.course.ready import make_ready
+from __future__ import annotations
 
-make_ready()
+import copy
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-import peft
 import torch
+from torch import Tensor, nn
 
-import prefix_lab
-from prefix_lab.course.contents import show_progress
-from prefix_lab.course.lessons.checks_11 import check_moved, check_step, check_what_trains
-from prefix_lab.course.lessons.live_11 import LiveTraining, digest, draw_attention, draw_rows, sharpest
-from prefix_lab.course.lessons.tables import table
-from prefix_lab.course.pdb_script import stop_in
-from prefix_lab.course.source import show_stage
-from prefix_lab.course.tiny_t5 import load_tiny_t5
-from prefix_lab.course.training import answers, exact_match, make_batch, rate_at, task_batches, train
-from prefix_lab.course.words import held_out_words, seen_words
-from prefix_lab.paper_layout import OneLayerPast
+from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise
+from prefix_lab.course.shown import Drawn, drawn, plain_axes
 
-torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy machine ten times slower
+STACKS = ("encoder", "decoder", "cross-attention")
 
-__all__ = [
-    "LiveTraining",
-    "OneLayerPast",
-    "answers",
-    "check_moved",
-    "check_step",
-    "check_what_trains",
-    "digest",
-    "draw_attention",
-    "draw_rows",
-    "exact_match",
-    "held_out_words",
-    "load_tiny_t5",
-    "make_batch",
-    "peft",
-    "prefix_lab",
-    "rate_at",
-    "seen_words",
-    "sharpest",
-    "show_progress",
-    "show_stage",
-    "stop_in",
-    "table",
-    "task_batches",
-    "torch",
-    "train",
-]
+
+def digest(module: nn.Module) -> str:
+    """A short fingerprint of every number of a module: one changed bit anywhere, and it is another."""
+    found = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        found.update(name.encode() + tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()[:16]
+
+
+def draw_rows(moved: Tensor, layers: int) -> Drawn:
+    """How far each virtual token's share of each row moved: (prefix_len, rows), rows by stack, layer, key and value."""
+    from prefix_lab.widgets.picture import INK, new_figure
+
+    prefix_len, rows = moved.shape
+    figure = new_figure(9.6, 4.2)
+    axes = figure.add_subplot()
+    drawn_map = axes.imshow(moved.T.numpy(), cmap="viridis", aspect="auto", vmin=0)
+    names = [f"{stack} {layer} {part}" for stack in STACKS for layer in range(layers) for part in ("key", "value")]
+    axes.set_yticks(range(rows), names[:rows])
+    axes.set_xticks(range(0, prefix_len, max(1, prefix_len // 10)))
+    for line in range(2 * layers, rows, 2 * layers):
+        axes.axhline(line - 0.5, color="white", linewidth=2)
+    plain_axes(axes, "how far training moved it", "virtual token, 0 to prefix_len - 1", "row: stack, layer, part")
+    axes.tick_params(length=0)
+    bar = figure.colorbar(drawn_map, ax=axes, pad=0.01)
+    bar.ax.tick_params(colors=INK, labelsize=8)
+    bar.set_label("distance over hidden", color=INK, fontsize=9)
+    means = moved.mean(0).view(-1, 2 * layers).mean(1).tolist()
+    told = ", ".join(f"{stack} {mean:.2f}" for stack, mean in zip(STACKS, means, strict=False))
+    still = int((moved.sum(0) == 0).sum())
+    said = f"{rows} rows of {prefix_len} virtual tokens. Mean distance: {told}. Rows that never moved: {still}."
+    return drawn(figure, "Which rows of the prefix learnt", said)
+
+
+def draw_attention(
+    output: Any, prefix_len: int, source: Sequence[str], target: Sequence[str], layer: int, head: int
+) -> Drawn:
+    """Left, how much each head of each layer looks at the prefix; right, one cross-attention head letter by letter.
+
+    `output` is that of a forward pass with `output_attentions=True`, of one text.
+    """
+    from prefix_lab.widgets.colours import COLOURS
+    from prefix_lab.widgets.picture import INK, new_figure
+
+    shares = torch.cat(
+        [
+            torch.stack([one[0, ..., :prefix_len].sum(-1).mean(-1) for one in output[name]])
+            for name in ("encoder_attentions", "decoder_attentions", "cross_attentions")
+        ]
+    ).detach()  # (3·layers, heads): the share of attention that goes to the prefix, mean over the queries
+    layers, heads = len(shares) // len(STACKS), shares.shape[1]
+    figure = new_figure(9.6, 4.0)
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.5])
+    left.imshow(shares.numpy(), cmap="viridis", aspect="auto", vmin=0, vmax=1)
+    for row, line in enumerate(shares.tolist()):
+        for column, share in enumerate(line):
+            colour = "black" if share > 0.6 else "white"
+            left.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=9, color=colour)
+    left.set_yticks(range(len(shares)), [f"{stack} {number}" for stack in STACKS for number in range(layers)])
+    left.set_xticks(range(heads))
+    for line in range(layers, len(shares), layers):
+        left.axhline(line - 0.5, color="white", linewidth=2)
+    plain_axes(left, "attention that goes to the prefix, %", "head", "stack and layer")
+    looks = output["cross_attentions"][layer][0, head].detach()  # (target, prefix_len+source)
+    right.imshow(looks.numpy(), cmap="viridis", aspect="auto", vmin=0, vmax=1)
+    right.axvline(prefix_len - 0.5, color=COLOURS["prefix_len"], linewidth=2)
+    places = range(prefix_len, prefix_len + len(source))
+    right.set_xticks([prefix_len / 2 - 0.5, *places], ["the prefix", *source])
+    right.set_yticks(range(len(target)), target)
+    plain_axes(right, f"cross-attention {layer}, head {head}", "reads", "writes")
+    for axes in (left, right):
+        axes.tick_params(length=0, labelsize=9, colors=INK)
+    most = looks[:, prefix_len:].argmax(1).tolist()
+    pairs = ", ".join(f"{one} from {source[place]}" for one, place in zip(target, most, strict=True))
+    told = ", ".join(
+        f"{stack} {100 * part:.0f} %"
+        for stack, part in zip(STACKS, shares.view(-1, layers * heads).mean(1).tolist(), strict=True)
+    )
+    said = f"On the prefix: {told}. What cross-attention {layer}, head {head}, reads most while it writes: {pairs}."
+    return drawn(figure, "Where attention looks", said)
+
+
+def sharpest(output: Any, source: int, prefix_len: int) -> tuple[int, int]:
+    """The layer and head of the cross-attention that looks hardest at single tokens of the source."""
+    peaks = torch.stack(
+        [one[0, :, :, prefix_len : prefix_len + source].amax(-1).mean(-1) for one in output["cross_attentions"]]
+    )
+    best = int(peaks.argmax())
+    return best // peaks.shape[1], best % peaks.shape[1]
+
+
+def dice() -> torch.Generator:
+    """Random numbers for tensors that are not the learner's."""
+    return torch.Generator().manual_seed(DICE.randrange(2**31))
+
+
+class Wrapped(nn.Module):
+    """A frozen base, a prefix that trains, and a head that trains: the least that a training loop can meet."""
+
+    def __init__(self, hidden: int, prefix_len: int):
+        super().__init__()
+        random = dice()
+        self.base = nn.Parameter(1 + torch.rand(hidden, generator=random), requires_grad=False)
+        self.prefix = nn.Parameter(torch.randn(prefix_len, hidden, generator=random))
+        self.head = nn.Parameter(1 + torch.rand(hidden, generator=random))
+
+    def forward(self, x: Tensor) -> Any:
+        """An output with a loss, as transformers' models give it."""
+        return Output((((self.prefix.mean(0) + x) * self.base * self.head) ** 2).mean())
+
+
+class Output(NamedTuple):
+    """Only the loss counts here."""
+
+    loss: Tensor
+
+
+@exercise(11, 1, "what the optimizer gets")
+def check_what_trains(answer: Callable[[nn.Module], Any]) -> Verdict:
+    """`answer(model)` is a list of the parameters that train."""
+    hidden, prefix_len = DICE.sample(SIZES, 2)
+    model = Wrapped(hidden, prefix_len)
+    result, problem = answered(answer, model)
+    if problem:
+        return problem
+    try:
+        found = list(result)
+    except TypeError:
+        return Verdict(False, f"your function returned a {type(result).__name__}, expected a list of parameters.")
+    if any(isinstance(one, tuple) for one in found):
+        return Verdict(False, "these are pairs of name and parameter; an optimizer wants the parameters alone.")
+    if any(isinstance(one, str) for one in found):
+        return Verdict(False, "these are names; an optimizer wants the parameters themselves.")
+    if not all(isinstance(one, Tensor) for one in found):
+        return Verdict(False, "not everything in your list is a parameter.")
+    ids = {id(one) for one in found}
+    if id(model.base) in ids:
+        return Verdict(False, "the frozen base is among them: ask each parameter whether it has requires_grad.")
+    if not ids:
+        return Verdict(False, "the list is empty: are those that train left out, and the frozen ones taken?")
+    if {id(model.prefix), id(model.head)} - ids:
+        return Verdict(
+            False, "one that trains is missing. A name is not enough to go by: some models train a head, too."
+        )
+    if not isinstance(result, list):
+        return Verdict(False, "right, but it can be gone through only once. Make it a list; clipping needs it again.")
+    return Verdict(True, "all that has requires_grad, and nothing else.")
+
+
+@exercise(11, 2, "one step of training")
+def check_step(answer: Callable[..., Any]) -> Verdict:
+    """`answer(model, batch, optimizer)` does one step and returns the loss as a number."""
+    hidden, prefix_len = DICE.sample(SIZES, 2)
+    model, random = Wrapped(hidden, prefix_len), dice()
+    fresh = copy.deepcopy(model)
+    batches = [{"x": torch.randn(hidden, generator=random)} for _ in range(3)]
+    twin = copy.deepcopy(model)
+    expected = [plain_step(twin, batch, optimizer_of(twin)) for batch in batches]
+    optimizer, start = optimizer_of(model), model.prefix.detach().clone()
+    given = []
+    for number, batch in enumerate(batches):
+        result, problem = answered(answer, model, batch, optimizer)
+        if problem:
+            return problem
+        given.append(result)
+        if number == 0 and torch.equal(model.prefix, start):
+            return Verdict(False, nothing_moved(model))
+    if not torch.allclose(model.prefix, twin.prefix, atol=1e-6):
+        return Verdict(False, other_way(model, fresh, batches))
+    if any(isinstance(one, Tensor) for one in given):
+        return Verdict(
+            False, "the prefix moves as it should; return loss.item(), since a tensor keeps its graph alive."
+        )
+    if not all(isinstance(one, float) for one in given):
+        return Verdict(False, f"the prefix moves as it should; return the loss, not a {type(given[0]).__name__}.")
+    if any(abs(one - two) > 1e-5 * max(1.0, abs(two)) for one, two in zip(given, expected, strict=True)):
+        return Verdict(False, "the prefix moves as it should, but what you return is not this batch's loss.")
+    return Verdict(True, "forward, forget the old gradient, backward, step.")
+
+
+def optimizer_of(model: Wrapped) -> torch.optim.Optimizer:
+    """Plain descent: its steps show what the gradients were."""
+    return torch.optim.SGD([model.prefix, model.head], lr=0.01)
+
+
+def plain_step(model: Wrapped, batch: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> float:
+    """The step as it should be."""
+    loss = model(**batch).loss
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def nothing_moved(model: Wrapped) -> str:
+    """Why the first step left the prefix where it was."""
+    if model.prefix.grad is None:
+        return "the prefix did not move and has no gradient: is loss.backward() there, before optimizer.step()?"
+    if not model.prefix.grad.any():
+        return "the gradient is zero when the step is made: zero_grad belongs before backward, not behind it."
+    return "the prefix has its gradient but did not move: optimizer.step() uses it, behind backward."
+
+
+def other_way(model: Wrapped, fresh: Wrapped, batches: list[dict[str, Tensor]]) -> str:
+    """Why three steps led elsewhere."""
+    optimizer = optimizer_of(fresh)
+    for batch in batches:
+        fresh(**batch).loss.backward()
+        optimizer.step()
+    if torch.allclose(model.prefix, fresh.prefix, atol=1e-6):
+        return "the first step is right, the next ones are too long: gradients add up until zero_grad forgets them."
+    return "the prefix moves, but elsewhere than with forward, zero_grad, backward, step on each batch."
+
+
+@exercise(11, 3, "how far did each row move?")
+def check_moved(answer: Callable[[Tensor, Tensor, int], Any]) -> Verdict:
+    """`answer(before, after, rows)` is (prefix_len, rows): the distance over hidden."""
+    prefix_len, rows, hidden = DICE.sample(SIZES, 3)
+    random = dice()
+    before, after = (torch.randn(prefix_len, rows * hidden, generator=random) for _ in range(2))
+    change = (after - before).view(prefix_len, rows, hidden)
+    right = change.norm(dim=2)  # (prefix_len, rows)
+    result, problem = answered(answer, before, after, rows)
+    if problem:
+        return problem
+    if not isinstance(result, Tensor):
+        return Verdict(False, f"your function returned a {type(result).__name__}, expected a tensor.")
+    if result.shape != right.shape:
+        told = {
+            (rows, prefix_len): "the two axes are in the other order",
+            (prefix_len, hidden): "this is the distance over the rows; take it over hidden, the last axis of three",
+            (prefix_len,): "this is one distance a virtual token: cut the width into rows and hidden first, with view",
+            (prefix_len, rows, hidden): "this is the change itself; its length over hidden is one number a row",
+            (): "this is one number for all: say along which axis, as in norm(dim=...)",
+        }.get(tuple(result.shape), "view makes three axes, norm(dim=...) takes the last of them away")
+        expected = f"expected (prefix_len, rows) = ({prefix_len}, {rows})"
+        return Verdict(False, f"the shape is {tuple(result.shape)}, {expected}: {told}.")
+    if not torch.allclose(result.float(), right, atol=1e-4):
+        told = "what is asked for is the square root of the summed squares of after - before"
+        if torch.allclose(result, (after - before).view(prefix_len, hidden, rows).norm(dim=1), atol=1e-4):
+            told = "a row's numbers lie side by side, so in the view rows come before hidden"
+        elif torch.allclose(result, after.view(prefix_len, rows, hidden).norm(dim=2), atol=1e-4):
+            told = "this is how long the rows are now, not how far they moved"
+        elif torch.allclose(result, change.abs().sum(2), atol=1e-3):
+            told = "this is the sum of the absolute changes; take norm, as a ruler does"
+        elif torch.allclose(result, right**2, atol=1e-3):
+            told = "this is the square of the distance"
+        return Verdict(False, f"the shape is right, the numbers are not: {told}.")
+    return Verdict(True, "one distance for each virtual token and each row.")

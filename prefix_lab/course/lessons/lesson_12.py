@@ -1,58 +1,232 @@
-"""What lesson 12 uses."""
+"""Lesson 12: what is in a file, to the byte; how to go on from it, and how to serve from several."""
 
-from prefix_lab.course.ready import make_ready
-
-make_ready()
+from __future__ import annotations
 
 import json
-import tempfile
+from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import peft
 import torch
-from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
-import prefix_lab
-from prefix_lab.course.contents import show_progress
-from prefix_lab.course.lessons.bytes_12 import anatomy, bytes_of, draw_bytes
-from prefix_lab.course.lessons.checks_12 import check_bytes, check_go_on, check_kept, check_serve
-from prefix_lab.course.lessons.tables import table
-from prefix_lab.course.pdb_script import stop_in
-from prefix_lab.course.source import show_stage
-from prefix_lab.course.tiny_t5 import load_tiny_t5
-from prefix_lab.course.training import answers, exact_match, make_batch, task_batches, train
-from prefix_lab.course.words import held_out_words, seen_words
-from prefix_lab.shapes import named
+from prefix_lab.config import PrefixTuningConfig
+from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise, raised
+from prefix_lab.course.shown import Drawn, drawn, plain_axes
+from prefix_lab.encoder import PrefixEncoder
 
-torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy machine ten times slower
+LENGTH = 8  # bytes that say how long the header is
 
-__all__ = [
-    "Path",
-    "anatomy",
-    "answers",
-    "bytes_of",
-    "check_bytes",
-    "check_go_on",
-    "check_kept",
-    "check_serve",
-    "draw_bytes",
-    "exact_match",
-    "held_out_words",
-    "json",
-    "load_file",
-    "load_tiny_t5",
-    "make_batch",
-    "named",
-    "peft",
-    "prefix_lab",
-    "save_file",
-    "seen_words",
-    "show_progress",
-    "show_stage",
-    "stop_in",
-    "table",
-    "task_batches",
-    "tempfile",
-    "torch",
-    "train",
-]
+
+class Anatomy(NamedTuple):
+    """The three parts of a safetensors file: the header's length, the header, the numbers."""
+
+    header_bytes: int
+    header: dict
+    number_bytes: int
+
+    def __repr__(self) -> str:
+        lines = [
+            f"{LENGTH} bytes: how long the header is, {self.header_bytes}",
+            f"{self.header_bytes} bytes: the header",
+        ]
+        lines += [f"    {name}: {what}" for name, what in self.header.items()]
+        return "\n".join([*lines, f"{self.number_bytes:,} bytes: the numbers"])
+
+
+def anatomy(file: Path) -> Anatomy:
+    """Read a safetensors file with no library at all."""
+    raw = file.read_bytes()
+    length = int.from_bytes(raw[:LENGTH], "little")
+    header = json.loads(raw[LENGTH : LENGTH + length])
+    return Anatomy(length, header, len(raw) - LENGTH - length)
+
+
+def bytes_of(module: nn.Module, trains: bool | None = None) -> int:
+    """How many bytes its parameters take; of those that train, or do not, if so asked."""
+    return sum(one.nbytes for one in module.parameters() if trains is None or one.requires_grad == trains)
+
+
+def draw_bytes(rows: list[tuple[str, int]]) -> Drawn:
+    """A bar for each thing, in bytes, on a logarithmic scale; those of the prefix in its colour."""
+    from prefix_lab.widgets.colours import COLOURS, OTHER
+    from prefix_lab.widgets.picture import INK, new_figure
+
+    figure = new_figure(9.6, 0.45 * len(rows) + 0.9)
+    axes = figure.add_subplot()
+    least = min(count for _, count in rows) / 10
+    for place, (label, count) in enumerate(rows):
+        colour = OTHER if "base" in label else COLOURS["prefix_len"]
+        axes.barh(place, count - least, left=least, height=0.6, color=colour)
+        axes.text(count * 1.1, place, f"{count:,}", va="center", fontsize=9, color=INK)
+    axes.set(xscale="log", xlim=(least, max(count for _, count in rows) * 6), ylim=(len(rows) - 0.4, -0.6))
+    axes.set_yticks(range(len(rows)), [label for label, _ in rows])
+    plain_axes(axes, "", "bytes, each line ten times the one before", axis="x")
+    axes.minorticks_off()
+    axes.tick_params(length=0, labelsize=9)
+    said = "\n".join(f"{label}: {count:,} bytes" for label, count in rows)
+    return drawn(figure, "What is trained, and what is kept", said)
+
+
+@exercise(12, 1, "how many bytes are kept?")
+def check_bytes(answer: Callable[[int, int, int, int], int]) -> Verdict:
+    """`answer(prefix_len, layers, hidden, bytes_each)` is how many bytes the saved numbers take."""
+    for each in (4, 2):
+        prefix_len, layers, hidden = DICE.sample(SIZES, 3)
+        result, problem = answered(answer, prefix_len, layers, hidden, each)
+        if problem:
+            return problem
+        numbers = prefix_len * 2 * layers * hidden
+        if result == numbers * each:
+            continue
+        asked = f"for prefix_len={prefix_len}, layers={layers}, hidden={hidden}, bytes_each={each} you gave {result}"
+        told = {
+            numbers: "that is how many numbers there are; each takes bytes_each bytes",
+            numbers * each // 2: "every layer has a key and a value",
+            prefix_len * hidden * each: "that is the small table before the projection; what is kept is what comes out",
+            numbers * 4: "a number takes bytes_each bytes, and that is not always 4",
+            2 * layers * hidden * each: "that is one virtual token",
+        }.get(result, "kept is (prefix_len, 2·layers·hidden), whatever the projection was")
+        return Verdict(False, f"{asked}, and it is {numbers * each}: {told}.")
+    return Verdict(True, "prefix_len · 2 · layers · hidden numbers; how they were trained makes no difference.")
+
+
+def some_encoder(projection: bool) -> PrefixEncoder:
+    """A small encoder at sizes drawn anew, with the learner's random numbers left alone."""
+    prefix_len, layers, hidden, inner = DICE.sample(SIZES, 4)
+    config = PrefixTuningConfig(
+        num_virtual_tokens=prefix_len,
+        num_layers=layers,
+        token_dim=hidden,
+        encoder_hidden_size=inner,
+        prefix_projection=projection,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(DICE.randrange(2**31))
+        return PrefixEncoder(config)
+
+
+@exercise(12, 2, "what goes into the file")
+def check_kept(answer: Callable[[nn.Module], Any]) -> Verdict:
+    """`answer(encoder)` is the computed prefix, (prefix_len, 2·layers·hidden), with no graph behind it."""
+    encoder = some_encoder(projection=True)
+    right = encoder.transform(encoder.embedding.weight).detach()
+    before = [one.detach().clone() for one in encoder.parameters()]
+    result, problem = answered(answer, encoder)
+    if problem:
+        return problem
+    if not isinstance(result, Tensor):
+        return Verdict(False, f"your function returned a {type(result).__name__}, expected a tensor.")
+    if any(not torch.equal(one, two) for one, two in zip(encoder.parameters(), before, strict=True)):
+        return Verdict(False, "the encoder itself has changed; only look at it.")
+    if result.shape != right.shape:
+        told = "every virtual token has one row"
+        if result.shape == encoder.embedding.weight.shape:
+            told = "that is the small table; what attention reads comes out of encoder.transform"
+        elif result.shape == (1, *right.shape):
+            told = "there is a batch axis too many: a prefix is kept once, for all texts"
+        expected = f"expected (prefix_len, 2·layers·hidden) = {tuple(right.shape)}"
+        return Verdict(False, f"the shape is {tuple(result.shape)}, {expected}: {told}.")
+    if not torch.allclose(result, right, atol=1e-6):
+        told = "they are not what transform makes of the table"
+        steps = encoder.transform(encoder.embedding.weight)
+        if torch.allclose(result, steps.tanh(), atol=1e-6):
+            told = "the tanh is inside transform already"
+        elif torch.allclose(result, encoder.transform[2](encoder.transform[0](encoder.embedding.weight)), atol=1e-6):
+            told = "the tanh in the middle is left out; call transform as a whole"
+        return Verdict(False, f"the shape is right, the numbers are not: {told}.")
+    if result.requires_grad:
+        return Verdict(False, "the numbers are right, and the whole graph still hangs on them: detach() lets it go.")
+    return Verdict(True, "the table, once through the projection. The projection itself can be forgotten.")
+
+
+@exercise(12, 3, "go on from a file")
+def check_go_on(answer: Callable[[nn.Module, Tensor], Any]) -> Verdict:
+    """`answer(encoder, kept)` puts the kept prefix into a direct encoder, so that training goes on from it."""
+    encoder = some_encoder(projection=False)
+    weight = encoder.embedding.weight
+    kept = torch.randn(weight.shape, generator=torch.Generator().manual_seed(DICE.randrange(2**31)))
+    given, optimizer = kept.clone(), torch.optim.SGD(encoder.parameters(), lr=1.0)
+    start = weight.detach().clone()
+    try:
+        result = answer(encoder, kept)
+    except Exception as error:  # a leaf that requires grad was changed in place, most likely
+        said = raised("function", error)
+        return said._replace(text=f"{said.text} Work under torch.no_grad().") if "leaf" in str(error) else said
+    now = getattr(getattr(encoder, "embedding", None), "weight", None)
+    if result is ... or (now is weight and torch.equal(weight, start)):
+        return Verdict(False, "the encoder is as it was: copy the kept numbers into encoder.embedding.weight.")
+    if not isinstance(now, Tensor) or now.shape != kept.shape or not torch.equal(now, given):
+        return Verdict(False, "encoder.embedding.weight is not equal to what was kept.")
+    if now is not weight:
+        return Verdict(
+            False, "this is a new parameter, and an optimizer made before still holds the old one: copy in place."
+        )
+    if not weight.requires_grad:
+        return Verdict(False, "the numbers are there, but nothing trains: requires_grad has to stay.")
+    encoder(torch.arange(len(kept))[None]).sum().backward()
+    optimizer.step()
+    if not torch.equal(kept, given):
+        return Verdict(False, "training now changes `kept` too: both are the same memory. copy_ makes a copy.")
+    return Verdict(True, "the same parameter with other numbers in it, and it trains.")
+
+
+class Served:
+    """What a server needs of a wrapped model: names of adapters, one in use, and an answer that shows which it was."""
+
+    def __init__(self, names: list[str]):
+        self.peft_config = dict.fromkeys(names)
+        self.active_adapter, self.off = names[0], False
+        self.switches = 0
+
+    def set_adapter(self, name: str) -> None:
+        """As PEFT's."""
+        if name not in self.peft_config:
+            raise ValueError(f"Adapter {name} not found.")
+        self.switches += 1
+        self.active_adapter = name
+
+    @contextmanager
+    def disable_adapter(self) -> Any:
+        """As PEFT's."""
+        self.off = True
+        try:
+            yield
+        finally:
+            self.off = False
+
+    def answer(self, word: str) -> str:
+        """What it would write."""
+        return word if self.off else f"{self.active_adapter}({word})"
+
+
+@exercise(12, 4, "serve several from one base")
+def check_serve(answer: Callable[..., Any]) -> Verdict:
+    """`answer(peft_model, requests, reply)` is a list of replies, in order; None as a name asks the bare base."""
+    names = [f"adapter_{number}" for number in DICE.sample(range(100), 3)]
+    peft_model = Served(names)
+    words = DICE.sample(["garden", "piano", "river", "window", "paper", "yellow"], 6)
+    requests = list(zip([names[1], names[2], None, names[1], names[0], None], words, strict=True))
+    expected = [word if name is None else f"{name}({word})" for name, word in requests]
+    result, problem = answered(answer, peft_model, requests, peft_model.answer)
+    if problem:
+        return problem
+    if not isinstance(result, list | tuple):
+        return Verdict(False, f"your function returned a {type(result).__name__}, expected a list of replies.")
+    given = list(result)
+    if len(given) != len(expected):
+        return Verdict(False, f"there are {len(expected)} requests, and you gave {len(given)} replies.")
+    if given != expected:
+        told = "which adapter is in use when the reply is made?"
+        if sorted(map(str, given)) == sorted(expected):
+            told = "all replies are there, in another order than the requests"
+        elif all(one == two for one, two, (name, _) in zip(given, expected, requests, strict=True) if name):
+            told = "None asks for the base model alone: with peft_model.disable_adapter()"
+        elif len({str(one).partition("(")[0] for one in given if "(" in str(one)}) <= 1:
+            told = "one adapter answered everything: set_adapter(name) belongs before each reply"
+        wrong = next(number for number, (one, two) in enumerate(zip(given, expected, strict=True)) if one != two)
+        return Verdict(False, f"request {wrong} gave {given[wrong]!r}, expected {expected[wrong]!r}: {told}.")
+    if peft_model.off or peft_model.active_adapter != names[0]:
+        return Verdict(False, "the replies are right; leave the model as it was: the adapter from before in use again.")
+    return Verdict(True, "one base in memory, and a prefix for each request.")

@@ -1,15 +1,16 @@
-"""What lesson 14 uses."""
+"""Lesson 14: a learner's line is put into a hunt's copy, and the mended copy is run against PEFT."""
 
-from prefix_lab.course.ready import make_ready
+from __future__ import annotations
 
-make_ready()
+import warnings
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
 
-import peft
 import torch
+from torch import Tensor
 
-import prefix_lab
-from prefix_lab.checkpoint import get_peft_model_state_dict, set_peft_model_state_dict
-from prefix_lab.course.contents import show_progress
+from prefix_lab.course.checking import Verdict, exercise
 from prefix_lab.course.hunts import (
     hunt_01,
     hunt_02,
@@ -21,80 +22,172 @@ from prefix_lab.course.hunts import (
     hunt_08,
     hunt_09,
     hunt_10,
+    trials,
+    trials_of_models,
 )
-from prefix_lab.course.hunts.models import before, small_bert, small_gpt2, small_ids, small_t5
-from prefix_lab.course.hunts.pictures import draw_moves, draw_positions, draw_rows, rows_read
-from prefix_lab.course.hunts.shown import show_copy, show_peft
-from prefix_lab.course.hunts.trials_of_models import arriving
-from prefix_lab.course.lessons.checks_14 import (
-    check_hunt_1,
-    check_hunt_2,
-    check_hunt_3,
-    check_hunt_4,
-    check_hunt_5,
-    check_hunt_6,
-    check_hunt_7,
-    check_hunt_8,
-    check_hunt_9,
-    check_hunt_10,
-)
-from prefix_lab.course.pdb_script import stop_in
-from prefix_lab.course.source import show_stage
-from prefix_lab.course.tiny_t5 import load_tiny_t5
-from prefix_lab.course.training import make_batch
-from prefix_lab.debugger import Breakpoint, record
-from prefix_lab.past import past_key_values
-from prefix_lab.shapes import named
-from prefix_lab.widgets import Mirror, ReshapeView, Stepper
+from prefix_lab.course.hunts.mending import mend
+from prefix_lab.course.shown import Drawn, drawn, plain_axes
+from prefix_lab.widgets.colours import COLOURS
+from prefix_lab.widgets.picture import FAINT, INK, new_figure
 
-__all__ = [
-    "Breakpoint",
-    "Mirror",
-    "ReshapeView",
-    "Stepper",
-    "arriving",
-    "before",
-    "check_hunt_1",
-    "check_hunt_2",
-    "check_hunt_3",
-    "check_hunt_4",
-    "check_hunt_5",
-    "check_hunt_6",
-    "check_hunt_7",
-    "check_hunt_8",
-    "check_hunt_9",
-    "check_hunt_10",
-    "draw_moves",
-    "draw_positions",
-    "draw_rows",
-    "get_peft_model_state_dict",
-    "hunt_01",
-    "hunt_02",
-    "hunt_03",
-    "hunt_04",
-    "hunt_05",
-    "hunt_06",
-    "hunt_07",
-    "hunt_08",
-    "hunt_09",
-    "hunt_10",
-    "load_tiny_t5",
-    "make_batch",
-    "named",
-    "past_key_values",
-    "peft",
-    "prefix_lab",
-    "record",
-    "rows_read",
-    "set_peft_model_state_dict",
-    "show_copy",
-    "show_peft",
-    "show_progress",
-    "show_stage",
-    "small_bert",
-    "small_gpt2",
-    "small_ids",
-    "small_t5",
-    "stop_in",
-    "torch",
-]
+BROKEN, RIGHT = "the copy", "PEFT"
+
+
+def rows_read(split: Callable[[Tensor], Any], layers: int, width: int) -> list[int]:
+    """For each layer's key, then its value: the row that it came from, told by numbers that were put there."""
+    marks = torch.arange(2 * layers).repeat_interleave(width // (2 * layers)).float().expand(1, 1, -1)
+    cache = split(marks)
+    return [int(one.flatten()[0]) for layer in cache.layers for one in (layer.keys, layer.values)]
+
+
+def draw_rows(found: Mapping[str, list[int]]) -> Drawn:
+    """Who reads which row: a filled square for each key and value; `found` has a list for each side."""
+    figure = new_figure(7.6, 3.4)
+    told = []
+    for place, (name, rows) in enumerate(found.items(), 1):
+        count = len(rows)
+        axes = figure.add_subplot(1, len(found), place)
+        readers = [f"{'value' if number % 2 else 'key'} of layer {number // 2}" for number in range(count)]
+        for number, row in enumerate(rows):
+            kind = {"hatch": "////", "fill": False} if number % 2 else {"facecolor": COLOURS["layers"]}
+            square = (row - 0.42, number - 0.42)
+            axes.add_patch(_square(square, edgecolor=COLOURS["layers"], linewidth=1.2, **kind))
+        plain_axes(axes, name, "row of the prefix", "")
+        axes.set_xlim(-0.5, count - 0.5)
+        axes.set_ylim(count - 0.5, -0.5)
+        axes.set_xticks(range(count))
+        axes.set_yticks(range(count), labels=readers if place == 1 else [])
+        axes.grid(color=FAINT, linewidth=0.4)
+        axes.set_axisbelow(True)
+        axes.set_aspect("equal")
+        pairs = zip(readers, rows, strict=True)
+        told.append(f"{name}: " + ", ".join(f"{reader} reads row {row}" for reader, row in pairs))
+    return drawn(figure, "Which row of the prefix each layer's key and value is", ".\n".join(told) + ".")
+
+
+def _square(corner: tuple[float, float], **look: Any) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle(corner, 0.84, 0.84, **look)
+
+
+def draw_moves(moved: Mapping[str, list[float]]) -> Drawn:
+    """How far the prefix's numbers are, on average, from where they began, after each step."""
+    figure = new_figure(7.2, 2.9)
+    axes = figure.add_subplot()
+    looks = [{"linestyle": "--", "marker": "x"}, {"linestyle": "-", "marker": "o"}]
+    for (name, shares), look in zip(moved.items(), looks, strict=True):
+        steps = range(1, len(shares) + 1)
+        axes.plot(steps, [1e4 * far for far in shares], color=COLOURS["prefix_len"], markersize=4, **look)
+        axes.annotate(name, (len(shares), 1e4 * shares[-1]), xytext=(8, -3), textcoords="offset points", color=INK)
+    title = "How far the prefix has moved"
+    plain_axes(axes, title, "training step", "mean distance, in 0.0001", axis="y")
+    axes.set_xlim(0.5, 1.18 * max(map(len, moved.values())))
+    axes.set_xticks(range(1, max(map(len, moved.values())) + 1))
+    told = "; ".join(f"{name}: {far[-1]:.5f} after {len(far)} steps" for name, far in moved.items())
+    return drawn(figure, f"{title} since training began, on average", f"{told}.")
+
+
+def draw_positions(places: Mapping[str, list[int]], prefix_len: int) -> Drawn:
+    """The position of the newest token at each call of the base model; the prefix lies below the line."""
+    figure = new_figure(7.2, 3.0)
+    axes = figure.add_subplot()
+    looks = [{"linestyle": "--", "marker": "x"}, {"linestyle": "-", "marker": "o"}]
+    for (name, found), look in zip(places.items(), looks, strict=True):
+        calls = range(1, len(found) + 1)
+        axes.plot(calls, found, color=COLOURS["source"], markersize=5, **look)
+        axes.annotate(name, (len(found), found[-1]), xytext=(8, -3), textcoords="offset points", color=INK)
+    axes.axhspan(-0.5, prefix_len - 0.5, color=COLOURS["prefix_len"], alpha=0.25, linewidth=0)
+    axes.annotate("the prefix", (1, (prefix_len - 1) / 2), color=INK, fontsize=9, va="center")
+    plain_axes(axes, "Where the newest token is put", "call of the base model", "position", axis="y")
+    longest = max(map(len, places.values()))
+    axes.set_xlim(0.7, 1.16 * longest)
+    axes.set_ylim(-0.5, None)
+    axes.set_xticks(range(1, longest + 1))
+    told = "; ".join(f"{name}: positions {', '.join(map(str, found))}" for name, found in places.items())
+    return drawn(figure, "The position of the newest token at each call of the base model", f"{told}.")
+
+
+def hunted(hunt: ModuleType, trial: Callable[[ModuleType], str], wrong: Any, right: Any, praise: str) -> Verdict:
+    """Mend, run, judge. Nothing that the mended copy does is raised."""
+    mended, problem = mend(hunt, wrong, right)
+    if problem:
+        return problem
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            complaint = trial(mended)
+        except (Exception, SystemExit) as error:
+            said = str(error).strip().splitlines() or [""]
+            complaint = f"with your line it stops, {type(error).__name__}: {said[0]}"
+    return Verdict(not complaint, complaint or praise)
+
+
+@exercise(14, 1, "hunt 1 · nothing learns")
+def check_hunt_1(wrong: Any, right: Any) -> Verdict:
+    """The line of hunt 1 that is wrong, and what should stand there."""
+    praise = "the base model is frozen, the prefix trains, and its gradient is PEFT's."
+    return hunted(hunt_01, trials.trial_01, wrong, right, praise)
+
+
+@exercise(14, 2, "hunt 2 · the right shape")
+def check_hunt_2(wrong: Any, right: Any) -> Verdict:
+    """The line of hunt 2 that is wrong, and what should stand there."""
+    praise = "every number is where attention looks for it; permute moved the axes, and no reshape was needed."
+    return hunted(hunt_02, trials.trial_02, wrong, right, praise)
+
+
+@exercise(14, 3, "hunt 3 · a mask of ones")
+def check_hunt_3(wrong: Any, right: Any) -> Verdict:
+    """The line of hunt 3 that is wrong, and what should stand there."""
+    praise = "the mask is (batch, prefix_len+tokens), and all logits are PEFT's, with padding too."
+    return hunted(hunt_03, trials_of_models.trial_03, wrong, right, praise)
+
+
+@exercise(14, 4, "hunt 4 · who reads which row")
+def check_hunt_4(wrong: Any, right: Any) -> Verdict:
+    """The line of hunt 4 that is wrong, and what should stand there."""
+    praise = "layer i reads rows 2i and 2i+1, its key and its value, as in PEFT."
+    return hunted(hunt_04, trials.trial_04, wrong, right, praise)
+
+
+@exercise(14, 5, "hunt 5 · a classifier that guesses")
+def check_hunt_5(wrong: Any, right: Any) -> Verdict:
+    """The lines of hunt 5 that are wrong, and what should stand there."""
+    praise = "the head is named before the modules are copied; it trains, and it is saved."
+    return hunted(hunt_05, trials_of_models.trial_05, wrong, right, praise)
+
+
+@exercise(14, 6, "hunt 6 · twice as many numbers")
+def check_hunt_6(wrong: Any, right: Any) -> Verdict:
+    """The line of hunt 6 that is wrong, and what should stand there."""
+    praise = "every model has a config of its own, with its own sizes."
+    return hunted(hunt_06, trials.trial_06, wrong, right, praise)
+
+
+@exercise(14, 7, "hunt 7 · a loss that will not fall")
+def check_hunt_7(wrong: Any, right: Any) -> Verdict:
+    """The line of hunt 7 that is wrong, and what should stand there."""
+    praise = "the labels arrive as they were given, and loss and logits are PEFT's."
+    return hunted(hunt_07, trials_of_models.trial_07, wrong, right, praise)
+
+
+@exercise(14, 8, "hunt 8 · steps too small to see")
+def check_hunt_8(wrong: Any, right: Any) -> Verdict:
+    """The line of hunt 8 that is wrong, and what should stand there."""
+    praise = "trained in float32, read in the base's precision, on the base's device: as PEFT does."
+    return hunted(hunt_08, trials.trial_08, wrong, right, praise)
+
+
+@exercise(14, 9, "hunt 9 · deaf to the source")
+def check_hunt_9(wrong: Any, right: Any) -> Verdict:
+    """The line of hunt 9 that is wrong, and what should stand there."""
+    praise = "cross-attention starts empty and is filled from the source; loss and text are PEFT's."
+    return hunted(hunt_09, trials_of_models.trial_09, wrong, right, praise)
+
+
+@exercise(14, 10, "hunt 10 · right once, then wrong")
+def check_hunt_10(wrong: Any, right: Any) -> Verdict:
+    """The lines of hunt 10 that are wrong, and what should stand there."""
+    praise = "every call gets positions behind the prefix, and the text is PEFT's, token by token."
+    return hunted(hunt_10, trials_of_models.trial_10, wrong, right, praise)
