@@ -7,10 +7,10 @@ they are imported and not before. PEFT itself is neither imported nor changed, a
 """
 
 import sys
-from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
+from typing import Any
 
 ASKING = ("transformers.trainer_utils", "transformers.trainer")
 """The modules that ask, each by the name `PeftModel`."""
@@ -22,9 +22,7 @@ class Introduction(MetaPathFinder):
     def __init__(self, kind: type):
         self.kind = kind
 
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
         """The module's own spec, which introduces the class after it has run; None for every other module."""
         spec = PathFinder.find_spec(fullname, path, target) if fullname in ASKING else None
         if spec is None or spec.loader is None:
