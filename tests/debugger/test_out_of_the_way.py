@@ -417,8 +417,11 @@ def test_what_runs_after_a_recording_is_not_in_it(hooks):
         next(given)
     go.set()
     thread.join()
-    with reference(__file__, with_names=False):  # another tracer: frames that go on are traced again
+    sys.settrace(lambda *event: None)  # with a tracer, frames that go on are traced again, by what they had
+    try:
         assert list(given) == [1, 2, 3, 4]
+    finally:
+        sys.settrace(None)
     assert len(done) == 1000
     assert len([step for step in recording.steps if step.function.endswith("gives")]) == 5
     assert (
