@@ -50,12 +50,12 @@ class Items(Lazy):
     text = "the first items: unfold"
 
     def found(self) -> Iterator[tuple[str, Any]]:
-        import torch
+        from prefix_lab.shapes.unseen import unheard
 
-        with torch.no_grad():
-            for at in range(min(SHOWN, len(self.tensor))):
-                one = self.tensor[at]
-                yield f"[{at}]", one if one.ndim else one.item()
+        with unheard():
+            items = [self.tensor[at] for at in range(min(SHOWN, len(self.tensor)))]
+            found = [one if one.ndim else one.item() for one in items]
+        yield from ((f"[{at}]", one) for at, one in enumerate(found))
 
 
 def sample(tensor: Any) -> tuple[Any, int]:
@@ -65,7 +65,9 @@ def sample(tensor: Any) -> tuple[Any, int]:
     """
     import torch
 
-    with torch.no_grad():
+    from prefix_lab.shapes.unseen import unheard
+
+    with unheard():
         plain = tensor.detach().as_subclass(torch.Tensor)
         for axis in range(plain.ndim):
             if plain.stride(axis) == 0 and plain.shape[axis]:

@@ -68,15 +68,21 @@ def children_of(value: Any) -> Children:
 
 def of_tensor(tensor: Any) -> Children:
     """Where it lies, and whether it learns; its numbers only when unfolded."""
-    grad = tensor.grad if tensor.is_leaf else None
+    from prefix_lab.shapes.tensors import short, written
+    from prefix_lab.shapes.unseen import facts_of, unheard
+
+    shape, dtype, device, trains, _ = facts_of(tensor)
+    with unheard():
+        is_leaf = tensor.is_leaf
+        grad = tensor.grad if is_leaf else None
     return [
-        ("shape", f"({', '.join(map(str, tensor.shape))})", None),
-        ("dtype", str(tensor.dtype).removeprefix("torch."), None),
-        ("device", str(tensor.device), None),
-        ("requires_grad", tensor.requires_grad, ".requires_grad"),
-        ("grad", grad, ".grad" if tensor.is_leaf else None),
+        ("shape", "not known" if shape is None else written(shape), None),
+        ("dtype", short(dtype), None),
+        ("device", str(device), None),
+        ("requires_grad", trains, ".requires_grad"),
+        ("grad", grad, ".grad" if is_leaf else None),
         ("statistics", Statistics(tensor), None),
-        *([("items", Items(tensor), None)] if tensor.ndim else []),
+        *([("items", Items(tensor), None)] if shape != () else []),
     ]
 
 

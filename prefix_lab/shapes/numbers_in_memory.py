@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from prefix_lab.shapes.unseen import LAYOUT, PLAIN, told, unseen
+from prefix_lab.shapes.unseen import LAYOUT, PLAIN, told, unheard, unseen
 
 B = torch._C.TensorBase
 QUANTIZED = vars(B)["is_quantized"].__get__
@@ -94,9 +94,7 @@ def widened(bits: np.ndarray) -> np.ndarray:
 
 def copied(tensor: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """The bits and the numbers of what torch has to bring here, or to convert."""
-    from torch.utils._python_dispatch import _disable_current_modes
-
-    with torch.no_grad(), torch._C.DisableTorchFunction(), _disable_current_modes():
+    with unheard():
         own = tensor.detach().cpu().resolve_conj().resolve_neg().clone(memory_format=torch.contiguous_format)
         bits = own.flatten().view(torch.uint8)
         wide = own if own.dtype in KNOWN else own.to(torch.complex64 if own.is_complex() else torch.float32)

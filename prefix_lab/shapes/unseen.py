@@ -59,6 +59,16 @@ def unseen() -> Iterator[None]:
                 torch._C._set_tracing_state(trace)
 
 
+@contextlib.contextmanager
+def unheard() -> Iterator[None]:
+    """Inside, what is worked out with tensors is heard by no mode, and makes no graph; a profiler sees it, and a class
+    with a `__torch_dispatch__` of its own runs for its tensors."""
+    from torch.utils._python_dispatch import _disable_current_modes
+
+    with torch.no_grad(), torch._C.DisableTorchFunction(), _disable_current_modes():
+        yield
+
+
 def told(ask: Callable[[Any], Any], tensor: torch.Tensor) -> Any:
     """One fact, as `torch.Tensor` itself tells it; None where it cannot. Call it inside `unseen`."""
     try:
