@@ -106,9 +106,7 @@ class Session:
         return tape
 
     def failed(self, error: BaseException) -> None:
-        """An error of the recorder's own: counted, and told at the end. One that is the program's is raised again."""
-        if from_signal(error):
-            raise error
+        """An error of the recorder's own: counted, and told at the end."""
         self.errors += 1
         self.first_error = self.first_error or f"{type(error).__name__}: {error}"
 
@@ -181,12 +179,12 @@ class Tape:
         return self.lives is not None and (thread is None or not thread.is_alive())
 
     def lost(self, error: BaseException) -> None:
-        """In an `except`: no more of the values that should follow; an interrupt goes on its way."""
+        """In an `except`: no more of the values that should follow. What an interrupt or a signal raised goes its way."""
         session = self.session
         going_on = session is not None and not session.closed  # the recording may have ended, and this thread goes on
         if going_on:
             self.append(LOST)
-        if not isinstance(error, Exception):
+        if not isinstance(error, Exception) or from_signal(error):
             raise
         if going_on:
             session.failed(error)
