@@ -179,7 +179,7 @@ class Tape:
         return self.lives is not None and (thread is None or not thread.is_alive())
 
     def lost(self, error: BaseException) -> None:
-        """In an `except`: no more of the values that should follow. What an interrupt or a signal raised goes its way."""
+        """In an `except`: no more of the values that should follow. What a signal raised goes its way."""
         session = self.session
         going_on = session is not None and not session.closed  # the recording may have ended, and this thread goes on
         if going_on:
