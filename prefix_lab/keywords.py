@@ -23,6 +23,17 @@ IDLE = {
     "use_safetensors": "safetensors is what is read first",
     "max_shard_size": "an adapter is one file",
     "variant": "an adapter has none",
+    **dict.fromkeys(
+        ("torch_dtype", "dtype", "trust_remote_code", "load_in_8bit", "load_in_4bit", "quantization_config"),
+        "it is for the base model, which is loaded already",
+    ),
+    **dict.fromkeys(
+        ("attn_implementation", "return_dict", "inference_mode"),
+        "PEFT reads it nowhere here either",
+    ),
+    **dict.fromkeys(
+        ("save_function", "commit_message", "repo_id", "save_peft_format"), "PEFT's saving ignores it, too"
+    ),
 }
 """Taken with any value, and why it changes no number."""
 
@@ -30,6 +41,7 @@ ONLY = {
     "path_initial_model_for_weight_conversion": (None, "it undoes PiSSA, CorDA and OLoRA, which are not here"),
     "push_to_hub": (False, "PEFT's save_pretrained does not push either. Call model.push_to_hub(repo_id) after it"),
     "ephemeral_gpu_offload": (False, "it belongs to DoRA, which is not here"),
+    "ignore_mismatched_sizes": (False, "an adapter of other sizes is not this model's. load_adapter takes it"),
     "key_mapping": (None, "rename the keys of load_peft_weights(...) and give them to set_peft_model_state_dict"),
 }
 """Taken at the one value that changes nothing; with another it is refused, for this reason."""

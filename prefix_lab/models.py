@@ -421,10 +421,10 @@ class PeftModel(PushToHubMixin, nn.Module):
         return self.base_model if self.active_peft_config.is_prompt_learning else self.base_model.model
 
     def run_base(self, *args: Any, **kwargs: Any) -> Any:
-        """The base model's forward, with what is given by place under the names of this task's own forward."""
+        """The base model's forward, with all that this task's own forward names, given or not: as PEFT."""
         places = inspect.signature(type(self).forward).parameters.values()
         names = [place.name for place in places if place.kind == place.POSITIONAL_OR_KEYWORD][1:]  # without self
-        named = dict(zip(names, args, strict=False)) | kwargs
+        named = dict.fromkeys(names) | dict(zip(names, args, strict=False)) | kwargs
         return self.base_model(
             *args[len(names) :], **{name: value for name, value in named.items() if name not in self.forgets}
         )

@@ -241,7 +241,7 @@ def get_batch_size(input_ids: Ids, inputs_embeds: Embeds) -> int:
     return either(input_ids, inputs_embeds).shape[0]
 
 
-def outputs_asked_for(attentions: bool | None, hidden_states: bool | None, as_dict: bool | None) -> dict[str, bool]:
-    """What the caller said of the outputs, by the base model's names for it; what was not said is left out."""
-    said = {"output_attentions": attentions, "output_hidden_states": hidden_states, "return_dict": as_dict}
-    return {name: value for name, value in said.items() if value is not None}
+def outputs_asked_for(attentions: bool | None, hidden_states: bool | None, as_dict: bool | None) -> dict[str, Any]:
+    """What the caller said of the outputs, by the base model's names for it. PEFT hands a None on, too, and
+    transformers takes it for "no": what the base model's own config asks for is not given then."""
+    return {"output_attentions": attentions, "output_hidden_states": hidden_states, "return_dict": as_dict}

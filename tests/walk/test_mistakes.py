@@ -138,7 +138,7 @@ MISTAKES = {
     "another name in the file": Mistake(
         checkpoint,
         "get_peft_model_state_dict",
-        lambda right: lambda *args: {"embeddings": right(*args)["prompt_embeddings"]},
+        lambda right: lambda *args, **named: {"embeddings": right(*args, **named)["prompt_embeddings"]},
         "keep",
         "saved tensors: prompt_embeddings is missing, PEFT has it",
     ),
