@@ -12,9 +12,11 @@ import functools
 import itertools
 import pkgutil
 import signal
+import threading
 import types
 import weakref
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from importlib.metadata import entry_points
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any
@@ -99,7 +101,14 @@ class Summary:
 
 def written(facts: dict[str, Any]) -> list[tuple[str, str]]:
     """Facts as text: NaN is then like NaN, and 1 not like 1.0."""
-    return [(name, hex(fact) if type(fact) is int else repr(fact)) for name, fact in sorted(facts.items())]
+    return [(name, exactly(fact)) for name, fact in sorted(facts.items())]
+
+
+def exactly(fact: Any) -> str:
+    """A fact as text, whatever its size: Python writes no more than 4,300 decimal digits."""
+    if type(fact) is Fraction:
+        return f"{hex(fact.numerator)}/{hex(fact.denominator)}"
+    return hex(fact) if type(fact) is int else repr(fact)
 
 
 ATOMS = frozenset({int, float, bool, complex, type(None), str, bytes})
@@ -176,13 +185,19 @@ def from_signal(error: BaseException) -> bool:
     return trace is not None
 
 
+class Depth(threading.local):
+    """How deep inside a value a thread looks just now; another one may take its turn in between."""
+
+    levels = 0
+
+
 class Look:
     """Sums values up for one recording, each kind in its own way, and remembers what it made."""
 
     def __init__(self, keep: str = "shapes"):
         self.keep = keep
         self.memo: dict[Any, Summary] = {}
-        self.depth = 0
+        self._depth = Depth()
         self.errors = 0
         self.last: dict[int | None, Any] = {}  # what was told last of an object, by its number
         self.restless: set[type] = set()  # classes whose objects may change without being named
@@ -203,6 +218,14 @@ class Look:
                 raise
             self.errors += 1
             return self.plain(cls)
+
+    @property
+    def depth(self) -> int:
+        return self._depth.levels
+
+    @depth.setter
+    def depth(self, levels: int) -> None:
+        self._depth.levels = levels
 
     def touched(self, value: Any) -> Any:
         """As calling; but None for what a line that merely uses it need not look at again."""
@@ -329,8 +352,8 @@ def dict_of(value: Any, look: Look) -> dict[str, Any]:
 
 def own_dict(cls: type) -> Any:
     """What gives the own dict of a class's objects; None where they have none."""
-    slots = (names_in(base).get("__dict__") for base in mro_of(cls))
-    return next((slot for slot in slots if type(slot) is GetSetDescriptorType), None)
+    slots = (names_in(base).get("__dict__") for base in mro_of(cls))  # a module's is a member
+    return next((slot for slot in slots if type(slot) in (GetSetDescriptorType, MemberDescriptorType)), None)
 
 
 def members_of(cls: type) -> dict[str, Any]:
@@ -435,7 +458,7 @@ def describe_sequence(value: list | tuple, look: Look) -> Summary:
 
     def make() -> Summary:
         inner = cut(", ".join(as_summary(part).text for _, part in parts))
-        more = f", … {size} in all" if size > len(parts) else ""
+        more = f"{', ' if parts else ''}… {size} in all" if size > len(parts) else ""
         name = "" if cls in (list, tuple) else name_of(cls)
         return Summary(full_name(cls), f"{name}{opened}{inner}{more}{closed}", {"length": size}, parts, number)
 
@@ -451,7 +474,7 @@ def describe_mapping(value: dict, look: Look) -> Summary:
 
     def make() -> Summary:
         inner = cut(", ".join(f"{label}: {as_summary(part).text}" for label, part in parts))
-        more = f", … {size} in all" if size > len(parts) else ""
+        more = f"{', ' if parts else ''}… {size} in all" if size > len(parts) else ""
         name = "" if cls is dict else name_of(cls)
         return Summary(full_name(cls), f"{name}{{{inner}{more}}}", {"length": size}, parts)
 

@@ -57,7 +57,7 @@ class Session:
         self.known: dict[int, CodeInfo | None] = {}
         self.when_known: Callable[[CodeType], None] | None = None  # told of each function in scope, once
         self.codes: list[CodeType] = []  # alive, so that no other code gets the id of one that is known
-        self.spaces: dict[str, dict[str, Any]] = {}  # the globals of one function of each file in scope
+        self.spaces: dict[str, dict[str, Any]] = {}  # what the globals of each file in scope say of the module
         self.frames: dict[int, int] = {}  # the numbers of frames that may pause
         self.numbers = itertools.count()
         self.turns = itertools.count()
@@ -79,10 +79,8 @@ class Session:
             self.codes.append(code)
             self.known[key] = table_of(code, self.watches) if self.scope.covers(code, frame) else None
             if self.known[key] is not None:
-                space = frame.f_globals
-                if type(space) is not dict:  # whose own methods are the program's
-                    space = dict(dict.items(space))
-                self.spaces.setdefault(code.co_filename, space)
+                if code.co_filename not in self.spaces:
+                    self.spaces[code.co_filename] = module_of(frame.f_globals)
                 if self.when_known is not None:
                     self.when_known(code)
         return self.known[key]
@@ -305,6 +303,11 @@ class Tape:
         if self.full_at is not None:
             self.left_out += sum(map(is_step, self.items[self.full_at :]))
             del self.items[self.full_at :]
+
+
+def module_of(space: dict[str, Any]) -> dict[str, Any]:
+    """What globals say of their module. The rest is the program's, and so are the methods of a mapping of its own."""
+    return {name: dict.get(space, name) for name in ("__name__", "__spec__", "__loader__")}
 
 
 def is_step(item: Any) -> bool:

@@ -581,3 +581,21 @@ def test_huge_numbers_and_texts_are_cut():
     assert len(held["text"].text) < 250
     assert held["many"].length == 10**5
     assert len(held["many"].parts) < 50
+
+
+@every_hook
+def test_what_exec_ran_in_dies_with_the_program_and_not_with_the_recording(hooks, tmp_path):
+    class Held:
+        pass
+
+    file = tmp_path / "code.py"
+    file.write_text("held = Held()\nsee(held)\n")
+    seen: list[weakref.ref] = []
+    with record([file], hooks=hooks) as recording:
+        exec(
+            compile(file.read_text(), str(file), "exec"),
+            {"Held": Held, "see": lambda one: seen.append(weakref.ref(one))},
+        )
+        gc.collect()
+        assert seen[0]() is None
+    assert [step.text for step in recording.steps if step.event == "line"] == ["held = Held()", "see(held)"]

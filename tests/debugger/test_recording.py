@@ -12,6 +12,7 @@ import functools
 import linecache
 import sys
 import threading
+import types
 import typing
 
 import pytest
@@ -608,7 +609,7 @@ def test_every_object_shows_its_fields_and_runs_nothing():
     held = recording.steps[-1].locals
     assert {name: value.text for name, value in held.items()} == {
         "slotted": "Slotted(x=5, y=2)",
-        "derived": "Derived(_hidden=3, x=1, y=[, … 1 in all])",
+        "derived": "Derived(_hidden=3, x=1, y=[… 1 in all])",
         "pair": "Pair(left=4, right=5)",
         "plain": "Plain(a=<Plain>)",
         "colour": "Red.DARK",
@@ -643,3 +644,34 @@ def test_numbers_of_any_size_are_compared_kept_and_told(tmp_path):
         fractions.Fraction(huge, 3),
         decimal.Decimal("1e-50"),
     ]
+
+
+def test_modules_and_namespaces_show_what_they_are():
+    def main():
+        module = linecache
+        space = types.SimpleNamespace(a=1)
+        return module, space
+
+    held = recorded(main, [main]).steps[-1].locals
+    assert held["module"].text == "module linecache"
+    assert held["space"].text == "SimpleNamespace(a=1)"
+
+
+def test_fractions_of_any_size_are_compared():
+    def main(top):
+        part = fractions.Fraction(top, 3)
+        return part
+
+    def held(top):
+        return recorded(functools.partial(main, top), [main]).steps[-1].locals["part"]
+
+    assert held(10**5000) == held(10**5000)
+    assert held(10**5000) != held(10**5000 + 1)
+
+
+def test_a_list_too_deep_to_look_into_says_how_much_is_in_it():
+    def main():
+        deep = [[[[[1, 2]]]]]
+        return deep
+
+    assert recorded(main, [main]).steps[-1].locals["deep"].text == "[[[[… 1 in all]]]]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -577,3 +578,28 @@ def test_a_generator_that_began_before_the_recording_can_be_followed_to_its_end(
     assert inside[0].locals["value" if made is gives else "start" if made is counting else "n"].value == 3
     if end == "send":
         assert inside[-1].locals["got"].value == 8
+
+
+@every_hook
+def test_what_is_inside_a_value_is_told_whichever_thread_has_its_turn(hooks):
+    def works():
+        for _ in range(200):
+            pair = [[1], [2]]
+        return pair
+
+    def main():
+        threads = [threading.Thread(target=works) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with record([works, main], hooks=hooks) as recording:
+            main()
+    finally:
+        sys.setswitchinterval(interval)
+    told = {step.locals["pair"].text for step in recording.steps if "pair" in step.locals}
+    assert told == {"[[1], [2]]"}
