@@ -5,11 +5,11 @@ SUITABLE = import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14 python; do \
 	$$python -c '$(SUITABLE)' 2>/dev/null && echo $$python && break; done)
 BIN = .venv/bin
-# The unit suite comes first, and ends in under two minutes; then what is shown and the lessons, names, debuggers,
-# terminals and a browser. Planted mistakes are tried two at a time anyway, so by one pytest.
-MISTAKES = tests/parity/test_mutations.py
+# The unit suite comes first; then what is shown and the lessons, names, debuggers and terminals. Planted mistakes are
+# tried two at a time anyway, so by one pytest; and a browser wants both cores for itself.
+ALONE = tests/parity/test_mutations.py tests/browser
 SHOWN = tests/widgets tests/course tests/notebooks
-SLOWER = tests/shapes/test_contracts.py tests/breakpoints tests/terminal tests/browser
+SLOWER = tests/shapes/test_contracts.py tests/breakpoints tests/terminal
 FIRST_LESSON = notebooks/en/00_start_here.ipynb
 LAB_FLAGS = $(if $(filter 0,$(shell id -u)),--allow-root)
 # JupyterLab's first question would be about news, and it would look for updates where there may be no network.
@@ -26,11 +26,11 @@ walk: .venv/lab
 test: .venv/test browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(SLOWER) $(SHOWN) $(MISTAKES))
+	$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(SLOWER) $(SHOWN) $(ALONE))
 	$(BIN)/python -m tests.debugger.pythons
-	$(BIN)/python -m pytest $(MISTAKES)
 	$(BIN)/python -m pytest -n 2 $(SHOWN)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(SLOWER)
+	$(BIN)/python -m pytest $(ALONE)
 
 course: .venv/test browser
 	$(BIN)/python -m pytest -s tests/browser/course.py
