@@ -186,9 +186,12 @@ export class Store {
     }
     const [first, last] = page.frames[page.frame[step - page.first]];
     const thread = threadAt(page, step);
+    const depth = page.depth[step - page.first];
     let at = back ? first - 1 : last + 1;
     while (this.within(at) !== null) {
-      if (threadAt(await this.page(at), at) === thread) return at;
+      const there = await this.page(at);
+      // Deeper is what the frame's last line called, where an exception left the frame then.
+      if (threadAt(there, at) === thread && there.depth[at - there.first] <= depth) return at;
       at += back ? -1 : 1;
     }
     return null;

@@ -22,6 +22,7 @@ def stretch(recording: Recording, start: int, end: int) -> dict[str, Any]:
         # How far it is to the step before and after in the same frame; 0 is none.
         "before": [0 if at == NONE else start + i - at for i, at in enumerate(columns.step_before[start:end])],
         "after": [0 if at == NONE else at - start - i for i, at in enumerate(columns.step_after[start:end])],
+        "depth": list(columns.step_depth[start:end]),
         "bound": [
             [
                 part
