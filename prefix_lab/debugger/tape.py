@@ -268,7 +268,7 @@ class Tape:
                     before, summary = look.met, look(value)
                     if look.met is not before:
                         told[name] = summary
-            names = list(told)
+            names = [*told]
         self.up_to[id(frame)] = look.met, info, names
         return told
 

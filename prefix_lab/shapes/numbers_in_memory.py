@@ -58,14 +58,14 @@ def statistics(tensor: torch.Tensor, few: int = 0) -> dict[str, Any]:
             return {}  # it repeats itself, but not along whole axes
         whole = prod(sizes) == tensor.numel()
         bits = numbers = array_of(tensor, sizes)
-        if bits is not None and tensor.dtype is torch.bfloat16:
+        if bits is None:
+            bits, numbers = copied(tensor, sizes)
+        elif tensor.dtype is torch.bfloat16:
             numbers = widened(bits)
-    if bits is None:
-        bits, numbers = copied(tensor, sizes)
-    found = summed_up(numbers)
-    if whole:
-        found["digest"] = hashlib.blake2b(bits.tobytes(), digest_size=8).hexdigest()
-    return found | ({"numbers": nested(numbers.tolist())} if whole and numbers.size <= few else {})
+        found = summed_up(numbers)
+        if whole:
+            found["digest"] = hashlib.blake2b(bits.tobytes(), digest_size=8).hexdigest()
+        return found | ({"numbers": nested(numbers.tolist())} if whole and numbers.size <= few else {})
 
 
 def has_numbers(tensor: torch.Tensor) -> bool:

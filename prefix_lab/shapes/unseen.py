@@ -40,9 +40,11 @@ class Nobody:
         raise RuntimeError("only the tensor's class could tell")
 
     @classmethod
-    def is_infra_mode(cls) -> bool:
-        """Asked inside `torch.compile`: it is none of torch's own modes."""
+    def ignore_compile_internals(cls) -> bool:
+        """Asked by `torch.compile`: no; so that it leaves alone what runs while this stands there."""
         return False
+
+    is_infra_mode = ignore_compile_internals
 
 
 NOBODY = Nobody()

@@ -653,6 +653,7 @@ def test_numbers_that_a_tensor_repeats_are_read_once(dtype):
     assert "min" not in made(overlapping, keep="statistics").facts
 
 
+@pytest.mark.filterwarnings("ignore:Dynamo does not know how to trace")  # it follows the recorder as well
 @pytest.mark.parametrize("keep", ["statistics", "small"])
 def test_what_torch_compiles_is_recorded(keep):
     def doubled(x):
