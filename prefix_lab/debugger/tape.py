@@ -262,13 +262,16 @@ class Tape:
             values = [(name, info.read(at, name, MISSING)) for name in names if name not in said]
             told = {name: look(value) for name, value in values if value is not MISSING}
         else:  # since then, one of the frame's names may have come to stand for such a thing
-            told = {}
+            told, names = {}, []
             for name, value in all_names(frame, info):
-                if type(value) not in atoms and look.may_change(value):
+                if type(value) in atoms or not look.may_change(value):
+                    continue
+                if name not in said:
                     before, summary = look.met, look(value)
-                    if look.met is not before:
-                        told[name] = summary
-            names = [*told]
+                    if look.met is before:
+                        continue
+                    told[name] = summary
+                names.append(name)
         self.up_to[id(frame)] = look.met, info, names
         return told
 

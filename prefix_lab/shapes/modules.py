@@ -70,7 +70,7 @@ def modules_in(module: nn.Module) -> list[nn.Module]:
     """A module and all that are in it, each once, read from their own dicts: `modules()` may be anybody's."""
     found, seen = [module], {id(module)}
     for one in found:  # it grows meanwhile
-        for part in held([one])[1].values():
+        for part in list(held([one])[1].values()):
             if id(part) not in seen and issubclass(type(part), nn.Module):
                 seen.add(id(part))
                 found.append(part)
@@ -160,7 +160,7 @@ class Place:
 
 
 def named(items: dict[str, Any]) -> list[tuple[str, Any]]:
-    return [(name, one) for name, one in items.items() if one is not None]
+    return [(name, one) for name, one in list(items.items()) if one is not None]
 
 
 def of_weight(cls: str, shape: Any, dtype: Any, trains: bool) -> Summary:
