@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import dis
 import inspect
-import sys
 import weakref
 from types import CodeType
 
 from prefix_lab.debugger.frames import reader
-from prefix_lab.debugger.summary import changing_names
-from prefix_lab.debugger.tokens import OTHERS, TURN, UNNAMED, CodeInfo, Place, Shared, Touched, Watch
+from prefix_lab.debugger.tokens import OTHERS, TURN, CodeInfo, Place, Shared, Touched, Watch
 
 PAUSES = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -41,8 +39,12 @@ PAIRS = {
     if name in dis.opmap
 }
 CHANGES = opcodes("CALL", "STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE", "STORE_ATTR", "DELETE_ATTR", "SEND")
-ATTRIBUTES, LOADS_CONST = opcodes("STORE_ATTR", "LOAD_ATTR", "LOAD_METHOD"), opcodes("LOAD_CONST")
-SHIFTED = opcodes("LOAD_ATTR") if sys.version_info >= (3, 12) else frozenset()  # by a bit that says if it is a method
+# What may run code of the program's own without looking like a call: properties, operators, iterators, `with`.
+RUNS = opcodes(
+    *("LOAD_ATTR", "LOAD_METHOD", "BINARY_", "UNARY_", "COMPARE_OP", "CONTAINS_OP", "FOR_ITER", "GET_", "UNPACK_"),
+    *("BEFORE_", "WITH_", "LIST_EXTEND", "SET_", "DICT_", "FORMAT_", "IMPORT_", "YIELD_VALUE", "MATCH_", "TO_BOOL"),
+    *("LOAD_SUPER_ATTR", "LOAD_SPECIAL", "END_ASYNC_FOR", "CONVERT_VALUE", "IMPORT_STAR"),
+) | frozenset(number for name, number in dis.opmap.items() if name.endswith(("IF_TRUE", "IF_FALSE", "OR_POP")))
 TURNS = frozenset(number for name, number in dis.opmap.items() if "JUMP_BACKWARD" in name)
 LOOPS, ENDS_QUIETLY = opcodes("FOR_ITER", "GET_ANEXT"), opcodes("FOR_ITER", "SEND", "END_FOR", "END_SEND")
 RETURNS, YIELDS = opcodes("RETURN_VALUE", "RETURN_CONST"), opcodes("YIELD_VALUE")
@@ -72,7 +74,7 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
     stored: dict[int, dict[str, None]] = {}
     loaded: dict[int, dict[str, None]] = {}
     segments: dict[int, int] = {}
-    may_change, unnamed, turns, loops = set(), set(), set(), set()
+    may_change, runs, turns, loops = set(), set(), set(), set()
 
     extended = 0
     last_line = None
@@ -108,10 +110,8 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
             elif op in YIELDS:
                 may_change.add(line)
                 yields += [offset, offset + 2]  # from 3.13 on, a frame that yields stands after its YIELD_VALUE
-            said = code.co_names[arg >> (op in SHIFTED)] if op in ATTRIBUTES else None
-            said = code.co_consts[arg] if op in LOADS_CONST else said
-            if type(said) is str and said in changing_names:
-                unnamed.add(line)
+            if op in RUNS:
+                runs.add(line)
             if op in LOOPS:
                 loops.add(line)
             if op in ENDS_QUIETLY:
@@ -125,9 +125,11 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
         bound = [name for name in stores if not name.startswith(".")]
         shared = [Shared(name) for name in cells if name not in stores]
         touched = [Touched(name) for name in loaded[line] if line in may_change and name not in (*stores, *cells)]
-        hidden = line in unnamed or not loaded[line]
-        others = () if line not in may_change else (UNNAMED,) if hidden else (OTHERS,)
-        names = (*bound, *shared, *touched, *others, *fitting) + ((None,) if line in turns else ())
+        names = (*bound, *shared, *touched, *fitting, *((None,) if line in turns else ()))
+        if line in may_change:
+            names += (OTHERS,)
+        elif line in runs:
+            place.closer = (*names, OTHERS)  # last, since lines that ran before have no value for it
         if names == TURN:
             place.names = TURN
         elif names:

@@ -133,10 +133,6 @@ def shortened(value: Any) -> str:
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 
 
-changing_names: set[str] = set()
-"""Names of attributes and methods by which a line may change objects that it does not name, as a part changes a whole;
-packages add theirs when they register."""
-
 Describe = Callable[[Any, "Look"], Any]
 _known: dict[str, tuple[Describe | str, bool]] = {}
 
@@ -200,8 +196,8 @@ class Look:
         self._depth = Depth()
         self.errors = 0
         self.last: dict[int | None, Any] = {}  # what was told last of an object, by its number
-        self.restless: set[type] = set()  # classes whose objects may change without being named
-        self.changes = 0  # how often one was seen to have changed
+        self.met: object = None  # another one whenever something is looked at that may change without being named
+        self.when_met: Callable[[], None] = lambda: None  # called the first time
         self.dicts: dict[type, Callable[[Any], Any]] = {}  # what gives the own dict of a class's objects
         self.members: dict[type, dict[str, Any]] = {}  # the slots of a class
         self._kinds: dict[type, tuple[Describe, bool]] = {}
@@ -232,10 +228,16 @@ class Look:
         cls = type(value)
         return self(value) if (self._kinds.get(cls) or self.kind(cls))[1] else None
 
-    def is_holder(self, value: Any) -> bool:
-        """Whether it is something that is looked into."""
+    def meet(self) -> None:
+        """Say that what is looked at may change without being named."""
+        first, self.met = self.met is None, object()
+        if first:
+            self.when_met()
+
+    def may_change(self, value: Any) -> bool:
+        """Whether it is something that may change without being named, or is looked into."""
         cls = type(value)
-        return (self._kinds.get(cls) or self.kind(cls))[0] in HOLDERS
+        return (self._kinds.get(cls) or self.kind(cls))[0] in RESTLESS
 
     def kind(self, cls: type) -> tuple[Describe, bool]:
         """How to describe instances of a class: the way registered for the first of its bases that has one."""
@@ -517,7 +519,8 @@ def describe_exception(value: BaseException, look: Look) -> Summary:
     return look.shared((cls, message), (), lambda: Summary(full_name(cls), text, {"message": message, "bases": bases}))
 
 
-HOLDERS = frozenset({describe_sequence, describe_mapping, describe_fields, describe_object})
+RESTLESS: set[Describe] = {describe_sequence, describe_mapping, describe_fields, describe_object}
+"""What sums up objects that may change without being named, or that may hold such objects; packages add theirs."""
 
 for _class in ATOMS:
     register(full_name(_class), describe_atom)

@@ -11,7 +11,7 @@ from time import perf_counter_ns
 from types import CodeType, FrameType
 from typing import Any
 
-from prefix_lab.debugger.frames import all_names, namespace
+from prefix_lab.debugger.frames import all_names, namespace, where
 from prefix_lab.debugger.places import table_of
 from prefix_lab.debugger.scope import Scope
 from prefix_lab.debugger.summary import Look, Summary, from_signal
@@ -19,7 +19,6 @@ from prefix_lab.debugger.tokens import (
     LOST,
     MISSING,
     TURN,
-    UNNAMED,
     CodeInfo,
     Mark,
     Missing,
@@ -34,6 +33,7 @@ from prefix_lab.debugger.tokens import (
 CHECK_EVERY = 4096  # items on a tape
 SAMPLE = 17  # one item in so many is weighed; a prime, since what loops write has a rhythm
 POINTER, MEMO_ENTRY = 8, 600  # bytes, about
+NEVER: tuple[object, None, list[str]] = (None, None, [])
 UNCOUNTED = frozenset({"unwind", "lost", "again"})
 
 
@@ -67,6 +67,13 @@ class Session:
         self.errors, self.first_error = 0, ""
         self.exception: Summary | None = None
         self.closed = False
+        self.look.when_met = self.look_closer
+
+    def look_closer(self) -> None:
+        """From now on, look at what any line that may run code could have changed."""
+        for info in list(self.known.values()):
+            if info is not None:
+                closer(info)
 
     def note(self, text: str) -> None:
         if text not in self.notes:
@@ -79,6 +86,8 @@ class Session:
             self.codes.append(code)
             self.known[key] = table_of(code, self.watches) if self.scope.covers(code, frame) else None
             if self.known[key] is not None:
+                if self.look.met is not None:
+                    closer(self.known[key])
                 if code.co_filename not in self.spaces:
                     self.spaces[code.co_filename] = module_of(frame.f_globals)
                 if self.when_known is not None:
@@ -143,7 +152,8 @@ class Tape:
         self.waits = True
         self.put, self.atoms = session.look, session.atoms
         self.touched, self.look = session.look.touched, session.look
-        self.up_to: dict[int, int] = {}  # how many changes a frame's names were told of
+        # By frame: what was met when its names were looked through; those whose values may change without being named.
+        self.up_to: dict[int, tuple[object, CodeInfo | None, list[str]]] = {}
         self.checked = 0  # how many items were weighed
         self.next_check = CHECK_EVERY
         self.tally = (0, 0)  # how many items were looked through for steps, and how many of these there are
@@ -232,25 +242,35 @@ class Tape:
                 value = read(held, name, MISSING)
                 append(value if type(value) in atoms else self.touched(value))
             elif type(name) is Others:
-                append(self.others(frame, info, name is UNNAMED) if self.look.restless else None)
+                append(None if self.look.met is None else self.others(frame, info, names))
             elif name is None:
                 if len(self.items) > self.next_check:
                     self.check()
             else:
                 append(self.watched(frame, name, info))
 
-    def others(self, frame: FrameType, info: CodeInfo, unnamed: bool) -> dict[str, Any] | None:
-        """The frame's names whose values may not be as they were told, though no line has named them."""
-        look = self.look
-        look.changes += unnamed
-        before = look.changes
-        if self.up_to.get(id(frame), 0) == before:
-            return None
-        values, restless = list(all_names(frame, info)), look.restless
-        told = {name: look(value) for name, value in values if type(value) in restless}
-        if look.changes != before or not unnamed:
-            told |= {name: look(value) for name, value in values if look.is_holder(value)}
-        self.up_to[id(frame)] = look.changes
+    def others(self, frame: FrameType, info: CodeInfo, said: tuple) -> dict[str, Any] | None:
+        """The frame's names whose values may not be as they were told, though the line has not named them."""
+        look, atoms = self.look, self.atoms
+        met, known, names = self.up_to.get(id(frame), NEVER)
+        if met is look.met and known is info:
+            if not names:
+                return None
+            at = where(frame)
+            values = [(name, info.read(at, name, MISSING)) for name in names if name not in said]
+            told = {name: look(value) for name, value in values if value is not MISSING}
+        else:  # since then, one of the frame's names may have come to stand for such a thing
+            told, names = {}, []
+            for name, value in all_names(frame, info):
+                if type(value) in atoms or not look.may_change(value):
+                    continue
+                if name not in said:
+                    before, summary = look.met, look(value)
+                    if look.met is before:
+                        continue
+                    told[name] = summary
+                names.append(name)
+        self.up_to[id(frame)] = look.met, info, names
         return told
 
     def watched(self, frame: FrameType, watch: Watch, info: CodeInfo) -> Any:
@@ -308,6 +328,13 @@ class Tape:
 def module_of(space: dict[str, Any]) -> dict[str, Any]:
     """What globals say of their module. The rest is the program's, and so are the methods of a mapping of its own."""
     return {name: dict.get(space, name) for name in ("__name__", "__spec__", "__loader__")}
+
+
+def closer(info: CodeInfo) -> None:
+    """From now on look at what any line of this function that may run code could have changed."""
+    for place in info.lines.values():
+        if place.closer is not None:
+            place.names = place.closer
 
 
 def is_step(item: Any) -> bool:

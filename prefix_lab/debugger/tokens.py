@@ -53,14 +53,16 @@ class Place(Token):
     """A line of a function, and the names to look at once it has run.
 
     `names` is None, a name that the line binds, or a tuple of such names, of `Touched` and `Shared` ones, of watches,
-    and of None for "see whether a limit is reached". `sure` says that a line that has run has bound its names.
+    and of None for "see whether a limit is reached"; `closer` are those to look at instead from when on something may
+    change without being named. `sure` says that a line that has run has bound its names.
     """
 
-    __slots__ = ("info", "line", "names", "sure")
+    __slots__ = ("closer", "info", "line", "names", "sure")
 
     def __init__(self, info: CodeInfo, line: int):
         self.info, self.line = info, line
         self.names: str | tuple | None = None
+        self.closer: tuple | None = None
         self.sure = True
 
 
@@ -103,14 +105,13 @@ class Touched(str):
 
 
 class Others(str):
-    """Stands for the names that a line which calls something does not use: what they stand for may be changed all the
-    same. Followed by None, or by a dict of those that were."""
+    """Stands for the names that a line does not use: code that it ran may have changed what they stand for all the
+    same. Followed by None, or by a dict of those for which that could be."""
 
     __slots__ = ()
 
 
-OTHERS = Others("where something was seen to have changed")
-UNNAMED = Others("and this line may have changed anything without naming it")
+OTHERS = Others("all other names")
 
 
 class Shared(str):

@@ -1,147 +1,118 @@
 """How a module looks in a recording: its class, how many parameters it has, how many of them train, what is in it.
 
-Any call may freeze a parameter or exchange a layer. So whenever a line uses a module, it is read which parameters
-train; and of all modules in sight, where a line says `requires_grad`, or calls what has no name in the frame, or
-something was seen to have changed.
+Any code may freeze a parameter, exchange a layer or a parameter's numbers. So whenever a module is looked at, all that
+is in it is read; only where something is not as it was, is it told anew.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable
+from itertools import chain
 from math import prod
-from operator import attrgetter
+from operator import attrgetter, call, itemgetter
 from typing import Any, NamedTuple
 
-import torch
 from torch import nn
 
-from prefix_lab.debugger.summary import PARTS_LIMIT, Look, Summary, dict_of, full_name, name_of
+from prefix_lab.debugger.summary import PARTS_LIMIT, RESTLESS, Look, Summary, full_name, name_of
 from prefix_lab.shapes.tensors import short, written
-from prefix_lab.shapes.unseen import PLAIN, facts_of, function_modes, in_a_trace
+from prefix_lab.shapes.unseen import PLAIN, facts_of, function_modes, in_a_trace, unseen
 
 LEVELS = 2  # of modules inside a module
-REBUILT = -1  # in place of an object's number: the addresses of modules that were seen to be rebuilt
-DICTS = (dict, OrderedDict)
-CONTAINERS = frozenset({nn.ModuleDict, nn.ModuleList, nn.Sequential})
-numel, dtype_of = torch.Tensor.numel, attrgetter("dtype")
+DICTS = frozenset({dict, OrderedDict})
+weights_in, parts_in = itemgetter("_parameters"), itemgetter("_modules")
+own_of = vars(nn.Module)["__dict__"].__get__
+shape_of, dtype_of, trains = attrgetter("shape"), attrgetter("dtype"), attrgetter("requires_grad")
 
 
 class Told(NamedTuple):
-    """What was told of a module, and what that rests on: all that is in it, by addresses, classes and names; its
-    parameters, how many numbers each has, and of which dtype."""
+    """What was told of a module, and what that rests on."""
 
-    addresses: list[Any]
-    parameters: list[weakref.ref]
+    modules: list[weakref.ref]  # itself and all in it
+    layout: list[Any]
     kinds: list[Any]
-    are_plain: bool
-    near: list[int]
-    rebuilt: int  # how many modules were seen to be rebuilt until then
+    flags: list[bool]  # which parameters train
     place: Place
-    flags: list[bool]
-    trainable: int
     summary: Summary
 
 
 def describe_module(module: nn.Module, look: Look) -> Summary:
-    """The class, how many parameters it has, and how many of them train.
-
-    Of a module that was told of before, it is read which of its parameters train, and what it has itself. All is read
-    where more than one parameter came to train, or ceased to, or one is no more, or a module in it was seen to be
-    rebuilt. So what code that is not recorded adds further in, and nothing else, may be seen later.
-    """
+    """The class, how many parameters it has, and how many of them train."""
+    look.meet()
     number = look.number(module)
     told: Told | None = look.last.get(number)
-    if told is None or near(module, look) != told.near:
-        return read_anew(module, look)
-    rebuilt = look.last[REBUILT]
-    if told.rebuilt != len(rebuilt):
-        if any(address in told.addresses for address in rebuilt[told.rebuilt :]):
-            return read_anew(module, look)
-        look.last[number] = told._replace(rebuilt=len(rebuilt))
-    if told.are_plain and not function_modes() and not in_a_trace():
-        try:
-            flags = [reference().requires_grad for reference in told.parameters]
-        except AttributeError:  # one is no more
-            return read_anew(module, look)
+    try:
+        modules = [] if told is None else [*map(call, told.modules)]
+        parameters, layout = contents(modules)
+    except TypeError:  # a module in it is no more
+        layout = None
+    if told is None or layout != told.layout:
+        modules = modules_in(module)
+        parameters, layout = contents(modules)
+    kinds, flags = kinds_of(parameters)
+    if told is not None and told.layout == layout and told.kinds == kinds:
+        if told.flags == flags:
+            return told.summary
+        place = told.place
     else:
-        flags = flags_of([reference() for reference in told.parameters])
-    if flags == told.flags:
-        return told.summary
-    changed = [at for at, (now, before) in enumerate(zip(flags, told.flags, strict=True)) if now is not before]
-    if len(changed) > 1:
-        return read_anew(module, look)
-    size = told.place.sizes[changed[0]] or 0
-    trainable = told.trainable + (size if flags[changed[0]] else -size)
-    summary = told.place.told(flags, trainable, look, number)
-    look.last[number] = told._replace(flags=flags, trainable=trainable, summary=summary)
-    look.changes += 1
+        known = {id(one): (at, *kinds[2 * at : 2 * at + 2]) for at, one in enumerate(parameters)}
+        place = Place(module, known, LEVELS)
+    summary = place.told(flags, look, number)
+    look.last[number] = Told([*map(weakref.ref, modules)], layout, kinds, flags, place, summary)
     return summary
 
 
-def read_anew(module: nn.Module, look: Look) -> Summary:
-    """As `describe_module`, with all that is in the module."""
-    number = look.number(module)
-    addresses, parameters = everything_in(module, look)
-    kinds, flags = kinds_of(parameters), flags_of(parameters)
-    told: Told | None = look.last.get(number)
-    same = told is not None and told.addresses == addresses and told.kinds == kinds
-    rebuilt = look.last.setdefault(REBUILT, [])
-    if told is not None and not same:
-        rebuilt.append(id(module))
-    if same:
-        references, place = told.parameters, told.place
-    else:
-        references = list(map(weakref.ref, parameters))
-        place = Place(module, {id(one): (at, *facts_of(one)[:2]) for at, one in enumerate(parameters)}, LEVELS, look)
-        look.restless.add(type(module))
-    if same and told.flags == flags:
-        trainable, summary = told.trainable, told.summary
-    else:
-        trainable = place.trainable(flags)
-        summary = place.told(flags, trainable, look, number)
-        look.changes += told is not None
-    plain, close = PLAIN.issuperset(map(type, parameters)), near(module, look)
-    look.last[number] = Told(addresses, references, kinds, plain, close, len(rebuilt), place, flags, trainable, summary)
-    return summary
+RESTLESS.add(describe_module)
 
 
-def near(module: nn.Module, look: Look) -> list[int]:
-    """The addresses of a module's own parameters and modules, and of those in a list or dict of modules."""
-    own = dict_of(module, look)
-    weights, modules = own.get("_parameters"), own.get("_modules")
-    found = [id(type(module))]
-    if weights and type(weights) in DICTS:
-        found += map(id, weights.values())
-    if modules and type(modules) in DICTS:
-        found += map(id, modules.values())
-        for one in modules.values():
-            if type(one) in CONTAINERS:
-                found += map(id, dict_of(one, look).get("_modules", {}).values())
+def modules_in(module: nn.Module) -> list[nn.Module]:
+    """A module and all that are in it, each once, read from their own dicts: `modules()` may be anybody's."""
+    found, seen = [module], {id(module)}
+    for one in found:  # it grows meanwhile
+        for part in list(held([one])[1].values()):
+            if id(part) not in seen and issubclass(type(part), nn.Module):
+                seen.add(id(part))
+                found.append(part)
     return found
 
 
-def everything_in(module: nn.Module, look: Look) -> tuple[list[Any], list[Any]]:
-    """All names, modules and parameters in a module, by their addresses and classes; and its parameters, each once.
+def contents(modules: list[nn.Module]) -> tuple[list[Any], list[Any]]:
+    """Their parameters; and the names and addresses of all that is in them, to see if it is still the same."""
+    dicts, count = held(modules), len(modules)
+    items = [*chain.from_iterable(map(dict.values, filter(None, dicts[:count])))]
+    parameters = [one for one in items if one is not None]
+    items += chain.from_iterable(map(dict.values, filter(None, dicts[count:])))
+    layout = [*map(len, dicts), *map(id, items), *map(type, modules)]
+    layout += chain.from_iterable(filter(None, dicts))
+    return parameters, layout
 
-    They are read from the modules' own dicts: `parameters()` may be anybody's.
-    """
-    modules, parameters, addresses = [module], [], [id(type(module))]
-    seen = {id(module)}
-    for one in modules:  # it grows meanwhile
-        own = dict_of(one, look)
-        for kind, found in (("_parameters", parameters), ("_modules", modules)):
-            held = own.get(kind)
-            if held and type(held) in DICTS:
-                addresses += held
-                for item in held.values():
-                    at = id(item)
-                    addresses += at, id(type(item))
-                    if item is not None and at not in seen:
-                        seen.add(at)
-                        found.append(item)
-    return addresses, parameters
+
+def held(modules: list[nn.Module]) -> list[dict[str, Any]]:
+    """Their dicts of parameters, and then those of modules; an empty one where there is none, or something else."""
+    owns = [*map(own_of, modules)]
+    try:
+        found = [*map(weights_in, owns), *map(parts_in, owns)]
+    except KeyError:
+        found = [one.get(name) for name in ("_parameters", "_modules") for one in owns]
+    return found if DICTS.issuperset(map(type, found)) else [one if type(one) in DICTS else {} for one in found]
+
+
+def kinds_of(parameters: list[Any]) -> tuple[list[Any], list[bool]]:
+    """Their shapes and dtypes; and which of them train."""
+    if not PLAIN.issuperset(map(type, parameters)):
+        facts = [facts_of(one) for one in parameters]
+        return [fact for one in facts for fact in one[:2]], [one[3] for one in facts]
+    if function_modes() or in_a_trace():
+        with unseen():
+            return read(parameters)
+    return read(parameters)
+
+
+def read(parameters: list[Any]) -> tuple[list[Any], list[bool]]:
+    kinds = [None] * (2 * len(parameters))
+    kinds[::2], kinds[1::2] = map(shape_of, parameters), map(dtype_of, parameters)
+    return kinds, [*map(trains, parameters)]
 
 
 class Place:
@@ -149,18 +120,18 @@ class Place:
 
     __slots__ = ("modules", "name", "sizes", "total", "type", "unknown", "weights")
 
-    def __init__(self, module: nn.Module, known: dict[int, tuple[int, Any, Any]], levels: int, look: Look):
+    def __init__(self, module: nn.Module, known: dict[int, tuple[int, Any, Any]], levels: int):
         self.type, self.name = full_name(type(module)), name_of(type(module))
-        own = dict_of(module, look) if levels else {}
-        weights, modules = named(own.get("_parameters")), named(own.get("_modules"))
+        is_module = issubclass(type(module), nn.Module)
+        weights, modules = map(named, held([module])) if levels and is_module else ([], [])
         self.weights = tuple((str(name), full_name(type(one)), *known[id(one)]) for name, one in weights)
-        self.modules = tuple((str(name), Place(one, known, levels - 1, look)) for name, one in modules)
+        self.modules = tuple((str(name), Place(one, known, levels - 1)) for name, one in modules)
         if levels:
             self.sizes = {at: size_of(shape) for _, _, at, shape, _ in self.weights}
             for _, place in self.modules:
                 self.sizes |= place.sizes
         else:
-            inside = [known[id(one)] for one in everything_in(module, look)[1]]
+            inside = [known[id(one)] for one in contents(modules_in(module) if is_module else [])[0]]
             self.sizes = {at: size_of(shape) for at, shape, _ in inside}
         self.total = sum(size for size in self.sizes.values() if size is not None)
         self.unknown = sum(size is None for size in self.sizes.values())
@@ -168,12 +139,12 @@ class Place:
     def trainable(self, flags: list[bool]) -> int:
         return sum(size or 0 for at, size in self.sizes.items() if flags[at])
 
-    def told(self, flags: list[bool], trainable: int, look: Look, number: int | None) -> Summary:
+    def told(self, flags: list[bool], look: Look, number: int | None) -> Summary:
         """The module in a line. What is inside is worked out when somebody looks, after the recording."""
         key = (self, number, bytes(map(bool, flags)))
         summary = look.memo.get(key)
         if summary is None:
-            summary = look.memo[key] = self.made(trainable, lambda: self.parts(flags), number)
+            summary = look.memo[key] = self.made(self.trainable(flags), lambda: self.parts(flags), number)
         return summary
 
     def made(self, trainable: int, parts: Any, number: int | None = None) -> Summary:
@@ -188,28 +159,8 @@ class Place:
         return tuple((weights + modules)[:PARTS_LIMIT])
 
 
-def named(held: Any) -> Iterable[tuple[Any, Any]]:
-    items = list(held.items()) if type(held) in DICTS else []
-    return [(name, one) for name, one in items if one is not None]
-
-
-def kinds_of(parameters: list[Any]) -> list[Any]:
-    """How many numbers there are in each, and their dtypes."""
-    if are_plain(parameters):
-        return [*map(numel, parameters), *map(dtype_of, parameters)]
-    return [fact for one in parameters for fact in facts_of(one)[:2]]
-
-
-def flags_of(parameters: list[Any]) -> list[bool]:
-    """Which of them train."""
-    if are_plain(parameters):
-        return [one.requires_grad for one in parameters]
-    return [facts_of(one)[3] for one in parameters]
-
-
-def are_plain(parameters: list[Any]) -> bool:
-    """Whether their attributes can be read as usual, since nobody stands between."""
-    return not function_modes() and not in_a_trace() and PLAIN.issuperset(map(type, parameters))
+def named(items: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [(name, one) for name, one in list(items.items()) if one is not None]
 
 
 def of_weight(cls: str, shape: Any, dtype: Any, trains: bool) -> Summary:

@@ -7,6 +7,7 @@ outside of gradients and of all modes; a profiler sees that.
 from __future__ import annotations
 
 import hashlib
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ QUANTIZED = vars(B)["is_quantized"].__get__
 NAMES = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 NAMES += ["float16", "float32", "float64", "complex64", "complex128", "bool"]
 KNOWN = {getattr(torch, name): name for name in NAMES} | {torch.bfloat16: "uint16"}
+
+
+MANY = 2**20  # numbers
 
 
 class Memory:
@@ -39,7 +43,8 @@ def statistics(tensor: torch.Tensor, few: int = 0) -> dict[str, Any]:
     tensors share when they are equal bit for bit; of a tensor with up to `few` numbers also those.
 
     Empty where there are none to be had: of a subclass, of a sparse or quantized tensor, on the meta device, inside
-    vmap and functionalize, and while a CUDA graph is captured.
+    vmap and functionalize, and while a CUDA graph is captured. Of a tensor of more than `MANY` numbers that repeats
+    itself in memory each is read once, and there is no digest.
     """
     if type(tensor) not in PLAIN:
         return {}  # a subclass may do anything when it is asked
@@ -48,13 +53,19 @@ def statistics(tensor: torch.Tensor, few: int = 0) -> dict[str, Any]:
             tensor = torch._C._functorch.get_unwrapped(tensor)
         if not has_numbers(tensor):
             return {}
-        bits = numbers = array_of(tensor)
-        if bits is not None and tensor.dtype is torch.bfloat16:
+        sizes = sizes_in_memory(tensor)
+        if tensor.numel() > MANY and prod(sizes) * tensor.element_size() > storage_of(tensor):
+            return {}  # it repeats itself, but not along whole axes
+        whole = prod(sizes) == tensor.numel()
+        bits = numbers = array_of(tensor, sizes)
+        if bits is None:
+            bits, numbers = copied(tensor, sizes)
+        elif tensor.dtype is torch.bfloat16:
             numbers = widened(bits)
-    if bits is None:
-        bits, numbers = copied(tensor)
-    found = {"digest": hashlib.blake2b(bits.tobytes(), digest_size=8).hexdigest()} | summed_up(numbers)
-    return found | ({"numbers": nested(numbers.tolist())} if numbers.size <= few else {})
+        found = summed_up(numbers)
+        if whole:
+            found["digest"] = hashlib.blake2b(bits.tobytes(), digest_size=8).hexdigest()
+        return found | ({"numbers": nested(numbers.tolist())} if whole and numbers.size <= few else {})
 
 
 def has_numbers(tensor: torch.Tensor) -> bool:
@@ -73,13 +84,21 @@ def storage_of(tensor: torch.Tensor) -> int:
     return B.untyped_storage(tensor).nbytes()
 
 
-def array_of(tensor: torch.Tensor) -> np.ndarray | None:
+def sizes_in_memory(tensor: torch.Tensor) -> tuple[int, ...]:
+    """The tensor's sizes; of one with many numbers, 1 for each axis along which the same ones are repeated."""
+    sizes = tuple(tensor.size())
+    if prod(sizes) <= MANY:
+        return sizes
+    return tuple(size if stride else 1 for size, stride in zip(sizes, tensor.stride(), strict=True))
+
+
+def array_of(tensor: torch.Tensor, sizes: tuple[int, ...]) -> np.ndarray | None:
     """The numbers as an array over the tensor's own memory; None where NumPy cannot read them there."""
     kind = KNOWN.get(tensor.dtype)
     if kind is None or tensor.device.type != "cpu":
         return None
     strides = tuple(stride * tensor.element_size() for stride in tensor.stride())
-    array = np.asarray(Memory(B.const_data_ptr(tensor), tuple(tensor.size()), strides, kind))
+    array = np.asarray(Memory(B.const_data_ptr(tensor), sizes, strides, kind))
     if tensor.is_conj():
         array = array.conj()
     if tensor.is_neg():
@@ -92,10 +111,17 @@ def widened(bits: np.ndarray) -> np.ndarray:
     return np.left_shift(bits, 16, dtype=np.uint32, out=np.empty(bits.shape, np.uint32)).view(np.float32)
 
 
-def copied(tensor: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+def copied(tensor: torch.Tensor, sizes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """The bits and the numbers of what torch has to bring here, or to convert."""
     with unheard():
-        own = tensor.detach().cpu().resolve_conj().resolve_neg().clone(memory_format=torch.contiguous_format)
+        own = (
+            tensor.detach()
+            .as_strided(sizes, tensor.stride())
+            .cpu()
+            .resolve_conj()
+            .resolve_neg()
+            .clone(memory_format=torch.contiguous_format)
+        )
         bits = own.flatten().view(torch.uint8)
         wide = own if own.dtype in KNOWN else own.to(torch.complex64 if own.is_complex() else torch.float32)
         if wide.dtype is torch.bfloat16:

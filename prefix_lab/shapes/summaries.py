@@ -11,7 +11,6 @@ from typing import Any
 from prefix_lab.debugger.summary import (
     Look,
     Summary,
-    changing_names,
     composed,
     describe_fields,
     describe_mapping,
@@ -36,8 +35,8 @@ def register_all() -> None:
     register("transformers.configuration_utils.PreTrainedConfig", describe_config)
     register("transformers.configuration_utils.PretrainedConfig", describe_config)
     register("transformers.tokenization_utils_base.BatchEncoding", describe_encoding)
-    changing_names.update({"requires_grad", "requires_grad_"})
-    for name in ("torch.dtype", "torch.device", "torch.Size"):
+    register("torch.Size", describe_size)
+    for name in ("torch.dtype", "torch.device"):
         register(name, describe_by_repr)
 
 
@@ -93,6 +92,13 @@ def describe_encoding(encoding: Any, look: Look) -> Summary:
 
 
 def describe_by_repr(value: Any, look: Look) -> Summary:
-    """A dtype, device or size of torch's own, whose text is known to be short and plain."""
-    text = str(tuple(value)) if isinstance(value, tuple) else str(value)
+    """A dtype or device of torch's own, whose text is known to be short and plain."""
+    text = str(value)
+    return look.shared((type(value), text), (), lambda: Summary(full_name(type(value)), text))
+
+
+def describe_size(value: tuple, look: Look) -> Summary:
+    """A tensor's shape; in a trace its sizes are tensors, and symbols where they are not known yet, each shown as ?."""
+    sizes = [str(size) if type(size) is int else "?" for size in tuple.__iter__(value)]
+    text = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
     return look.shared((type(value), text), (), lambda: Summary(full_name(type(value)), text))

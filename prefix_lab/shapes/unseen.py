@@ -39,6 +39,13 @@ class Nobody:
     def __torch_dispatch__(self, function: Any, types: Any, arguments: Any = (), options: Any = None) -> Any:
         raise RuntimeError("only the tensor's class could tell")
 
+    @classmethod
+    def ignore_compile_internals(cls) -> bool:
+        """Asked by `torch.compile`: no; so that it leaves alone what runs while this stands there."""
+        return False
+
+    is_infra_mode = ignore_compile_internals
+
 
 NOBODY = Nobody()
 
@@ -65,7 +72,7 @@ def unheard() -> Iterator[None]:
     with a `__torch_dispatch__` of its own runs for its tensors."""
     from torch.utils._python_dispatch import _disable_current_modes
 
-    with torch.no_grad(), torch._C.DisableTorchFunction(), _disable_current_modes():
+    with torch._C.DisableTorchFunction(), torch.no_grad(), _disable_current_modes():
         yield
 
 

@@ -1,6 +1,7 @@
 """How tensors, modules, caches and configs look in a recording; and that a recording changes nothing about them."""
 
 import copy
+import functools
 import gc
 import sys
 import typing
@@ -234,6 +235,134 @@ def test_a_part_frozen_or_exchanged_under_another_name_is_seen_in_the_whole():
     assert recording.steps[-1].value.text == told[-1]
 
 
+class Adapted(nn.Module):
+    """A layer with an adapter beside it, as LoRA has them."""
+
+    def __init__(self, base):
+        super().__init__()
+        self.base, self.low = base, nn.Linear(2, 2)
+
+
+class Owner:
+    """Freezes its model where a line does not look like it."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def freeze(self, *_):
+        self.model.requires_grad_(False)
+        return self
+
+    frozen = property(freeze)
+    __iadd__ = __enter__ = freeze
+
+    def __exit__(self, *_):
+        self.model.requires_grad_(True)
+
+    def __iter__(self):
+        yield self.freeze()
+        self.model.requires_grad_(True)
+
+
+def wraps_layers(model):
+    model["attention"]["query"] = Adapted(model["attention"]["query"])
+    done = 1
+    for name in ("key",):
+        model["attention"][name] = Adapted(model["attention"][name])
+    done = 2
+    return done
+
+
+def adds_and_removes_layers(model):
+    model["attention"].add_module("more", nn.Linear(5, 5))
+    done = 1
+    model["layers"].append(nn.Linear(7, 7))
+    done = 2
+    del model["layers"][0]
+    done = 3
+    return done
+
+
+def exchanges_numbers(model):
+    model["head"].weight.data = torch.ones(4, 4)
+    done = 1
+    model["head"].weight = model["attention"]["key"].weight
+    done = 2
+    model["head"].weight = nn.Parameter(torch.ones(2, 2))
+    done = 3
+    return done
+
+
+def freezes_by_a_name_of_its_own(model):
+    switch = model["attention"].requires_grad_
+    switch(False)
+    done = 1
+    again = functools.partial(nn.Module.requires_grad_, model, True)
+    again()
+    done = 2
+    return done
+
+
+def freezes_without_a_call(model):
+    owner = Owner(model)
+    done = owner.frozen
+    with owner:
+        done = 1
+    done = 2
+    owner += 1
+    done = 3
+    for _ in owner:
+        done = 4
+    return done
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        wraps_layers,
+        adds_and_removes_layers,
+        exchanges_numbers,
+        freezes_by_a_name_of_its_own,
+        freezes_without_a_call,
+    ],
+)
+def test_what_a_module_is_said_to_hold_it_holds_at_each_step(program):
+    def model():
+        attention = nn.ModuleDict({name: nn.Linear(2, 2) for name in ("query", "key")})
+        layers = nn.ModuleList([nn.Linear(3, 3)])
+        return nn.ModuleDict({"attention": attention, "layers": layers, "head": nn.Linear(2, 1)})
+
+    truth, whole = [], model()
+
+    def trace(frame, event, argument):
+        if event == "line":
+            numbers = sum(one.numel() for one in whole.parameters())
+            truth.append((frame.f_lineno, f"ModuleDict with {numbers} parameters, {true_count(whole)} trainable"))
+        return trace
+
+    sys.settrace(lambda frame, event, argument: trace if frame.f_code is program.__code__ else None)
+    try:
+        program(whole)
+    finally:
+        sys.settrace(None)
+    lines = recorded(program, model()).find(event="line")
+    assert len({text for _, text in truth}) > 1
+    assert [(step.line, step.locals["model"].text) for step in lines] == truth
+
+
+def test_a_list_of_modules_says_what_they_hold_at_each_step():
+    first = nn.Linear(2, 2)
+
+    def freezes(both):
+        held = [both]
+        first.requires_grad_(False)
+        return held
+
+    recording = recorded(freezes, [first])
+    assert recording.find(event="return")[0].value.text == "[[Linear with 6 parameters, 0 trainable]]"
+    assert recording.steps[-1].locals["both"].text == "[Linear with 6 parameters, 0 trainable]"
+
+
 def test_lazy_modules_and_nested_tensors_are_told_without_a_shape():
     def calls(layer, rows):
         layer(torch.ones(2, 3))
@@ -304,6 +433,13 @@ def around_a_subclass():
     return list(Wrapper.heard), type(doubled).__name__
 
 
+def under_a_function_mode_with_eight_bits():
+    x = torch.ones(2).to(torch.float8_e4m3fn)
+    with Listening() as mode:
+        y = x
+        return mode.heard, y is x
+
+
 def under_a_dispatch_mode_with_fake_tensors():
     from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -324,7 +460,8 @@ def under_a_dispatch_mode_with_fake_tensors():
 
 def in_a_trace():
     def doubled(x):
-        y = x * 2
+        size = x.shape
+        y = x * 2 if size else x
         z = y + x
         return z
 
@@ -355,6 +492,7 @@ def in_transforms():
     "program",
     [
         under_a_function_mode,
+        under_a_function_mode_with_eight_bits,
         around_a_subclass,
         under_a_dispatch_mode_with_fake_tensors,
         in_a_trace,
@@ -503,3 +641,25 @@ def test_a_digest_is_that_of_the_bits_in_the_order_of_the_axes(tensor):
     digests = [made(one, keep="statistics").digest for one in (tensor, same, other)]
     assert digests[0] == digests[1]
     assert digests[0] != digests[2] or tensor.dtype == torch.bool
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float8_e4m3fn])
+def test_numbers_that_a_tensor_repeats_are_read_once(dtype):
+    x = torch.tensor([[1.0], [3.0]]).to(dtype).expand(2, 10**12)
+    summary = made(x, keep="small")
+    assert (summary.shape, summary.min, summary.max, summary.mean) == ((2, 10**12), 1.0, 3.0, 2.0)
+    assert not {"digest", "numbers"} & set(summary.facts)
+    overlapping = torch.ones(2**11).as_strided((2**10, 2**10 + 1), (1, 1))
+    assert "min" not in made(overlapping, keep="statistics").facts
+
+
+@pytest.mark.filterwarnings("ignore:Dynamo does not know how to trace")  # it follows the recorder as well
+@pytest.mark.parametrize("keep", ["statistics", "small"])
+def test_what_torch_compiles_is_recorded(keep):
+    def doubled(x):
+        y = x * 2
+        return y
+
+    with record([doubled], keep=keep) as recording:
+        torch.compile(doubled, backend="eager")(torch.ones(2))
+    assert recording.notes == []
