@@ -243,6 +243,15 @@ class Adapted(nn.Module):
         self.base, self.low = base, nn.Linear(2, 2)
 
 
+class Part(nn.Module):
+    """Modules under names of their own."""
+
+    def __init__(self, **modules):
+        super().__init__()
+        for name, module in modules.items():
+            setattr(self, name, module)
+
+
 class Owner:
     """Freezes its model where a line does not look like it."""
 
@@ -265,36 +274,36 @@ class Owner:
 
 
 def wraps_layers(model):
-    model["attention"]["query"] = Adapted(model["attention"]["query"])
+    model.encoder.attention.query = Adapted(model.encoder.attention.query)
     done = 1
-    for name in ("key",):
-        model["attention"][name] = Adapted(model["attention"][name])
+    for attention in (model.encoder.attention,):
+        attention.key = Adapted(attention.key)
     done = 2
     return done
 
 
 def adds_and_removes_layers(model):
-    model["attention"].add_module("more", nn.Linear(5, 5))
+    model.encoder.attention.add_module("more", nn.Linear(5, 5))
     done = 1
-    model["layers"].append(nn.Linear(7, 7))
+    model.encoder.layers.append(nn.Linear(7, 7))
     done = 2
-    del model["layers"][0]
+    del model.encoder.layers[0]
     done = 3
     return done
 
 
 def exchanges_numbers(model):
-    model["head"].weight.data = torch.ones(4, 4)
+    model.head.weight.data = torch.ones(4, 4)
     done = 1
-    model["head"].weight = model["attention"]["key"].weight
+    model.head.weight = model.encoder.attention.key.weight
     done = 2
-    model["head"].weight = nn.Parameter(torch.ones(2, 2))
+    model.head.weight = nn.Parameter(torch.ones(2, 2))
     done = 3
     return done
 
 
 def freezes_by_a_name_of_its_own(model):
-    switch = model["attention"].requires_grad_
+    switch = model.encoder.attention.requires_grad_
     switch(False)
     done = 1
     again = functools.partial(nn.Module.requires_grad_, model, True)
@@ -328,16 +337,16 @@ def freezes_without_a_call(model):
 )
 def test_what_a_module_is_said_to_hold_it_holds_at_each_step(program):
     def model():
-        attention = nn.ModuleDict({name: nn.Linear(2, 2) for name in ("query", "key")})
-        layers = nn.ModuleList([nn.Linear(3, 3)])
-        return nn.ModuleDict({"attention": attention, "layers": layers, "head": nn.Linear(2, 1)})
+        attention = Part(query=nn.Linear(2, 2), key=nn.Linear(2, 2))
+        encoder = Part(attention=attention, layers=nn.ModuleList([nn.Linear(3, 3)]))
+        return Part(encoder=encoder, head=nn.Linear(2, 1))
 
     truth, whole = [], model()
 
     def trace(frame, event, argument):
         if event == "line":
             numbers = sum(one.numel() for one in whole.parameters())
-            truth.append((frame.f_lineno, f"ModuleDict with {numbers} parameters, {true_count(whole)} trainable"))
+            truth.append((frame.f_lineno, f"Part with {numbers} parameters, {true_count(whole)} trainable"))
         return trace
 
     sys.settrace(lambda frame, event, argument: trace if frame.f_code is program.__code__ else None)
