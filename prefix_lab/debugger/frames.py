@@ -49,7 +49,8 @@ else:
 
     def check(known: object) -> None:
         """Raises `RuntimeError` if this interpreter's frames are not laid out as CPython's of this version are."""
-        if memory(ctypes.c_size_t, FAST)[where(sys._getframe())] != id(known):
+        cpython = sys.implementation.name == "cpython"
+        if not cpython or memory(ctypes.c_size_t, FAST)[where(sys._getframe())] != id(known):
             raise RuntimeError(
                 f"prefix_lab cannot record with this build of Python ({sys.version}): its frames are laid out in a way "
                 "of their own. Use CPython, or Python 3.13 or newer."
