@@ -62,7 +62,7 @@ MISTAKES = [
     ("recorder.py", "if _open and _open[-1].thread != threading.get_ident():", "if False:"),
     ("summary.py", "except BaseException as error:\n            if isinst", "except ValueError as error:\n            if isinst"),
     ("summary.py", "isinstance(error, KeyboardInterrupt) or from_signal(error)", "isinstance(error, KeyboardInterrupt)"),
-    ("tape.py", "        if from_signal(error):", "        if False:"),
+    ("tape.py", " or from_signal(error):", ":"),
     ("tape.py", 'if not dict.__contains__(around, "__builtins__"):', "if False:"),
     ("summary.py", "kind.__len__(value), list(kind.__iter__(value))", "len(value), list(value)"),
     ("summary.py", "args = BaseException.args.__get__(value)", "args = value.args"),
