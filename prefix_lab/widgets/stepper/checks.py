@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from prefix_lab.debugger import Recording
-from prefix_lab.debugger.conditions import Condition
 
 LANGUAGES = ("en", "zh")
 
@@ -23,11 +22,3 @@ def must_be_recording(name: str, value: Any) -> None:
 def must_be_language(language: Any) -> None:
     if language not in LANGUAGES:
         raise ValueError(f"language={language!r}, expected one of {', '.join(map(repr, LANGUAGES))}.")
-
-
-def must_be_expression(text: str) -> None:
-    """Raises `ValueError` for what `conditions` cannot read, deep nesting included."""
-    try:
-        Condition(text)
-    except (RecursionError, MemoryError):
-        raise ValueError(f"condition={text[:40] + '…'!r} is nested too deeply. Write it shorter.") from None

@@ -12,7 +12,6 @@ from typing import Any
 from prefix_lab.debugger import Breakpoint
 from prefix_lab.debugger.decode import EVENTS, NONE
 from prefix_lab.debugger.summary import Summary, as_summary
-from prefix_lab.widgets.stepper.checks import must_be_expression
 from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.written import headline
 
@@ -50,8 +49,6 @@ class Questions:
             raise ValueError(f"breakpoint={one!r}, expected a file and a line: {{'file': 'a/b.py', 'line': 300}}.")
         if one.get("file") not in pieces.paths:
             raise ValueError(f"file={one.get('file')!r} is not in this recording: {', '.join(pieces.paths)}.")
-        if one.get("condition"):
-            must_be_expression(one["condition"])
         file = pieces.files[pieces.paths.index(one["file"])]
         return Breakpoint(file=file, line=one["line"], event="line", condition=one.get("condition") or None)
 

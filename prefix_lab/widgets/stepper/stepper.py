@@ -12,8 +12,9 @@ import traitlets
 
 from prefix_lab.debugger import Cursor, Recording, Step
 from prefix_lab.debugger.breakpoints import Breakpoint
+from prefix_lab.debugger.conditions import Condition
 from prefix_lab.widgets.picture import TextForm
-from prefix_lab.widgets.stepper.checks import LANGUAGES, must_be_expression, must_be_language, must_be_recording
+from prefix_lab.widgets.stepper.checks import LANGUAGES, must_be_language, must_be_recording
 from prefix_lab.widgets.stepper.desk import Desk
 from prefix_lab.widgets.stepper.linking import linked
 
@@ -86,7 +87,7 @@ class Stepper(TextForm, anywidget.AnyWidget):
     @traitlets.validate("watches")
     def _watches_can_be(self, proposal: Any) -> list[str]:
         for text in proposal["value"]:
-            must_be_expression(text)
+            Condition(text)
         return proposal["value"]
 
     @property
