@@ -156,8 +156,8 @@ export class Answers {
       const [file, name] = this.store.meta.functions[called];
       if (event === "call" && name.toLowerCase().includes(wanted)) functions.push(["function", steps[0], steps.length, name]);
       if (event === "line") {
-        const source = (await this.store.piece(`source/${file}`)).split("\n");
-        const said = (source[line - 1] ?? "").trim();
+        const [source] = await this.store.piece(`source/${file}`);
+        const said = (source.split("\n")[line - 1] ?? "").trim();
         if (said.toLowerCase().includes(wanted)) lines.push(["line", steps[0], steps.length, said]);
       }
     }

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 
 import { Answers } from "../../../prefix_lab/widgets/stepper/answers.js";
 import { asPython, Condition, textOf, Unknown, wrongWith } from "../../../prefix_lab/widgets/stepper/condition.js";
-import { coloured } from "../../../prefix_lab/widgets/stepper/python.js";
+import { coloured } from "../../../prefix_lab/widgets/stepper/source.js";
 import { Store } from "../../../prefix_lab/widgets/stepper/store.js";
 import { shown } from "../../../prefix_lab/widgets/stepper/text.js";
 
@@ -103,7 +103,7 @@ const CALLS = {
   conditions: (texts, values) => texts.map((text) => answer(text, new Map(Object.entries(values)))),
   read: (quoted) => quoted.map(textOf),
   shown: (texts) => texts.map(shown),
-  coloured: (text) => coloured(text),
+  coloured: (text, colours) => coloured(text, colours),
 };
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prefix_lab.widgets.stepper.linking import IMPORT, in_order, linked, stripped
+from prefix_lab.widgets.stepper.page import IMPORT, in_order, linked, stripped
 from tests.widgets.stepper.javascript import STEPPER, WIDGETS, node
 
 ENTRIES = [path.name for path in sorted(STEPPER.glob("*.js")) if "export default" in path.read_text()]
