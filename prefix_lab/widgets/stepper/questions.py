@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from prefix_lab.debugger import Breakpoint
-from prefix_lab.debugger.decode import EVENTS, NONE
+from prefix_lab.debugger.steps import EVENTS, NONE
 from prefix_lab.debugger.summary import Summary, as_summary
 from prefix_lab.widgets.stepper.checks import must_be_expression
 from prefix_lab.widgets.stepper.pieces import Pieces

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from typing import Any
 
 from prefix_lab.debugger import Recording
-from prefix_lab.debugger.decode import NONE
+from prefix_lab.debugger.steps import NONE
 from prefix_lab.widgets.stepper.written import headline
 
 LOOK_BACK = 2_000  # steps of a frame

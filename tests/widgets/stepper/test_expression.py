@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefix_lab.debugger.conditions import Condition
-from prefix_lab.debugger.summary import Look, Summary, as_summary
+from prefix_lab.debugger.look import Look
+from prefix_lab.debugger.summary import Summary, as_summary
 from tests.debugger.test_against_interpreter import PHASES
 from tests.widgets.stepper.javascript import as_seen, javascript, tensor
 
