@@ -68,8 +68,7 @@ def children_of(value: Any) -> Children:
 
 def of_tensor(tensor: Any) -> Children:
     """Where it lies, and whether it learns; its numbers only when unfolded."""
-    from prefix_lab.shapes.tensors import short, written
-    from prefix_lab.shapes.unseen import facts_of, unheard
+    from prefix_lab.shapes.tensors import facts_of, short, unheard, written
 
     shape, dtype, device, trains, _ = facts_of(tensor)
     with unheard():
