@@ -1,6 +1,6 @@
 """How a debugger's variables pane shows tensors, caches, modules, configs and encodings: shapes first, never numbers.
 
-The extension in `pydevd_plugins` asks this. Nothing here reads a tensor's numbers, but for the two children that say
+The extension in `for_debugpy` asks this. Nothing here reads a tensor's numbers, but for the two children that say
 so and are looked at only when somebody unfolds them; and those read a bounded part.
 """
 
