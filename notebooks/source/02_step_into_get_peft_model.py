@@ -32,7 +32,8 @@ import peft
 import torch
 
 import prefix_lab
-from prefix_lab.course import load_tiny_t5, show_stage, stop_in
+from prefix_lab.breakpoints import stop_at
+from prefix_lab.course import load_tiny_t5, show_stage
 from prefix_lab.course.lessons.lesson_02 import check_row_width, check_split
 from prefix_lab.shapes import named
 
@@ -71,7 +72,7 @@ config
 show_stage("choose", mark=("MODEL_TYPE_TO_PEFT_MODEL_MAPPING", "task_class"))
 
 # %%
-from prefix_lab.mapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING, choose_task_class
+from prefix_lab.beside.wrapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING, choose_task_class
 
 for task_type, task_class in MODEL_TYPE_TO_PEFT_MODEL_MAPPING.items():
     print(f"{task_type.value:20} → {task_class.__name__}")
@@ -206,11 +207,12 @@ theirs = peft.PrefixEncoder(
         num_virtual_tokens=20, token_dim=128, num_layers=3, encoder_hidden_size=64, prefix_projection=True
     )
 )
-through_pdb = stop_in(
+with stop_at(
     peft.PrefixEncoder.forward,
-    lambda: theirs(prompt_tokens),
-    ["p prefix.shape", "n", "n", "p prefix_tokens.shape", "n", "p past_key_values.shape", "c"],
-)
+    commands=["p prefix.shape", "n", "n", "p prefix_tokens.shape", "n", "p past_key_values.shape", "c"],
+    debugger="pdb",
+):
+    theirs(prompt_tokens)
 
 # %% [markdown] lang="en"
 # In a notebook of your own, three ways lead into a debugger:
@@ -352,7 +354,7 @@ print("parameters of the base with a gradient:", sum(parameter.grad is not None 
 # What is saved is the computed prefix, not the model: compare its size with the model's 4 MB.
 
 # %%
-from prefix_lab.checkpoint import get_peft_model_state_dict
+from prefix_lab import get_peft_model_state_dict
 
 kept = get_peft_model_state_dict(peft_model)
 show("prompt_embeddings", kept["prompt_embeddings"], "prefix_len 2·layers·hidden")

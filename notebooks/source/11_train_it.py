@@ -28,7 +28,9 @@ import peft
 import torch
 
 import prefix_lab
-from prefix_lab.course import load_tiny_t5, show_progress, show_stage, stop_in
+from prefix_lab.beside.paper_layout import OneLayerPast
+from prefix_lab.breakpoints import stop_at
+from prefix_lab.course import load_tiny_t5, show_progress, show_stage
 from prefix_lab.course.lessons.lesson_11 import (
     check_moved,
     check_step,
@@ -42,7 +44,6 @@ from prefix_lab.course.live_training import LiveTraining
 from prefix_lab.course.shown import table
 from prefix_lab.course.tasks import held_out_words, seen_words
 from prefix_lab.course.training import answers, exact_match, make_batch, rate_at, task_batches, train
-from prefix_lab.paper_layout import OneLayerPast
 
 torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy machine ten times slower
 
@@ -196,12 +197,13 @@ table(
 
 # %%
 one_word = make_batch(tokenizer, ["garden"], ["nedrag"])
-output = stop_in(
+with stop_at(
     OneLayerPast.update,
-    lambda: peft_model(**one_word),
-    ["p tuple(self.key.shape), tuple(key.shape)", "u", "p type(self).__name__, self.layer_idx", "c"]
+    commands=["p tuple(self.key.shape), tuple(key.shape)", "u", "p type(self).__name__, self.layer_idx", "c"]
     + 2 * ["u", "p type(self).__name__, self.layer_idx", "c"],
-)
+    debugger="pdb",
+):
+    output = peft_model(**one_word)
 print(f"loss on garden → nedrag: {output.loss.item():.5f}")
 
 # %% [markdown] lang="en"
@@ -265,10 +267,15 @@ draw_attention(looked, config.num_virtual_tokens, [*"garden", "end"], [*"nedrag"
 # ## PEFT's own layout
 #
 # The same words, steps and rate, with PEFT itself. Its prefix stands in the decoder's self-attention alone; to be fair,
-# it gets 30 virtual tokens, so that as many parameters train. The two forwards differ by one line:
+# it gets 30 virtual tokens, so that as many parameters train. The paper's forward is ours for PEFT's layout with one
+# line around it:
 
 # %%
-show_stage("attend", mark=("encoder_prefix(self)", "get_prompt(batch_size)"))
+show_stage(
+    "attend",
+    mark=("encoder_prefix(self)", "get_prompt("),
+    also=("prefix_lab.beside.paper_layout.PeftModelForSeq2SeqLM.forward",),
+)
 
 # %%
 fresh_model, _ = load_tiny_t5()

@@ -31,7 +31,8 @@ import peft
 import torch
 
 import prefix_lab
-from prefix_lab.course import load_tiny_t5, show_progress, show_stage, stop_in
+from prefix_lab.breakpoints import stop_at
+from prefix_lab.course import load_tiny_t5, show_progress, show_stage
 from prefix_lab.course.arrivals import listen
 from prefix_lab.course.lessons.lesson_13 import (
     check_lora_count,
@@ -145,11 +146,12 @@ print(f"divided by the replaced layers: {difference / len(replaced):,}")
 
 # %%
 one_layer = peft.LoraConfig(task_type="SEQ_2_SEQ_LM", r=8, target_modules=["decoder.block.0.layer.0.SelfAttention.q"])
-stopped = stop_in(
+with stop_at(
     peft.tuners.lora.Linear.__init__,
-    lambda: peft.get_peft_model(without_weights("t5-base"), one_layer),
-    ["p base_layer", "p base_layer.bias", "p torch.nn.Linear(768, 768).bias.shape", "c"],
-)
+    commands=["p base_layer", "p base_layer.bias", "p torch.nn.Linear(768, 768).bias.shape", "c"],
+    debugger="pdb",
+):
+    peft.get_peft_model(without_weights("t5-base"), one_layer)
 
 # %% [markdown] lang="en"
 # T5's `q` has no bias. Today PEFT keeps that very layer as `base_layer`. Until December 2022, its LoRA layer *was* a
@@ -213,10 +215,13 @@ Stepper(with_lora, at=lora_line, height="520px")
 # %% [markdown] lang="en"
 # One question decides: `is_prompt_learning`. A prefix is something to *read*, so the wrapper keeps the base as it is
 # and must know the task, to hand a cache over. LoRA *changes layers*, so a `LoraModel` replaces them, and the call goes
-# straight through. That is why LoRA may do without a `task_type`, too. Ours says the same in fewer lines:
+# straight through. That is why LoRA may do without a `task_type`, too. Ours gives LoRA a wrapper of its own, whose
+# call goes straight through:
 
 # %%
-show_stage("choose", mark=("is_prompt_learning",), also=("prefix_lab.models.PeftModel.__init__",))
+show_stage(
+    "choose", mark=("is_prompt_learning", "self.base_model("), also=("prefix_lab.beside.lora.LoraPeftModel.forward",)
+)
 
 # %% [markdown] lang="en"
 # And in the forward? We listen at the base model's door, with what lesson 9 used.
