@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from prefix_lab.debugger.summary import Look, Summary, full_name, load_plugins, mro_of
+from prefix_lab.debugger.look import Look, full_name, load_plugins, mro_of
+from prefix_lab.debugger.summary import Summary
 
 SHOWN = 10  # items of a tensor's first axis
 LOOKED_AT = 1_000_000  # numbers of a tensor that its statistics are made from, at most

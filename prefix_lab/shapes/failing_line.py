@@ -12,7 +12,8 @@ from textwrap import dedent
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from prefix_lab.debugger.recording import Recording, Step
+from prefix_lab.debugger.recording import Recording
+from prefix_lab.debugger.steps import Step
 from prefix_lab.shapes.operands import Operand, Reader, Thing, Unreadable, is_tensor, tensors_in
 
 WITHIN = ("torch", "jaxtyping", "beartype", "contextlib", "functools")  # whose lines nobody here wrote

@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from prefix_lab.debugger.summary import Summary, as_summary, mro_of
+from prefix_lab.debugger.look import mro_of
+from prefix_lab.debugger.summary import Summary, as_summary
 
 PLAIN = (int, float, str, bool, type(None))
 MISSING = object()

@@ -8,19 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prefix_lab.debugger.summary import (
-    ATOMS,
-    Look,
-    Summary,
-    composed,
-    describe_fields,
-    describe_mapping,
-    dict_of,
-    full_name,
-    name_of,
-    register,
-    shortened,
-)
+from prefix_lab.debugger.look import Look, composed, describe_fields, dict_of, full_name, register
+from prefix_lab.debugger.plain_values import describe_mapping
+from prefix_lab.debugger.scope import name_of
+from prefix_lab.debugger.summary import ATOMS, Summary, shortened
 
 if TYPE_CHECKING:
     import numpy

@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-from prefix_lab.debugger.summary import Look, Summary, full_name, mro_of, name_of
+from prefix_lab.debugger.look import Look, full_name, mro_of
+from prefix_lab.debugger.scope import name_of
+from prefix_lab.debugger.summary import Summary
 
 SMALL = 64  # values of a tensor that `keep="small"` keeps
 PLAIN = frozenset({torch.Tensor, torch.nn.Parameter})
