@@ -14,8 +14,8 @@ from prefix_lab.breakpoints.attached import (
     take_from_debugger,
     wait_until_attached,
 )
-from prefix_lab.breakpoints.breakpoint import Breakpoints, StageBreakpoint, check_times, condition_for
 from prefix_lab.breakpoints.places import places_of, side
+from prefix_lab.breakpoints.stage_breakpoint import Breakpoints, StageBreakpoint, check_times, condition_for
 from prefix_lab.stages import stage as stage_of
 
 _numbers = itertools.count(FIRST_ID)
