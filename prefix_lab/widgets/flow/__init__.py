@@ -15,6 +15,7 @@ from prefix_lab.widgets.flow.drawing import SHOWN, draw_journey, draw_rows
 from prefix_lab.widgets.flow.journey import DTYPES, JourneyStep, Setting, journey
 from prefix_lab.widgets.picture import TextForm
 from prefix_lab.widgets.sizes import OWN, Sizes, own_sizes, shipped, sizes_of
+from prefix_lab.widgets.table import in_columns, table
 
 REACH = {
     "batch": 64,
@@ -201,19 +202,13 @@ def changed(setting: Setting, choices: dict[str, Any]) -> Setting:
 
 def panel(setting: Setting) -> str:
     """The figures as a table, and above it why PEFT fails with these sizes where it does."""
-    left = "text-align: left; vertical-align: top"
-    rows = "".join(
-        f"<tr><th scope='row' style='{left}; padding-right: 1.2em; white-space: nowrap'>{escape(question)}</th>"
-        f"<td style='{left}'>{escape(answer)}</td></tr>"
-        for question, answer in facts(setting, cost(setting))
-    )
     trouble = trouble_said(setting)
     warning = (
         f"<p style='border-left: 4px solid #c64b40; padding-left: 0.7em; margin: 0.5em 0'>✗ {escape(trouble)}</p>"
         if trouble
         else ""
     )
-    return f"<div style='line-height: 1.5'>{warning}<table>{rows}</table></div>"
+    return f"<div style='line-height: 1.5'>{warning}{table((), facts(setting, cost(setting)))._repr_html_()}</div>"
 
 
 def caption(setting: Setting) -> str:
@@ -242,12 +237,11 @@ def trouble_said(setting: Setting) -> str:
 
 def as_text(setting: Setting, steps: Sequence[JourneyStep], cost: Cost) -> str:
     """All of it as plain text."""
-    rows = [(step.operation, f"{step.names} = {step.numbers}", step.dtype) for step in steps]
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    rows = in_columns([(step.operation, f"{step.names} = {step.numbers}", step.dtype) for step in steps])
+    indent = " " * (max(len(step.operation) for step in steps) + 6)
     lines = [headline(setting), *filter(None, [trouble_said(setting)]), ""]
     for number, (step, row) in enumerate(zip(steps, rows, strict=True), start=1):
-        lines.append(f"{number:>2}  {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}")
-        lines.append(f"    {'':<{widths[0]}}  {step.sentence}")
+        lines += [f"{number:>2}  {row}", f"{indent}{step.sentence}"]
     lines += ["", *(f"{question}: {answer}" for question, answer in facts(setting, cost))]
     if setting.sizes.encoder_decoder:
         lines.append(rows_said(setting, cost))

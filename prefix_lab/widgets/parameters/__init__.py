@@ -13,6 +13,7 @@ from prefix_lab.widgets.colours import COLOURS, OTHER
 from prefix_lab.widgets.parameters.counting import Bar, base_parameters, parts_of, ways_to_train
 from prefix_lab.widgets.picture import FAINT, INK, TextForm, as_svg, new_figure
 from prefix_lab.widgets.sizes import Sizes, shipped, sizes_of, whole
+from prefix_lab.widgets.table import in_columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -187,10 +188,8 @@ def remarks(sizes: Sizes) -> str:
 
 def as_text(title: str, bars: Sequence[Bar], note: str) -> str:
     """The bars as lines of text."""
-    labels = [f"{bar.label}{'' if bar.trains else ', frozen'}" for bar in bars]
-    widths = max(map(len, labels)), max(len(f"{bar.count:,}") for bar in bars)
-    lines = [
-        f"{label:<{widths[0]}}  {bar.count:>{widths[1]},}  {bar.percent:8.4f} % of {bar.total:,}"
-        for label, bar in zip(labels, bars, strict=True)
+    rows = [
+        (f"{bar.label}{'' if bar.trains else ', frozen'}", f"{bar.count:,}", f"{bar.percent:8.4f} % of {bar.total:,}")
+        for bar in bars
     ]
-    return "\n".join([title, "", *lines, "", note])
+    return "\n".join([title, "", *in_columns(rows, right=[1]), "", note])
