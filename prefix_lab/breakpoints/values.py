@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from prefix_lab.breakpoints.numbers_inside import Children, Items, Lazy, Statistics
-from prefix_lab.debugger.summary import Look, Summary, full_name, load_plugins, mro_of
+from prefix_lab.debugger.look import Look, full_name, load_plugins, mro_of
+from prefix_lab.debugger.summary import Summary
 
 KINDS = {
     "torch.Tensor": "tensor",

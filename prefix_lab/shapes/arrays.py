@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from prefix_lab.debugger.summary import ATOMS, Look, Summary, full_name, name_of, shortened
+from prefix_lab.debugger.look import Look, full_name, name_of
+from prefix_lab.debugger.summary import ATOMS, Summary, shortened
 
 shape_of, dtype_of = (vars(np.ndarray)[name].__get__ for name in ("shape", "dtype"))
 

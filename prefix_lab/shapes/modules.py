@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from prefix_lab.debugger.summary import PARTS_LIMIT, RESTLESS, Look, Summary, full_name, name_of
+from prefix_lab.debugger.look import PARTS_LIMIT, RESTLESS, Look, full_name, name_of
+from prefix_lab.debugger.summary import Summary
 from prefix_lab.shapes.tensors import short, written
 from prefix_lab.shapes.unseen import PLAIN, facts_of, function_modes, in_a_trace, unseen
 

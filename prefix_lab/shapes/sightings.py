@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from prefix_lab.debugger.decode import EVENTS, NONE
 from prefix_lab.debugger.recording import Recording
+from prefix_lab.debugger.steps import EVENTS, NONE
 from prefix_lab.debugger.summary import Summary
 
 CallLine = tuple[str, str, int]  # file, function, line

@@ -8,17 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefix_lab.debugger.summary import (
-    Look,
-    Summary,
-    composed,
-    describe_fields,
-    describe_mapping,
-    dict_of,
-    full_name,
-    name_of,
-    register,
-)
+from prefix_lab.debugger.look import Look, composed, describe_fields, dict_of, full_name, name_of, register
+from prefix_lab.debugger.plain_values import describe_mapping
+from prefix_lab.debugger.summary import Summary
 
 PLAIN = (int, float, str, bool, type(None))
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from prefix_lab.debugger.summary import Look, Summary, full_name, name_of
+from prefix_lab.debugger.look import Look, full_name, name_of
+from prefix_lab.debugger.summary import Summary
 from prefix_lab.shapes.unseen import IS_NESTED, IS_VIEW, LAYOUT, asked, facts_of
 
 SMALL = 64  # numbers of a tensor that `keep="small"` keeps

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from prefix_lab.debugger.summary import mro_of
+from prefix_lab.debugger.look import mro_of
 
 PLAIN = frozenset({torch.Tensor, torch.nn.Parameter})
 """Classes whose attributes are torch's own; a subclass may define any of them anew."""

@@ -12,7 +12,7 @@ from textwrap import dedent, indent
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from prefix_lab.debugger.recording import Recording, Step
+from prefix_lab.debugger import Recording, Step
 from prefix_lab.shapes.failures.operands import Operand, Unreadable, is_tensor
 from prefix_lab.shapes.failures.reading import Reader, Thing, tensors_in
 
