@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch.overrides import TorchFunctionMode
 
 from prefix_lab.shapes.walks import MODELS
-from prefix_lab.walk.base import load_base
+from prefix_lab.walk.model import load_base
 from prefix_lab.widgets.flow import ShapeFlow, moved
 from prefix_lab.widgets.flow.cost import cost
 from prefix_lab.widgets.flow.drawing import boxes_of
