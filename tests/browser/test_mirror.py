@@ -3,8 +3,8 @@
 import pytest
 
 from prefix_lab.widgets.stepper.mirror import boundaries
-from tests.browser.jupyterlab import take_picture
-from tests.browser.steppers import View, notebook, recorded, walk_of
+from tests.browser.jupyterlab import notebook, take_picture
+from tests.browser.steppers import View, recorded, walk_of
 
 CELL = (
     "from prefix_lab.debugger import Recording\nfrom prefix_lab.widgets import Mirror\n"
@@ -34,12 +34,12 @@ def pair():
 
 
 @pytest.fixture(scope="module")
-def opened(lab, browser, pair, tmp_path_factory):
+def opened(lab, window, pair, tmp_path_factory):
     for recording, name in zip(pair, ("ours", "theirs"), strict=True):
         recording.save(lab.root / f"{name}.recording")
     for name, source in (("before", BEFORE), ("after", BEFORE.replace("scaled(numbers, 2)", "scaled(numbers, 3)"))):
         recorded(tmp_path_factory.mktemp(name) / "program.py", source).save(lab.root / f"{name}.recording")
-    with notebook(lab, browser, "mirror.ipynb", [CELL, CHANGED], width=1600, height=1050) as notebook_:
+    with notebook(lab, window, "mirror.ipynb", [CELL, CHANGED], width=1600, height=1050) as notebook_:
         notebook_.page.keyboard.press("Control+b")  # the list of files
         notebook_.page.locator(".pl-root .pl-current").nth(3).wait_for(state="attached")
         yield notebook_
@@ -106,9 +106,9 @@ def test_labels_are_text(opened):
 def test_two_runs_of_a_program_show_where_they_part(opened):
     mirror, before, after = sides(opened, 1)
     mirror.get_by_role("button", name="Where the two part").click()
-    before.root.locator(".pl-current").wait_for()
-    where = opened.python("", "[parted.steps['ours'], parted.steps['theirs']]")
-    assert where == str([before.step, after.step])
-    assert before.step > 0
+    for view, side in ((before, "ours"), (after, "theirs")):
+        where = int(opened.python("", f"parted.pairs['parted']['{side}']"))
+        assert view.at(where).step > 0
+    opened.until("parted.steps", {"ours": before.step, "theirs": after.step})
     assert mirror.locator(".pl-strip-news").inner_text().startswith("Where the two part")
     take_picture(opened.page, "mirror-parted")

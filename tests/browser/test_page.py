@@ -74,7 +74,7 @@ def test_it_runs_to_a_breakpoint_with_a_condition_and_back(view, walk):
     condition.press("Enter")
     view.press("g")
     view.at(0).press("c")
-    view.root.get_by_text("No breakpoint holds on this side.").wait_for()
+    view.says("No breakpoint holds on this side.")
     condition.fill("prefix.shape[1] ==")
     view.root.locator(".pl-problem", has_text="missing").wait_for()
     condition.fill("prefix.shape[1] == 20")

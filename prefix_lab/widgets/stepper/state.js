@@ -214,7 +214,7 @@ export class Breakpoints {
   row(one) {
     const { view } = this;
     const label = `${one.file.split("/").at(-1)}:${one.line}`;
-    const box = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", "aria-label": label, onchange: () => view.changeBreakpoint(one, { on: box.checked }) }));
+    const box = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", "aria-label": label, onchange: () => this.change(one, { on: box.checked }) }));
     box.checked = one.on !== false;
     const problem = h("span", { class: "pl-problem", role: "alert" });
     const wrong = () => (problem.textContent = condition.value.trim() && wrongWith(condition.value));
@@ -227,7 +227,7 @@ export class Breakpoints {
         "aria-label": `${view.t("condition")}: ${label}`,
         spellcheck: "false",
         onchange: () => {
-          if (!wrong()) view.changeBreakpoint(one, { condition: condition.value.trim() });
+          if (!wrong()) this.change(one, { condition: condition.value.trim() });
         },
         oninput: () => wrong(),
       })
@@ -239,8 +239,29 @@ export class Breakpoints {
       box,
       h("button", { class: "pl-name", title: shown(one.file), onclick: () => view.lookAt(one.file, one.line) }, shown(label)),
       condition,
-      h("button", { class: "pl-remove", "aria-label": `${view.t("remove")}: ${label}`, onclick: () => view.changeBreakpoint(one, null) }, "×"),
+      h("button", { class: "pl-remove", "aria-label": `${view.t("remove")}: ${label}`, onclick: () => this.change(one, null) }, "×"),
       problem,
     );
+  }
+  /** Set one at a line, or take it away; with a condition, bring its box into view. @param {string} file @param {number} line @param {boolean} [withCondition] */
+  toggle(file, line, withCondition = false) {
+    const { view } = this;
+    /** @type {any[]} */
+    const all = view.model.get("breakpoints");
+    const there = all.find((one) => one.file === file && one.line === line);
+    if (there && !withCondition) return this.change(there, null);
+    if (!there) view.model.set("breakpoints", [...all, { file, line, condition: "", on: true }]);
+    if (withCondition) view.showTab("variables");
+    view.draw();
+    if (withCondition) /** @type {HTMLElement | null} */ (this.list.querySelector(`[data-place="${CSS.escape(`${file}:${line}`)}"]`))?.focus();
+  }
+
+  /** @param {any} one @param {any} change null takes it away */
+  change(one, change) {
+    /** @type {any[]} */
+    const all = this.view.model.get("breakpoints");
+    const others = all.map((other) => (other.file === one.file && other.line === one.line ? change && { ...other, ...change } : other));
+    this.view.model.set("breakpoints", others.filter(Boolean));
+    this.view.draw();
   }
 }
