@@ -8,10 +8,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from prefix_lab.debugger.conditions import Condition, Truth
 from prefix_lab.debugger.decode import EVENTS
-from prefix_lab.debugger.recording import Recording
+
+if TYPE_CHECKING:
+    from prefix_lab.debugger.recording import Recording
 
 
 @dataclass(frozen=True)

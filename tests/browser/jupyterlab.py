@@ -152,7 +152,7 @@ def notebook(
     try:
         if run:
             run_all(page)
-        page.set_default_timeout(8_000)
+        page.set_default_timeout(20_000)
         yield Notebook(page)
     finally:
         page.close()

@@ -93,7 +93,7 @@ def page_from_disk(browser: Browser, path: Path, **look: Any) -> Iterator[tuple[
     context.set_offline(True)
     context.on("request", lambda request: request.url.split("#")[0] == path.as_uri() or wrong.append(request.url))
     page = context.new_page()
-    page.set_default_timeout(8_000)
+    page.set_default_timeout(20_000)
     page.on("console", lambda message: message.type in ("error", "warning") and wrong.append(message.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))

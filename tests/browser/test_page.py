@@ -109,6 +109,7 @@ def test_history_maker_watches_search_and_calls_work_with_no_kernel(view, walk):
     view.press("/")
     view.root.get_by_role("searchbox").fill("get_prompt")
     view.root.get_by_role("searchbox").press("Enter")
+    take_picture(view.page, "page-search")
     view.root.locator(".pl-found-function button").first.click()
     view.root.locator(".pl-where", has_text="get_prompt").wait_for()
     calls = view.tab("calls")

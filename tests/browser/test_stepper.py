@@ -207,27 +207,6 @@ def test_python_leads_and_hears(opened, view, walk):
     view.root.locator(".pl-watched", has_text="2").wait_for()
 
 
-def test_a_name_shows_its_history_and_a_value_leads_to_its_maker(opened, view, walk):
-    cursor = walk.cursor()
-    cursor.run_to(Breakpoint("PeftModel.get_prompt"))
-    while "past_key_values" not in cursor.locals:
-        cursor.step_over()
-    lead(opened, view, cursor.index).variable("past_key_values").locator(".pl-name").click()
-    steps = [step.index for step, _ in cursor.history("past_key_values")]
-    rows = view.root.locator(".pl-history ol button")
-    rows.first.wait_for()
-    assert rows.all_inner_texts() == [f"Step {step:,}" for step in steps]
-    rows.first.click()
-    view.at(steps[0]).press("u")
-    view.at(cursor.index).tab("variables")
-    view.variable("prompt_tokens").hover()
-    view.variable("prompt_tokens").locator(".pl-maker").click()
-    number = cursor.locals["prompt_tokens"].number
-    made = next(step.index for step in walk.steps if any(one.number == number for one in step.changed.values()))
-    view.at(made).do("undo")
-    view.at(cursor.index)
-
-
 def test_configs_caches_and_tensors_open_and_stay_open(opened, view, walk):
     lead(opened, view, end_of_prompt(walk))
     for name, inside in (
@@ -275,23 +254,6 @@ def test_watches_are_added_refused_and_taken_away(opened, view, walk):
     opened.until("stepper.watches", ["prompt_tokens.shape[1] + batch_size", "nowhere"])
     view.root.get_by_role("button", name="Remove: nowhere").click()
     opened.until("stepper.watches", ["prompt_tokens.shape[1] + batch_size"])
-
-
-def test_search_and_the_tree_of_calls_lead_there(view, walk):
-    view.do("find")
-    view.page.keyboard.type("past_key_values.view")
-    view.page.keyboard.press("Enter")
-    found = view.root.locator(".pl-found-line button").first
-    found.wait_for()
-    take_picture(view.page, "stepper-search")
-    found.click()
-    view.root.locator(".pl-current", has_text="past_key_values.view").wait_for()
-    calls = view.tab("calls")
-    calls.locator(".pl-opener").first.click()
-    calls.locator("button[title]", has_text="get_peft_model").first.click()
-    view.root.locator(".pl-where", has_text="get_peft_model:").wait_for()
-    take_picture(view.page, "stepper-calls")
-    view.tab("variables")
 
 
 def test_undo_goes_back_jump_by_jump(opened, view, walk):

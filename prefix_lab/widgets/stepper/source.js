@@ -145,25 +145,25 @@ export class SourcePane {
 
 /**
  * The values beside lines: what each line of this call bound last, and on the current one what it is about to bind.
- * @param {import("./store.js").Store} store @param {import("./store.js").Stop} stop @param {boolean} hidden whether the latter is not to be seen yet
+ * @param {import("./store.js").Store} store @param {import("./store.js").Moment} moment @param {boolean} hidden whether the latter is not to be seen yet
  */
-export function ghostsAt(store, stop, hidden) {
+export function ghostsAt(store, moment, hidden) {
   /** @type {Map<number, Ghost[]>} */
   const found = new Map();
   const { names, watches } = store.meta;
   /** @param {number} line @param {number} name @param {number} value @param {string} kind */
   const add = (line, name, value, kind) => {
     const all = found.get(line) ?? [];
-    const headline = store.headline(stop.step, value);
+    const headline = store.headline(moment.step, value);
     if (all.length < MOST_GHOSTS && line) all.push({ text: `${names[name]} ${shortText(headline)}`, kind, title: headline[1] });
     found.set(line, all);
   };
-  const next = stop.event === "line" ? stop.bound.filter(([name]) => name !== 0 && !watches.includes(name)) : [];
-  for (const [name, value] of stop.locals) {
-    const line = stop.lines.get(name) ?? 0;
-    if (!(line === stop.line && next.some(([one]) => one === name)) && !watches.includes(name)) add(line, name, value, "past");
+  const next = moment.event === "line" ? moment.bound.filter(([name]) => name !== 0 && !watches.includes(name)) : [];
+  for (const [name, value] of moment.locals) {
+    const line = moment.lines.get(name) ?? 0;
+    if (!(line === moment.line && next.some(([one]) => one === name)) && !watches.includes(name)) add(line, name, value, "past");
   }
-  if (!hidden) for (const [name, value] of next) if (value !== null) add(stop.line, name, value, "next");
+  if (!hidden) for (const [name, value] of next) if (value !== null) add(moment.line, name, value, "next");
   return found;
 }
 

@@ -215,26 +215,26 @@ export class StepperView {
 
   draw() {
     const calls = this.store.stack(this.step);
-    const stop = this.store.stop(calls[this.chosen].step);
+    const moment = this.store.at(calls[this.chosen].step);
     const { meta } = this.store;
-    this.variables.show(stop, this.question.hides(stop.step));
+    this.variables.show(moment, this.question.hides(moment.step));
     this.stack.show(calls, this.chosen);
-    this.watches.show(stop);
+    this.watches.show(moment);
     this.breakpoints.show();
     this.timeline.show();
-    this.drawSource(stop, true);
-    const event = stop.event === "line" ? "" : ` · ${stop.event}`;
-    const thread = meta.threads.length > 1 ? ` · ${stop.thread}` : "";
-    this.where.replaceChildren(`${this.t("step")} ${withCommas(this.step)} ${this.t("of")} ${withCommas(meta.steps)} · ${shown(stop.function)}:${stop.line}${event}${shown(thread)}`);
+    this.drawSource(moment, true);
+    const event = moment.event === "line" ? "" : ` · ${moment.event}`;
+    const thread = meta.threads.length > 1 ? ` · ${moment.thread}` : "";
+    this.where.replaceChildren(`${this.t("step")} ${withCommas(this.step)} ${this.t("of")} ${withCommas(meta.steps)} · ${shown(moment.function)}:${moment.line}${event}${shown(thread)}`);
     const now = this.store.stagesAt(this.step).at(-1);
     const sentence = meta.stages.find((/** @type {any[]} */ [name]) => name === now)?.[1] ?? "";
     this.stage.replaceChildren(...(now ? [h("b", {}, `${this.t("stage")} ${shown(now)}`), ` ${shown(sentence)}`] : []));
     this.question.show();
   }
 
-  /** @param {import("./store.js").Stop} stop @param {boolean} follow */
-  async drawSource(stop, follow) {
-    const key = `source/${stop.file}`;
+  /** @param {import("./store.js").Moment} moment @param {boolean} follow */
+  async drawSource(moment, follow) {
+    const key = `source/${moment.file}`;
     const { pieces } = this.store;
     const turn = this.turn;
     if (!pieces.has(key) && this.source.shown) this.source.show({ ...this.source.shown, current: 0, ghosts: new Map() }, false);
@@ -242,12 +242,12 @@ export class StepperView {
     if (found === undefined || turn !== this.turn) return;
     const [text, colours] = found[0] ? found : [`# ${this.t("noSource")}`, ""];
     const { meta } = this.store;
-    const file = meta.files[stop.file];
+    const file = meta.files[moment.file];
     const breakpoints = new Map(this.model.get("breakpoints").filter((/** @type {any} */ one) => one.file === file).map((/** @type {any} */ one) => [one.line, { on: one.on !== false, condition: one.condition }]));
-    const inFile = (/** @type {number[]} */ [, called]) => meta.functions[called][0] === stop.file;
+    const inFile = (/** @type {number[]} */ [, called]) => meta.functions[called][0] === moment.file;
     const reached = new Set(meta.places.filter(inFile).map((/** @type {number[]} */ [, , line]) => line));
     this.source.show(
-      { file: stop.file, title: file, text, colours, current: stop.line, event: stop.event, visited: stop.visited, reached, ghosts: ghostsAt(this.store, stop, this.question.hides(stop.step)), breakpoints },
+      { file: moment.file, title: file, text, colours, current: moment.line, event: moment.event, visited: moment.visited, reached, ghosts: ghostsAt(this.store, moment, this.question.hides(moment.step)), breakpoints },
       follow,
     );
   }
@@ -265,7 +265,7 @@ export class StepperView {
     const number = this.store.meta.files.indexOf(file);
     if (number < 0) return;
     const calls = this.store.stack(this.step);
-    await this.drawSource({ ...this.store.stop(calls[this.chosen].step), file: number, line, visited: new Set(), locals: new Map(), bound: [] }, true);
+    await this.drawSource({ ...this.store.at(calls[this.chosen].step), file: number, line, visited: new Set(), locals: new Map(), bound: [] }, true);
   }
 
   /** @param {number} step @param {number} name @param {string} text */

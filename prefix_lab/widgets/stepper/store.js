@@ -6,7 +6,7 @@ import { Pieces } from "./pieces.js";
 
 /**
  * What is at a step. `locals` are name → value as the step finds them, by their numbers; `bound` is what it binds.
- * @typedef {object} Stop
+ * @typedef {object} Moment
  * @property {number} step
  * @property {string} event
  * @property {number} file
@@ -113,8 +113,8 @@ export class Store extends Pieces {
     return step >= 0 && step < this.meta.steps ? step : null;
   }
 
-  /** What is at a step whose page is here. @param {number} step @returns {Stop} */
-  stop(step) {
+  /** What is at a step whose page is here. @param {number} step @returns {Moment} */
+  at(step) {
     const page = this.here(step);
     const index = step - page.first;
     const frame = page.frame[index];
@@ -175,10 +175,10 @@ export class Store extends Pieces {
     return page[value % size];
   }
 
-  /** Values of names at a step, whole, for expressions. @param {Stop} stop @param {Set<string>} wanted */
-  async valuesOf(stop, wanted) {
+  /** Values of names at a step, whole, for expressions. @param {Moment} moment @param {Set<string>} wanted */
+  async valuesOf(moment, wanted) {
     const found = new Map();
-    for (const [name, value] of stop.locals) {
+    for (const [name, value] of moment.locals) {
       const text = this.meta.names[name];
       if (wanted.has(text)) found.set(text, await this.value(value));
     }
