@@ -84,7 +84,11 @@ def test_a_planted_circle_is_found(files, circle, tmp_path):
         ("mapping.py", "def f():\n    import peft", "the essence knows"),
         ("mapping.py", "from prefix_lab import PeftModel", "the essence knows"),
         ("beside/heads.py", "from prefix_lab.shapes import AXES", "beside knows more"),
-        ("beside/heads.py", "try:\n    from peft import X\nexcept ImportError: ...", "peft is imported before it is used"),
+        (
+            "beside/heads.py",
+            "try:\n    from peft import X\nexcept ImportError: ...",
+            "peft is imported before it is used",
+        ),
         ("walk/compare.py", "class A:\n    import peft.utils", "peft is imported before it is used"),
         ("course/lessons/lesson_05.py", "import peft", "peft is imported before it is used"),
         ("debugger/recorder.py", "import torch", "the debugger knows more than the standard library"),
