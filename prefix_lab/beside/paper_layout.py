@@ -7,39 +7,53 @@ token is encoder layers, then decoder layers, then the decoder's cross-attention
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
+from prefix_lab.beside import language_models
+from prefix_lab.beside.adapters import PeftModel
+from prefix_lab.beside.check import ATTENTION_OF_PAPER, layers_named, remember
 from prefix_lab.config import PrefixTuningConfig
-from prefix_lab.past import Rows, share
 
-if TYPE_CHECKING:
-    from prefix_lab.models import PeftModel
-
-ENCODER_ATTENTION = ("SelfAttention", "self_attn")
-CROSS_ATTENTION = ("EncDecAttention", "encoder_attn")
+Rows = tuple[Float[Tensor, "batch heads prefix_len head_dim"], ...]
+"""key, value, key, value, …, one pair for each attention layer."""
 
 
-def paper_cache(
-    prefix: Float[Tensor, "rows prefix_len width"], config: PrefixTuningConfig, batch: int
-) -> EncoderDecoderCache:
-    """The decoder's two caches; the cross-attention's has the prefix before the encoder's output comes to join it."""
-    rows = slots(prefix, config, batch)[2 * config.encoder_layers :]  # 4·layers × (batch, heads, prefix_len, head_dim)
-    own, cross = rows[: 2 * config.num_layers], rows[2 * config.num_layers :]
-    cache = EncoderDecoderCache(DynamicCache(in_pairs(own)), DynamicCache(in_pairs(cross)))
-    cache.is_updated = dict.fromkeys(range(config.num_layers), False)  # "the encoder's output is still to come"
-    return cache
+class PeftModelForSeq2SeqLM(language_models.PeftModelForSeq2SeqLM):
+    """Text to text, with a prefix in all three places; an adapter in PEFT's layout is read as PEFT does."""
+
+    def get_prompt(self, batch_size: int) -> EncoderDecoderCache:
+        """The decoder's two caches; the cross-attention's has the prefix before the encoder's output joins it."""
+        config = self.active_peft_config
+        if config.layout != "paper":
+            return super().get_prompt(batch_size)
+        prefix = self.encode_prefix(1 if config.encode == "once" else batch_size)
+        rows = slots(prefix, config, batch_size)[2 * config.encoder_layers :]
+        own, cross = rows[: 2 * config.num_layers], rows[2 * config.num_layers :]
+        cache = EncoderDecoderCache(DynamicCache(in_pairs(own)), DynamicCache(in_pairs(cross)))
+        cache.is_updated = dict.fromkeys(range(config.num_layers), False)  # "the encoder's output is still to come"
+        return remember(cache)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """As in PEFT's layout, with the encoder's prefix before what the encoder reads."""
+        with encoder_prefix(self):
+            return super().forward(*args, **kwargs)
+
+    def generate(self, **kwargs: Any) -> Any:
+        """As in PEFT's layout, with the encoder's prefix before what the encoder reads."""
+        with encoder_prefix(self):
+            return super().generate(**kwargs)
 
 
-def slots(prefix: Float[Tensor, "rows prefix_len width"], config: PrefixTuningConfig, batch: int) -> Rows:
+def slots(prefix: Float[Tensor, "batch_or_one prefix_len width"], config: PrefixTuningConfig, batch: int) -> Rows:
     """Every key and every value: (2·encoder_layers + 4·layers) × (batch, heads, prefix_len, head_dim)."""
     heads = config.num_attention_heads
     rows = prefix.view(*prefix.shape[:2], -1, heads, config.token_dim // heads)
-    return share(rows.permute(2, 0, 3, 1, 4), batch)
+    return tuple(row.expand(batch, -1, -1, -1) for row in rows.permute(2, 0, 3, 1, 4))
 
 
 def in_pairs(rows: Rows) -> list[tuple[Tensor, Tensor]]:
@@ -62,21 +76,8 @@ class OneLayerPast:
         return torch.cat([self.key, key], dim=2), torch.cat([self.value, value], dim=2)  # prefix_len+source
 
 
-def refuse_unknown_attention(model: nn.Module) -> None:
-    """Raise `ValueError` for a base model whose attention layers are not where T5's and BART's are."""
-    try:
-        found = layers_named(model.get_encoder(), ENCODER_ATTENTION), layers_named(model.get_decoder(), CROSS_ATTENTION)
-    except AttributeError:
-        found = ([], [])
-    if not all(found):
-        raise ValueError(
-            f"layout='paper' knows the attention layers of T5 and BART, and {type(model).__name__} has none of them. "
-            "Leave layout out."
-        )
-
-
 @contextmanager
-def encoder_prefix(model: "PeftModel") -> Iterator[None]:
+def encoder_prefix(model: PeftModel) -> Iterator[None]:
     """Within, the base model's encoder layers read their prefix, and cross-attention's mask leaves room for its own.
 
     transformers gives an encoder no cache, but each of its attention layers takes one; so it is handed over at the
@@ -98,9 +99,10 @@ def encoder_prefix(model: "PeftModel") -> Iterator[None]:
     def before_layer(number: int) -> Callable:
         return lambda layer, args, kwargs: (args, grown_mask(kwargs, model) | {"past_key_values": past[number]})
 
+    own_names, cross_names = ATTENTION_OF_PAPER
     hooks = [(encoder, before_encoder)]
-    hooks += [(layer, before_layer(number)) for number, layer in enumerate(layers_named(encoder, ENCODER_ATTENTION))]
-    for layer in layers_named(decoder, CROSS_ATTENTION):
+    hooks += [(layer, before_layer(number)) for number, layer in enumerate(layers_named(encoder, own_names))]
+    for layer in layers_named(decoder, cross_names):
         hooks.append((layer, lambda layer, args, kwargs: (args, grown_mask(kwargs, model))))
     handles = [layer.register_forward_pre_hook(hook, with_kwargs=True) for layer, hook in hooks]
     try:
@@ -110,12 +112,7 @@ def encoder_prefix(model: "PeftModel") -> Iterator[None]:
             handle.remove()
 
 
-def layers_named(stack: nn.Module, names: tuple[str, ...]) -> list[nn.Module]:
-    """The attention layers of a stack, in their order."""
-    return [module for name, module in stack.named_modules() if name.rpartition(".")[2] in names]
-
-
-def grown_mask(kwargs: dict[str, Any], model: "PeftModel") -> dict[str, Any]:
+def grown_mask(kwargs: dict[str, Any], model: PeftModel) -> dict[str, Any]:
     """The attention's mask, (batch, 1, queries, keys), with prefix_len more keys that may be read. None stays None."""
     name = "mask" if "mask" in kwargs else "attention_mask"
     mask = kwargs.get(name)
@@ -124,3 +121,12 @@ def grown_mask(kwargs: dict[str, Any], model: "PeftModel") -> dict[str, Any]:
     readable = True if mask.dtype == torch.bool else 0.0
     new = mask.new_full((*mask.shape[:-1], model.active_peft_config.num_virtual_tokens), readable)
     return kwargs | {name: torch.cat([new, mask], dim=-1)}
+
+
+def wants_paper(task_class: type[PeftModel], peft_config: Any) -> type[PeftModel] | None:
+    """The wrapper for `layout="paper"`; None for every other layout and task."""
+    asked = getattr(peft_config, "layout", "peft") == "paper"
+    return PeftModelForSeq2SeqLM if asked and task_class is language_models.PeftModelForSeq2SeqLM else None
+
+
+PeftModel.other_wrappers.append(wants_paper)

@@ -6,7 +6,9 @@ cannot: no weight of the model stands for a position that was never read.
 """
 
 import functools
+import inspect
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +18,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from prefix_lab.config import PeftConfig, PeftType, check_size
-from prefix_lab.trained_copies import ModulesToSaveWrapper
+from prefix_lab.beside.adapters import PeftModel
+from prefix_lab.beside.configs import PEFT_TYPE_TO_CONFIG_MAPPING, PeftConfig, check_size
+from prefix_lab.beside.modules_to_save import ModulesToSaveWrapper
+from prefix_lab.config import PeftType
 
 OFF = {
     **dict.fromkeys(("fan_in_fan_out", "use_rslora", "use_dora", "use_qalora"), False),
@@ -233,3 +237,103 @@ class LoraModel(nn.Module):
 def fits(name: str, ends: list[str]) -> bool:
     """Whether a dotted name is one of `ends`, or ends in one of them. Source: `peft.tuners.tuners_utils`."""
     return any(name == end or name.endswith(f".{end}") for end in ends)
+
+
+class LoraPeftModel(PeftModel):
+    """The wrapper around a `LoraModel`: nothing is handed over, so a call goes straight through."""
+
+    parameter_prefix = "lora_"
+
+    def __init__(self, model: nn.Module, peft_config: LoraConfig, *args: Any, **kwargs: Any):
+        super().__init__(LoraModel(model), peft_config, *args, **kwargs)
+
+    def __reduce__(self) -> tuple:
+        return blank, (type(self).__bases__[1],), self.__dict__  # its class is made when it is asked for
+
+    def attach(self, adapter_name: str, peft_config: LoraConfig, autocast_adapter_dtype: bool) -> None:
+        """Put an addition beside each layer that the config names."""
+        if not self.peft_config and hasattr(self.base_model.model, "peft_config"):
+            warnings.warn(
+                "Already found a `peft_config` attribute in the model. This will lead to having multiple adapters "
+                "in the model. Make sure to know what you are doing!",
+                stacklevel=5,
+            )
+        self.base_model.add_adapter(adapter_name, peft_config, autocast_adapter_dtype)
+        self.base_model.set_adapter(self.active_adapter, train=not peft_config.inference_mode)
+
+    def set_adapter(self, adapter_name: str, inference_mode: bool = False) -> None:
+        super().set_adapter(adapter_name, inference_mode)
+        self.base_model.set_adapter(adapter_name, train=not inference_mode)
+
+    def detach(self, adapter_name: str) -> str | None:
+        return self.base_model.delete_adapter(adapter_name)
+
+    def without_adapter(self) -> Any:
+        return self.base_model.disabled()
+
+    def merge_and_unload(self) -> nn.Module:
+        """The base model with the active adapter merged into its weights."""
+        return self.base_model.merge_and_unload()
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The base model's forward, with all that this task's own forward names, given or not: as PEFT."""
+        places = inspect.signature(super().forward).parameters.values()
+        names = [place.name for place in places if place.kind == place.POSITIONAL_OR_KEYWORD]
+        named = dict.fromkeys(names) | dict(zip(names, args, strict=False)) | kwargs
+        return self.base_model(
+            *args[len(names) :], **{name: value for name, value in named.items() if name not in self.forgets}
+        )
+
+    def generate(self, *args: Any, **kwargs: Any) -> Any:
+        """As the base model's `generate`."""
+        if hasattr(type(self), "hand_on_generation_config"):
+            self.hand_on_generation_config()
+        return self.base_model.generate(*args, **kwargs)
+
+    def get_base_model(self) -> nn.Module:
+        return self.base_model.model
+
+    def supports_lora_conversion(self, adapter_name: str = "default") -> bool:
+        return True
+
+    def set_requires_grad(self, adapter_names: str | list[str], requires_grad: bool = True) -> None:
+        """Train these adapters, or do not. Source: `peft.peft_model.PeftModel.set_requires_grad`."""
+        names = [adapter_names] if isinstance(adapter_names, str) else adapter_names
+        for name, parameter in self.named_parameters():
+            kind, _, adapter = name.rpartition(".")[0].rpartition(".")
+            inside = any(f".modules_to_save.{one}." in name for one in names)
+            if inside or (".lora_" in kind and adapter in names):
+                parameter.requires_grad_(requires_grad)
+
+    @classmethod
+    def saved_shapes(cls, model: nn.Module, config: LoraConfig) -> dict[str, tuple[int, ...]]:
+        shapes = {}
+        for name, layer in LoraModel(model).targets(config).items():
+            layer = getattr(layer, "base_layer", layer)
+            shapes[f"base_model.model.{name}.lora_A.weight"] = (config.r, layer.in_features)
+            shapes[f"base_model.model.{name}.lora_B.weight"] = (layer.out_features, config.r)
+        return shapes
+
+
+@functools.cache
+def with_lora(task_class: type[PeftModel]) -> type[LoraPeftModel]:
+    """The class of the same task and name, with LoRA in place of a prefix."""
+    return type(
+        task_class.__name__, (LoraPeftModel, task_class), {"__doc__": task_class.__doc__, "__module__": __name__}
+    )
+
+
+def blank(task_class: type[PeftModel]) -> LoraPeftModel:
+    """What a copy or a pickle is filled into."""
+    return nn.Module.__new__(with_lora(task_class))
+
+
+def wants_lora(task_class: type[PeftModel], peft_config: Any) -> type[PeftModel] | None:
+    """The wrapper for a LoRA config; None for every other, and where it is chosen already."""
+    if getattr(peft_config, "peft_type", None) == PeftType.LORA and not issubclass(task_class, LoraPeftModel):
+        return with_lora(task_class)
+    return None
+
+
+PEFT_TYPE_TO_CONFIG_MAPPING[PeftType.LORA] = LoraConfig
+PeftModel.other_wrappers.append(wants_lora)

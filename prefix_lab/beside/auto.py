@@ -9,17 +9,19 @@ from typing import Any
 
 import transformers
 
-from prefix_lab.config import PeftConfig
-from prefix_lab.files import whereabouts
-from prefix_lab.heads import (
+from prefix_lab.beside.adapters import MODEL_TYPE_TO_PEFT_MODEL_MAPPING, PeftModel
+from prefix_lab.beside.configs import PeftConfig
+from prefix_lab.beside.heads import (
     PeftModelForQuestionAnswering,
     PeftModelForSequenceClassification,
     PeftModelForTokenClassification,
 )
-from prefix_lab.keywords import HUB, IDLE, ONLY
-from prefix_lab.mapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
-from prefix_lab.models import PeftModel
-from prefix_lab.tasks import PeftModelForCausalLM, PeftModelForFeatureExtraction, PeftModelForSeq2SeqLM
+from prefix_lab.beside.hub import HUB, IDLE, ONLY, whereabouts
+from prefix_lab.beside.language_models import (
+    PeftModelForCausalLM,
+    PeftModelForFeatureExtraction,
+    PeftModelForSeq2SeqLM,
+)
 
 
 class AutoPeftModel:

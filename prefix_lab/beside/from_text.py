@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from prefix_lab.models import PeftModel
+from prefix_lab.beside.adapters import PeftModel
 
 
 @torch.no_grad()

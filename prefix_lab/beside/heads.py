@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 from transformers.modeling_outputs import QuestionAnsweringModelOutput, SequenceClassifierOutput, TokenClassifierOutput
 
+from prefix_lab.beside.adapters import PeftModel
+from prefix_lab.beside.check import backbone, takes_past
 from prefix_lab.config import PeftConfig
-from prefix_lab.models import Mask, PeftModel
-from prefix_lab.refusals import backbone, prefix_is_read, takes_past
-from prefix_lab.tasks import Embeds, Ids, either, get_batch_size, outputs_asked_for
+from prefix_lab.models import Mask
+from prefix_lab.tasks import Embeds, Ids, get_batch_size, outputs_asked_for
 
 Labels = Int[Tensor, "..."] | Float[Tensor, "..."] | None
 Hidden = Float[Tensor, "*batch hidden"]
@@ -42,13 +43,9 @@ class PeftModelWithHead(PeftModel):
 
     def add_adapter(self, adapter_name: str, peft_config: PeftConfig, *args: Any, **kwargs: Any) -> None:
         """As `PeftModel.add_adapter`, with a trained copy of the head. Raises `ValueError` as that does."""
-        before = peft_config.modules_to_save
+        self.check_adapter(adapter_name, peft_config)  # before the config is changed
         self.name_the_head(peft_config)
-        try:
-            super().add_adapter(adapter_name, peft_config, *args, **kwargs)
-        except Exception:
-            peft_config.modules_to_save = before
-            raise
+        super().add_adapter(adapter_name, peft_config, *args, **kwargs)
 
     def name_the_head(self, peft_config: PeftConfig) -> None:
         """The head trains too, whether the user named it or not."""
@@ -69,21 +66,19 @@ class PeftModelWithHead(PeftModel):
         """
         self.shift_position_ids(kwargs, drop_token_types=False)
         return_dict = self.config.return_dict if return_dict is None else return_dict
-        cache = self.get_prompt(get_batch_size(input_ids, inputs_embeds))
-        with prefix_is_read(self, cache, either(input_ids, inputs_embeds)):
-            kwargs |= {
-                "input_ids": input_ids,
-                "attention_mask": self.prepend_prefix(attention_mask),
-                "inputs_embeds": inputs_embeds,
-                "return_dict": return_dict,
-                "past_key_values": cache,
-            }
-            if takes_past(self.base_model):
-                return self.base_model(**targets, **kwargs), None, return_dict
-            if self.cls_layer_name is None:
-                names = self.active_peft_config.modules_to_save
-                raise ValueError(f"modules_to_save={names} names no head of this model.")
-            outputs = backbone(self.base_model)(**kwargs)
+        kwargs |= {
+            "past_key_values": self.get_prompt(get_batch_size(input_ids, inputs_embeds)),
+            "input_ids": input_ids,
+            "attention_mask": self.prepend_prefix(attention_mask),
+            "inputs_embeds": inputs_embeds,
+            "return_dict": return_dict,
+        }
+        if takes_past(self.base_model):
+            return self.base_model(**targets, **kwargs), None, return_dict
+        if self.cls_layer_name is None:
+            names = self.active_peft_config.modules_to_save
+            raise ValueError(f"modules_to_save={names} names no head of this model.")
+        outputs = backbone(self.base_model)(**kwargs)
         features = self.features(outputs)
         if hasattr(self.base_model, "dropout"):
             features = self.base_model.dropout(features)

@@ -1,13 +1,14 @@
-"""What no prefix can be made for, and what keeps a prefix from being read: each in a sentence with its way out.
+"""The one door: what no prefix can be made for, and what keeps a prefix from being read, each with its way out.
 
-`check` asks before a model is wrapped, `prefix_is_read` stands around every call. PEFT has few such questions: it wraps
-nearly anything, then fails inside torch or transformers, or runs and the prefix has no effect.
+`check` asks before a model is wrapped, `prefix_is_read` and `can_generate` stand around its calls. PEFT has few such
+questions: it wraps nearly anything, then fails inside torch or transformers, or runs and the prefix has no effect.
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,33 +22,74 @@ from transformers.cache_utils import (
     EncoderDecoderCache,
 )
 
-from prefix_lab.config import PromptLearningConfig, TaskType
+from prefix_lab.beside.many_sizes import check_sizes
+from prefix_lab.beside.modules_to_save import check_modules
+from prefix_lab.config import PeftConfig, PromptLearningConfig, TaskType
 from prefix_lab.encoder import PrefixEncoder
-from prefix_lab.paper_layout import refuse_unknown_attention
+from prefix_lab.models import PeftModel
 from prefix_lab.prepare import text_config
 
-if TYPE_CHECKING:
-    from prefix_lab.models import PeftModel
-
 HEADS = (TaskType.SEQ_CLS, TaskType.TOKEN_CLS, TaskType.QUESTION_ANS)
+GENERATE = (TaskType.SEQ_2_SEQ_LM, TaskType.CAUSAL_LM)
+ATTENTION_OF_PAPER = (("SelfAttention", "self_attn"), ("EncDecAttention", "encoder_attn"))
+"""What T5 and BART call the attention layers of their encoder, and those between decoder and encoder."""
+
 STATIC = ("static", "offloaded_static", "sliding_window", "hybrid", "offloaded_hybrid")
 """transformers' kinds of cache that are as long from the start as they will ever be: no prefix can stand before."""
 
+PROMPTS: ContextVar[list[tuple[Cache, list[int]]] | None] = ContextVar("the prompts that a call has made", default=None)
 
-def check(model: nn.Module, peft_config: PromptLearningConfig) -> None:
-    """Raise `ValueError` for a base model that cannot read a prefix in this task. Nothing is changed."""
+
+def check(
+    model: nn.Module,
+    peft_config: PeftConfig,
+    adapter_name: str = "default",
+    others: Mapping[str, PeftConfig] | None = None,
+) -> None:
+    """Raise for an adapter that could not be added to the base model, beside the `others`. Nothing is changed.
+
+    `ValueError` for nearly all, `TypeError` for a value of another type, and for a module that no copy can stand for.
+    """
+    check_name(adapter_name, peft_config, others or {})
+    check_modules(model, peft_config.modules_to_save)
+    refuse_wrapped(model)
+    if peft_config.is_prompt_learning:
+        check_reader(model, peft_config)
+        check_sizes(peft_config, model.config)
+
+
+def check_name(adapter_name: str, peft_config: PeftConfig, others: Mapping[str, PeftConfig]) -> None:
+    """Raise `ValueError` for a name that is taken or cannot be one, and for another method than the others'."""
+    if adapter_name in others:
+        raise ValueError(f"Adapter with name '{adapter_name}' already exists. Choose another adapter_name.")
+    if not adapter_name or "." in adapter_name or hasattr(nn.ModuleDict(), adapter_name):
+        raise ValueError(
+            f"adapter_name={adapter_name!r} cannot name a module: it is empty, has a dot, or is an attribute of "
+            "torch's ModuleDict. Choose another adapter_name, 'default' say."
+        )
+    for other in others.values():
+        if other.peft_type != peft_config.peft_type:
+            raise ValueError(
+                "Cannot combine adapters with different peft types. "
+                f"Found {other.peft_type} and {peft_config.peft_type}. Wrap a second copy of the base model instead."
+            )
+
+
+def check_reader(model: nn.Module, peft_config: PromptLearningConfig) -> None:
+    """Raise `ValueError` for a base model that cannot read a prefix in this task."""
     kind = type(model).__name__
     if not hasattr(model, "config"):
         raise ValueError(
             f"model is a {kind} without a `.config`, from which the sizes of the prefix are read. Give it one (a "
             "transformers config or a dict)."
         )
-    refuse_wrapped(model)
     if checkpoints(model):
         raise ValueError(
             "PREFIX_TUNING does not work with gradient checkpointing. Call model.gradient_checkpointing_disable()."
         )
     task, two = peft_config.task_type, getattr(model.config, "is_encoder_decoder", False)
+    if task in GENERATE:
+        _ = model.prepare_inputs_for_generation  # as PEFT: a model that cannot generate has no such attribute
     if task in HEADS and two:
         raise ValueError(
             f"task_type={task!r} needs one stack of layers, but {kind} has an encoder and a decoder, whose head PEFT "
@@ -60,7 +102,7 @@ def check(model: nn.Module, peft_config: PromptLearningConfig) -> None:
         )
     refuse_without_past(model, task)
     refuse_other_caches(model)
-    if getattr(peft_config, "layout", None) == "paper":
+    if getattr(peft_config, "layout", "peft") == "paper":
         refuse_unknown_attention(model)
 
 
@@ -149,28 +191,64 @@ def checkpoints(model: nn.Module, training: bool = False) -> bool:
     )
 
 
-@contextmanager
-def prefix_is_read(model: "PeftModel", cache: Cache, tokens: torch.Tensor | None) -> Iterator[None]:
-    """Around a call of the base model: a failure whose cause is known gets the cause's sentence, and silence too.
+def refuse_unknown_attention(model: nn.Module) -> None:
+    """Raise `ValueError` for a base model whose attention layers are not where T5's and BART's are."""
+    try:
+        stacks = model.get_encoder(), model.get_decoder()
+        found = [layers_named(stack, names) for stack, names in zip(stacks, ATTENTION_OF_PAPER, strict=True)]
+    except AttributeError:
+        found = [[]]
+    if not all(found):
+        raise ValueError(
+            f"layout='paper' knows the attention layers of T5 and BART, and {type(model).__name__} has none of them. "
+            "Leave layout out."
+        )
 
-    Raises `ValueError` when the call fails for a reason that is known here, and when it runs but no layer has read
-    the prefix. Whatever else the call raises is left as it is.
+
+def layers_named(stack: nn.Module, names: tuple[str, ...]) -> list[nn.Module]:
+    """The attention layers of a stack, in their order."""
+    return [module for name, module in stack.named_modules() if name.rpartition(".")[2] in names]
+
+
+def remember(prompt: Cache) -> Cache:
+    """Tell `prefix_is_read`, if the prompt is made within it, what the base model is about to be given."""
+    made = PROMPTS.get()
+    if made is not None:
+        made.append((prompt, kept(prompt)))
+    return prompt
+
+
+@contextmanager
+def prefix_is_read(model: PeftModel, args: tuple, kwargs: Mapping[str, Any]) -> Iterator[None]:
+    """Around a call: a failure whose cause is known gets the cause's sentence, and so does a prefix that nobody read.
+
+    Raises `ValueError` when the call fails after the prompt was made, for a reason that is known here, and when it
+    runs but no layer has read the prefix. Whatever else the call raises is left as it is.
     """
-    before = kept(cache)
+    made: list[tuple[Cache, list[int]]] = []
+    before = PROMPTS.set(made)
     try:
         yield
     except torch.OutOfMemoryError:
         raise
     except Exception as error:
-        if cause := cause_of_failure(model, tokens):
+        if made and (cause := cause_of_failure(model, tokens_of(args, kwargs))):
             raise ValueError(cause) from error
         raise
-    if kept(cache) == before:
+    finally:
+        PROMPTS.reset(before)
+    if any(kept(prompt) == lengths for prompt, lengths in made):
         raise ValueError(
-            cause_of_failure(model, tokens)
+            cause_of_failure(model, tokens_of(args, kwargs))
             or f"{type(model.base_model).__name__} did not read the prefix: it takes past_key_values, and no layer "
             "looks at them, so the prefix has no effect and cannot learn. Use a model whose attention reads a cache."
         )
+
+
+def tokens_of(args: tuple, kwargs: Mapping[str, Any]) -> torch.Tensor | None:
+    """The text of a call, by its ids or by its vectors."""
+    given = [*args[:1], kwargs.get("input_ids"), kwargs.get("inputs_embeds")]
+    return next((one for one in given if one is not None), None)
 
 
 def kept(cache: Cache) -> list[int]:
@@ -180,7 +258,7 @@ def kept(cache: Cache) -> list[int]:
     return [layer.get_seq_length() for layer in cache.layers if not isinstance(layer, DummyLayer)]
 
 
-def cause_of_failure(model: "PeftModel", tokens: torch.Tensor | None) -> str | None:
+def cause_of_failure(model: PeftModel, tokens: torch.Tensor | None) -> str | None:
     """Why a prefix was not read, in a sentence; None when it is not known."""
     base, prefix_len = model.base_model, model.active_peft_config.num_virtual_tokens
     if checkpoints(base, training=True):
@@ -221,7 +299,7 @@ def most_positions(model: nn.Module) -> int | None:
 
 
 @contextmanager
-def can_generate(model: "PeftModel", arguments: dict[str, Any]) -> Iterator[None]:
+def can_generate(model: PeftModel, arguments: dict[str, Any]) -> Iterator[None]:
     """Around `generate`: what keeps a prefix from being read is refused before, or explained when the loop fails.
 
     Raises `ValueError` for an encoder-decoder without a cache, or with a static one: PEFT loses the prefix there, and

@@ -1,7 +1,7 @@
 """P-tuning v2's names for the same encoder: pre_seq_len, prefix_hidden_size, `trans`.
 
 Liu et al. 2021 (arXiv 2110.07602); THUDM/P-tuning-v2, model/prefix_encoder.py. PEFT's encoder came from there, with
-other names and without the dropout on keys and values, which is `prefix_dropout` here.
+other names. P-tuning v2 also drops keys and values at random while it trains, which neither PEFT nor this encoder does.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from prefix_lab.config import PrefixTuningConfig
+from prefix_lab.beside.configs import PrefixTuningConfig
 from prefix_lab.encoder import PrefixEncoder
 
 
@@ -27,10 +27,7 @@ def from_ptuning_v2(config: Any, checkpoint: Mapping[str, Tensor] | None = None)
 
 
 def ptuning_v2_config(config: Any, **fields: Any) -> PrefixTuningConfig:
-    """P-tuning v2's names in ours; `fields` sets what it does not say, task_type say.
-
-    `hidden_dropout_prob`, which P-tuning v2 applies to keys and values in training, becomes `prefix_dropout`.
-    """
+    """P-tuning v2's names in ours; `fields` sets what it does not say, task_type say."""
     given = config if isinstance(config, Mapping) else vars(config)
 
     def need(name: str) -> Any:
@@ -46,7 +43,6 @@ def ptuning_v2_config(config: Any, **fields: Any) -> PrefixTuningConfig:
         num_attention_heads=given.get("num_attention_heads"),
         encoder_hidden_size=need("prefix_hidden_size") if projection else None,
         prefix_projection=projection,
-        prefix_dropout=given.get("hidden_dropout_prob", 0.0),
         **fields,
     )
 
