@@ -15,7 +15,7 @@ LAB_FLAGS = $(if $(filter 0,$(shell id -u)),--allow-root)
 # JupyterLab's first question would be about news, and it would look for updates where there may be no network.
 QUIET_LAB = {"@jupyterlab/apputils-extension:notification": {"checkForUpdates": false, "fetchNews": "false"}}
 
-.PHONY: lab test course fuzz walk bench notebooks browser clean
+.PHONY: lab test course fuzz walk bench house notebooks browser clean
 
 lab: .venv/lab
 	$(BIN)/jupyter lab $(LAB_FLAGS) $(FIRST_LESSON)
@@ -40,6 +40,9 @@ fuzz: .venv/test
 
 bench: .venv/bench browser
 	$(BIN)/python -m benchmarks
+
+house: .venv/test
+	@$(BIN)/python -m tests.house
 
 notebooks: .venv/test
 	$(BIN)/python -m notebooks.build

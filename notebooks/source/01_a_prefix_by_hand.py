@@ -30,7 +30,8 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 from transformers.cache_utils import DynamicLayer
 
-from prefix_lab.course import load_tiny_t5, show_progress, show_stage, stop_in
+from prefix_lab.breakpoints import stop_at
+from prefix_lab.course import load_tiny_t5, show_progress, show_stage
 from prefix_lab.course.lessons.lesson_01 import (
     check_attend_with_prefix,
     check_order,
@@ -239,11 +240,12 @@ peft_model = peft.get_peft_model(model, config)
 plain_text = {"input_ids": letters[None], "attention_mask": torch.ones(1, len(word))}
 text = plain_text | {"decoder_input_ids": letters[None]}
 cache = peft_model.get_prompt(batch_size=1)
-output = stop_in(
+with stop_at(
     DynamicLayer.update,
-    lambda: model(**text, past_key_values=cache),
-    ["p self.keys.shape", "p key_states.shape", "n", "n", "p self.keys.shape", "c"],
-)
+    commands=["p self.keys.shape", "p key_states.shape", "n", "n", "p self.keys.shape", "c"],
+    debugger="pdb",
+):
+    output = model(**text, past_key_values=cache)
 print("the same as PEFT's forward:", torch.equal(output.logits, peft_model(**text).logits))
 
 # %% [markdown] lang="en"

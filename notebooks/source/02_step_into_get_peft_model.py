@@ -32,7 +32,8 @@ import peft
 import torch
 
 import prefix_lab
-from prefix_lab.course import load_tiny_t5, show_stage, stop_in
+from prefix_lab.breakpoints import stop_at
+from prefix_lab.course import load_tiny_t5, show_stage
 from prefix_lab.course.lessons.lesson_02 import check_row_width, check_split
 from prefix_lab.shapes import named
 
@@ -206,11 +207,12 @@ theirs = peft.PrefixEncoder(
         num_virtual_tokens=20, token_dim=128, num_layers=3, encoder_hidden_size=64, prefix_projection=True
     )
 )
-through_pdb = stop_in(
+with stop_at(
     peft.PrefixEncoder.forward,
-    lambda: theirs(prompt_tokens),
-    ["p prefix.shape", "n", "n", "p prefix_tokens.shape", "n", "p past_key_values.shape", "c"],
-)
+    commands=["p prefix.shape", "n", "n", "p prefix_tokens.shape", "n", "p past_key_values.shape", "c"],
+    debugger="pdb",
+):
+    theirs(prompt_tokens)
 
 # %% [markdown] lang="en"
 # In a notebook of your own, three ways lead into a debugger:

@@ -31,7 +31,8 @@ import torch
 from peft.utils import register_peft_method
 
 import prefix_lab
-from prefix_lab.course import load_tiny_t5, record_walk, show_progress, show_stage, stop_in
+from prefix_lab.breakpoints import stop_at
+from prefix_lab.course import load_tiny_t5, record_walk, show_progress, show_stage
 from prefix_lab.course.lessons.lesson_03 import check_classes, check_outcomes, check_registry, draw_choice
 from prefix_lab.course.training import make_batch
 from prefix_lab.widgets import Mirror
@@ -218,13 +219,12 @@ print(inspect.getsource(peft.tuners.prefix_tuning).splitlines()[-1])
 
 # %%
 try:
-    stop_in(
+    with stop_at(
         register_peft_method,
-        lambda: register_peft_method(
-            name="prefix_tuning", config_cls=peft.PrefixTuningConfig, model_cls=peft.PrefixEncoder
-        ),
-        ["p name, config_cls.__name__", "p name.upper() in list(PeftType)", "c"],
-    )
+        commands=["p name, config_cls.__name__", "p name.upper() in list(PeftType)", "c"],
+        debugger="pdb",
+    ):
+        register_peft_method(name="prefix_tuning", config_cls=peft.PrefixTuningConfig, model_cls=peft.PrefixEncoder)
 except KeyError as error:
     print(error)
 

@@ -31,7 +31,8 @@ from transformers.models.gpt2 import modeling_gpt2
 from transformers.models.llama import modeling_llama
 
 import prefix_lab
-from prefix_lab.course import load_tiny_t5, show_progress, show_stage, stop_in
+from prefix_lab.breakpoints import stop_at
+from prefix_lab.course import load_tiny_t5, show_progress, show_stage
 from prefix_lab.course.lessons.lesson_07 import (
     check_content,
     check_kv_head,
@@ -148,10 +149,9 @@ check_with_prefix(with_prefix)
 # the prefix.
 
 # %%
-through_pdb = stop_in(
+with stop_at(
     modeling_gpt2.eager_attention_forward,
-    lambda: peft_model(**batch),
-    [
+    commands=[
         "p module.layer_idx",
         "p tuple(query.shape)",
         "p tuple(key.shape)",
@@ -159,7 +159,9 @@ through_pdb = stop_in(
         "p (attention_mask[0, 0] == 0).int()",
         "c",
     ],
-)
+    debugger="pdb",
+):
+    peft_model(**batch)
 
 # %% [markdown] lang="en"
 # The queries are 10, the keys 15: the prefix's five came out of the cache, and the text's ten were put behind them.
@@ -189,11 +191,12 @@ show("attention, layer 0", before, "batch heads source prefix_len+source")
 # Keys for two heads, attention for six. In between, `repeat_kv` hands each cached head to its group:
 
 # %%
-through_pdb = stop_in(
+with stop_at(
     modeling_llama.repeat_kv,
-    lambda: llama_model(**batch),
-    ["p tuple(hidden_states.shape)", "p n_rep", "u", "p module.num_key_value_groups", "c"],
-)
+    commands=["p tuple(hidden_states.shape)", "p n_rep", "u", "p module.num_key_value_groups", "c"],
+    debugger="pdb",
+):
+    llama_model(**batch)
 
 # %% [markdown] lang="en"
 # ### Exercise 2 · whose key does a head read?

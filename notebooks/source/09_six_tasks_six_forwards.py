@@ -41,7 +41,8 @@ from transformers import (
 )
 
 import prefix_lab
-from prefix_lab.course import show_progress, stop_in
+from prefix_lab.breakpoints import stop_at
+from prefix_lab.course import show_progress
 from prefix_lab.course.arrivals import listen
 from prefix_lab.course.lessons.lesson_09 import (
     check_ending,
@@ -260,10 +261,9 @@ print("prompt tuning, logits:", named(prompt_output.logits.shape, "batch prefix_
 
 # %%
 seq_cls = wrapped["SEQ_CLS"]
-stopped = stop_in(
+with stop_at(
     peft.PeftModelForSequenceClassification._prefix_tuning_forward,
-    lambda: seq_cls(**inputs["SEQ_CLS"]),
-    [
+    commands=[
         "p tuple(attention_mask.shape)",
         "p 'past_key_values' in inspect.signature(self.base_model.forward).parameters",
         "p self.transformer_backbone_name",
@@ -273,7 +273,9 @@ stopped = stop_in(
         "p kwargs.keys()",
         "c",
     ],
-)
+    debugger="pdb",
+):
+    seq_cls(**inputs["SEQ_CLS"])
 
 # %% [markdown] lang="en"
 # The stepper stands in the same function, where the backbone has answered. Step on: dropout, head, loss.

@@ -29,7 +29,8 @@ import torch
 
 import prefix_lab
 from prefix_lab.beside.paper_layout import OneLayerPast
-from prefix_lab.course import load_tiny_t5, show_progress, show_stage, stop_in
+from prefix_lab.breakpoints import stop_at
+from prefix_lab.course import load_tiny_t5, show_progress, show_stage
 from prefix_lab.course.lessons.lesson_11 import (
     check_moved,
     check_step,
@@ -196,12 +197,13 @@ table(
 
 # %%
 one_word = make_batch(tokenizer, ["garden"], ["nedrag"])
-output = stop_in(
+with stop_at(
     OneLayerPast.update,
-    lambda: peft_model(**one_word),
-    ["p tuple(self.key.shape), tuple(key.shape)", "u", "p type(self).__name__, self.layer_idx", "c"]
+    commands=["p tuple(self.key.shape), tuple(key.shape)", "u", "p type(self).__name__, self.layer_idx", "c"]
     + 2 * ["u", "p type(self).__name__, self.layer_idx", "c"],
-)
+    debugger="pdb",
+):
+    output = peft_model(**one_word)
 print(f"loss on garden → nedrag: {output.loss.item():.5f}")
 
 # %% [markdown] lang="en"

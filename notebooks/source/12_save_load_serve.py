@@ -33,7 +33,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import prefix_lab
-from prefix_lab.course import load_tiny_t5, show_progress, show_stage, stop_in
+from prefix_lab.breakpoints import stop_at
+from prefix_lab.course import load_tiny_t5, show_progress, show_stage
 from prefix_lab.course.lessons.lesson_12 import (
     anatomy,
     bytes_of,
@@ -142,11 +143,12 @@ show_stage(
 )
 
 # %%
-stopped = stop_in(
+with stop_at(
     peft.PrefixEncoder.forward,
-    lambda: peft_model.save_pretrained(folder),
-    ["p tuple(prefix.shape)", "u", "u", "u", "p tuple(self.prompt_tokens[adapter_name].shape)", "c"],
-)
+    commands=["p tuple(prefix.shape)", "u", "u", "u", "p tuple(self.prompt_tokens[adapter_name].shape)", "c"],
+    debugger="pdb",
+):
+    peft_model.save_pretrained(folder)
 
 # %% [markdown] lang="en"
 # ### Exercise 2 · what goes into the file

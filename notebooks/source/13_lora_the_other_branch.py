@@ -31,7 +31,8 @@ import peft
 import torch
 
 import prefix_lab
-from prefix_lab.course import load_tiny_t5, show_progress, show_stage, stop_in
+from prefix_lab.breakpoints import stop_at
+from prefix_lab.course import load_tiny_t5, show_progress, show_stage
 from prefix_lab.course.arrivals import listen
 from prefix_lab.course.lessons.lesson_13 import (
     check_lora_count,
@@ -145,11 +146,12 @@ print(f"divided by the replaced layers: {difference / len(replaced):,}")
 
 # %%
 one_layer = peft.LoraConfig(task_type="SEQ_2_SEQ_LM", r=8, target_modules=["decoder.block.0.layer.0.SelfAttention.q"])
-stopped = stop_in(
+with stop_at(
     peft.tuners.lora.Linear.__init__,
-    lambda: peft.get_peft_model(without_weights("t5-base"), one_layer),
-    ["p base_layer", "p base_layer.bias", "p torch.nn.Linear(768, 768).bias.shape", "c"],
-)
+    commands=["p base_layer", "p base_layer.bias", "p torch.nn.Linear(768, 768).bias.shape", "c"],
+    debugger="pdb",
+):
+    peft.get_peft_model(without_weights("t5-base"), one_layer)
 
 # %% [markdown] lang="en"
 # T5's `q` has no bias. Today PEFT keeps that very layer as `base_layer`. Until December 2022, its LoRA layer *was* a

@@ -29,7 +29,8 @@ import torch
 
 import prefix_lab
 from prefix_lab import get_peft_model_state_dict, set_peft_model_state_dict
-from prefix_lab.course import load_tiny_t5, show_progress, show_stage, stop_in
+from prefix_lab.breakpoints import stop_at
+from prefix_lab.course import load_tiny_t5, show_progress, show_stage
 from prefix_lab.course.arrivals import arriving
 from prefix_lab.course.hunts import (
     hunt_01,
@@ -206,11 +207,8 @@ show_copy(hunt_03)
 # %%
 broken = before(gpt2, hunt_03.PeftModelForCausalLM)
 show = ["p input_ids.shape", "p kwargs['past_key_values'].get_seq_length()", "p attention_mask.shape"]
-output = stop_in(
-    hunt_03.PeftModelForCausalLM.forward,
-    lambda: broken(input_ids=ids, attention_mask=torch.ones_like(ids)),
-    ["n", "n", "n", *show, "c"],
-)
+with stop_at(hunt_03.PeftModelForCausalLM.forward, commands=["n", "n", "n", *show, "c"], debugger="pdb"):
+    output = broken(input_ids=ids, attention_mask=torch.ones_like(ids))
 
 # %% [markdown] lang="en" tags=["hint"]
 # Attention reads prefix_len + source positions. transformers does not complain of a shorter mask: it fills it up with

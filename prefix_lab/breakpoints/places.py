@@ -113,9 +113,8 @@ def classes_in(module: ModuleType) -> Iterator[tuple[str, type]]:
 
 def place_of(function: Callable, dotted: str) -> StopPlace:
     """The code behind any decorators. Raises `LookupError` when there is no Python code to stop in."""
-    inner = inspect.unwrap(function)
-    code = getattr(inner, "__code__", None)
-    if not isinstance(code, CodeType):
+    inner, code = inspect.unwrap(function), code_of(function)
+    if code is None:
         raise LookupError(
             f"{dotted} is a {type(inner).__name__} here, which has no lines of Python to stop in. "
             "Install the tested versions: pip install -c constraints.txt."
@@ -126,6 +125,12 @@ def place_of(function: Callable, dotted: str) -> StopPlace:
     module = inner.__globals__.get("__name__", "")
     file = f"{module.replace('.', '/')}.py"
     return StopPlace(code, first_line(code), dotted, file, known, inner.__globals__)
+
+
+def code_of(function: Callable) -> CodeType | None:
+    """What a function runs, behind any decorators; None for a class and for what is not written in Python."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return code if isinstance(code, CodeType) else None
 
 
 def first_line(code: CodeType) -> int:

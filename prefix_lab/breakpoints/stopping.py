@@ -1,4 +1,4 @@
-"""`stop_at`: pdb at a stage of the walk, in a cell or a terminal, for as long as a `with` block runs.
+"""`stop_at`: pdb at a stage of the walk or in any function, in a cell or a terminal, as long as a `with` block runs.
 
 The pdb is the standard one or IPython's; it knows `shapes()`, and may type commands for the learner.
 """
@@ -17,13 +17,13 @@ from typing import Any
 from prefix_lab.breakpoints.attached import debugger as attached_debugger
 from prefix_lab.breakpoints.attached import is_recording_instead, settrace_itself, shell
 from prefix_lab.breakpoints.breakpoint import StageBreakpoint, check_times, condition_for, place_with
-from prefix_lab.breakpoints.places import places_of, side
+from prefix_lab.breakpoints.places import StopPlace, code_of, place_of, places_of, side
 from prefix_lab.breakpoints.seen import shapes
 from prefix_lab.stages import stage as stage_of
 
 
 def stop_at(
-    stage: str,
+    stage: str | Callable,
     where: str = "ours",
     condition: str | None = None,
     times: int | None = None,
@@ -32,23 +32,42 @@ def stop_at(
 ) -> StopAt:
     """`with stop_at("encode"):` opens pdb when the block comes to that stage; `shapes()` there names the axes.
 
-    `where`, `condition` and `times` are as in `break_at`. `commands` are typed for you, one after the other, as in a
+    `stage` may also be a function or method: `with stop_at(DynamicLayer.update):`, without `where`. `where`,
+    `condition` and `times` are as in `break_at`. `commands` are typed for you, one after the other, as in a
     lesson: `["n", "shapes()", "c"]`; when they are used up, the program goes on without a stop. `debugger` is "pdb" or
     "ipdb"; without it, the shell's own. `with … as stop:` gives `stop.hits`.
 
-    Raises `ValueError` as `break_at` does, and for `commands` that are no list of texts; `RuntimeError` when the block
-    begins while something else is tracing: a debugger or, before Python 3.12, a recording.
+    Raises `ValueError` as `break_at` does, for a function that is not written in Python, and for `commands` that are
+    no list of texts; `RuntimeError` when the block begins while something else is tracing: a debugger or, before
+    Python 3.12, a recording.
     """
-    row, where = stage_of(stage), side(where)
+    name, where, places = in_function(stage, where) if callable(stage) else in_stage(stage, where)
     check_times(times)
     if commands is not None and (
         isinstance(commands, str) or not all(isinstance(line, str) and line.strip() for line in commands)
     ):
         raise ValueError(f"commands={commands!r}, expected a list of pdb's commands, such as ['n', 'shapes()', 'c'].")
-    places = places_of(row, where)
     asked = condition_for(condition, places) if condition is not None else None
-    found = StageBreakpoint(stage, where, asked, times, dict(enumerate(places)))
+    found = StageBreakpoint(name, where, asked, times, dict(enumerate(places)))
     return StopAt(found, None if commands is None else list(commands), debugger)
+
+
+def in_stage(stage: str, where: str) -> tuple[str, str, tuple[StopPlace, ...]]:
+    row, where = stage_of(stage), side(where)
+    return stage, where, places_of(row, where)
+
+
+def in_function(function: Callable, where: str) -> tuple[str, str, tuple[StopPlace, ...]]:
+    """The function's name, no side, and its place."""
+    if where != "ours":
+        raise ValueError(f"where={where!r} goes with a stage's name, and stage is a function. Leave out one of them.")
+    if code_of(function) is None:
+        raise ValueError(
+            f"stage={function!r} has no lines of Python to stop in. Give a function or method that is written in "
+            "Python, or the name of a stage: stop_at('encode')."
+        )
+    place = place_of(function, "")
+    return place.code.co_qualname, "", (place,)
 
 
 class StopAt:
@@ -65,7 +84,7 @@ class StopAt:
         return self.breakpoint.hits
 
     def __enter__(self) -> StopAt:
-        refuse_another_tracer(self.breakpoint.stage)
+        refuse_another_tracer(self.breakpoint)
         self.before = sys.gettrace()  # of a debugger that was switched off, say
         self.outermost = sys._getframe(1)
         self.settrace, sys.settrace = sys.settrace, settrace_itself()  # which pdb calls, too
@@ -93,9 +112,10 @@ class StopAt:
 
     def never(self) -> str:
         one = self.breakpoint
+        name = f"{one.stage!r} ({one.where})" if one.where else one.stage
         if one.condition:
-            return f"{one.stage!r} ({one.where}) was never reached with {one.condition.text} true."
-        return f"{one.stage!r} ({one.where}) was never reached: nothing in it called {one.row()[2]}."
+            return f"{name} was never reached with {one.condition.text} true."
+        return f"{name} was never reached: nothing in it called {one.row()[2]}."
 
     def watch(self, frame: FrameType, event: str, argument: Any) -> Any:
         """Asked at every call: is it the stage? The debugger's own breakpoints, set by hand at a stop, work as well."""
@@ -122,7 +142,7 @@ class StopAt:
         sys.settrace(self.watch)
 
 
-def refuse_another_tracer(stage: str) -> None:
+def refuse_another_tracer(wanted: StageBreakpoint) -> None:
     tracer = sys.gettrace()
     if tracer is None or (attached_debugger() is None and type(tracer).__module__.startswith("_pydevd")):
         return  # the latter is what a debugger leaves behind when it is switched off
@@ -132,8 +152,9 @@ def refuse_another_tracer(stage: str) -> None:
             "can watch. Put stop_at outside of record(...), or use Python 3.12 or newer, where both work."
         )
     if attached_debugger() is not None:
+        use = f"break_at({wanted.stage!r})" if wanted.where else f"set a breakpoint in {wanted.row()[2]}"
         raise RuntimeError(
-            f"A debugger is attached, and pdb would push it aside. Use it: break_at({stage!r}). Or switch it off (in "
+            f"A debugger is attached, and pdb would push it aside. Use it: {use}. Or switch it off (in "
             "JupyterLab: the bug), and run this again."
         )
     raise RuntimeError("Another debugger, or coverage, is watching this Python. Switch it off, and run this again.")

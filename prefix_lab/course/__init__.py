@@ -10,7 +10,6 @@ _HOMES = {
     "record_walk": "recordings",
     "show_progress": "contents",
     "show_stage": "source",
-    "stop_in": "pdb_script",
 }
 
 __all__ = [
@@ -20,7 +19,6 @@ __all__ = [
     "record_walk",
     "show_progress",
     "show_stage",
-    "stop_in",
 ]
 
 

@@ -20,7 +20,8 @@ class Breakpoint:
 
     `function` is a qualified name or its end (`forward`, `PrefixEncoder.forward`); with nothing else, the function's
     calls are meant. `file` is a path or its end. `condition` is an expression over the names of the frame, as the step
-    finds them: `x.shape[0] > 2 and i == 5`; a name that is not there makes it false. `hits=3` stops at the third time.
+    finds them, in the language of `conditions`: `x.shape[0] > 2 and i == 5`; a name that is not there makes it false.
+    `hits=3` stops at the third time.
 
     Raises `ValueError` for a condition that is no such expression, or anything else that could never hold.
     """

@@ -81,6 +81,44 @@ def test_breakpoints_set_by_hand_at_a_stop_work_as_well(ours, capsys):
     assert "(Pdb) p submodules\n2\n" in capsys.readouterr().out
 
 
+def inner(x):
+    """Doubles."""
+    y = x * 2
+    return y
+
+
+def outer(x):
+    return inner(x) + inner(x + 1)
+
+
+def test_it_stops_in_any_function_at_its_first_statement_until_the_commands_are_used_up(capsys):
+    with stop_at(inner, commands=["p x", "n", "p y", "u", "p x + 100", "c"], debugger="pdb") as stop:
+        assert outer(3) == 14
+    said = capsys.readouterr().out
+    assert said.index("(Pdb) p x\n3\n") < said.index("(Pdb) p y\n6\n") < said.index("103")
+    assert stop.hits == 1
+
+
+def test_a_function_that_was_never_reached_is_told(capsys):
+    with stop_at(inner, condition="x > 3", commands=["c"]):
+        inner(3)
+    assert "inner was never reached with x > 3 true." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"stage": len}, "has no lines of Python to stop in"),
+        ({"stage": torch.nn.Linear}, "Give a function or method"),
+        ({"stage": inner, "where": "peft"}, "where='peft' goes with a stage's name"),
+        ({"stage": inner, "condition": "y > 3"}, "asks for y, which has no value yet when inner begins"),
+    ],
+)
+def test_a_function_that_cannot_be_stopped_in_as_asked_is_refused(arguments, said):
+    with refuses(ValueError, said):
+        stop_at(**arguments)
+
+
 def test_quitting_ends_the_block_and_leaves_no_tracer(ours, capsys):
     with stop_at("encode", commands=["q"]):
         ours(input_ids=IDS, labels=IDS)
