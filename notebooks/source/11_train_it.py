@@ -267,8 +267,8 @@ draw_attention(looked, config.num_virtual_tokens, [*"garden", "end"], [*"nedrag"
 # ## PEFT's own layout
 #
 # The same words, steps and rate, with PEFT itself. Its prefix stands in the decoder's self-attention alone; to be fair,
-# it gets 30 virtual tokens, so that as many parameters train. The paper's forward is ours for PEFT's layout with one line
-# around it:
+# it gets 30 virtual tokens, so that as many parameters train. The paper's forward is ours for PEFT's layout with one
+# line around it:
 
 # %%
 show_stage(

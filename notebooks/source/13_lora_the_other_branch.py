@@ -215,8 +215,8 @@ Stepper(with_lora, at=lora_line, height="520px")
 # %% [markdown] lang="en"
 # One question decides: `is_prompt_learning`. A prefix is something to *read*, so the wrapper keeps the base as it is
 # and must know the task, to hand a cache over. LoRA *changes layers*, so a `LoraModel` replaces them, and the call goes
-# straight through. That is why LoRA may do without a `task_type`, too. Ours gives LoRA a wrapper of its own, whose call goes straight
-# through:
+# straight through. That is why LoRA may do without a `task_type`, too. Ours gives LoRA a wrapper of its own, whose
+# call goes straight through:
 
 # %%
 show_stage(

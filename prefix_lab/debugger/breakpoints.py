@@ -8,13 +8,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from prefix_lab.debugger.conditions import Condition, Truth
-from prefix_lab.debugger.decode import EVENTS
-
-if TYPE_CHECKING:
-    from prefix_lab.debugger.recording import Recording
+from prefix_lab.debugger.steps import EVENTS, RecordedSteps
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,7 @@ class Breakpoint:
             and (self.file is None or is_end_of(self.file, file))
         )
 
-    def steps(self, recording: Recording, after: int, backwards: bool) -> Iterator[int]:
+    def steps(self, recording: RecordedSteps, after: int, backwards: bool) -> Iterator[int]:
         """The steps beyond `after` at the places that are meant, and where the condition holds, in order."""
         columns = recording.columns
         meant = []

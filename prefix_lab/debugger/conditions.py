@@ -32,13 +32,10 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from numbers import Number
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from prefix_lab.debugger.decode import EVENTS, NONE
+from prefix_lab.debugger.steps import EVENTS, NONE, RecordedSteps
 from prefix_lab.debugger.summary import Summary, as_summary
-
-if TYPE_CHECKING:
-    from prefix_lab.debugger.recording import Recording
 
 HAS = (
     "The language has names, numbers, texts, facts and items such as x.shape[0], len(x), + - * / // %, comparisons, "
@@ -265,7 +262,7 @@ class Truth:
     A step finds the names as they were before it; a call finds its arguments. Where a name is not bound, it is false.
     """
 
-    def __init__(self, recording: Recording, condition: Condition):
+    def __init__(self, recording: RecordedSteps, condition: Condition):
         columns = recording.columns
         self.recording, self.condition = recording, condition
         self.names = {number: name for number, name in enumerate(columns.names) if name in condition.names}

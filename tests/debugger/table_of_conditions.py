@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from prefix_lab.debugger.summary import Look, Summary
+from prefix_lab.debugger.look import Look
+from prefix_lab.debugger.summary import Summary
 
 TABLE: dict[str, Any] = json.loads(Path(__file__).with_name("conditions.json").read_text(encoding="utf-8"))
 ANSWERS: list[tuple[str, str | None]] = [(text, answer) for text, answer in TABLE["answers"]]

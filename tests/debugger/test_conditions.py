@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefix_lab.debugger.conditions import HAS, Condition, Unknown
-from prefix_lab.debugger.summary import Look, as_summary
+from prefix_lab.debugger.look import Look
+from prefix_lab.debugger.summary import as_summary
 from tests.debugger.recorded import refuses
 from tests.debugger.table_of_conditions import ANSWERS, REFUSED, VALUES, nested
 

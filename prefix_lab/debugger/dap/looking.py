@@ -11,13 +11,13 @@ from prefix_lab.debugger.conditions import Unknown
 from prefix_lab.debugger.dap.arguments import Arguments, Refused
 from prefix_lab.debugger.dap.debuggee import GotoTarget, StackFrame
 from prefix_lab.debugger.dap.stops import expression, steps_at
-from prefix_lab.debugger.decode import NONE
+from prefix_lab.debugger.steps import NONE
 from prefix_lab.debugger.summary import Summary, as_summary
 from prefix_lab.debugger.text import GIVEN, clipped, listed
 
 if TYPE_CHECKING:
     from prefix_lab.debugger.dap.debuggee import Debuggee
-    from prefix_lab.debugger.recording import Step
+    from prefix_lab.debugger.steps import Step
 
 HEADINGS = {"return": "What it returns", "yield": "What it yields", "exception": "What it raises"}
 UNSAID = ("value", "bases")  # facts that say again what the text says

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from prefix_lab.debugger.breakpoints import beyond
 from prefix_lab.debugger.conditions import Condition, Truth
 from prefix_lab.debugger.dap.arguments import Refused
-from prefix_lab.debugger.decode import CALL, EXCEPTION, NONE, RETURN, YIELD
+from prefix_lab.debugger.steps import CALL, EXCEPTION, NONE, RETURN, YIELD
 
 if TYPE_CHECKING:
     from prefix_lab.debugger.recording import Recording

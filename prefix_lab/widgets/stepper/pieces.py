@@ -19,8 +19,8 @@ from itertools import pairwise
 from typing import Any
 
 from prefix_lab.debugger import Recording
-from prefix_lab.debugger.decode import EVENTS, NONE
-from prefix_lab.debugger.outline import told
+from prefix_lab.debugger.calls import closing_words
+from prefix_lab.debugger.steps import EVENTS, NONE
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.stepper.stages import bands
 from prefix_lab.widgets.stepper.written import colours_of, headline, short_paths, whole
@@ -87,7 +87,7 @@ class Pieces:
             "threads": columns.threads,
             "stages": bands(recording),
             "depths": self.depths(),
-            "notes": told(recording),
+            "notes": closing_words(recording),
             "colours": COLOURS,
             "failure": failure(recording),
         }

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from prefix_lab.debugger import Recording, record
-from prefix_lab.debugger.decode import NONE
+from prefix_lab.debugger.steps import NONE
 from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.questions import Questions
 from prefix_lab.widgets.stepper.written import as_json, colours_of, headline

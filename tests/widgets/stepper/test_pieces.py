@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prefix_lab.debugger import Recording, record
-from prefix_lab.debugger.summary import Look, Summary
+from prefix_lab.debugger.look import Look
+from prefix_lab.debugger.summary import Summary
 from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.questions import Desk
 from prefix_lab.widgets.stepper.stepper import Stepper

@@ -2,7 +2,8 @@
 
 Where two tensors disagree, torch itself is asked, on tensors of these shapes without numbers: which sizes need to
 change for the operation to be let pass, and which other axes must then change with them? So no rule stands here for
-each operation. Where a tensor disagrees with a number that is written in the line, `numbers` has the rules.
+each operation, but for two in which a tensor disagrees with no other tensor's axis: sizes that `view` asks for, and
+ids that are looked up in a table.
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ from __future__ import annotations
 import ast
 import itertools
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import prod
 from types import BuiltinFunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from prefix_lab.shapes.failures.numbers import RULES
-from prefix_lab.shapes.failures.operands import Operand, Unreadable, unheard
-from prefix_lab.shapes.failures.reading import Reader, Thing, tensors_in
+from prefix_lab.shapes.operands import Operand, Reader, Thing, Unreadable, tensors_in, tried
 
 USUAL = ("torch", "F", "nn", "functional")  # what torch's modules are called where only names were recorded
 FUNCTIONAL = ("torch.functional", "torch.nn.functional")  # beside torch's built-in functions
@@ -83,7 +83,7 @@ class Operation(NamedTuple):
             shape = [changes.get((value, at), size) for at, size in enumerate(value.shape)]
             return torch.empty(shape, dtype=getattr(torch, self.dtype or value.dtype), device="meta")
 
-        with unheard():
+        with tried():
             try:
                 self.run(*map(empty, self.arguments), **{name: empty(value) for name, value in self.named.items()})
             except Exception:  # whatever torch has against it
@@ -159,13 +159,8 @@ def operation_of(node: ast.AST, read: Reader) -> Operation | None:
             return arithmetic(op, arguments([target, value], read))
         case ast.AugAssign(target, _, value):
             return written_into(*arguments([value, target], read))
-        case ast.Assign([ast.Subscript(whole, index) as target], value):
-            part, tensor, given = arguments([target, whole, value], read)
-            return written_into(given, part) if isinstance(part, Operand) else indexed(tensor, index, read)
-        case ast.Subscript(value, index):
-            return indexed(argument(value, read), index, read)
-        case ast.Assign([ast.Tuple(elts) | ast.List(elts)], value) if not any(isinstance(e, ast.Starred) for e in elts):
-            return Operation("unpack", None, [argument(value, read), len(elts)], {}, [ast.unparse(value)])
+        case ast.Assign([ast.Subscript() as target], value):
+            return written_into(*arguments([value, target], read))
         case ast.Call():
             return called(node, read)
     return None
@@ -180,11 +175,6 @@ def arithmetic(op: ast.AST, operands: list[Any]) -> Operation:
 def written_into(given: Any, target: Any) -> Operation:
     """`x += y` and `x[…] = y`: y must spread to the shape of x, which does not grow."""
     return Operation("=", lambda given, target: target.copy_(given), [given, target], {}, [])
-
-
-def indexed(tensor: Any, index: ast.expr, read: Reader) -> Operation:
-    parts = index.elts if isinstance(index, ast.Tuple) else [index]
-    return Operation("[]", None, [tensor, *arguments(parts, read)], {}, [])
 
 
 def called(node: ast.Call, read: Reader) -> Operation | None:
@@ -233,3 +223,68 @@ def texts(nodes: list[ast.expr]) -> list[str]:
     if len(nodes) == 1 and isinstance(nodes[0], ast.Tuple | ast.List):
         nodes = nodes[0].elts
     return [] if any(isinstance(node, ast.Starred) for node in nodes) else [ast.unparse(node) for node in nodes]
+
+
+def view(one: Operand, *sizes: Any, texts: Sequence[str] = (), **_: Any) -> Iterator[str]:
+    """view and reshape: as many numbers as before. `texts` are the sizes as they stand in the source."""
+    wanted = list(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], list) else list(sizes)
+    if not all(type(size) is int for size in wanted) or not wanted:
+        return
+    have, asked, free = prod(one.shape), prod(size for size in wanted if size != -1), wanted.count(-1)
+    if have == asked and not free:
+        yield (
+            f"{one.name} has as many numbers as are asked for, {have:,}, but they do not lie in that order in "
+            "memory, as after a transpose or permute. `reshape` copies them into order; `view` never copies."
+        )
+    elif free != 1 or not asked or have % asked:
+        said = " · ".join(map(str, wanted))
+        counts = f"{one.name} has {' · '.join(map(str, one.shape)) or '1'} = {have:,} numbers, and {said}"
+        counts += f" = {asked:,} are asked for." if not free else f" asks for a multiple of {asked:,}."
+        yield f"{counts} {misfit(one, wanted, texts)}".strip()
+
+
+def misfit(one: Operand, wanted: list[int], texts: Sequence[str]) -> str:
+    """Which of the sizes asked for does not divide what is to be cut, once the axes that stay are set aside."""
+    labels = texts if len(texts) == len(wanted) else [""] * len(wanted)
+    head = same_at_head(one.shape, wanted)
+    tail = same_at_head(one.shape[head:][::-1], wanted[head:][::-1])
+    middle = range(head, len(one.shape) - tail)
+    asked = list(zip(wanted, labels, strict=True))[head : len(wanted) - tail]
+    if not middle or not asked:
+        return ""
+    there = " · ".join(one.axis(at) for at in middle)
+    axes = f"Axis {middle[0]}" if len(middle) == 1 else f"Axes {middle[0]} to {middle[-1]}"
+    rest, before = prod(one.shape[at] for at in middle), []
+    for size, label in asked:
+        called = f"{label} = {size}" if label and label != str(size) else str(size)
+        if size > 0 and rest % size:
+            left = f"cut into {' · '.join(before)} leaves {rest:,}, and {called} does not divide that" if before else ""
+            return f"{axes} of {one.name}, {there}: {left or f'{called} does not divide {rest:,}'}."
+        if size > 0:
+            rest //= size
+            before.append(called)
+    return f"{axes} of {one.name}, {there}, cannot be cut into {' · '.join(before)}: {rest:,} would be left over."
+
+
+def same_at_head(one: Sequence[int], other: Sequence[int]) -> int:
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def embedding(one: Operand, other: Operand, *_: Any, **__: Any) -> Iterator[str]:
+    """Ids that a table has no row for. F.embedding takes the ids first, torch.embedding the table."""
+    import torch
+
+    ids, table = (other, one) if "float" in one.dtype else (one, other)
+    size, tensor = table.shape[0], ids.value
+    if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.is_meta or not tensor.numel():
+        return
+    with tried():
+        wrong = next((one for one in (int(tensor.max()), int(tensor.min())) if not 0 <= one < size), None)
+    if wrong is not None:
+        yield (
+            f"{ids.name} has the number {wrong}, but {table.name} has {table.axis(0)} rows, axis 0: "
+            f"numbers from 0 to {size - 1} can be looked up."
+        )
+
+
+RULES: dict[str, Callable[..., Iterator[str]]] = {"view": view, "reshape": view, "embedding": embedding}

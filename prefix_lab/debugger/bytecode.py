@@ -12,7 +12,7 @@ import weakref
 from types import CodeType
 
 from prefix_lab.debugger.frames import reader
-from prefix_lab.debugger.tokens import OTHERS, TURN, CodeInfo, Place, Shared, Touched, Watch
+from prefix_lab.debugger.tokens import OTHERS, TURN, CodeInfo, LineInfo, Shared, Touched, Watch
 
 PAUSES = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -65,7 +65,7 @@ def table_of(code: CodeType, watches: tuple[Watch, ...]) -> CodeInfo:
 
 
 def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
-    """The table of a function: for each line its `Place`, and where it may return or yield."""
+    """The table of a function: for each line its `LineInfo`, and where it may return or yield."""
     info = CodeInfo(code)
     slots = [*code.co_varnames, *(name for name in code.co_cellvars if name not in code.co_varnames), *code.co_freevars]
     fitting = tuple(watch for watch in watches if fits(watch, code, slots))
@@ -120,7 +120,7 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
                 starts.append(offset)
 
     for line, stores in stored.items():
-        place = info.lines[line] = Place(info, line)
+        place = info.lines[line] = LineInfo(info, line)
         place.sure = segments[line] == 1 and line not in loops
         bound = [name for name in stores if not name.startswith(".")]
         shared = [Shared(name) for name in cells if name not in stores]

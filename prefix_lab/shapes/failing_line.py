@@ -1,4 +1,4 @@
-"""Where a program failed: the frames of a live error, or the last steps of a recording, and the expression in each."""
+"""Where a program failed: the lines of a live error, or the last steps of a recording, and the expression in each."""
 
 from __future__ import annotations
 
@@ -8,30 +8,21 @@ import itertools
 import linecache
 from collections import ChainMap
 from collections.abc import Mapping
-from textwrap import dedent, indent
+from textwrap import dedent
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from prefix_lab.debugger.recording import Recording, Step
-from prefix_lab.shapes.failures.operands import Operand, Unreadable, is_tensor
-from prefix_lab.shapes.failures.reading import Reader, Thing, tensors_in
+from prefix_lab.debugger.recording import Recording
+from prefix_lab.debugger.steps import Step
+from prefix_lab.shapes.operands import Operand, Reader, Thing, Unreadable, is_tensor, tensors_in
 
-WITHIN = (
-    "torch",
-    "jaxtyping",
-    "beartype",
-    "contextlib",
-    "functools",
-)  # no line of theirs is shown as the one that failed
+WITHIN = ("torch", "jaxtyping", "beartype", "contextlib", "functools")  # whose lines nobody here wrote
 LONGEST = 12  # lines of a statement that are shown
 DEEPEST = 6  # modules within modules whose weights are looked for
 
-Axes = Mapping[int, tuple[str, ...]]
-Sizes = Mapping[str, set[int]]
 
-
-class FailedFrame(NamedTuple):
-    """A frame that an error went through. `node` is the expression that failed, `statement` what it stands in."""
+class FailingLine(NamedTuple):
+    """A line that an error went through. `node` is the expression that failed, `statement` what it stands in."""
 
     file: str
     function: str
@@ -39,7 +30,6 @@ class FailedFrame(NamedTuple):
     module: str
     text: str
     statement: ast.stmt | None
-    condition: ast.expr | None  # that of the `if` under which the statement stands
     node: ast.AST | None
     read: Reader
 
@@ -55,20 +45,12 @@ class FailedFrame(NamedTuple):
         return [self.node] if self.node is not None else inner_first(self.statement)
 
     def tensors(self) -> list[Operand]:
-        """The tensors that the line names; for `raise`, those that the condition around it names."""
-        parts = [self.condition] if isinstance(self.statement, ast.Raise) else [self.node, self.statement]
-        for part in filter(None, parts):
+        """The tensors that the expression names, or else those that the whole line does."""
+        for part in filter(None, [self.node, self.statement]):
             values = self.values_in(part).values()
             if found := tensors_in([value[:8] if isinstance(value, list) else value for value in values]):
                 return list({one.name: one for one in found}.values())
         return []
-
-    def numbers_tested(self) -> list[str]:
-        """The numbers in the condition that a `raise` stands under: `token_dim = 512`."""
-        if self.condition is None or not isinstance(self.statement, ast.Raise):
-            return []
-        values = self.values_in(self.condition)
-        return [f"{text} = {value}" for text, value in values.items() if type(value) in (int, float)]
 
     def values_in(self, node: ast.AST) -> dict[str, Any]:
         """The names and paths in an expression → what they stand for, as far as they can be read."""
@@ -112,31 +94,27 @@ class FailedFrame(NamedTuple):
         return found
 
 
-def live_frames(traceback: TracebackType | None, axes: Axes, sizes: Sizes) -> list[FailedFrame]:
-    """The frames of a traceback, the outermost first. `axes` and `sizes` are those of `live_axes`."""
+def live_lines(traceback: TracebackType | None, axes: Mapping[int, tuple[str, ...]]) -> list[FailingLine]:
+    """The lines of a traceback, the outermost first. `axes` are those of `live_axes`."""
     found = []
     while traceback is not None:
         frame, code = traceback.tb_frame, traceback.tb_frame.f_code
         lines = linecache.getlines(code.co_filename, frame.f_globals)
         extent = next(itertools.islice(code.co_positions(), traceback.tb_lasti // 2, None), None)
-        read = Reader(ChainMap(dict(frame.f_locals), frame.f_globals), axes, sizes)
+        read = Reader(ChainMap(dict(frame.f_locals), frame.f_globals), axes)
         where = (code.co_filename, code.co_qualname, traceback.tb_lineno, str(frame.f_globals.get("__name__")))
-        found.append(frame_at(where, lines, read, extent))
+        found.append(line_at(where, lines, read, extent))
         traceback = traceback.tb_next
     return found
 
 
-def recorded_frame(recording: Recording) -> FailedFrame | None:
+def recorded_line(recording: Recording) -> FailingLine | None:
     """Where the error that ended a recording was raised, as far in as was recorded; None where no step tells."""
     step = first_raised(recording)
     if step is None:
         return None
-    sizes: dict[str, set[int]] = {}
-    for value in step.locals.values():
-        for axis, size in zip(value.facts.get("axes", ()), value.facts.get("shape", ()), strict=False):
-            sizes.setdefault(axis, set()).add(size)
     lines = [f"{line}\n" for line in recording.lines(step.file)]
-    return frame_at((step.file, step.function, step.line, ""), lines, Reader(step.locals, sizes=sizes), None)
+    return line_at((step.file, step.function, step.line, ""), lines, Reader(step.locals), None)
 
 
 def first_raised(recording: Recording) -> Step | None:
@@ -151,18 +129,13 @@ def first_raised(recording: Recording) -> Step | None:
     return found
 
 
-def frame_at(where: tuple[str, str, int, str], lines: list[str], read: Reader, extent: Any) -> FailedFrame:
+def line_at(where: tuple[str, str, int, str], lines: list[str], read: Reader, extent: Any) -> FailingLine:
     """`extent` is from line, to line, from column, to column of the expression that failed; None if not known."""
     extent = extent if extent and None not in extent else None
-    around = statements_at("".join(lines), *((extent[0], extent[2]) if extent else (where[2],)))
-    statement = around[-1] if around else None
-    outer = around[-2] if len(around) > 1 else None
-    condition = outer.test if isinstance(outer, ast.If) and statement in outer.body else None
+    statement = statement_at("".join(lines), *((extent[0], extent[2]) if extent else (where[2],)))
     text = dedent("".join(text_of(statement, lines, where[2]))).rstrip()
-    if isinstance(statement, ast.Raise) and condition is not None:
-        text = f"if {ast.unparse(condition)}:\n{indent(text, ' ' * 4)}"
     node = node_at(statement, extent) if statement is not None and extent else None
-    return FailedFrame(*where, text, statement, condition, node, read)
+    return FailingLine(*where, text, statement, node, read)
 
 
 def text_of(statement: ast.stmt | None, lines: list[str], line: int) -> list[str]:
@@ -181,14 +154,14 @@ def parsed(text: str) -> ast.Module:
         return ast.Module([], [])
 
 
-def statements_at(text: str, line: int, column: int | None = None) -> list[ast.stmt]:
-    """The statements around a line, the outermost first; a column tells apart those that share the line."""
-    found = []
+def statement_at(text: str, line: int, column: int | None = None) -> ast.stmt | None:
+    """The innermost statement around a line; a column tells apart those that share the line."""
+    found = None
     for node in ast.walk(parsed(text)):
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or line):
             first, end = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
             if column is None or first <= (line, column) < end:
-                found.append(node)
+                found = node
     return found
 
 

@@ -6,24 +6,25 @@ from collections import defaultdict
 from types import TracebackType
 from typing import Any
 
-from prefix_lab.shapes.failures.operands import Unreadable, is_tensor, own, seen
+from prefix_lab.shapes.axes import Axes, borne_out, only_sizes, worth
 from prefix_lab.shapes.names import Names
-from prefix_lab.shapes.shown import held_against, sizes_in, told_apart, worth
-from prefix_lab.shapes.sightings import ANY_WAY, Axes, CallLine, Named, common
+from prefix_lab.shapes.operands import Unreadable, is_tensor, own, seen
+from prefix_lab.shapes.sightings import ANY_WAY, CallLine, KnownAxes, common
 
 
-def live_axes(names: Names | None, traceback: TracebackType | None) -> tuple[dict[int, Axes], dict[str, set[int]]]:
-    """Tensor, by its id, → its axes, for what the frames' locals hold; and the sizes that each axis has there.
+def live_axes(names: Names | None, traceback: TracebackType | None) -> dict[int, Axes]:
+    """Tensor, by its id, → its axes, for what the frames' locals hold.
 
     How often a line had been passed is not known of a live frame; a name is given where that makes no difference, or
     the sizes leave only one.
     """
     if names is None:
-        return {}, {}
-    index: dict[tuple[str, str, str], list[tuple[int, Named]]] = defaultdict(list)
+        return {}
+    index: dict[tuple[str, str, str], list[tuple[int, KnownAxes]]] = defaultdict(list)
     for (spot, name), entries in names.places.items():
         index[spot.file, spot.function, name] += [(spot.line, one) for one in entries]
-    files = {file for file, _, _ in index} | {file for file, _ in ways_of(names)}
+    files = {file for file, _, _ in index}
+    files |= {file for entries in names.places.values() for one in entries for file, _, _ in one.way}
     found: dict[tuple[int, tuple[int, ...]], Axes] = {}
     doubtful: dict[tuple[int, tuple[int, ...]], set[Axes]] = {}
     way: tuple[CallLine, ...] = ()
@@ -41,22 +42,12 @@ def live_axes(names: Names | None, traceback: TracebackType | None) -> tuple[dic
         if here[0] in files:
             way = ((*here, line), *way)
         traceback = traceback.tb_next
-    sizes = sizes_in(found)
-    single = {axis: next(iter(one)) for axis, one in sizes.items() if len(one) == 1}
+    sizes = only_sizes(found)
     for key, several in doubtful.items():
-        right = [axes for axes in several if all(worth(t, single) == n for t, n in zip(axes, key[1], strict=True))]
+        right = [axes for axes in several if all(worth(t, sizes) == n for t, n in zip(axes, key[1], strict=True))]
         if key not in found and len(right) == 1:
             found[key] = right[0]
-    told = told_apart(sizes_in(found), names.same)
-    shown = {
-        number: tuple(held_against(told, text, size, names.same) for text, size in zip(axes, shape, strict=True))
-        for (number, shape), axes in found.items()
-    }
-    return shown, told
-
-
-def ways_of(names: Names) -> set[tuple[str, str]]:
-    return {(file, function) for entries in names.places.values() for one in entries for file, function, _ in one.way}
+    return {number: axes for (number, _), axes in borne_out(found, names.same).items()}
 
 
 def tensors_of(held: dict[str, Any], dotted: list[str]) -> list[tuple[str, Any]]:
@@ -82,7 +73,7 @@ def reached(held: dict[str, Any], path: str) -> Any:
     return value
 
 
-def possible(entries: list[tuple[int, Named]], line: int, way: tuple[CallLine, ...], rank: int) -> set[Axes]:
+def possible(entries: list[tuple[int, KnownAxes]], line: int, way: tuple[CallLine, ...], rank: int) -> set[Axes]:
     """What a tensor's axes may be called: by where its name was bound last before this line, and who called."""
     fitting = [(at, one) for at, one in entries if len(one.axes) == rank and one.way != ANY_WAY and "" not in one.axes]
     before = [(at, one) for at, one in fitting if at < line] or fitting

@@ -1,8 +1,9 @@
 """What an expression of a failed line stood for, without running anything of the program again.
 
 Only plain reads are made: names, attributes that lie in an object's own dict or among a module's parameters, constant
-subscripts, arithmetic on whole numbers. No property, `__getattr__` or `__getitem__` of the program is called. What
-only turns a tensor's axes (transpose, unsqueeze, x[0], …) is done to a tensor of the same shape without numbers.
+subscripts, arithmetic on whole numbers. No property, `__getattr__`, `__getitem__` or `__torch_function__` of the
+program is called. What only turns a tensor's axes (transpose, unsqueeze, x[0], …) is done to a tensor of the same
+shape without numbers.
 """
 
 from __future__ import annotations
@@ -10,19 +11,48 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from prefix_lab.debugger.look import mro_of
 from prefix_lab.debugger.summary import Summary, as_summary
-from prefix_lab.shapes.failures.operands import MISSING, PLAIN, Operand, Unreadable, is_tensor, own, seen, unheard
 
-ARITHMETIC = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv}
-SAME_SHAPE = "contiguous to type_as cpu cuda detach clone float half bfloat16 double long int bool"
-ATTRIBUTES = ("shape", "ndim", "T", "mT")
-TURNS = "size dim numel t transpose permute unsqueeze squeeze view reshape flatten unflatten expand repeat"
-LONGEST = 1000  # items of a list that are looked at
-APART = 10_007  # sizes from here on are nobody's; by them an axis is known again after it was moved
+PLAIN = (int, float, str, bool, type(None))
+MISSING = object()
+
+
+class Unreadable(Exception):
+    """An expression that cannot be read without running the program."""
+
+
+@dataclass(eq=False)
+class Operand:
+    """A tensor as a failing line sees it: what it is called there, its shape, the names of its axes.
+
+    `value` is the live tensor, or None for one that was recorded or is only known by its shape.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    axes: tuple[str, ...] | None = None
+    dtype: str = ""
+    value: Any = field(default=None, repr=False)
+
+    def axis(self, at: int) -> str:
+        """`hidden 768`, or `768` where the axis has no name, or its name is that number."""
+        name, size = self.axes[at] if self.axes else "", str(self.shape[at])
+        return size if name in ("", size) else f"{name} {size}"
+
+    def __str__(self) -> str:
+        if not self.shape:
+            return f"{self.name}: () = one number"
+        named = [name or str(size) for name, size in zip(self.axes or (), self.shape, strict=False)]
+        names = f"({', '.join(named)}) = " if any(not one.isdigit() for one in named) else ""
+        return f"{self.name}: {names}({', '.join(map(str, self.shape))})"
 
 
 class Thing(NamedTuple):
@@ -32,21 +62,85 @@ class Thing(NamedTuple):
     label: str
 
 
+def is_tensor(value: Any) -> bool:
+    """Whether a value is a tensor whose sizes are plain numbers; a nested tensor's are not."""
+    torch = sys.modules.get("torch")
+    if torch is None or torch.Tensor not in mro_of(type(value)):
+        return False
+    from prefix_lab.shapes.tensors import facts_of
+
+    shape = facts_of(value)[0]
+    return shape is not None and None not in shape
+
+
+def seen(tensor: Any, label: str, axes: tuple[str, ...] | None) -> Operand:
+    """A live tensor as an operand."""
+    from prefix_lab.shapes.tensors import facts_of, short
+
+    shape, dtype, *_ = facts_of(tensor)
+    return Operand(label, tuple(shape), axes, short(dtype), tensor)
+
+
+def tensors_in(values: list[Any]) -> list[Operand]:
+    """The operands among values and in lists of them, one as often as it stands there."""
+    found: list[Operand] = []
+    for value in values:
+        found += [value] if isinstance(value, Operand) else tensors_in(value) if isinstance(value, list) else []
+    return found
+
+
+@contextmanager
+def tried() -> Iterator[None]:
+    """What is tried here on tensors without numbers, no mode of the program hears of, and no warning is given."""
+    from prefix_lab.shapes.tensors import unheard
+
+    with unheard(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def own(value: Any, name: str) -> Any:
+    """An attribute as it lies in the object, its module's tables, or its class; nothing that would compute it.
+
+    Raises `Unreadable` where it does not lie there.
+    """
+    try:
+        held = object.__getattribute__(value, "__dict__")
+    except (AttributeError, TypeError):
+        held = {}
+    bases = [vars(base) for base in mro_of(type(value))]
+    for_all = next((base[name] for base in bases if name in base), MISSING)
+    if type(held) is not dict or (for_all is not MISSING and hasattr(type(for_all), "__set__")):
+        raise Unreadable(name)  # the latter is a property
+    for table in (held, *(held.get(kind) for kind in ("_parameters", "_buffers", "_modules"))):
+        if isinstance(table, dict) and name in table:
+            return dict.__getitem__(table, name)
+    renamed = next((base["attribute_map"] for base in bases if type(base.get("attribute_map")) is dict), {})
+    if renamed.get(name) in held:  # a model's config that calls its sizes otherwise
+        return held[renamed[name]]
+    if type(for_all) in (*PLAIN, tuple):
+        return for_all
+    raise Unreadable(name)
+
+
+ARITHMETIC = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv}
+SAME_SHAPE = "contiguous to type_as cpu cuda detach clone float half bfloat16 double long int bool"
+ATTRIBUTES = ("shape", "ndim", "T", "mT")
+TURNS = "size dim numel t transpose permute unsqueeze squeeze view reshape flatten unflatten expand repeat"
+LONGEST = 1000  # items of a list that are looked at
+APART = 10_007  # sizes from here on are nobody's; by them an axis is known again after it was moved
+
+
 class Reader:
     """Reads expressions in one frame.
 
-    `names` gives what a name stands for, `axes` the names of a tensor's axes by the tensor's id, `sizes` what the axes
-    are known to have. A frame inside torch, the function `within`, calls tensors by other names than the line outside;
-    `outer` has the operands of that line, by the tensor's id.
+    `names` gives what a name stands for, `axes` the names of a tensor's axes by the tensor's id. A frame inside torch,
+    the function `within`, calls tensors by other names than the line outside; `outer` has the operands of that line,
+    by the tensor's id.
     """
 
-    def __init__(
-        self,
-        names: Mapping[str, Any],
-        axes: Mapping[int, tuple[str, ...]] | None = None,
-        sizes: Mapping[str, set[int]] | None = None,
-    ):
-        self.names, self.axes, self.sizes = names, axes or {}, sizes or {}
+    def __init__(self, names: Mapping[str, Any], axes: Mapping[int, tuple[str, ...]] | None = None):
+        self.names, self.axes = names, axes or {}
         self.outer: dict[int, Operand] = {}
         self.within = ""
 
@@ -100,7 +194,7 @@ class Reader:
         if is_tensor(value):
             if id(value) not in self.outer:
                 name = f"{label} of {self.within}" if self.within and re.fullmatch(r"[\w.]+", label) else label
-                self.outer[id(value)] = replace(seen(value, name, self.axes.get(id(value))), sizes=self.sizes)
+                self.outer[id(value)] = seen(value, name, self.axes.get(id(value)))
             return self.outer[id(value)]
         if cls in (list, tuple) or (cls.__module__ == "torch" and cls.__name__ == "Size"):
             return [self.wrapped(one, f"{label}[{at}]") for at, one in enumerate(value[:LONGEST])]
@@ -109,7 +203,7 @@ class Reader:
     def recorded(self, value: Summary, label: str) -> Any:
         facts = value.facts
         if "shape" in facts and "dtype" in facts:
-            return Operand(label, tuple(facts["shape"]), facts.get("axes"), facts["dtype"], sizes=self.sizes)
+            return Operand(label, tuple(facts["shape"]), facts.get("axes"), facts["dtype"])
         if "value" in facts:
             return facts["value"]
         if value.type in ("list", "tuple") and facts.get("length") == len(value.parts):
@@ -162,7 +256,7 @@ def turned(tensor: Operand, label: str, turn: Callable[[Any], Any]) -> Any:
     except Unreadable:  # a view, which asks for sizes
         marked = ()
     axes = tuple(names.get(size, "") for size in marked) if len(marked) == len(found) else None
-    return Operand(label, found, axes, tensor.dtype, sizes=tensor.sizes)
+    return Operand(label, found, axes, tensor.dtype)
 
 
 def without_numbers(turn: Callable[[Any], Any], shape: tuple[int, ...]) -> tuple[int, ...] | list[int] | int:
@@ -170,7 +264,7 @@ def without_numbers(turn: Callable[[Any], Any], shape: tuple[int, ...]) -> tuple
     import torch
 
     try:
-        with unheard():
+        with tried():
             found = turn(torch.empty(shape, device="meta"))
             return tuple(found.shape) if isinstance(found, torch.Tensor) else found if type(found) is int else [*found]
     except (RuntimeError, IndexError, TypeError, ValueError) as error:
@@ -181,11 +275,3 @@ def whole(value: Any) -> int:
     if type(value) is not int:
         raise Unreadable
     return value
-
-
-def tensors_in(values: list[Any]) -> list[Operand]:
-    """The operands among values and in lists of them, one as often as it stands there."""
-    found: list[Operand] = []
-    for value in values:
-        found += [value] if isinstance(value, Operand) else tensors_in(value) if isinstance(value, list) else []
-    return found

@@ -1,4 +1,6 @@
-"""The numbers of a tensor, read where they lie: no operation of torch runs for it, so nothing can notice.
+"""What a tensor's values come to: least, greatest, mean, a digest of their bits.
+
+They are read where they lie in memory: no operation of torch runs for it, so nothing can notice.
 
 Where they lie elsewhere (on a GPU) or in a form that NumPy does not know (eight-bit floats), a copy is made by torch,
 outside of gradients and of all modes; a profiler sees that.
@@ -13,15 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from prefix_lab.shapes.unseen import LAYOUT, PLAIN, told, unheard, unseen
+from prefix_lab.shapes.tensors import LAYOUT, PLAIN, told, unheard, unseen
 
 B = torch._C.TensorBase
 QUANTIZED = vars(B)["is_quantized"].__get__
 NAMES = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 NAMES += ["float16", "float32", "float64", "complex64", "complex128", "bool"]
 KNOWN = {getattr(torch, name): name for name in NAMES} | {torch.bfloat16: "uint16"}
-
-
 MANY = 2**20  # numbers
 
 
