@@ -11,10 +11,10 @@ import pytest
 
 from prefix_lab.cli import main
 from prefix_lab.course.tasks import target_text
-from prefix_lab.walk.base import shipped_sizes, size_like
-from prefix_lab.walk.command import command_line
-from prefix_lab.walk.example import INSTRUCTED
-from prefix_lab.walk.page import finite
+from prefix_lab.walk.batch import INSTRUCTED
+from prefix_lab.walk.command import command_line, finite
+from prefix_lab.walk.model import size_like
+from prefix_lab.widgets.sizes import shipped
 from tests.walk.walking import saved, say, say_json
 
 META = ("--config-only", "--model", "t5-small")
@@ -91,7 +91,7 @@ def test_a_model_that_no_one_has_here_is_refused_with_what_works(capsys):
     assert "no hub was reached" in words
     assert "prefix-lab walk --batch 3 the tiny T5 that ships" in words
     assert "prefix-lab walk --model flan-t5-small --config-only --batch 3" in words
-    assert ", ".join(shipped_sizes()) in words
+    assert ", ".join(sorted(shipped())) in words
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "/nowhere", "~/nowhere", "not a name"])

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from torch.overrides import TorchFunctionMode
 
 from prefix_lab.shapes.walks import MODELS
-from prefix_lab.walk.base import load_base
-from prefix_lab.widgets.flow import ShapeFlow
+from prefix_lab.walk.model import load_base
+from prefix_lab.widgets.flow import ShapeFlow, moved
+from prefix_lab.widgets.flow.cost import cost
 from prefix_lab.widgets.flow.drawing import boxes_of
-from prefix_lab.widgets.flow.flow import moved
-from prefix_lab.widgets.flow.journey import Setting, cost, journey
+from prefix_lab.widgets.flow.journey import Setting, journey
 from prefix_lab.widgets.parameters.counting import base_parameters
 from prefix_lab.widgets.sizes import OWN, own_sizes, shipped, sizes_of
 from tests import tiny_models

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from prefix_lab.walk.base import load_base
+from prefix_lab.walk.model import load_base
 from prefix_lab.widgets.parameters import ParameterBars
 from prefix_lab.widgets.parameters.counting import LORA_LAYERS, parts_of, ways_to_train
 from prefix_lab.widgets.sizes import sizes_of
