@@ -140,7 +140,7 @@ class StageBreakpoint:
         return self.text
 
 
-class Breakpoints(tuple):
+class BreakpointTable(tuple):
     """What `breakpoints()` gives: a tuple of `StageBreakpoint` that shows itself as a table."""
 
     __slots__ = ()
