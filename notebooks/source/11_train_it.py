@@ -28,6 +28,7 @@ import peft
 import torch
 
 import prefix_lab
+from prefix_lab.beside.paper_layout import OneLayerPast
 from prefix_lab.breakpoints import stop_at
 from prefix_lab.course import (
     LiveTraining,
@@ -53,7 +54,6 @@ from prefix_lab.course.lessons.lesson_11 import (
     draw_rows,
     sharpest,
 )
-from prefix_lab.paper_layout import OneLayerPast
 
 torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy machine ten times slower
 
@@ -277,10 +277,15 @@ draw_attention(looked, config.num_virtual_tokens, [*"garden", "end"], [*"nedrag"
 # ## PEFT's own layout
 #
 # The same words, steps and rate, with PEFT itself. Its prefix stands in the decoder's self-attention alone; to be fair,
-# it gets 30 virtual tokens, so that as many parameters train. The two forwards differ by one line:
+# it gets 30 virtual tokens, so that as many parameters train. The paper's forward is ours for PEFT's layout with one
+# line around it:
 
 # %%
-show_stage("attend", mark=("encoder_prefix(self)", "get_prompt(batch_size)"))
+show_stage(
+    "attend",
+    mark=("encoder_prefix(self)", "get_prompt("),
+    also=("prefix_lab.beside.paper_layout.PeftModelForSeq2SeqLM.forward",),
+)
 
 # %%
 fresh_model, _ = load_tiny_t5()

@@ -28,8 +28,8 @@ import peft
 import torch
 
 import prefix_lab
+from prefix_lab import get_peft_model_state_dict, set_peft_model_state_dict
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.checkpoint import get_peft_model_state_dict, set_peft_model_state_dict
 from prefix_lab.course import (
     arriving,
     before,
@@ -300,7 +300,7 @@ show_source(hunts.Hunt5)
 # prefix, as PEFT's `ModulesToSaveWrapper` does. Step on with **n** and **o** until you are back in the copy.
 
 # %%
-ours = ["prefix_lab.models", "prefix_lab.heads", "prefix_lab.trained_copies"]
+ours = ["prefix_lab.models", *(f"prefix_lab.beside.{name}" for name in ("adapters", "heads", "modules_to_save"))]
 with record([hunts, *ours]) as recording:
     before(bert, hunts.Hunt5)
 stepper = Stepper(recording, title="hunt 5", height="460px")

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
+from prefix_lab.breakpoints.variables import children_of, kind_of
 from prefix_lab.shapes.names import Names
 
 MOST = 24  # parts of a list or cache that are looked into
@@ -44,12 +45,12 @@ def shapes(frame: FrameType | None = None, names: Names | None = None) -> Shapes
     Without `frame`, that of the caller: in pdb or a debugger's console, `shapes()` is what one types. The axes have
     names where `name_axes` has found them for this kind of model before, or where `names` are given.
     """
-    from prefix_lab.shapes.failures.live_axes import live_axes
+    from prefix_lab.shapes.live_axes import live_axes
 
     frame = real_frame(frame if frame is not None else sys._getframe(1))
     chain = outwards(frame)
     names, note = (names, "") if names is not None else kept_names(chain)
-    axes, _ = live_axes(names, as_traceback(chain))
+    axes = live_axes(names, as_traceback(chain))
     rows = [
         (label, told(tensor, axes.get(id(tensor))))
         for name, value in dict(frame.f_locals).items()
@@ -73,7 +74,7 @@ def real_frame(frame: FrameType) -> FrameType:
 
 def tensors_in(name: str, value: Any, depth: int = 2) -> Iterator[tuple[str, Any]]:
     """A value, if it is a tensor, and the tensors in a list, dict, encoding or cache, by how one would write them."""
-    from prefix_lab.shapes.failures.operands import is_tensor
+    from prefix_lab.shapes.operands import is_tensor
 
     if is_tensor(value):
         yield name, value
@@ -83,25 +84,17 @@ def tensors_in(name: str, value: Any, depth: int = 2) -> Iterator[tuple[str, Any
 
 
 def parts_of(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    own = getattr(value, "__dict__", None)
     if isinstance(value, list | tuple):
         yield from ((f"{name}[{at}]", one) for at, one in enumerate(value))
     elif isinstance(value, dict):
         yield from ((f"{name}[{key!r}]", one) for key, one in value.items())
-    elif isinstance(own, dict) and isinstance(own.get("data"), dict):  # what a tokenizer gives
-        yield from ((f"{name}[{key!r}]", one) for key, one in own["data"].items())
-    elif isinstance(own, dict) and isinstance(own.get("layers"), list):  # a cache
-        layers = [(f"{name}.layers[{at}]", getattr(one, "__dict__", {})) for at, one in enumerate(own["layers"])]
-        yield from (
-            (f"{label}.{kind}", one[kind]) for label, one in layers for kind in ("keys", "values") if kind in one
-        )
-    elif isinstance(own, dict) and "self_attention_cache" in own:
-        yield from parts_of(f"{name}.self_attention_cache", own["self_attention_cache"])
+    elif kind_of(type(value)) in ("cache", "encoding"):
+        yield from ((f"{name}{written}", one) for _, one, written in children_of(value))
 
 
 def told(tensor: Any, axes: tuple[str, ...] | None) -> str:
     """`(batch, prefix_len) = (2, 20) int64`."""
-    from prefix_lab.shapes.failures.operands import seen
+    from prefix_lab.shapes.operands import seen
 
     shown = seen(tensor, "", axes)
     return f"{str(shown).removeprefix(': ')}  {shown.dtype}"

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
-from prefix_lab import heads, tasks
-from prefix_lab.config import PrefixTuningConfig
+from prefix_lab import PrefixTuningConfig, tasks
+from prefix_lab.beside import heads
+from prefix_lab.beside.adapters import PeftModel
 from prefix_lab.encoder import PrefixEncoder
-from prefix_lab.models import PeftModel, find_word_embeddings
+from prefix_lab.models import find_word_embeddings
 from prefix_lab.past import split_layers
 from prefix_lab.tasks import get_batch_size
 
@@ -155,10 +156,10 @@ class Hunt8(tasks.PeftModelForSeq2SeqLM):
         self.prompt_encoder[adapter_name] = encoder.to(next(self.base_model.parameters()))
         self.prompt_tokens = {adapter_name: torch.arange(2 * config.num_virtual_tokens)}
 
-    def encode_prefix(self, batch: int) -> Tensor:
+    def encode_prefix(self, batch_size: int) -> Tensor:
         """(batch, prefix_len, 2·layers·hidden), in the base model's precision."""
         config, encoder = self.active_peft_config, self.prompt_encoder[self.active_adapter]
-        prompt_tokens = self.prompt_tokens[self.active_adapter][: config.num_virtual_tokens].expand(batch, -1)
+        prompt_tokens = self.prompt_tokens[self.active_adapter][: config.num_virtual_tokens].expand(batch_size, -1)
         prefix = encoder(prompt_tokens.to(encoder.embedding.weight.device))
         return prefix.to(self.base_model.dtype)
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from prefix_lab.checkpoint import get_peft_model_state_dict
+from prefix_lab import get_peft_model_state_dict
 from prefix_lab.course import hunts
 from prefix_lab.course.checking import DICE, SIZES, TODO, Verdict, is_open
 from prefix_lab.course.recordings import arriving

@@ -1,32 +1,26 @@
-"""Names for the axes of every tensor, by the place in the code where it was bound; and how many of them were proven."""
+"""Names for the axes of every tensor, by the place in the code where it was bound."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import Any
 
 from prefix_lab.debugger import Recording
 from prefix_lab.debugger.search import everything_in
-from prefix_lab.debugger.summary import as_summary
-from prefix_lab.shapes.axes import names_in
-from prefix_lab.shapes.shown import held_against, identity, sizes_in, told_apart, with_axes, worth
-from prefix_lab.shapes.sightings import ANY_WAY, Axes, Named, Sighting, Spot, common, passed, sightings
+from prefix_lab.debugger.summary import Summary, as_summary
+from prefix_lab.shapes.axes import Axes, borne_out, names_in, only_sizes, worth
+from prefix_lab.shapes.sightings import ANY_WAY, KnownAxes, Sighting, Spot, common, passed, sightings
 
 
 @dataclass
 class Names:
     """What each axis is called, for each place in the code. `apply` gives a recording's tensors their names.
 
-    `axes` are those that the walk was given. `same` has, for an axis, an expression that was the same size in every
-    run: {"hidden": "heads·head_dim"}.
+    `same` has, for an axis, an expression that was the same size in every run: {"hidden": "heads·head_dim"}.
     """
 
-    places: dict[tuple[Spot, str], list[Named]] = field(default_factory=dict)
-    counts: dict[str, Count] = field(default_factory=dict)
-    axes: tuple[str, ...] = ()
+    places: dict[tuple[Spot, str], list[KnownAxes]] = field(default_factory=dict)
     same: dict[str, str] = field(default_factory=dict)
 
     def of(self, sighting: Sighting) -> Axes | None:
@@ -53,7 +47,7 @@ class Names:
                     left.setdefault(key, one)
                 if axes is not None and (known is None or axes.count("") < known.count("")):
                     found[key] = axes
-        sizes = {axis: one.pop() for axis, one in sizes_in(found).items() if len(one) == 1}
+        sizes = only_sizes(found)
         for key, one in left.items():
             if "" in found.get(key, ("",)) and (axes := self.of_size(one, sizes)) is not None:
                 found[key] = axes
@@ -72,12 +66,7 @@ class Names:
 
     def apply(self, recording: Recording) -> list[Any]:
         """The recording's values, where tensors have the fact `axes`; a name that the sizes contradict is not shown."""
-        axes_of = self.of_all(list(sightings(recording)))
-        sizes = told_apart(sizes_in(axes_of), self.same)
-        shown = {
-            key: tuple(held_against(sizes, text, size, self.same) for text, size in zip(axes, key[1], strict=True))
-            for key, axes in axes_of.items()
-        }
+        shown = borne_out(self.of_all(list(sightings(recording))), self.same)
         return [with_axes(value, shown) for value in recording.columns.values]
 
     def remarks(self, recording: Recording) -> list[str]:
@@ -91,101 +80,35 @@ class Names:
             if name in shown and not any(other in text for text in texts)  # where the two are told apart, none is made
         ]
 
-    def count(self, first: Sequence[Sighting], last: Sequence[Sighting], value_of: Callable) -> None:
-        """Count what is named in the first run, and what the held-out run says of it."""
-        axes_of = self.of_all(first)
-        for one in first:
-            count = self.counts.setdefault(package_of(one.spot.file), Count())
-            axes = axes_of.get(identity(one.value)) or ("",) * len(one.shape)
-            count.seen += len(axes)
-            count.named += sum(map(bool, axes))
-            count.unnamed += axes.count("")
-            count.ambiguous += sum("|" in text for text in axes)
-        axes_of = self.of_all(last)
-        for one in last:
-            count = self.counts.setdefault(package_of(one.spot.file), Count())
-            for text, size in zip(axes_of.get(identity(one.value), ()), one.shape, strict=False):
-                if text:
-                    count.proven += value_of(text) == size
-                    count.wrong += value_of(text) != size
-
-    def report(self) -> str:
-        """A line for each package: how many dimensions were seen, named, proven, and how many not; then remarks."""
-        shown = {
-            name for entries in self.places.values() for one in entries for text in one.axes for name in names_in(text)
-        }
-        remarks = [choice_made(name, other) for name, other in self.same.items() if name in shown]
-        missing = not_seen(axis for axis in self.axes if axis not in shown)
-        return "\n".join([table_text(self.counts), *remarks, *filter(None, [missing])])
-
     def join(self, other: Names) -> None:
         """Take over another walk's names."""
         for key, entries in other.places.items():
             self.places.setdefault(key, []).extend(entries)
-        for package, count in other.counts.items():
-            self.counts.setdefault(package, Count()).add(count)
-        self.axes = tuple(dict.fromkeys((*self.axes, *other.axes)))
         self.same |= other.same
 
 
-def fits(entry: Named, sighting: Sighting) -> bool:
+def identity(value: Summary) -> tuple[int | None, tuple[int, ...], int | None]:
+    """What tells a tensor, at one size and version, from all others of its recording."""
+    return value.number, tuple(value.facts["shape"]), value.facts.get("version")
+
+
+def with_axes(value: Any, shown: Mapping[tuple, Axes]) -> Any:
+    """A value whose tensors, also those inside it, have the fact `axes` where it is known."""
+    if not isinstance(value, Summary):
+        return value
+    parts = tuple((label, with_axes(part, shown)) for label, part in value.parts)
+    facts = value.facts
+    if "shape" in facts and (axes := shown.get(identity(value))) is not None:
+        facts = facts | {"axes": axes}
+    return Summary(value.type, value.text, facts, parts, value.number)
+
+
+def fits(entry: KnownAxes, sighting: Sighting) -> bool:
     """Whether the calls that matter were passed as often, as far as the two ways are the same."""
     shared = common(entry.way, sighting.way) + sighting.name.count("#")
     return all(at > shared or passed(sighting.visits, entry.visits, at) for at in entry.visits)
 
 
-PACKAGES = ("prefix_lab", "peft", "transformers")
-HEADINGS = ("", "dimensions", "named", "ambiguous", "unnamed", "share named", "held out: right", "wrong")
-
-
-@dataclass
-class Count:
-    """Dimensions: seen in the first run, and how many of them have a name, two names, or none; and how many names the
-    held-out run bore out, and how many it did not."""
-
-    seen: int = 0
-    named: int = 0
-    ambiguous: int = 0
-    unnamed: int = 0
-    proven: int = 0
-    wrong: int = 0
-
-    def add(self, other: Count) -> None:
-        for name in vars(self):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
-
-@functools.cache
-def package_of(file: str) -> str:
-    """The package that a file belongs to, as far as the report tells them apart."""
-    parts = PurePath(file).parts
-    return next((part for part in reversed(parts) if part in PACKAGES), "elsewhere")
-
-
-def table_text(counts: Mapping[str, Count]) -> str:
-    """A line of headings, then one for each package."""
-    rows = [HEADINGS]
-    for package, count in counts.items():
-        share = f"{100 * count.named / count.seen:.2f} %" if count.seen else "–"
-        numbers = (count.seen, count.named, count.ambiguous, count.unnamed)
-        said = [f"{number:,}" for number in numbers]
-        rows.append((package, *said, share, f"{count.proven:,}", f"{count.wrong:,}"))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-    return "\n".join(
-        "  ".join(
-            f"{cell:<{width}}" if column == 0 else f"{cell:>{width}}"
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
-
-
 def choice_made(name: str, other: str) -> str:
     """The sentence about two names that fit alike, of which one is shown."""
     return f"{name} and {other} were the same size in every run of the walk; where both fit, the name shown is {name}."
-
-
-def not_seen(axes: Iterable[str]) -> str:
-    """The sentence about axes that the walk was given and that no name has; empty when there are none."""
-    axes = list(axes)
-    return f"In no name: {', '.join(axes)}. The walk did not show them." if axes else ""

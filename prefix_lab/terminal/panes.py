@@ -10,7 +10,7 @@ from typing import Any
 from rich.text import Text
 
 from prefix_lab.debugger import Recording, Step, Summary
-from prefix_lab.debugger.decode import NONE
+from prefix_lab.debugger.steps import NONE
 from prefix_lab.debugger.summary import as_summary
 from prefix_lab.debugger.text import GIVEN, visible
 from prefix_lab.terminal.state import ReplayState

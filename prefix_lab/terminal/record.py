@@ -12,8 +12,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import TextIO
 
-# The outline comes after the script, whose folder is by then the first in which modules are looked for.
-from prefix_lab.debugger import Recording, calls, outline, record  # noqa: F401
+from prefix_lab.debugger import Recording, record
 from prefix_lab.debugger.scope import Scope
 from prefix_lab.debugger.storage import MAGIC
 from prefix_lab.debugger.text import count_of, visible_lines

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
 from prefix_lab.debugger import Breakpoint, Recording, Step
-from prefix_lab.debugger.decode import EVENTS
+from prefix_lab.debugger.steps import EVENTS
 from prefix_lab.debugger.text import functions_near, lines_near
 
 EXPECTED = "a function, file.py:line, or a condition such as i == 5"

@@ -3,18 +3,33 @@
 import io
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from prefix_lab import past
-from prefix_lab.mapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
+from prefix_lab.beside.wrapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
 from prefix_lab.prepare import explain_preparation
-from prefix_lab.walk.base import choose_task
-from prefix_lab.walk.results import Described, Fact
-from prefix_lab.walk.sides import Run, Side, same_setting
-from prefix_lab.walk.steps import call, loss_of
+from prefix_lab.walk.libraries import same_random_numbers
+from prefix_lab.walk.model import choose_task
+from prefix_lab.walk.steps import Run, Side, call, loss_of
+
+
+class Fact(NamedTuple):
+    """One thing that changed, or was counted, in this run: a sentence to read, and the same as data."""
+
+    name: str
+    text: str
+    data: Any = None
+
+
+class Described(NamedTuple):
+    """What one stage is told by: `values` and `notes` by the names that the table of stages gives to what flows."""
+
+    values: dict[str, Any]
+    facts: tuple[Fact, ...] = ()
+    notes: dict[str, str] = {}  # noqa: RUF012  a NamedTuple's default is never changed
 
 
 def count(number: int, noun: str) -> str:
@@ -194,7 +209,7 @@ def attend(side: Side, run: Run) -> Described:
 
 def beside_bare_model(side: Side, run: Run) -> list[Fact]:
     """The same texts through the base model alone."""
-    with torch.no_grad(), same_setting(side.base, run.seed):
+    with torch.no_grad(), same_random_numbers(side.base, run.seed):
         bare = call(side.base, run)
     facts = []
     outputs = side.made["attend"].outputs
@@ -268,13 +283,6 @@ def numbers_of(module: nn.Module) -> int:
 
 
 DESCRIPTIONS: dict[str, Callable[[Side, Run], Described]] = {
-    "choose": choose,
-    "prepare": prepare,
-    "wrap": wrap,
-    "encode": encode,
-    "split": split,
-    "attend": attend,
-    "learn": learn,
-    "keep": keep,
+    step.__name__: step for step in (choose, prepare, wrap, encode, split, attend, learn, keep)
 }
 """By the names of `prefix_lab.stages.STAGES`."""

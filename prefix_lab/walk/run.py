@@ -6,28 +6,59 @@ for result in walk(model, PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtu
 
 import copy
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from prefix_lab.config import PrefixTuningConfig, TaskType
-from prefix_lab.mapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
-from prefix_lab.prepare import (
-    NUM_ATTENTION_HEADS,
-    TOKEN_DIM,
-    cache_sizes,
-    heads_of,
-    prepare_prompt_learning_config,
-    text_config,
-)
+from prefix_lab import PrefixTuningConfig, prepare_prompt_learning_config
+from prefix_lab.beside.wrapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
+from prefix_lab.config import TaskType
+from prefix_lab.prepare import NUM_ATTENTION_HEADS, TOKEN_DIM, text_config
 from prefix_lab.shapes import name_axes_of
+from prefix_lab.sizes import cache_sizes, heads_of
 from prefix_lab.stages import STAGES, Flow, Stage
-from prefix_lab.walk.compare import COMPARISONS
-from prefix_lab.walk.describe import DESCRIPTIONS
-from prefix_lab.walk.example import random_batch, vocab_of
-from prefix_lab.walk.results import Check, Described, Difference, Seen, StageResult, Stop
-from prefix_lab.walk.sides import Run, Side, installed_peft, on_meta, ours
-from prefix_lab.walk.steps import STEPS, Outcome, attempt, in_words
+from prefix_lab.walk.batch import random_batch, vocab_of
+from prefix_lab.walk.compare import COMPARISONS, Check, Difference
+from prefix_lab.walk.describe import DESCRIPTIONS, Described, Fact, dtype
+from prefix_lab.walk.libraries import installed_peft, on_meta, ours
+from prefix_lab.walk.steps import STEPS, Outcome, Run, Side, attempt, in_words
+
+
+class Seen(NamedTuple):
+    """Something that entered or left a stage: a tensor with its named shape, or (`shape` is None) a value in words."""
+
+    name: str
+    shape: tuple[int, ...] | None = None
+    axes: tuple[str, ...] | None = None  # names that give the seen size; a bare number where none does
+    dtype: str | None = None
+    value: str | int | float | None = None
+    note: str = ""
+
+
+class Stop(NamedTuple):
+    """Why the walk ends at this stage: our error, what PEFT does there, and the fields that would let it go on."""
+
+    error: str
+    peft: str = ""
+    way_out: dict[str, int] = {}  # noqa: RUF012  a NamedTuple's default is never changed
+
+
+class StageResult(NamedTuple):
+    """One stage of one run. `ours` and `peft` are the dotted names of what ran; `checks` is empty without PEFT."""
+
+    stage: Stage
+    ours: str
+    peft: str
+    takes: tuple[Seen, ...]
+    gives: tuple[Seen, ...]
+    facts: tuple[Fact, ...]
+    checks: tuple[Check, ...]
+    stop: Stop | None = None
+
+    @property
+    def equal(self) -> bool | None:
+        """Whether PEFT's own result is the same; None when it was not compared."""
+        return all(check.equal for check in self.checks) if self.checks else None
 
 
 def walk(
@@ -128,6 +159,8 @@ def in_use(dotted: str, side: Side) -> str:
     """The table names one task's class; here is the name with the class of this run."""
     tasks = {row.__name__ for row in MODEL_TYPE_TO_PEFT_MODEL_MAPPING.values()}
     chosen = side.made.get("choose")
+    if chosen and dotted.startswith("prefix_lab.tasks."):
+        return f"{chosen.forward.__module__}.{chosen.forward.__qualname__}"
     return ".".join(chosen.__name__ if chosen and part in tasks else part for part in dotted.split("."))
 
 
@@ -146,7 +179,7 @@ def seen_tensor(flow: Flow, tensor: Tensor, sizes: Mapping[str, int], note: str)
     shape, axes = tuple(tensor.shape), flow.axes or ()
     names = name_axes_of(shape, axes, sizes) if len(axes) == len(shape) else tuple(map(str, shape))
     one_number = tensor.item() if not shape and not tensor.is_meta else None
-    return Seen(flow.name, shape, names, str(tensor.dtype).removeprefix("torch."), one_number, note)
+    return Seen(flow.name, shape, names, dtype(tensor), one_number, note)
 
 
 def name_of(value: Any) -> str | int:

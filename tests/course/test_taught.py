@@ -22,7 +22,7 @@ from notebooks.build import SOURCE
 from prefix_lab.course.progress import lesson
 from prefix_lab.course.small_models import small_bert, small_gpt2, small_ids, small_llama, small_t5
 from prefix_lab.debugger import Recording, record
-from prefix_lab.debugger.decode import EVENTS
+from prefix_lab.debugger.steps import EVENTS
 
 LINE = EVENTS.index("line")
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM, PreTrainedModel
 
-from prefix_lab.config import PrefixTuningConfig
+from prefix_lab import PrefixTuningConfig
 from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise, wrong_number
 from prefix_lab.course.shown import Drawn, Table, drawn, plain_axes, table
 from prefix_lab.prepare import explain_preparation

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from prefix_lab.config import PrefixTuningConfig
+from prefix_lab import PrefixTuningConfig
 from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, check_shape, exercise, wrong_number, wrong_tensor
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.course.training import digest

@@ -8,12 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from prefix_lab.config import PrefixTuningConfig
+from prefix_lab import PrefixTuningConfig, get_peft_model
 from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise, generator
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.course.small_models import small_t5
 from prefix_lab.course.training import digest
-from prefix_lab.mapping import get_peft_model
 from prefix_lab.widgets.colours import COLOURS, OTHER
 from prefix_lab.widgets.picture import INK, new_figure
 

@@ -11,16 +11,15 @@ from prefix_lab.debugger.conditions import Unknown
 from prefix_lab.debugger.dap.arguments import Arguments, Refused
 from prefix_lab.debugger.dap.debuggee import GotoTarget, StackFrame
 from prefix_lab.debugger.dap.stops import expression, steps_at
-from prefix_lab.debugger.decode import NONE
+from prefix_lab.debugger.steps import NONE
 from prefix_lab.debugger.summary import Summary, as_summary
 from prefix_lab.debugger.text import GIVEN, clipped, listed
 
 if TYPE_CHECKING:
     from prefix_lab.debugger.dap.debuggee import Debuggee
-    from prefix_lab.debugger.recording import Step
+    from prefix_lab.debugger.steps import Step
 
 HEADINGS = {"return": "What it returns", "yield": "What it yields", "exception": "What it raises"}
-UNANSWERED = (Unknown, TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
 UNSAID = ("value", "bases")  # facts that say again what the text says
 
 
@@ -136,10 +135,9 @@ def worked_out(typed: str, names: dict[str, Summary]) -> Summary:
     if missing:
         raise Refused(f"{clipped(missing[0])} has no value here. Names that have: {listed(list(names))}.")
     try:
-        found = wanted.work_out(wanted.tree, names)
-    except UNANSWERED as error:
-        what = f"{error} was not recorded" if isinstance(error, Unknown) else f"{type(error).__name__}: {error}"
-        raise Refused(f"{clipped(typed)}: {clipped(what)}.") from None
+        found = wanted.worth(names)
+    except Unknown as error:
+        raise Refused(f"{clipped(typed)}: {clipped(str(error))}.") from None
     return Summary("tuple", repr(found)) if isinstance(found, tuple) else as_summary(found)
 
 

@@ -18,8 +18,8 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import pathname2url, url2pathname
 
 from prefix_lab.debugger.dap.arguments import Arguments, Refused
-from prefix_lab.debugger.decode import CALL, LINE
 from prefix_lab.debugger.sources import source_of
+from prefix_lab.debugger.steps import CALL, LINE
 from prefix_lab.debugger.text import clipped, lines_near, listed
 
 if TYPE_CHECKING:

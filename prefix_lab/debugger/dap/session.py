@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from prefix_lab.debugger.calls import closing_words, heading, outline
 from prefix_lab.debugger.dap import looking, moving, set_breakpoints
 from prefix_lab.debugger.dap.arguments import Arguments, Refused
 from prefix_lab.debugger.dap.debuggee import Client, Debuggee
 from prefix_lab.debugger.dap.messages import Broken, Channel, Closed, Incoming, Limits, Malformed, Request, as_bytes
-from prefix_lab.debugger.outline import heading, outline, told
 from prefix_lab.debugger.text import clipped, listed
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def launched(debuggee: Debuggee, arguments: Arguments, poll: Callable[[], bool])
 def configured(debuggee: Debuggee, arguments: Arguments, poll: Callable[[], bool]) -> Events:
     """Say what the recording is, and stop at its beginning, or at the first breakpoint."""
     recording = debuggee.recording
-    said = outline(recording).split("\n") if debuggee.only_outline else [heading(recording), *told(recording)]
+    said = outline(recording).split("\n") if debuggee.only_outline else [heading(recording), *closing_words(recording)]
     yield moving.output("\n".join(map(clipped, said)))
     if debuggee.only_outline or not len(recording):
         yield "terminated", {}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from prefix_lab.debugger.dap.arguments import Arguments, Refused
 from prefix_lab.debugger.dap.stops import Stop, condition_of, steps_at, times_of
-from prefix_lab.debugger.decode import CALL
 from prefix_lab.debugger.search import is_exception
+from prefix_lab.debugger.steps import CALL
 from prefix_lab.debugger.summary import as_summary
 from prefix_lab.debugger.text import clipped, functions_near, listed
 

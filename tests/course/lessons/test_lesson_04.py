@@ -7,7 +7,7 @@ import peft
 import pytest
 from peft.utils.other import _prepare_prompt_learning_config
 
-from prefix_lab.config import PrefixTuningConfig
+from prefix_lab import PrefixTuningConfig
 from prefix_lab.course.lessons.lesson_04 import (
     FIELDS,
     check_read_sizes,

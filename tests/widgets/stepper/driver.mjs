@@ -3,8 +3,8 @@
 import { createInterface } from "node:readline";
 
 import { Answers } from "../../../prefix_lab/widgets/stepper/answers.js";
-import { isTrueOf, namesIn, parse, textOf, Unknown, workOut } from "../../../prefix_lab/widgets/stepper/expression.js";
-import { coloured } from "../../../prefix_lab/widgets/stepper/python.js";
+import { asPython, Condition, textOf, Unknown, wrongWith } from "../../../prefix_lab/widgets/stepper/condition.js";
+import { coloured } from "../../../prefix_lab/widgets/stepper/source.js";
 import { Store } from "../../../prefix_lab/widgets/stepper/store.js";
 import { shown } from "../../../prefix_lab/widgets/stepper/text.js";
 
@@ -35,18 +35,18 @@ const MOVES = ["in", "over", "out"].flatMap((move) => [false, true].map((back) =
 /** Everything that a view can say of a step. */
 async function at(store, step) {
   await store.page(step);
-  const stop = store.stop(step);
+  const moment = store.at(step);
   const line = (value) => (value === null ? null : store.headline(step, value));
   const told = {
-    event: stop.event,
-    file: store.meta.files[stop.file],
-    function: stop.function,
-    line: stop.line,
-    frame: stop.frame,
-    thread: stop.thread,
-    locals: [...stop.locals].map(([name, value]) => [store.meta.names[name], line(value), stop.lines.get(name)]),
-    bound: stop.bound.map(([name, value, flag]) => [store.meta.names[name], line(value), flag]),
-    fresh: [...stop.fresh].map((name) => store.meta.names[name]),
+    event: moment.event,
+    file: store.meta.files[moment.file],
+    function: moment.function,
+    line: moment.line,
+    frame: moment.frame,
+    thread: moment.thread,
+    locals: [...moment.locals].map(([name, value]) => [store.meta.names[name], line(value), moment.lines.get(name)]),
+    bound: moment.bound.map(([name, value, flag]) => [store.meta.names[name], line(value), flag]),
+    fresh: [...moment.fresh].map((name) => store.meta.names[name]),
     stack: store.stack(step).map((call) => [call.step, ...store.place(call.place), call.frame]),
     caller: store.caller(step),
   };
@@ -55,14 +55,13 @@ async function at(store, step) {
   return told;
 }
 
-/** Whether a text is an expression; what is wrong with it. */
-function wrongWith(text) {
+/** What a condition gives, as Python writes it; null where it has no answer. */
+function answer(text, values) {
   try {
-    parse(text);
-    return null;
+    return asPython(new Condition(text).worth(values));
   } catch (error) {
-    if (!(error instanceof Error)) throw new Error("thrown, and no Error");
-    return error.message;
+    if (error instanceof Unknown) return null;
+    throw error;
   }
 }
 
@@ -101,20 +100,10 @@ const CALLS = {
 
   parsed: (texts) => Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, JSON.parse(text)])),
   wrong: (texts) => texts.map(wrongWith),
-  names: (text) => [...namesIn(parse(text))].sort(),
-  truths: (texts, values) => texts.map((text) => isTrueOf(parse(text), new Map(Object.entries(values)))),
-  worth(text, values) {
-    try {
-      const found = workOut(parse(text), new Map(Object.entries(values)));
-      return Number.isNaN(found) ? "nan" : (found ?? null);
-    } catch (error) {
-      if (error instanceof Unknown) return { unknown: true };
-      throw error;
-    }
-  },
+  conditions: (texts, values) => texts.map((text) => answer(text, new Map(Object.entries(values)))),
   read: (quoted) => quoted.map(textOf),
   shown: (texts) => texts.map(shown),
-  coloured: (text) => coloured(text),
+  coloured: (text, colours) => coloured(text, colours),
 };
 
 for await (const line of createInterface({ input: process.stdin })) {
