@@ -13,14 +13,9 @@ from torch import Tensor, nn
 from prefix_lab import PrefixTuningConfig, prepare_prompt_learning_config
 from prefix_lab.beside.wrapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
 from prefix_lab.config import TaskType
-from prefix_lab.prepare import (
-    NUM_ATTENTION_HEADS,
-    TOKEN_DIM,
-    cache_sizes,
-    heads_of,
-    text_config,
-)
+from prefix_lab.prepare import NUM_ATTENTION_HEADS, TOKEN_DIM, text_config
 from prefix_lab.shapes import name_axes_of
+from prefix_lab.sizes import cache_sizes, heads_of
 from prefix_lab.stages import STAGES, Flow, Stage
 from prefix_lab.walk.batch import random_batch, vocab_of
 from prefix_lab.walk.compare import COMPARISONS, Check, Difference

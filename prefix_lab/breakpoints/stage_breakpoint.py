@@ -116,7 +116,7 @@ class StageBreakpoint:
 
     def wanted(self) -> list[Wanted]:
         """What is given to a debugger: it asks `reached_in_debugger` at each of the places."""
-        ask = "__import__('prefix_lab.breakpoints.registry', fromlist=['*']).reached_in_debugger({})"
+        ask = "__import__('prefix_lab.breakpoints.breaking', fromlist=['*']).reached_in_debugger({})"
         return [Wanted(n, one.code.co_filename, one.line, ask.format(n)) for n, one in self.places.items()]
 
     def row(self) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ class StageBreakpoint:
         return self.text
 
 
-class Breakpoints(tuple):
+class BreakpointTable(tuple):
     """What `breakpoints()` gives: a tuple of `StageBreakpoint` that shows itself as a table."""
 
     __slots__ = ()
