@@ -17,8 +17,9 @@ class Table(NamedTuple):
 
     def _repr_html_(self) -> str:
         heads = "".join(f"<th scope='col' style='{STYLE}'>{escape(head)}</th>" for head in self.heads)
+        whole = "" if self.heads else "; white-space: nowrap"  # a column of short names alone
         rows = "".join(
-            f"<tr><th scope='row' style='{STYLE}'>{escape(first)}</th>"
+            f"<tr><th scope='row' style='{STYLE}{whole}'>{escape(first)}</th>"
             + "".join(f"<td style='{STYLE}'>{escape(cell)}</td>" for cell in rest)
             + "</tr>"
             for first, *rest in self.rows
