@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from prefix_lab.cli import main
 from prefix_lab.course import progress
 from prefix_lab.course.contents import LESSONS, lesson, show_progress
 from prefix_lab.course.lessons.lesson_02 import check_row_width
+from prefix_lab.terminal.commands import main
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from importlib.metadata import entry_points
 
 import pytest
 
-from prefix_lab.cli import main
 from prefix_lab.course.tasks import target_text
+from prefix_lab.terminal.commands import main
 from prefix_lab.walk.base import shipped_sizes, size_like
 from prefix_lab.walk.command import command_line
 from prefix_lab.walk.example import INSTRUCTED
