@@ -1,324 +1,83 @@
-"""What is kept of a trained prefix: the computed keys and values, the trained heads, and the configuration.
+"""What is kept of a trained prefix: the computed keys and values, and the configuration.
 
 Mirrors `peft.utils.save_and_load` and the saving and loading of `peft.peft_model.PeftModel`. With projection the MLP
 is not kept: Li & Liang 2021, section 4.3, drop it after training.
 """
 
-import copy
-import warnings
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
-from torch.nn.modules.module import _IncompatibleKeys
 
-from prefix_lab.card import model_card
-from prefix_lab.config import CONFIG_NAME, PeftConfig
-from prefix_lab.files import (
-    CARD_NAME,
-    PICKLED_NAME,
-    WEIGHTS_NAME,
-    read_weights,
-    tensors_as_bytes,
-    whereabouts,
-    write_together,
-)
-from prefix_lab.keywords import sort_out
-from prefix_lab.lora import LoraModel
-from prefix_lab.mapping import choose_task_class
+from prefix_lab.config import CONFIG_NAME, PrefixTuningConfig, write_whole
+from prefix_lab.mapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING, choose_task_class
 from prefix_lab.models import PeftModel
-from prefix_lab.prepare import prepare_prompt_learning_config
-from prefix_lab.trained_copies import matching
+
+WEIGHTS_NAME = "adapter_model.safetensors"
 
 StateDict = dict[str, Float[Tensor, "..."]]
 
 
 @torch.no_grad()
-def get_peft_model_state_dict(
-    model: PeftModel,
-    state_dict: StateDict | None = None,
-    adapter_name: str = "default",
-    unwrap_compiled: bool = False,
-    save_embedding_layers: bool | str = "auto",
-) -> StateDict:
-    """`prompt_embeddings`, (prefix_len, 2·layers·hidden), and the adapter's heads; for LoRA its A and B matrices.
+def get_peft_model_state_dict(model: PeftModel, adapter_name: str = "default") -> StateDict:
+    """`prompt_embeddings`, (prefix_len, 2·layers·hidden): the adapter's own name is in no key.
 
-    Heads and matrices are taken from `state_dict` where it is given, the whole model's, as distributed training
-    gathers it. The adapter's own name is in none of the keys, so that it can be loaded under another.
-    `save_embedding_layers` adds the word embeddings; "auto" does when the vocabulary is not its base model's.
-
-    Raises `ValueError` for an adapter that the model does not have, or a `state_dict` that lacks a part of it.
     Source: `peft.utils.save_and_load.get_peft_model_state_dict`.
     """
-    if unwrap_compiled:
-        model = getattr(model, "_orig_mod", model)
-    model.require_adapter(adapter_name)
-    if isinstance(state_dict, str):
-        raise TypeError(f"state_dict={state_dict!r} is a str. The adapter's name is adapter_name={state_dict!r}.")
-    config, kept = model.peft_config[adapter_name], {}
-    if config.is_prompt_learning:
-        kept["prompt_embeddings"] = model.get_prompt_embedding_to_save(adapter_name)
-    everything = model.state_dict() if state_dict is None else state_dict
-    for saved, own in names_of(model, adapter_name).items():
-        if own not in everything:
-            raise ValueError(f"state_dict has no {own}. Give model.state_dict(), or leave state_dict out.")
-        kept[saved] = everything[own]
-    if save_embedding_layers is True or (save_embedding_layers == "auto" and vocabulary_changed(model, config)):
-        kept |= {name: everything[name] for name in embedding_names(model) if name in everything}
-    return kept
-
-
-def names_of(model: PeftModel, adapter_name: str) -> dict[str, str]:
-    """Name in a file → name in the model, for each tensor of the adapter that stands in the model's state dict."""
-    inside, end = f".modules_to_save.{adapter_name}.", f".{adapter_name}.weight"
-    names = list(model.state_dict())
-    found = {f"{n.removesuffix(end)}.weight": n for n in names if ".lora_" in n and n.endswith(end)}
-    return found | {n.replace(inside, "."): n for n in names if inside in n}
-
-
-def embedding_names(model: nn.Module) -> list[str]:
-    """The base model's tensors of word embeddings, those of the input and of the output, by their names in `model`."""
-    if not hasattr(model, "get_input_embeddings"):
-        return []
-    layers = [layer for layer in (model.get_input_embeddings(), model.get_output_embeddings()) if layer is not None]
-    places = [next(name for name, module in model.named_modules() if module is layer) for layer in layers]
-    return [name for name in model.state_dict() if name.startswith(tuple(f"{place}." for place in places))]
-
-
-def vocabulary_changed(model: PeftModel, config: PeftConfig) -> bool:
-    """Whether rows were added to or taken from the word embeddings of the base model that the config names.
-
-    They are then a part of what was made, and are saved, with a warning. The base model's own config is looked for on
-    this machine alone, where loading the model left it.
-    """
-    size, name = getattr(getattr(model, "config", None), "vocab_size", None), config.base_model_name_or_path
-    if not size or not name:
-        return False
-    try:
-        unchanged = type(model.config).from_pretrained(name, local_files_only=True).vocab_size == size
-    except OSError:  # not here: as PEFT, which warns each time, and goes on
-        return False
-    if not unchanged:
-        warnings.warn(
-            "Setting `save_embedding_layers` to `True` as the embedding layer has been resized during finetuning.",
-            stacklevel=3,
-        )
-    return not unchanged
-
-
-@torch.no_grad()
-def set_peft_model_state_dict(
-    model: PeftModel,
-    peft_model_state_dict: StateDict,
-    adapter_name: str = "default",
-    ignore_mismatched_sizes: bool = False,
-    low_cpu_mem_usage: bool = False,
-) -> _IncompatibleKeys:
-    """Put saved tensors into the adapter of that name. All of them fit, or nothing is changed.
-
-    Returns, as torch's `load_state_dict` does, which keys of the model were not given and which given are not the
-    model's. With `ignore_mismatched_sizes`, heads and matrices of another shape are left as they are, with a warning;
-    `low_cpu_mem_usage` changes nothing. Raises `ValueError` for a missing or foreign key, a wrong shape, and for NaN
-    or infinite numbers. Source: `peft.utils.save_and_load.set_peft_model_state_dict`.
-    """
-    model.require_adapter(adapter_name)
-    config, own = model.peft_config[adapter_name], model.state_dict(keep_vars=True)
-    names = names_of(model, adapter_name)
-    names |= {name: name for name in embedding_names(model) if name in peft_model_state_dict}
-    places = {saved: own[name] for saved, name in names.items()}
-    given = dict(peft_model_state_dict)
-    if ignore_mismatched_sizes:
-        odd = [name for name, place in places.items() if name in given and given[name].shape != place.shape]
-        if odd:
-            warnings.warn(f"Left as they are, since the saved shapes are others: {odd}.", stacklevel=2)
-        for name in odd:
-            del places[name], given[name]
-    if config.is_prompt_learning:
-        encoder = model.prompt_encoder[adapter_name]
-        refuse_projection(config, hasattr(encoder, "transform"))
-        places["prompt_embeddings"] = encoder.embedding.weight
-    refuse_misfit(given, {name: tuple(place.shape) for name, place in places.items()}, "peft_model_state_dict")
-    for name, place in places.items():
-        place.copy_(given[name])
-    filled = {names[saved] for saved in places if saved in names}
-    beside = [name for name in places if name not in names]
-    return _IncompatibleKeys([name for name in own if name not in filled], beside)
-
-
-def refuse_projection(config: PeftConfig, trainable: bool) -> None:
-    """Raise `ValueError` for loading into an encoder that still has its projection: a file never holds one."""
-    if config.is_prompt_learning and config.prefix_projection and trainable:
-        raise ValueError(
-            "prefix_projection=True: this adapter still trains its projection (the MLP), and a saved prefix holds only "
-            "the keys and values that the projection computed, as in PEFT, so nothing can be put back into it. To use "
-            "the saved prefix, load it beside this one or into a new base model: PeftModel.from_pretrained(base, "
-            "folder). To train on from a checkpoint, keep model.state_dict() as well, and leave "
-            "load_best_model_at_end and resume_from_checkpoint out, or train with prefix_projection=False."
-        )
+    return {"prompt_embeddings": model.get_prompt_embedding_to_save(adapter_name)}
 
 
 def save_pretrained(
     model: PeftModel,
     save_directory: str | Path,
-    safe_serialization: bool = True,
-    selected_adapters: list[str] | None = None,
-    is_main_process: bool = True,
-    **options: Any,
+    adapter_name: str = "default",
+    weights: Mapping[str, bytes] | None = None,
+    **fields: Any,
 ) -> None:
-    """Write `adapter_model.safetensors`, `adapter_config.json` and `README.md`, which PEFT can load.
+    """Write `adapter_model.safetensors` and `adapter_config.json`, with `inference_mode=True`, which PEFT can load.
 
-    The weights are moved to their place first, and the config last. The config is written with `inference_mode=True`.
-    An adapter that is not named "default" goes to a folder of its name. `options` are `get_peft_model_state_dict`'s.
-    Only the main process writes. `safe_serialization=False` writes `adapter_model.bin`, a pickle.
-
-    Raises `ValueError` when `save_directory` is empty or a file, or for a selected adapter that does not exist.
+    `weights` is by file what to write in place of the computed prefix; `fields` changes what the config says.
     Source: `peft.peft_model.PeftModel.save_pretrained`.
     """
-    top = Path(save_directory)
-    if not str(save_directory):
-        raise ValueError("save_directory='' names no folder. Give one; '.' is the one that Python runs in.")
-    if top.is_file():
-        raise ValueError(f"Provided path save_directory={str(top)!r} should be a directory, not a file. Give a folder.")
-    weights: dict[Path, bytes] = {}
-    configs: dict[Path, bytes] = {}
-    for adapter_name in list(model.peft_config) if selected_adapters is None else selected_adapters:
-        if adapter_name not in model.peft_config:
-            raise ValueError(
-                f"You passed an invalid `selected_adapters` argument, current supported adapter names are "
-                f"{list(model.peft_config)} - got {selected_adapters}."
-            )
-        directory = top if adapter_name == "default" else top / adapter_name
-        config = model.peft_config[adapter_name]
-        kept = copy.copy(config)
-        kept.inference_mode = True
-        kept.base_model_name_or_path = kept.base_model_name_or_path or name_of(model.get_base_model())
-        if kept.task_type is None:
-            kind = type(model.get_base_model())
-            kept.auto_mapping = {"base_model_class": kind.__name__, "parent_library": kind.__module__}
-        tensors = get_peft_model_state_dict(model, adapter_name=adapter_name, **options)
-        name = WEIGHTS_NAME if safe_serialization else PICKLED_NAME
-        weights[directory / name] = tensors_as_bytes(tensors, safe_serialization)
-        configs[directory / CONFIG_NAME] = kept.to_json().encode()
-    if is_main_process:
-        write_together(weights | {top / CARD_NAME: model_card(model, top).encode()} | configs)
+    if weights is None:
+        weights = {WEIGHTS_NAME: as_safetensors(get_peft_model_state_dict(model, adapter_name))}
+    config = replace(model.peft_config[adapter_name], inference_mode=True, **fields)
+    files = {**weights, CONFIG_NAME: config.to_json().encode()}
+    write_whole({Path(save_directory) / name: content for name, content in files.items()})
 
 
 def from_pretrained(
-    cls: type[PeftModel],
     model: nn.Module,
-    model_id: str | Path,
+    save_directory: str | Path,
     adapter_name: str = "default",
-    is_trainable: bool = False,
-    config: PeftConfig | None = None,
-    autocast_adapter_dtype: bool = True,
-    **hub: Any,
+    classes: Mapping[str, type[PeftModel]] = MODEL_TYPE_TO_PEFT_MODEL_MAPPING,
 ) -> PeftModel:
-    """Wrap `model` with a saved adapter, ours or PEFT's, from a folder or a hub name; in evaluation mode.
+    """Wrap `model` with a saved adapter, ours or PEFT's; in evaluation mode.
 
-    The config's task type chooses the class; without one it is `cls`. Raises `ValueError`, and leaves the model as it
-    was, when the files are missing, damaged, of another method or shape, or hold NaN, and for `is_trainable=True`, as
-    PEFT does: what was saved is the computed prefix. Source: `peft.peft_model.PeftModel.from_pretrained`.
+    Source: `peft.peft_model.PeftModel.from_pretrained`.
     """
-    directory = whereabouts(model_id, **hub)
-    config = config or PeftConfig.from_pretrained(directory)
-    task_class = cls if isinstance(config, PeftConfig) and config.task_type is None else choose_task_class(config)
-    tensors = read_checked(model, config, directory, is_trainable)
-    wrapped = task_class(model, config, adapter_name, autocast_adapter_dtype)
-    set_peft_model_state_dict(wrapped, tensors, adapter_name)
-    return wrapped if is_trainable else wrapped.eval()
+    config = PrefixTuningConfig.from_pretrained(save_directory)
+    peft_model = choose_task_class(config, classes)(model, config, adapter_name)
+    set_peft_model_state_dict(peft_model, load_peft_weights(save_directory), adapter_name)
+    return peft_model.eval()
 
 
-def load_adapter(
-    model: PeftModel,
-    model_id: str | Path,
-    adapter_name: str,
-    is_trainable: bool = False,
-    autocast_adapter_dtype: bool = True,
-    ignore_mismatched_sizes: bool = False,
-    **hub: Any,
-) -> _IncompatibleKeys:
-    """Add a saved adapter under a new name, or put its numbers into the one that has the name; it is not switched to.
-
-    Returns the adapter's keys that are missing, of which there are none, and those that are not the model's own.
-    Raises `ValueError` as `from_pretrained` does, with the model unchanged.
-    Source: `peft.peft_model.PeftModel.load_adapter`.
-    """
-    directory = whereabouts(model_id, **hub)
-    if adapter_name in model.peft_config:
-        tensors = read_weights(directory)
-    else:
-        config = PeftConfig.from_pretrained(directory)
-        tensors = read_checked(model.get_base_model(), config, directory, is_trainable)
-        model.add_adapter(adapter_name, config, autocast_adapter_dtype=autocast_adapter_dtype)
-        if is_trainable:
-            model.set_requires_grad(adapter_name)
-    keys = set_peft_model_state_dict(model, tensors, adapter_name, ignore_mismatched_sizes)
-    if not is_trainable:
-        model.eval()
-    return _IncompatibleKeys([], keys.unexpected_keys)
+def set_peft_model_state_dict(model: PeftModel, state_dict: StateDict, adapter_name: str = "default") -> None:
+    """Put a saved prefix into the adapter. Source: `peft.utils.save_and_load.set_peft_model_state_dict`."""
+    model.prompt_encoder[adapter_name].embedding.load_state_dict({"weight": state_dict["prompt_embeddings"]})
 
 
-def load_peft_weights(model_id: str | Path, device: str | None = None, **hub: Any) -> StateDict:
-    """The tensors of a saved adapter, by name, on `device`. Source: `peft.utils.save_and_load.load_peft_weights`.
-
-    Raises `ValueError` when there are none.
-    """
-    tensors = read_weights(whereabouts(model_id, **sort_out("load_peft_weights", hub)))
-    return {name: tensor.to(device or "cpu") for name, tensor in tensors.items()}
+def load_peft_weights(save_directory: str | Path) -> StateDict:
+    """The tensors of a saved adapter, by name. Source: `peft.utils.save_and_load.load_peft_weights`."""
+    return load_file(Path(save_directory) / WEIGHTS_NAME)
 
 
-def read_checked(model: nn.Module, config: PeftConfig, directory: Path, is_trainable: bool) -> StateDict:
-    """The saved tensors, known to fit before the model is touched; the config is set to inference mode."""
-    if config.is_prompt_learning and is_trainable:
-        raise ValueError(
-            "Cannot set a prompt learning adapter to trainable when loading pretrained adapter. The file holds the "
-            "computed prefix: leave is_trainable out, or make a new prefix and copy it with load_prompt_embeddings."
-        )
-    tensors = read_weights(directory)
-    config.inference_mode = not is_trainable
-    if config.is_prompt_learning and not hasattr(model, "config"):
-        return tensors  # wrapping it will be refused
-    if config.is_prompt_learning:
-        ready, inside = prepare_prompt_learning_config(copy.copy(config), model.config), "base_model"
-        expected = {"prompt_embeddings": (ready.num_virtual_tokens, ready.prefix_width)}
-    else:
-        expected, inside = {}, "base_model.model"
-        for name, layer in LoraModel(model).targets(config).items():
-            layer = getattr(layer, "base_layer", layer)
-            expected[f"{inside}.{name}.lora_A.weight"] = (config.r, layer.in_features)
-            expected[f"{inside}.{name}.lora_B.weight"] = (layer.out_features, config.r)
-    for name, module in matching(model, config.modules_to_save).items():
-        original = getattr(module, "original_module", module)
-        expected |= {f"{inside}.{name}.{key}": tuple(t.shape) for key, t in original.state_dict().items()}
-    own = model.state_dict()
-    beside = {f"{inside}.{name}": tuple(own[name].shape) for name in embedding_names(model)}
-    expected |= {name: shape for name, shape in beside.items() if name in tensors}
-    refuse_misfit(tensors, expected, str(directory / WEIGHTS_NAME))
-    return tensors
-
-
-def refuse_misfit(tensors: StateDict, expected: dict[str, tuple[int, ...]], where: str) -> None:
-    """Raise `ValueError` for the first tensor that is missing, foreign, mis-shaped, or not finite."""
-    missing, foreign = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
-    if missing or foreign:
-        raise ValueError(
-            f"{where} does not fit this adapter: missing {missing or 'nothing'}, not expected {foreign or 'nothing'}. "
-            "Load it with the config and the base model that it was saved with."
-        )
-    for name, shape in expected.items():
-        tensor = tensors[name]
-        if tuple(tensor.shape) != shape:
-            raise ValueError(
-                f"{where}: {name} has shape {tuple(tensor.shape)}, expected {shape}. Load it with the config and the "
-                "base model that it was saved with."
-            )
-        if not torch.isfinite(tensor).all():
-            bad = int((~torch.isfinite(tensor)).sum())
-            raise ValueError(f"{where}: {bad} numbers of {name} are NaN or infinite. Train again with a smaller rate.")
-
-
-def name_of(model: nn.Module) -> str | None:
-    """The name that the base model was loaded by; None for one that was built from a config."""
-    return model.__dict__.get("name_or_path") or None
+def as_safetensors(tensors: StateDict) -> bytes:
+    """A weights file's content, as PEFT writes it: contiguous, nothing shared."""
+    alone = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    return save(alone, metadata={"format": "pt"})

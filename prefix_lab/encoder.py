@@ -4,9 +4,6 @@ Mirrors `peft.tuners.prefix_tuning.model.PrefixEncoder`. The prefix itself is Li
 that PEFT calls projection is their section 4.3.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -20,22 +17,19 @@ class PrefixEncoder(nn.Module):
     Without projection the table holds the keys and values themselves: prefix_len · 2·layers·hidden parameters. With
     projection a small table goes through an MLP that all virtual tokens share, which the paper found steadier to
     train; in inference mode the MLP has done its work, and only the flat table remains.
-
-    The config needs its sizes: call `prepare_prompt_learning_config` first, or set them. Raises `ValueError` that
-    names a missing one. Source: `peft.tuners.prefix_tuning.model.PrefixEncoder`.
+    Source: `peft.tuners.prefix_tuning.model.PrefixEncoder`.
     """
 
     def __init__(self, config: PrefixTuningConfig):
         super().__init__()
-        check_complete(config)
         self.prefix_projection = config.prefix_projection
-        prefix_len, hidden = config.num_virtual_tokens, config.token_dim
+        prefix_len, token_dim = config.num_virtual_tokens, config.token_dim
         key_values = config.prefix_width  # 2·layers·hidden: a key and a value for every layer
 
         if config.prefix_projection and not config.inference_mode:
-            self.embedding = nn.Embedding(prefix_len, hidden)
+            self.embedding = nn.Embedding(prefix_len, token_dim)
             self.transform = nn.Sequential(
-                nn.Linear(hidden, config.encoder_hidden_size),
+                nn.Linear(token_dim, config.encoder_hidden_size),
                 nn.Tanh(),
                 nn.Linear(config.encoder_hidden_size, key_values),
             )
@@ -61,13 +55,6 @@ class PrefixEncoder(nn.Module):
         past_key_values = self.transform(prefix_tokens)  # → (batch, prefix_len, 2·layers·hidden)
         return past_key_values
 
-    @classmethod
-    def from_ptuning_v2(cls, config: Any, checkpoint: Mapping[str, Tensor] | None = None) -> "PrefixEncoder":
-        """The same encoder by P-tuning v2's names: see `ptuning_v2.from_ptuning_v2`."""
-        from prefix_lab.ptuning_v2 import from_ptuning_v2  # reads this class
-
-        return from_ptuning_v2(config, checkpoint)
-
     @torch.no_grad()
     def load_prompt_embeddings(self, prompt_embeddings: Float[Tensor, "prefix_len two_layers_hidden"]) -> None:
         """Copy keys and values into the flat table. Raises `ValueError` with projection, or for another shape.
@@ -85,19 +72,3 @@ class PrefixEncoder(nn.Module):
                 f"2·layers·hidden) = {tuple(self.embedding.weight.shape)}."
             )
         self.embedding.weight.copy_(prompt_embeddings)
-
-
-def check_complete(config: PrefixTuningConfig) -> None:
-    """Raise `ValueError` for the first size that the encoder needs and the config lacks."""
-    config.check()
-    needed = ["num_virtual_tokens", "token_dim", "num_layers"]
-    if config.prefix_projection and not config.inference_mode:
-        needed.append("encoder_hidden_size")
-    for name in needed:
-        if getattr(config, name) is None:
-            way_out = (
-                "set it: how many vectors to learn, 20 is usual"
-                if name == "num_virtual_tokens"
-                else "set it, or let prepare_prompt_learning_config(config, model.config) fill it from the model"
-            )
-            raise ValueError(f"{name}=None, expected an int of at least 1; {way_out}.")

@@ -3,8 +3,7 @@
 import peft
 import pytest
 import torch
-from transformers import FalconConfig, FalconForCausalLM, LlamaConfig, LlamaForCausalLM
-from transformers.models.llama.modeling_llama import LlamaAttention
+from transformers import FalconConfig, FalconForCausalLM
 
 from prefix_lab import PeftModel, PrefixTuningConfig, get_peft_model
 from tests.parity.pair import ENCODERS, TASKS, without_pefts_deprecation
@@ -84,28 +83,12 @@ def falcon(**changes):
     return random_weights(lambda: FalconForCausalLM(FalconConfig(**{**sizes, **SPECIAL, **changes})))
 
 
-def uneven_llama():
-    """Two key/value heads in the first layer, three in the second."""
-    sizes = {"num_hidden_layers": 2, "hidden_size": 24, "num_attention_heads": 6, "num_key_value_heads": 2}
-    rest = {"intermediate_size": 20, "vocab_size": VOCAB, "max_position_embeddings": 40, **SPECIAL}
-    uneven = {"per_layer_config": {1: {"num_key_value_heads": 3}}, "allow_global_per_layer_attribute_access": True}
-
-    def build():
-        model = LlamaForCausalLM(LlamaConfig(**sizes, **rest, **uneven))
-        for number, layer in enumerate(model.model.layers):
-            layer.self_attn = LlamaAttention(model.config.per_layer_config[number], number)
-        return model
-
-    return random_weights(build)
-
-
 MISREAD = {
     "flan-t5: d_kv is not d_model / heads": (lambda: tiny_t5(d_model=20, d_kv=4, num_heads=3), "SEQ_2_SEQ_LM"),
     "t5-3b: the heads are wider than the model": (lambda: tiny_t5(d_kv=8, num_heads=6), "SEQ_2_SEQ_LM"),
     "T5 with a deeper decoder": (lambda: tiny_t5(layers=1, num_decoder_layers=3), "SEQ_2_SEQ_LM"),
     "BART with a deeper decoder": (lambda: tiny_bart(layers=1, decoder_layers=3), "SEQ_2_SEQ_LM"),
     "Falcon with one head in its cache": (falcon, "CAUSAL_LM"),
-    "Llama with other heads in each layer": (uneven_llama, "CAUSAL_LM"),
 }
 every_misread = pytest.mark.parametrize("case", MISREAD)
 

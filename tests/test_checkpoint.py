@@ -4,8 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from prefix_lab import PeftConfig, PrefixTuningConfig, get_peft_model
-from prefix_lab.checkpoint import get_peft_model_state_dict
+from prefix_lab import PeftConfig, PrefixTuningConfig, get_peft_model, get_peft_model_state_dict
 from tests.tiny_models import refuses, tiny_t5
 
 

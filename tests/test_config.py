@@ -6,7 +6,7 @@ import json
 import pytest
 
 from prefix_lab import PeftConfig, PrefixTuningConfig, PromptLearningConfig, get_peft_config
-from prefix_lab.config import check_size
+from prefix_lab.beside.configs import check_size
 from tests.tiny_models import refuses
 
 SIZES = (

@@ -50,27 +50,6 @@ def test_inference_mode_holds_the_computed_prefix_and_no_projection():
         flat(TOKENS)
 
 
-@pytest.mark.parametrize("missing", ["num_virtual_tokens", "token_dim", "num_layers"])
-@pytest.mark.parametrize("projection", [False, True])
-def test_a_missing_size_is_named(missing, projection):
-    with refuses(ValueError, f"{missing}=None", "expected an int of at least 1", "set it"):
-        encoder(**{missing: None}, prefix_projection=projection)
-
-
-def test_the_inner_width_is_needed_only_for_a_projection_that_trains():
-    encoder(encoder_hidden_size=None)
-    encoder(encoder_hidden_size=None, prefix_projection=True, inference_mode=True)
-    with refuses(ValueError, "encoder_hidden_size=None", "prepare_prompt_learning_config"):
-        encoder(encoder_hidden_size=None, prefix_projection=True)
-
-
-def test_a_size_spoilt_after_the_config_was_made_is_refused():
-    config = PrefixTuningConfig(**SIZES)
-    config.num_layers = 2.0
-    with refuses(TypeError, "num_layers=2.0 is a float"):
-        PrefixEncoder(config)
-
-
 def test_computed_keys_and_values_can_be_loaded_into_a_direct_prefix():
     direct, given = encoder(), torch.randn(5, 48)
     direct.load_prompt_embeddings(given)

@@ -17,7 +17,7 @@ from prefix_lab import (
     TaskType,
     get_peft_model,
 )
-from prefix_lab.mapping import choose_task_class
+from prefix_lab.beside.wrapping import choose_task_class
 from tests.tiny_models import random_ids, refuses, tiny_gpt2, tiny_t5, two_texts
 
 
@@ -48,7 +48,7 @@ def test_wrapping_without_a_number_of_virtual_tokens_is_refused():
 
 def test_a_bare_config_is_refused_for_its_missing_task():
     model, config = tiny_t5(), PrefixTuningConfig()
-    with refuses(ValueError, "task_type=None chooses no model class", "SEQ_2_SEQ_LM", leaving=(model, config)):
+    with refuses(ValueError, "task_type=None chooses no class", "SEQ_2_SEQ_LM", leaving=(model, config)):
         get_peft_model(model, config)
 
 
@@ -75,7 +75,7 @@ def test_a_method_that_does_not_exist_is_refused(peft_type):
     [
         (
             lambda ours: ours.PeftConfig(task_type="SEQ_2_SEQ_LM", peft_type="PREFIX_TUNING"),
-            "prefix_lab.config.PeftConfig",
+            "prefix_lab.beside.configs.PeftConfig",
         ),
         (lambda ours: peft.PrefixTuningConfig(), "peft.tuners.prefix_tuning.config.PrefixTuningConfig"),
         (lambda ours: {"peft_type": "PREFIX_TUNING"}, "builtins.dict"),
@@ -192,7 +192,6 @@ def test_one_config_serves_two_models_of_the_same_sizes():
     ("other", "words"),
     [
         ({"layers": 3}, ["num_layers=2, but 3 layers"]),
-        ({"layers": 1}, ["num_layers=2, but only 1 layers"]),
         ({"num_heads": 2, "d_model": 8}, ["num_attention_heads=3, but this model caches 2 heads"]),
         ({"d_model": 15, "d_kv": 5}, ["token_dim=12 over 3 heads gives head_dim 4", "heads are 5 wide"]),
     ],
@@ -205,6 +204,13 @@ def test_a_config_filled_for_another_model_is_refused(other, words, projection):
         ValueError, *words, "filled for another model: make a new PrefixTuningConfig", leaving=(model, config)
     ):
         get_peft_model(model, config)
+
+
+def test_a_config_filled_for_a_deeper_model_is_warned_of():
+    config = prefix()
+    get_peft_model(tiny_t5(), config)
+    with pytest.warns(UserWarning, match="but only 1 layers .* filled for another model: make a new PrefixTuningConf"):
+        get_peft_model(tiny_t5(1), config)
 
 
 def test_a_quiet_call_warns_of_nothing():

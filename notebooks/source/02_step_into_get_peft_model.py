@@ -72,7 +72,7 @@ config
 show_stage("choose", mark=("MODEL_TYPE_TO_PEFT_MODEL_MAPPING", "task_class"))
 
 # %%
-from prefix_lab.mapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING, choose_task_class
+from prefix_lab.beside.wrapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING, choose_task_class
 
 for task_type, task_class in MODEL_TYPE_TO_PEFT_MODEL_MAPPING.items():
     print(f"{task_type.value:20} → {task_class.__name__}")
@@ -354,7 +354,7 @@ print("parameters of the base with a gradient:", sum(parameter.grad is not None 
 # What is saved is the computed prefix, not the model: compare its size with the model's 4 MB.
 
 # %%
-from prefix_lab.checkpoint import get_peft_model_state_dict
+from prefix_lab import get_peft_model_state_dict
 
 kept = get_peft_model_state_dict(peft_model)
 show("prompt_embeddings", kept["prompt_embeddings"], "prefix_len 2·layers·hidden")

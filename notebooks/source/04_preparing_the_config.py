@@ -245,7 +245,7 @@ for name in ("t5-small", "t5-base"):
 
 # %% [markdown] lang="en"
 # The second model got the first one's sizes, and PEFT said nothing; only the forward pass would fail. (With models that
-# have a name it warns of the new name, not of the sizes.) Ours remembers which model filled a config:
+# have a name it warns of the new name, not of the sizes.) Ours looks at the sizes, and says what may have happened:
 
 # %%
 config = prefix_lab.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)

@@ -28,6 +28,7 @@ import peft
 import torch
 
 import prefix_lab
+from prefix_lab.beside.paper_layout import OneLayerPast
 from prefix_lab.breakpoints import stop_at
 from prefix_lab.course import load_tiny_t5, show_progress, show_stage
 from prefix_lab.course.lessons.lesson_11 import (
@@ -43,7 +44,6 @@ from prefix_lab.course.live_training import LiveTraining
 from prefix_lab.course.shown import table
 from prefix_lab.course.tasks import held_out_words, seen_words
 from prefix_lab.course.training import answers, exact_match, make_batch, rate_at, task_batches, train
-from prefix_lab.paper_layout import OneLayerPast
 
 torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy machine ten times slower
 
@@ -267,10 +267,15 @@ draw_attention(looked, config.num_virtual_tokens, [*"garden", "end"], [*"nedrag"
 # ## PEFT's own layout
 #
 # The same words, steps and rate, with PEFT itself. Its prefix stands in the decoder's self-attention alone; to be fair,
-# it gets 30 virtual tokens, so that as many parameters train. The two forwards differ by one line:
+# it gets 30 virtual tokens, so that as many parameters train. The paper's forward is ours for PEFT's layout with one
+# line around it:
 
 # %%
-show_stage("attend", mark=("encoder_prefix(self)", "get_prompt(batch_size)"))
+show_stage(
+    "attend",
+    mark=("encoder_prefix(self)", "get_prompt("),
+    also=("prefix_lab.beside.paper_layout.PeftModelForSeq2SeqLM.forward",),
+)
 
 # %%
 fresh_model, _ = load_tiny_t5()

@@ -215,10 +215,13 @@ Stepper(with_lora, at=lora_line, height="520px")
 # %% [markdown] lang="en"
 # One question decides: `is_prompt_learning`. A prefix is something to *read*, so the wrapper keeps the base as it is
 # and must know the task, to hand a cache over. LoRA *changes layers*, so a `LoraModel` replaces them, and the call goes
-# straight through. That is why LoRA may do without a `task_type`, too. Ours says the same in fewer lines:
+# straight through. That is why LoRA may do without a `task_type`, too. Ours gives LoRA a wrapper of its own, whose
+# call goes straight through:
 
 # %%
-show_stage("choose", mark=("is_prompt_learning",), also=("prefix_lab.models.PeftModel.__init__",))
+show_stage(
+    "choose", mark=("is_prompt_learning", "self.base_model("), also=("prefix_lab.beside.lora.LoraPeftModel.forward",)
+)
 
 # %% [markdown] lang="en"
 # And in the forward? We listen at the base model's door, with what lesson 9 used.

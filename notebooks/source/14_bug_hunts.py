@@ -28,8 +28,8 @@ import peft
 import torch
 
 import prefix_lab
+from prefix_lab import get_peft_model_state_dict, set_peft_model_state_dict
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.checkpoint import get_peft_model_state_dict, set_peft_model_state_dict
 from prefix_lab.course import load_tiny_t5, show_progress, show_stage
 from prefix_lab.course.arrivals import arriving
 from prefix_lab.course.hunts import (
@@ -312,7 +312,7 @@ show_copy(hunt_05)
 # prefix, as PEFT's `ModulesToSaveWrapper` does. Step on with **n** and **o** until you are back in the copy.
 
 # %%
-ours = ["prefix_lab.models", "prefix_lab.heads", "prefix_lab.trained_copies"]
+ours = ["prefix_lab.models", *(f"prefix_lab.beside.{name}" for name in ("adapters", "heads", "modules_to_save"))]
 with record([hunt_05, *ours]) as recording:
     before(bert, hunt_05.PeftModelForSequenceClassification)
 stepper = Stepper(recording, title="hunt 5", height="460px")

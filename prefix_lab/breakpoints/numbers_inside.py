@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from prefix_lab.shapes.numbers_in_memory import statistics
+from prefix_lab.shapes.tensor_statistics import statistics
 
 SHOWN = 10  # items of a tensor's first axis
 LOOKED_AT = 1_000_000  # numbers of a tensor that its statistics are made from, at most
@@ -50,7 +50,7 @@ class Items(Lazy):
     text = "the first items: unfold"
 
     def found(self) -> Iterator[tuple[str, Any]]:
-        from prefix_lab.shapes.unseen import unheard
+        from prefix_lab.shapes.tensors import unheard
 
         with unheard():
             items = [self.tensor[at] for at in range(min(SHOWN, len(self.tensor)))]
@@ -65,7 +65,7 @@ def sample(tensor: Any) -> tuple[Any, int]:
     """
     import torch
 
-    from prefix_lab.shapes.unseen import unheard
+    from prefix_lab.shapes.tensors import unheard
 
     with unheard():
         plain = tensor.detach().as_subclass(torch.Tensor)

@@ -12,8 +12,11 @@ from typing import Any, NamedTuple
 from prefix_lab.stages import Stage
 
 WHERES = ("ours", "peft", "transformers")
-# `attend` has a class for each task; those of ours are in two files.
-SIBLINGS = {"ours": ("prefix_lab.tasks", "prefix_lab.heads"), "peft": ("peft.peft_model",)}
+# `attend` has a class for each task; those of ours are in three files.
+SIBLINGS = {
+    "ours": ("prefix_lab.tasks", "prefix_lab.beside.heads", "prefix_lab.beside.language_models"),
+    "peft": ("peft.peft_model",),
+}
 MODELS = "transformers.models."
 SMALLEST = "transformers.models.t5.modeling_t5"  # where no model was imported yet
 

@@ -44,12 +44,12 @@ def shapes(frame: FrameType | None = None, names: Names | None = None) -> Shapes
     Without `frame`, that of the caller: in pdb or a debugger's console, `shapes()` is what one types. The axes have
     names where `name_axes` has found them for this kind of model before, or where `names` are given.
     """
-    from prefix_lab.shapes.failures.live_axes import live_axes
+    from prefix_lab.shapes.live_axes import live_axes
 
     frame = real_frame(frame if frame is not None else sys._getframe(1))
     chain = outwards(frame)
     names, note = (names, "") if names is not None else kept_names(chain)
-    axes, _ = live_axes(names, as_traceback(chain))
+    axes = live_axes(names, as_traceback(chain))
     rows = [
         (label, told(tensor, axes.get(id(tensor))))
         for name, value in dict(frame.f_locals).items()
@@ -73,7 +73,7 @@ def real_frame(frame: FrameType) -> FrameType:
 
 def tensors_in(name: str, value: Any, depth: int = 2) -> Iterator[tuple[str, Any]]:
     """A value, if it is a tensor, and the tensors in a list, dict, encoding or cache, by how one would write them."""
-    from prefix_lab.shapes.failures.operands import is_tensor
+    from prefix_lab.shapes.operands import is_tensor
 
     if is_tensor(value):
         yield name, value
@@ -101,7 +101,7 @@ def parts_of(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def told(tensor: Any, axes: tuple[str, ...] | None) -> str:
     """`(batch, prefix_len) = (2, 20) int64`."""
-    from prefix_lab.shapes.failures.operands import seen
+    from prefix_lab.shapes.operands import seen
 
     shown = seen(tensor, "", axes)
     return f"{str(shown).removeprefix(': ')}  {shown.dtype}"

@@ -1,6 +1,6 @@
 """How a debugger's variables pane shows tensors, caches, modules, configs and encodings: shapes first, never numbers.
 
-The extension in `pydevd_plugins` asks this. Nothing here reads a tensor's numbers, but for the two children that say
+The extension in `for_debugpy` asks this. Nothing here reads a tensor's numbers, but for the two children that say
 so and are looked at only when somebody unfolds them; and those read a bounded part.
 """
 
@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from prefix_lab.breakpoints.numbers_inside import Children, Items, Lazy, Statistics
-from prefix_lab.debugger.summary import Look, Summary, full_name, load_plugins, mro_of
+from prefix_lab.debugger.look import Look, full_name, load_plugins, mro_of
+from prefix_lab.debugger.summary import Summary
 
 KINDS = {
     "torch.Tensor": "tensor",
@@ -68,8 +69,7 @@ def children_of(value: Any) -> Children:
 
 def of_tensor(tensor: Any) -> Children:
     """Where it lies, and whether it learns; its numbers only when unfolded."""
-    from prefix_lab.shapes.tensors import short, written
-    from prefix_lab.shapes.unseen import facts_of, unheard
+    from prefix_lab.shapes.tensors import facts_of, short, unheard, written
 
     shape, dtype, device, trains, _ = facts_of(tensor)
     with unheard():

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from prefix_lab.debugger.conditions import Condition, Truth
-from prefix_lab.debugger.decode import EVENTS
-from prefix_lab.debugger.recording import Recording
+from prefix_lab.debugger.steps import EVENTS, RecordedSteps
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,8 @@ class Breakpoint:
 
     `function` is a qualified name or its end (`forward`, `PrefixEncoder.forward`); with nothing else, the function's
     calls are meant. `file` is a path or its end. `condition` is an expression over the names of the frame, as the step
-    finds them: `x.shape[0] > 2 and i == 5`; a name that is not there makes it false. `hits=3` stops at the third time.
+    finds them, in the language of `conditions`: `x.shape[0] > 2 and i == 5`; a name that is not there makes it false.
+    `hits=3` stops at the third time.
 
     Raises `ValueError` for a condition that is no such expression, or anything else that could never hold.
     """
@@ -58,7 +58,7 @@ class Breakpoint:
             and (self.file is None or is_end_of(self.file, file))
         )
 
-    def steps(self, recording: Recording, after: int, backwards: bool) -> Iterator[int]:
+    def steps(self, recording: RecordedSteps, after: int, backwards: bool) -> Iterator[int]:
         """The steps beyond `after` at the places that are meant, and where the condition holds, in order."""
         columns = recording.columns
         meant = []

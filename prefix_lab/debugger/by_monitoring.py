@@ -15,7 +15,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from prefix_lab.debugger.frames import LIVE, where
-from prefix_lab.debugger.tape import Session, Tape
+from prefix_lab.debugger.tape import RecordingSession, Tape
 from prefix_lab.debugger.tokens import (
     AGAIN,
     MISSING,
@@ -35,7 +35,7 @@ Callbacks = dict[int, Callable]
 class MonitoringHooks:
     """Switches recording on in this thread and in those that it starts, and off again."""
 
-    def __init__(self, session: Session):
+    def __init__(self, session: RecordingSession):
         self.session = session
         self.threads: dict[int, Callbacks] = {}
         self.others: frozenset[int] = frozenset()

@@ -14,8 +14,8 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from prefix_lab.debugger.frames import LIVE, where
-from prefix_lab.debugger.tape import Session, Tape
-from prefix_lab.debugger.tokens import AGAIN, MISSING, RAISE, RESUME, RETURN, UNWIND, YIELD, CodeInfo, Place
+from prefix_lab.debugger.tape import RecordingSession, Tape
+from prefix_lab.debugger.tokens import AGAIN, MISSING, RAISE, RESUME, RETURN, UNWIND, YIELD, CodeInfo, LineInfo
 
 Tracer = Callable[[FrameType, str, Any], Any]
 UNKNOWN = object()
@@ -39,7 +39,7 @@ class Tracers(NamedTuple):
 class SettraceHooks:
     """Switches recording on in this thread and in those that it starts, and off again."""
 
-    def __init__(self, session: Session):
+    def __init__(self, session: RecordingSession):
         self.session = session
         self.traced: list[tuple[FrameType, Any]] = []
 
@@ -116,7 +116,7 @@ def joined(inner: Tracer | None, outer: Tracer | None) -> Tracer | None:
     return both
 
 
-def tracers(session: Session) -> Tracers:
+def tracers(session: RecordingSession) -> Tracers:
     """Those of this thread."""
     tape = session.tape_of_this_thread()
     if tape.tracers is None:
@@ -124,7 +124,7 @@ def tracers(session: Session) -> Tracers:
     return tape.tracers
 
 
-def new_tracers(session: Session, tape: Tape) -> Tracers:
+def new_tracers(session: RecordingSession, tape: Tape) -> Tracers:
     frames, atoms, is_known = session.frames, session.atoms, session.known.get
     append, extend, put, look_at, now = tape.append, tape.items.extend, tape.put, tape.look_at, perf_counter_ns
 
@@ -141,7 +141,7 @@ def new_tracers(session: Session, tape: Tape) -> Tracers:
                     if type(pending) is str:
                         value = read(frame.f_locals if held is None else held, pending, MISSING)
                         append(value if type(value) in atoms else put(value))
-                    elif type(pending) is Place:
+                    elif type(pending) is LineInfo:
                         return gone_on(frame, event, argument, pending)
                     else:
                         look_at(frame, pending, info, frame.f_locals if held is None else held)
@@ -162,7 +162,7 @@ def new_tracers(session: Session, tape: Tape) -> Tracers:
 
         return trace
 
-    def gone_on(frame: FrameType, event: str, argument: Any, paused: Place) -> Tracer | None:
+    def gone_on(frame: FrameType, event: str, argument: Any, paused: LineInfo) -> Tracer | None:
         """Python 3.11 does not say "call" when what was thrown into a generator ends the one that it delegates to."""
         # The tracer is this thread's, which may be another one than before.
         tracer = tracers(session).called(frame, "call", paused.info, paused)
@@ -193,7 +193,7 @@ def new_tracers(session: Session, tape: Tape) -> Tracers:
             frames.pop(id(frame), None)
         return None
 
-    def resumed(frame: FrameType, info: CodeInfo, paused: Place | None) -> Any:
+    def resumed(frame: FrameType, info: CodeInfo, paused: LineInfo | None) -> Any:
         """A generator or coroutine goes on; what is pending then: the names of the line that had paused."""
         number, place = frames.get(id(frame)), paused or info.lines[frame.f_lineno]
         if number is None:
@@ -207,7 +207,7 @@ def new_tracers(session: Session, tape: Tape) -> Tracers:
         info = is_known(id(frame.f_code), UNKNOWN)
         return None if info is None else called(frame, event, info)
 
-    def called(frame: FrameType, event: str, info: Any, paused: Place | None = None) -> Tracer | None:
+    def called(frame: FrameType, event: str, info: Any, paused: LineInfo | None = None) -> Tracer | None:
         try:
             if info is UNKNOWN:
                 info = session.info(frame.f_code, frame)

@@ -1,14 +1,16 @@
-"""Who called whom, how often, and how long it took."""
+"""Who called whom, how often, and how long it took; as a tree, as text, and for notebooks as HTML that unfolds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from html import escape
+from pathlib import PurePath
 
-from prefix_lab.debugger.decode import NONE
+from prefix_lab.debugger.steps import NONE, RecordedSteps
+from prefix_lab.debugger.text import count_of
 
-if TYPE_CHECKING:
-    from prefix_lab.debugger.recording import Recording
+LINES = 40  # of an outline
+DEEPEST = 12  # calls inside one another
 
 
 @dataclass
@@ -28,7 +30,7 @@ class Call:
     calls: list[Call] = field(default_factory=list)
 
 
-def call_tree(recording: Recording) -> list[Call]:
+def call_tree(recording: RecordedSteps) -> list[Call]:
     """The outermost calls, in the order of the first of each; calls of one function by one caller are one entry."""
     columns = recording.columns
     roots: dict[int, Call] = {}
@@ -67,3 +69,69 @@ def add_up(root: Call) -> None:
         order += call.calls
     for call in reversed(order):
         call.steps += sum(inner.steps for inner in call.calls)
+
+
+def outline(recording: RecordedSteps) -> str:
+    """A heading, the call tree with counts and times, what was left out, and how it ended."""
+    lines = [heading(recording)]
+    rows: list[tuple[str, str, str, str]] = []
+    for call in call_tree(recording):
+        add_rows(call, 0, rows)
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
+    for name, count, seconds, where in rows[:LINES]:
+        lines.append(f"  {name:<{widths[0]}}  {count:>{widths[1]}}  {seconds:>{widths[2]}}  {where}".rstrip())
+    if len(rows) > LINES:
+        lines.append(f"  … and {len(rows) - LINES} more; see recording.calls")
+    return "\n".join(lines + [f"  {note}" for note in closing_words(recording)])
+
+
+def heading(recording: RecordedSteps) -> str:
+    columns = recording.columns
+    frames = [frame for frame, first in enumerate(columns.frame_first) if first != NONE]
+    threads = len(set(columns.turn_thread))
+    said = f"Recording of {count_of(len(columns), 'step')} in {count_of(len(frames), 'call')}"
+    return said + (f" and {threads} threads" if threads > 1 else "")
+
+
+def add_rows(call: Call, depth: int, rows: list[tuple[str, str, str, str]]) -> None:
+    count = f"{call.count}×" if call.count > 1 else ""
+    rows.append(("  " * depth + call.function, count, in_time(call.seconds), f"step {call.first}, {where(call)}"))
+    if depth < DEEPEST:
+        for inner in call.calls:
+            add_rows(inner, depth + 1, rows)
+
+
+def where(call: Call) -> str:
+    return f"{PurePath(call.file).name}:{call.line}"
+
+
+def in_time(seconds: float) -> str:
+    if not seconds:
+        return ""
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1e3 * seconds:.1f} ms"
+
+
+def closing_words(recording: RecordedSteps) -> list[str]:
+    """How it ended, and what it lacks."""
+    ended = [f"It ended with {recording.exception}."] if recording.exception else []
+    return [*ended, *recording.notes]
+
+
+def html_outline(recording: RecordedSteps) -> str:
+    """The same for a notebook. Everything that came from the program is text, never markup."""
+    body = "".join(html_call(call, 0) for call in call_tree(recording))
+    notes = "".join(f"<p>{escape(note)}</p>" for note in closing_words(recording))
+    return f"<div><p><b>{escape(heading(recording))}</b></p>{body}{notes}</div>"
+
+
+def html_call(call: Call, depth: int) -> str:
+    count = f" {call.count}×" if call.count > 1 else ""
+    title = escape(f"{call.function}{count} {in_time(call.seconds)}")
+    place = f"<small>{escape(f'step {call.first}, {where(call)}')}</small>"
+    if not call.calls or depth >= DEEPEST:
+        return f'<div style="margin-left: 1.2em"><code>{title}</code> {place}</div>'
+    inner = "".join(html_call(one, depth + 1) for one in call.calls)
+    opened = " open" if depth < 2 else ""
+    return (
+        f'<details style="margin-left: 1.2em"{opened}><summary><code>{title}</code> {place}</summary>{inner}</details>'
+    )

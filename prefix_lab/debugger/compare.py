@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from prefix_lab.debugger.summary import shortened
-
-if TYPE_CHECKING:
-    from prefix_lab.debugger.recording import Recording, Step
-    from prefix_lab.debugger.summary import Summary
+from prefix_lab.debugger.steps import RecordedSteps, Step
+from prefix_lab.debugger.summary import Summary, shortened
 
 
 @dataclass(frozen=True)
@@ -24,7 +20,7 @@ class Difference:
         return f"{self.what}\n  here:  {self.ours!r}\n  there: {self.theirs!r}"
 
 
-def diff(ours: Recording, theirs: Recording) -> Difference | None:
+def diff(ours: RecordedSteps, theirs: RecordedSteps) -> Difference | None:
     """Compare step by step: the event, the function, the source line, and what was bound or returned.
 
     Lines are compared by their text, so that an edit further up does not matter; which object a value was does not

@@ -1,24 +1,53 @@
-"""Expressions over what was recorded: `x.shape[0] > 2 and i == 5`.
+"""The language of conditions and watches: `x.shape[0] > 2 and i == 5`, worked out on what was recorded.
 
-They are read into a tree and worked out here, never by `eval`: names are the frame's names, attributes are facts, and
-nothing can be called but `len`.
+    condition  = both { "or" both }
+    both       = negation { "and" negation }
+    negation   = "not" negation | comparison
+    comparison = sum { ("==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "not" "in") sum
+                     | "is" [ "not" ] ("None" | "True" | "False") }
+    sum        = product { ("+" | "-") product }
+    product    = signed { ("*" | "/" | "//" | "%") signed }
+    signed     = "-" signed | value
+    value      = atom { "." name | "[" condition "]" }
+    atom       = number | text | "None" | "True" | "False" | name | "len" "(" condition ")"
+               | "(" condition ")" | "(" list ")" | "[" list "]"
+    list       = [ condition { "," condition } [ "," ] ]
+    number     = digits [ "." digits ] [ "e" [ "+" | "-" ] digits ]
+    text       = signs in ' or ", of which \\\\ \\' \\" \\n \\r \\t \\xhh \\uhhhh and \\Uhhhhhhhh stand for others
+
+It is Python's, and has Python's answers, or none: then a condition does not hold, and a watch is not known. A name is
+one of the frame's, as the step finds it. After a dot stands a fact (`x.shape`, `x.dtype`, `module.training`), a part
+(`config.num_virtual_tokens`), or `type`; in brackets a whole number or a text: which item, which sign, which key. There
+is no answer for a fact that was not recorded, for arithmetic with anything but numbers, and for that of a fraction with
+a whole number that no float holds.
+
+Nothing is called, and nothing of the program runs. `condition.js` in the stepper reads the same language in a page; one
+table of cases, tests/debugger/conditions.json, holds both.
 """
 
 from __future__ import annotations
 
 import ast
 import operator
-from decimal import Decimal
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Callable, Mapping
+from numbers import Number
+from typing import Any
 
-from prefix_lab.debugger.decode import EVENTS, NONE
+from prefix_lab.debugger.steps import EVENTS, NONE, RecordedSteps
 from prefix_lab.debugger.summary import Summary, as_summary
 
-if TYPE_CHECKING:
-    from prefix_lab.debugger.recording import Recording
-
-OPERATORS = {
+HAS = (
+    "The language has names, numbers, texts, facts and items such as x.shape[0], len(x), + - * / // %, comparisons, "
+    "in, and, or, not. Write one: i == 5."
+)
+CANNOT = "cannot be worked out on a recording"
+LONGEST, DEEPEST = 1_000, 30
+CONSTANTS = ("None", "True", "False")
+ESCAPE = r"\\(?:[\\'\"nrt]|x[\da-fA-F]{2}|u[\da-fA-F]{4}|U00(?:0[\da-fA-F]|10)[\da-fA-F]{4})"
+TEXT = re.compile(rf"'(?:[^'\\\r\n]|{ESCAPE})*'|\"(?:[^\"\\\r\n]|{ESCAPE})*\"", re.ASCII)
+NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Lt: operator.lt,
@@ -32,92 +61,199 @@ OPERATORS = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
     ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
-    ast.USub: operator.neg,
-    ast.Not: operator.not_,
 }
 REMEMBERED = 200_000  # steps
-ALLOWED = (ast.Name, ast.Constant, ast.Tuple, ast.List, ast.Attribute, ast.Subscript, ast.Load)
-ALLOWED += (ast.Compare, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.BinOp, ast.Call, *OPERATORS)
+
+Names = Mapping[str, Summary]
+Work = Callable[[Names], Any]
 
 
 class Unknown(Exception):
-    """A name, fact or part that this step does not have."""
+    """What a condition asks for has no answer at this step; the text says why."""
 
 
 class Condition:
-    """An expression that is true or false at a step. Raises `ValueError` for one that cannot be worked out."""
+    """A condition, or a watch, that was read: `names` are those that it uses.
+
+    Raises `ValueError` for what is not in the language, and says what is.
+    """
 
     def __init__(self, text: str):
         self.text = text
+        self.names: set[str] = set()
+        if len(text) > LONGEST:
+            raise self.refused(f"is not an expression: it is longer than {LONGEST:,} signs")
         try:
-            self.tree = ast.parse(text, mode="eval").body
-        except (
-            SyntaxError,
-            ValueError,
-            TypeError,
-            MemoryError,
-            RecursionError,
-        ) as error:  # the last two: nested too deeply
-            raise ValueError(f"condition={text!r} is not an expression ({error}). Write one: 'i == 5'.") from None
-        for node in ast.walk(self.tree):
-            call = isinstance(node, ast.Call)
-            known = isinstance(node, ALLOWED) and not (
-                call and not (isinstance(node.func, ast.Name) and node.func.id == "len" and len(node.args) == 1)
-            )
-            if not known:
-                raise ValueError(
-                    f"condition={text!r}: {ast.unparse(node)!r} cannot be worked out on a recording. Compare names, "
-                    "numbers, and facts such as x.shape[0], x.dtype or len(items); nothing can be called but len."
-                )
-        self.names = {node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name)} - {"len"}
+            tree = ast.parse(text.strip(), mode="eval").body
+            if re.search(r"[#\\\r\n]", TEXT.sub("", text.strip())):
+                raise SyntaxError("it has a comment, or several lines")
+            self.work = self.read(tree, 0)
+        except (MemoryError, RecursionError):
+            raise self.refused("is not an expression: it is nested too deeply") from None
+        except SyntaxError as error:
+            raise self.refused(f"is not an expression: {error.msg}") from None
 
-    def is_true_of(self, names: dict[str, Summary]) -> bool:
-        """Whether it holds for these values; false when one of them has no such fact."""
+    def refused(self, why: str) -> ValueError:
+        text = self.text if len(self.text) <= 80 else f"{self.text[:79]}…"
+        return ValueError(f"condition={text!r} {why}. {HAS}")
+
+    def is_true_of(self, names: Names) -> bool:
+        """Whether it holds for these values; false where it has no answer."""
         try:
-            return bool(plain(self.work_out(self.tree, names)))
-        except (Unknown, TypeError, ValueError, ArithmeticError, LookupError):
+            return is_true(self.worth(names))
+        except Unknown:
             return False
 
-    def work_out(self, node: ast.AST, names: dict[str, Summary]) -> Any:
-        def out(one: ast.AST) -> Any:
-            return self.work_out(one, names)
+    def worth(self, names: Names) -> Any:
+        """What it gives for these values. Raises `Unknown` where it has no answer."""
+        try:
+            return self.work(names)
+        except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+            raise Unknown(f"{type(error).__name__}: {error}") from None
+
+    def read(self, node: ast.AST, depth: int) -> Work:
+        """A part of the language as a function of the values. `depth` is how far inside others it stands."""
+        if depth > DEEPEST:
+            raise RecursionError
+
+        def inner(one: ast.AST) -> Work:
+            return self.read(one, depth + 1)
 
         match node:
-            case ast.Constant():
-                return node.value
-            case ast.Name():
-                return plain(names[node.id])
+            case ast.Constant(value=None | bool()):
+                return lambda names: node.value
+            case ast.Constant() if (TEXT if isinstance(node.value, str) else NUMBER).fullmatch(self.written(node)):
+                return lambda names: node.value
+            case ast.Name() if node.id != "len":
+                self.names.add(node.id)
+                return lambda names: value_of(node.id, names)
             case ast.Tuple() | ast.List():
-                return tuple(out(one) for one in node.elts)
+                items = [inner(one) for one in node.elts]
+                return lambda names: tuple(one(names) for one in items)
             case ast.Attribute():
-                return fact(out(node.value), node.attr)
-            case ast.Subscript():
-                return item(out(node.value), out(node.slice))
-            case ast.Call():
-                return length(out(node.args[0]))
-            case ast.UnaryOp():
-                return OPERATORS[type(node.op)](out(node.operand))
-            case ast.BinOp():
-                return bounded(OPERATORS[type(node.op)], out(node.left), out(node.right))
+                base = self.read(node.value, depth)
+                return lambda names: fact(base(names), node.attr)
+            case ast.Subscript() if not isinstance(node.slice, ast.Tuple):
+                base, key = self.read(node.value, depth), inner(node.slice)
+                return lambda names: item(base(names), key(names))
+            case ast.Call(func=ast.Name(id="len"), args=[one], keywords=[]):
+                measured = inner(one)
+                return lambda names: length(measured(names))
+            case ast.UnaryOp(op=ast.Not()):
+                denied = inner(node.operand)
+                return lambda names: not is_true(denied(names))
+            case ast.UnaryOp(op=ast.USub()):
+                positive = inner(node.operand)
+                return lambda names: arithmetic(operator.mul, -1, positive(names))
+            case ast.BinOp() if type(node.op) in OPERATORS:
+                left, right = self.read(node.left, depth), inner(node.right)
+                return lambda names: arithmetic(OPERATORS[type(node.op)], left(names), right(names))
             case ast.BoolOp():
-                wants = isinstance(node.op, ast.And)
-                result: Any = wants
-                for one in node.values:
-                    result = out(one)
-                    if bool(result) != wants:
-                        break
-                return result
+                return joined([inner(one) for one in node.values], isinstance(node.op, ast.Or))
             case ast.Compare():
-                left = out(node.left)
-                for operation, right in zip(node.ops, map(out, node.comparators), strict=True):
-                    if not OPERATORS[type(operation)](left, right):
-                        return False
-                    left = right
-                return True
-        raise Unknown(ast.dump(node))
+                for operation, one in zip(node.ops, node.comparators, strict=True):
+                    plainly = isinstance(one, ast.Constant) and (one.value is None or isinstance(one.value, bool))
+                    if isinstance(operation, ast.Is | ast.IsNot) and not plainly:
+                        raise self.refused(
+                            "cannot be worked out on a recording: is compares with None, True and False alone"
+                        )
+                others = [inner(one) for one in node.comparators]
+                return compared(inner(node.left), [OPERATORS[type(one)] for one in node.ops], others)
+            case ast.Call():
+                raise self.refused(f"{CANNOT}: nothing can be called but len")
+        raise self.refused(f"{CANNOT}: {self.written(node)} is not in the language")
+
+    def written(self, node: ast.AST) -> str:
+        return ast.get_source_segment(self.text.strip(), node) or ast.unparse(node)
+
+
+def joined(parts: list[Work], until: bool) -> Work:
+    """`and`, `or`: the first part that decides, as Python gives it."""
+
+    def work(names: Names) -> Any:
+        for one in parts:
+            value = one(names)
+            if is_true(value) == until:
+                break
+        return value
+
+    return work
+
+
+def compared(first: Work, operations: list[Callable[[Any, Any], Any]], others: list[Work]) -> Work:
+    """`0 < i < 10`: until one does not hold."""
+
+    def work(names: Names) -> bool:
+        left = first(names)
+        for holds, other in zip(operations, others, strict=True):
+            right = other(names)
+            if not holds(left, right):
+                return False
+            left = right
+        return True
+
+    return work
+
+
+def value_of(name: str, names: Names) -> Any:
+    if name not in names:
+        raise Unknown(f"{name} has no value here")
+    return plain(names[name])
+
+
+def plain(value: Any) -> Any:
+    """A number, text or None as itself; a list's facts as a tuple, so that shapes compare with either."""
+    if isinstance(value, Summary) and "value" in value.facts:
+        value = value.facts["value"]
+    return tuple(value) if isinstance(value, list) else value
+
+
+def is_true(value: Any) -> bool:
+    return value.facts.get("length") != 0 if isinstance(value, Summary) else bool(value)
+
+
+def fact(value: Any, name: str) -> Any:
+    if isinstance(value, Summary):
+        if name in value.facts:
+            return plain(value.facts[name])
+        for label, part in value.parts:
+            if label == name:
+                return plain(as_summary(part))
+        if name == "type":
+            return value.type
+    raise Unknown(f"{name} was not recorded")
+
+
+def item(value: Any, key: Any) -> Any:
+    if type(key) not in (int, str):
+        raise Unknown("in brackets stands a whole number or a text")
+    if not isinstance(value, Summary):
+        return value[key]
+    fields = value.facts.get("fields", ())  # of a named tuple, whose items have numbers, too
+    label = fields[key] if type(key) is int and -len(fields) <= key < len(fields) else str(key)
+    return fact(Summary("", "", parts=value.parts), label)
+
+
+def length(value: Any) -> int:
+    if isinstance(value, Summary):
+        if "length" in value.facts:
+            return value.facts["length"]
+        return value.facts.get("shape", ())[0]
+    return len(value)
+
+
+def arithmetic(operation: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+    """Arithmetic on numbers alone: `'a' * 10**9` is no condition."""
+    both = (left, right)
+    if not all(isinstance(one, Number) for one in both):
+        raise Unknown("arithmetic is for numbers")
+    in_floats = operation is operator.truediv or any(isinstance(one, float) for one in both)
+    if in_floats and any(isinstance(one, int) and one != float(one) for one in both):
+        raise Unknown("a number is too long for a fraction")
+    return operation(left, right)
 
 
 class Truth:
@@ -126,7 +262,7 @@ class Truth:
     A step finds the names as they were before it; a call finds its arguments. Where a name is not bound, it is false.
     """
 
-    def __init__(self, recording: Recording, condition: Condition):
+    def __init__(self, recording: RecordedSteps, condition: Condition):
         columns = recording.columns
         self.recording, self.condition = recording, condition
         self.names = {number: name for number, name in enumerate(columns.names) if name in condition.names}
@@ -167,53 +303,3 @@ class Truth:
             names = {name: self.recording.value(held[number]) for number, name in self.names.items()}
             found = self.of_values[values] = self.condition.is_true_of(names)
         return found
-
-
-def plain(value: Any) -> Any:
-    """A number, text or None as itself; a list's facts as a tuple, so that shapes compare with either."""
-    if isinstance(value, Summary) and "value" in value.facts:
-        value = value.facts["value"]
-    return tuple(value) if isinstance(value, list) else value
-
-
-def fact(value: Any, name: str) -> Any:
-    if isinstance(value, Summary):
-        if name in value.facts:
-            return plain(value.facts[name])
-        for label, part in value.parts:
-            if label == name:
-                return plain(as_summary(part))
-        if name == "type":
-            return value.type
-    raise Unknown(name)
-
-
-def item(value: Any, key: Any) -> Any:
-    if isinstance(value, Summary):
-        for label, part in value.parts:
-            if label == label_of(value, key):
-                return plain(as_summary(part))
-        raise Unknown(str(key))
-    return value[key]
-
-
-def label_of(value: Summary, key: Any) -> str:
-    """How a part is labelled: by its number or key, a named tuple's by the name of the field."""
-    fields = value.facts.get("fields", ())
-    return fields[key] if type(key) is int and -len(fields) <= key < len(fields) else str(key)
-
-
-def length(value: Any) -> int:
-    if isinstance(value, Summary):
-        for name in ("length", "shape"):
-            if name in value.facts:
-                return value.facts[name] if name == "length" else value.facts[name][0]
-        raise Unknown("len")
-    return len(value)
-
-
-def bounded(operation: Any, left: Any, right: Any) -> Any:
-    """Arithmetic on numbers alone: `'a' * 10**9` is no condition."""
-    if not all(isinstance(one, int | float | complex | Fraction | Decimal) for one in (left, right)):
-        raise Unknown("a number")
-    return operation(left, right)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 
 from prefix_lab.debugger.breakpoints import Breakpoint
-from prefix_lab.debugger.decode import NONE
-from prefix_lab.debugger.recording import Recording, Step
+from prefix_lab.debugger.search import history
+from prefix_lab.debugger.steps import NONE, RecordedSteps, Step
 from prefix_lab.debugger.summary import Summary
 
 
@@ -16,7 +16,7 @@ class Cursor:
     With `backwards=True` a move goes the same way in the other direction.
     """
 
-    def __init__(self, recording: Recording, index: int = 0):
+    def __init__(self, recording: RecordedSteps, index: int = 0):
         self.recording = recording
         self.index = 0
         if len(recording) or index:
@@ -107,7 +107,7 @@ class Cursor:
 
     def history(self, name: str) -> list[tuple[Step, Summary]]:
         """Every value that the name took in this frame, with the step that gave it."""
-        return self.recording.history(name, self.index)
+        return history(self.recording, name, self.index)
 
     def __repr__(self) -> str:
         return f"<Cursor at {self.step!r}>"

@@ -11,61 +11,16 @@ says which function it is of, and with one that is not the innermost frame's the
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
+from prefix_lab.debugger.steps import CALL, EXCEPTION, IN_PLACE, LINE, NONE, RESUMED, RETURN, VALUE, YIELD, Columns
 from prefix_lab.debugger.summary import ATOMS, Summary
 from prefix_lab.debugger.tape import Tape, is_step
-from prefix_lab.debugger.tokens import CodeInfo, Mark, Missing, Others, Place, Running, Token, Touched, Watch
+from prefix_lab.debugger.tokens import CodeInfo, LineInfo, Mark, Missing, Others, Running, Token, Touched, Watch
 
-NONE = 0xFFFFFFFF
 DEEPEST = 0xFFFF  # frames around one; what lies deeper is said to lie there
 SNAPSHOT_EVERY = 128  # steps of one frame
-EVENTS = ("line", "call", "return", "yield", "resume", "exception")
-LINE, CALL, RETURN, YIELD, RESUMED, EXCEPTION = range(len(EVENTS))
-VALUE = 0  # the name under which a return's, yield's or exception's value stands
-IN_PLACE = 1
-
-
-class Columns:
-    """A recording, laid out. Steps, frames and bindings are numbered; names, values and places are tables."""
-
-    STEP_ARRAYS: ClassVar = {"place": "I", "frame": "I", "depth": "H", "bound": "I", "before": "I", "after": "I"}
-    FRAME_ARRAYS: ClassVar = {
-        "function": "I",
-        "caller": "I",
-        "first": "I",
-        "last": "I",
-        "begun": "q",
-        "ended": "q",
-    }
-
-    def __init__(self):
-        for name, code in self.STEP_ARRAYS.items():
-            setattr(self, f"step_{name}", array(code))
-        for name, code in self.FRAME_ARRAYS.items():
-            setattr(self, f"frame_{name}", array(code))
-        self.runs = array("I")  # for each step that bound something, from step_bound on: how many, then the bindings
-        self.binding_name, self.binding_value, self.binding_flag = array("I"), array("I"), array("B")
-        self.functions: list[tuple[str, str, int]] = []  # file, qualified name, first line
-        self.places: list[tuple[int, int, int]] = []  # event, function, line
-        self.steps_at: list[array] = []  # for each place, its steps
-        self.names: list[str] = [""]
-        self.watches: set[int] = set()  # the names that are watched expressions
-        self.values: list[Any] = []
-        self.threads: list[str] = []
-        self.turn_first, self.turn_thread = array("I"), array("I")  # from which step on it is which thread's turn
-        self.snapshots: dict[int, array] = {}  # step → name, value, name, value, … as they were before it
-        self.entries: dict[int, tuple[array, array]] = {}  # frame that paused → steps that entered it, their callers
-        self.left_out = 0
-
-    def __len__(self) -> int:
-        return len(self.step_place)
-
-    def thread_of(self, step: int) -> int:
-        """The thread that took a step. A frame may have several: what one began, another may go on with."""
-        return self.turn_thread[bisect_right(self.turn_first, step) - 1]
 
 
 class FrameState:
@@ -121,7 +76,7 @@ class Decoder:
                 # Where one tape was full, the others may go on for a while; what they say then lacks what it says.
                 full = len(columns) >= self.max_steps or (tape.full_at is not None and end == len(tape.items))
             columns.left_out += sum(map(is_step, tape.items[start:end]))
-        return columns
+        return columns.link()
 
     def feed(self, state: ThreadState, items: list[Any], index: int, end: int) -> int:
         """Read a stretch of one tape; where it stopped."""
@@ -130,7 +85,7 @@ class Decoder:
         while index < end:
             item = items[index]
             cls = type(item)
-            if cls is Place:
+            if cls is LineInfo:
                 if len(steps) >= room:
                     return index
                 index += 1
@@ -263,8 +218,6 @@ class Decoder:
         number = len(columns.frame_function)
         columns.frame_function.append(function)
         columns.frame_caller.append(state.stack[-1].last if state.stack else NONE)
-        columns.frame_first.append(NONE)
-        columns.frame_last.append(NONE)
         columns.frame_begun.append(begun)
         columns.frame_ended.append(0)
         frame = FrameState(number, info)
@@ -278,21 +231,14 @@ class Decoder:
 
     def step(self, state: ThreadState, place: int, frame: FrameState) -> int:
         """One more step of a frame."""
-        columns, last = self.columns, frame.last
+        columns = self.columns
         step = len(columns.step_place)
         columns.step_place.append(place)
-        columns.steps_at[place].append(step)
         columns.step_frame.append(frame.number)
         depth = len(state.stack) - 1
         columns.step_depth.append(depth if 0 <= depth <= DEEPEST else DEEPEST * (depth > 0))
         columns.step_bound.append(NONE)
-        columns.step_before.append(last)
-        columns.step_after.append(NONE)
-        if last == NONE:
-            columns.frame_first[frame.number] = step
-        else:
-            columns.step_after[last] = step
-        columns.frame_last[frame.number] = frame.last = step
+        frame.last = step
         frame.since += 1
         if frame.since >= SNAPSHOT_EVERY or (frame.since == 1 and frame.held):
             frame.since = 1
@@ -352,7 +298,7 @@ class Decoder:
             runs.extend(key)
         self.columns.step_bound[step] = at
 
-    def line_place(self, place: Place) -> tuple[int, tuple | None, bool, bool]:
+    def line_place(self, place: LineInfo) -> tuple[int, tuple | None, bool, bool]:
         """A line's place, the names that it takes with their kinds, whether it surely binds them, and just one."""
         info = place.info
         number = self.place(LINE, self.function_ids[id(info)], place.line)
@@ -394,7 +340,6 @@ class Decoder:
         if number is None:
             number = self.place_ids[key] = len(self.columns.places)
             self.columns.places.append(key)
-            self.columns.steps_at.append(array("I"))
         return number
 
     def value(self, value: Any) -> int:

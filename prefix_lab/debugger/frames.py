@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable
 from types import CellType, FrameType
 from typing import Any
 
-from prefix_lab.debugger.summary import Look, Summary, full_name, register
+from prefix_lab.debugger.look import Look, full_name, register
+from prefix_lab.debugger.summary import Summary
 from prefix_lab.debugger.tokens import MISSING, CodeInfo, Touched
 
 LIVE = sys.version_info >= (3, 13)

@@ -15,17 +15,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import PurePath
 from types import CodeType
-from typing import TYPE_CHECKING
 
 from prefix_lab.debugger.breakpoints import beyond
 from prefix_lab.debugger.conditions import Condition, Truth
-from prefix_lab.debugger.decode import CALL, EXCEPTION, LINE, NONE, RETURN, YIELD
 from prefix_lab.debugger.search import is_exception
+from prefix_lab.debugger.steps import CALL, EXCEPTION, LINE, NONE, RETURN, YIELD, RecordedSteps
 from prefix_lab.debugger.summary import as_summary
 from prefix_lab.debugger.text import clipped, functions_near, lines_near, listed
-
-if TYPE_CHECKING:
-    from prefix_lab.debugger.recording import Recording
 
 KEPT = 32  # files whose lines are remembered
 LEAVES = (RETURN, YIELD)
@@ -49,7 +45,7 @@ class PlacedBreakpoint:
     Raises `ValueError` for a condition or a count that could never hold.
     """
 
-    def __init__(self, recording: Recording, label: str, steps: Sequence[int], condition: str = "", hits: str = ""):
+    def __init__(self, recording: RecordedSteps, label: str, steps: Sequence[int], condition: str = "", hits: str = ""):
         self.label, self.steps = label, steps
         self.number, self.file, self.line, self.moved = 0, "", 0, ""
         self.times = times_of(hits)
@@ -104,7 +100,7 @@ def listening(steps: Iterable[int], given_up: GivenUp) -> Iterator[int]:
         yield step
 
 
-def at_line(recording: Recording, file: str, line: int, condition: str = "", hits: str = "") -> PlacedBreakpoint:
+def at_line(recording: RecordedSteps, file: str, line: int, condition: str = "", hits: str = "") -> PlacedBreakpoint:
     """At a line of a recorded file, or at the line that runs for it: a comment leads to what follows it, a function's
     header to its call. Raises `ValueError` for a line that never ran, and leads to none that did."""
     stands, moved = lines_of(recording, file).settle(line)
@@ -114,7 +110,7 @@ def at_line(recording: Recording, file: str, line: int, condition: str = "", hit
     return found
 
 
-def at_function(recording: Recording, name: str, condition: str = "", hits: str = "") -> PlacedBreakpoint:
+def at_function(recording: RecordedSteps, name: str, condition: str = "", hits: str = "") -> PlacedBreakpoint:
     """At the calls of a function: a qualified name, or its end. Raises `ValueError` when none was called."""
     columns = recording.columns
     places = [
@@ -132,7 +128,7 @@ def at_function(recording: Recording, name: str, condition: str = "", hits: str 
     return found
 
 
-def at_exceptions(recording: Recording, uncaught: bool, classes: str = "") -> PlacedBreakpoint:
+def at_exceptions(recording: RecordedSteps, uncaught: bool, classes: str = "") -> PlacedBreakpoint:
     """Where exceptions were raised; with `uncaught`, those that left the recorded code. `classes` are names."""
     known, names = exceptions_of(recording), [one.strip() for one in classes.split(",") if one.strip()]
     values = recording.columns.values
@@ -144,7 +140,7 @@ def at_exceptions(recording: Recording, uncaught: bool, classes: str = "") -> Pl
     return PlacedBreakpoint(recording, "exception", array("I", steps))
 
 
-def steps_at(recording: Recording, places: list[int]) -> array:
+def steps_at(recording: RecordedSteps, places: list[int]) -> array:
     """The steps at any of these places, in order."""
     columns = recording.columns
     if len(places) == 1:
@@ -152,7 +148,7 @@ def steps_at(recording: Recording, places: list[int]) -> array:
     return array("I", sorted(step for place in places for step in columns.steps_at[place]))
 
 
-def truth_of(condition: str, recording: Recording) -> Truth | None:
+def truth_of(condition: str, recording: RecordedSteps) -> Truth | None:
     if not condition.strip():
         return None
     found = Condition(condition.strip())
@@ -178,7 +174,7 @@ def times_of(hits: str) -> Callable[[int], bool] | None:
 class CodeLines:
     """The lines of one file that ran, and those that lead to one that did."""
 
-    def __init__(self, recording: Recording, file: str):
+    def __init__(self, recording: RecordedSteps, file: str):
         columns = recording.columns
         self.name = PurePath(file).name
         self.ran: dict[int, list[int]] = {}  # line → the numbers of its places
@@ -215,7 +211,7 @@ class CodeLines:
 
 
 @lru_cache(maxsize=KEPT)
-def lines_of(recording: Recording, file: str) -> CodeLines:
+def lines_of(recording: RecordedSteps, file: str) -> CodeLines:
     return CodeLines(recording, file)
 
 
@@ -253,7 +249,7 @@ class Exceptions:
     `raised` are the steps at which exceptions were raised, `uncaught` those of them that nobody recorded caught.
     """
 
-    def __init__(self, recording: Recording):
+    def __init__(self, recording: RecordedSteps):
         self.recording = recording
         columns = recording.columns
         steps = sorted(
@@ -303,5 +299,5 @@ class Exceptions:
 
 
 @lru_cache(maxsize=1)
-def exceptions_of(recording: Recording) -> Exceptions:
+def exceptions_of(recording: RecordedSteps) -> Exceptions:
     return Exceptions(recording)

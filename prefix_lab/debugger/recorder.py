@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable
 from types import FrameType, TracebackType
 from typing import Any
 
+from prefix_lab.debugger.by_monitoring import MonitoringHooks
 from prefix_lab.debugger.by_settrace import SettraceHooks
+from prefix_lab.debugger.look import KEEPS, load_plugins
 from prefix_lab.debugger.recording import Recording
 from prefix_lab.debugger.scope import Included, Scope
-from prefix_lab.debugger.summary import KEEPS, load_plugins
-from prefix_lab.debugger.tape import Session
+from prefix_lab.debugger.tape import RecordingSession
 from prefix_lab.debugger.tokens import RAISE, Watch
 
 MAX_STEPS = 2_000_000
@@ -59,7 +60,9 @@ def record(
     if hooks is not None and hooks not in available:
         raise ValueError(f"hooks={hooks!r}, expected one of {', '.join(map(repr, available))} on this Python.")
     watches = tuple(map(watch_for, [watch] if isinstance(watch, str) else watch))
-    return Recorder(Session(Scope(include), keep, watches, max_steps, max_bytes, progress), hooks or available[0])
+    return Recorder(
+        RecordingSession(Scope(include), keep, watches, max_steps, max_bytes, progress), hooks or available[0]
+    )
 
 
 def watch_for(text: str) -> Watch:
@@ -76,7 +79,7 @@ def watch_for(text: str) -> Watch:
 class Recorder:
     """What `record` returns: a context that records, once."""
 
-    def __init__(self, session: Session, hooks: str):
+    def __init__(self, session: RecordingSession, hooks: str):
         self.session = session
         self.recording = Recording()
         self.kind = hooks
@@ -96,8 +99,6 @@ class Recorder:
         load_plugins()
         self.thread = threading.get_ident()
         if self.kind == "monitoring":
-            from prefix_lab.debugger.by_monitoring import MonitoringHooks
-
             self.hooks: Any = MonitoringHooks(self.session)
         else:
             self.hooks = SettraceHooks(self.session)

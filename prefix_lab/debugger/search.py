@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from prefix_lab.debugger.breakpoints import is_end_of
-from prefix_lab.debugger.decode import EVENTS, IN_PLACE, NONE, VALUE
-from prefix_lab.debugger.recording import Step
+from prefix_lab.debugger.steps import EVENTS, IN_PLACE, NONE, VALUE, RecordedSteps, Step
 from prefix_lab.debugger.summary import Summary, as_summary
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from prefix_lab.debugger.recording import Recording
 
 
 def find(
-    recording: Recording,
+    recording: RecordedSteps,
     *,
     function: str | None = None,
     file: str | None = None,
@@ -80,7 +74,7 @@ def find(
     return [Step(recording, step) for step, place in enumerate(columns.step_place) if places[place] and fits(step)]
 
 
-def line_of(recording: Recording, place: tuple[int, int, int]) -> str:
+def line_of(recording: RecordedSteps, place: tuple[int, int, int]) -> str:
     _, function, line = place
     return recording.line_text(recording.columns.functions[function][0], line)
 
@@ -112,7 +106,7 @@ def is_exception(value: Summary, name: str) -> bool:
     return any(base == name or base.endswith("." + name) for base in value.facts.get("bases", ()))
 
 
-def history(recording: Recording, name: str, at: int) -> list[tuple[Step, Summary]]:
+def history(recording: RecordedSteps, name: str, at: int) -> list[tuple[Step, Summary]]:
     """Every value that a name took in the frame of step `at`. Raises `KeyError` when it never had one there."""
     columns = recording.columns
     if not 0 <= at < len(columns):

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from prefix_lab.debugger.decode import NONE
+from prefix_lab.debugger.steps import NONE, Step
 from prefix_lab.debugger.summary import Summary, as_summary
 from prefix_lab.debugger.text import clipped
-
-if TYPE_CHECKING:
-    from prefix_lab.debugger.recording import Step
 
 GIVEN = {"return": "returned", "yield": "yielded", "exception": "raised"}  # what a step's `value` is called
 HAPPENS = {"call": "is called", "return": "returns", "yield": "yields", "exception": "raises"}

@@ -1,4 +1,4 @@
-"""Where a recording is written while the program runs: one `Tape` for each thread, one `Session` for all of them."""
+"""Where a recording is written while the program runs: a `Tape` for each thread, a `RecordingSession` for all."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from time import perf_counter_ns
 from types import CodeType, FrameType
 from typing import Any
 
+from prefix_lab.debugger.bytecode import table_of
 from prefix_lab.debugger.frames import all_names, namespace, where
-from prefix_lab.debugger.places import table_of
+from prefix_lab.debugger.look import Look, from_signal
 from prefix_lab.debugger.scope import Scope
-from prefix_lab.debugger.summary import Look, Summary, from_signal
+from prefix_lab.debugger.summary import Summary
 from prefix_lab.debugger.tokens import (
     LOST,
     MISSING,
@@ -37,7 +38,7 @@ NEVER: tuple[object, None, list[str]] = (None, None, [])
 UNCOUNTED = frozenset({"unwind", "lost", "again"})
 
 
-class Session:
+class RecordingSession:
     """One recording while it is made: what is in scope, the tapes, the limits, and what went wrong."""
 
     # Values that a tape takes as they are; texts may be long, and are looked at.
@@ -142,7 +143,7 @@ class Tape:
     lost; if so, `take_turn` draws the next number. Values need no turn: they belong to the token before them.
     """
 
-    def __init__(self, session: Session, thread: threading.Thread | None):
+    def __init__(self, session: RecordingSession, thread: threading.Thread | None):
         self.session = session
         self.thread = "a thread of no name" if thread is None else thread.name
         self.lives = None if thread is None else weakref.ref(thread)

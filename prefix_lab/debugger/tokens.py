@@ -49,7 +49,7 @@ class Running(Token):
         self.info, self.line, self.number, self.held = info, line, number, held
 
 
-class Place(Token):
+class LineInfo(Token):
     """A line of a function, and the names to look at once it has run.
 
     `names` is None, a name that the line binds, or a tuple of such names, of `Touched` and `Shared` ones, of watches,
@@ -78,7 +78,7 @@ class CodeInfo(Token):
 
     def __init__(self, code: CodeType):
         self.file, self.function, self.first_line = code.co_filename, code.co_qualname, code.co_firstlineno
-        self.lines: dict[int, Place] = {}
+        self.lines: dict[int, LineInfo] = {}
         self.spans: tuple[tuple[int, int, int | None], ...] = tuple(code.co_lines())
         self.arguments: tuple = ()
         self.pauses = False

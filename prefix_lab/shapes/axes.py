@@ -4,9 +4,12 @@ An axis expression is a product (`2·layers·hidden`), a part (`head_dim/2`, `he
 (`prefix_len+target`); several ways to write the same axis are separated by `|`.
 """
 
+import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
+Axes = tuple[str, ...]
 AXES = {
     "batch": "texts at once",
     "prefix_len": "virtual tokens (PEFT: num_virtual_tokens)",
@@ -79,3 +82,88 @@ def named(shape: Sequence[int], axes: Sequence[str] | str, sizes: Mapping[str, i
     if not axes and not shape:
         return "() = one number"
     return f"({', '.join(name_axes_of(shape, axes, sizes))}) = ({numbers})"
+
+
+def worth(text: str, sizes: Mapping[str, int]) -> int | None:
+    """What a name gives at these sizes; None when its ways give different ones."""
+    values = {evaluate(one, sizes) for one in text.split("|")}
+    return values.pop() if len(values) == 1 else None
+
+
+# A name that was proven in the runs of a walk may still be wrong in a recording of another model. Only what the sizes
+# seen there allow is shown.
+
+Sizes = Mapping[str, set[int]]  # axis → its sizes in a recording
+
+
+def borne_out(axes_of: Mapping[tuple, Axes], same: Mapping[str, str]) -> dict[tuple, Axes]:
+    """The axes of the tensors of a recording as they may be shown: a name that the sizes contradict is the number.
+
+    A tensor's key has its shape as second item. `same` has, for an axis, what was as large in every run of the walk.
+    """
+    sizes = told_apart(sizes_in(axes_of), same)
+    return {
+        key: tuple(name_for(size, text, sizes, same) for text, size in zip(axes, key[1], strict=True))
+        for key, axes in axes_of.items()
+    }
+
+
+def sizes_in(axes_of: Mapping[tuple, Axes]) -> dict[str, set[int]]:
+    """The sizes that each axis has in a recording, wherever it stands alone."""
+    sizes: dict[str, set[int]] = defaultdict(set)
+    for (_, shape, *_), axes in axes_of.items():
+        for text, size in zip(axes, shape, strict=True):
+            if is_axis(text):
+                sizes[text].add(size)
+    return sizes
+
+
+def only_sizes(axes_of: Mapping[tuple, Axes]) -> dict[str, int]:
+    """The size of each axis that has but one."""
+    return {axis: next(iter(found)) for axis, found in sizes_in(axes_of).items() if len(found) == 1}
+
+
+def told_apart(sizes: Sizes, same: Mapping[str, str]) -> dict[str, set[int]]:
+    """The sizes, where `same` names two axes that no run could tell apart, but this recording can.
+
+    hidden was heads·head_dim in every run. In a model where it is not, both sizes were found under the name hidden;
+    those that heads·head_dim explains are then not hidden's.
+    """
+    told = dict(sizes)
+    for axis, other in same.items():
+        if axis in sizes and is_known(other, sizes):
+            told[axis] = (sizes[axis] - set(values_of(other, sizes))) or sizes[axis]
+    return told
+
+
+def name_for(size: int, text: str, sizes: Sizes, same: Mapping[str, str]) -> str:
+    """Those ways of a name that this recording's sizes allow, else the number.
+
+    Where an axis does not fit and what `same` has for it does, that is shown.
+    """
+    ways = text.split("|")
+    fitting = [way for way in ways if way and allowed(way, size, sizes)]
+    if not fitting:
+        others = [NAME.sub(lambda found: same.get(found[0], found[0]), way) for way in ways]
+        fitting = [way for way in others if way not in ways and is_known(way, sizes) and allowed(way, size, sizes)]
+    return " | ".join(fitting) if fitting else str(size)
+
+
+def is_known(way: str, sizes: Sizes) -> bool:
+    return all(name in sizes for name in names_in(way))
+
+
+def allowed(way: str, size: int, sizes: Sizes) -> bool:
+    """Whether this recording's sizes bear out a name, or at least do not contradict it."""
+    if way.isdigit():
+        return int(way) == size
+    if is_axis(way):
+        return size in sizes.get(way, {size})  # it says itself what its sizes are
+    return not is_known(way, sizes) or size in values_of(way, sizes)
+
+
+def values_of(way: str, sizes: Sizes) -> Iterable[int | None]:
+    """What an expression is worth at all sizes that its axes have together; of very many the first ones."""
+    names = names_in(way)
+    chosen = itertools.islice(itertools.product(*(sorted(sizes[name]) for name in names)), 1000)
+    return (evaluate(way, dict(zip(names, one, strict=True))) for one in chosen)

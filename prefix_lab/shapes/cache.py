@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from prefix_lab.shapes.names import Count, Names
-from prefix_lab.shapes.sightings import CallLine, Named, Spot
+from prefix_lab.shapes.sightings import CallLine, KnownAxes, Spot
 
 FORMAT = 1
 PACKAGES = ("torch", "transformers", "peft")
@@ -186,7 +186,7 @@ def from_json(told: Any) -> Names:
     for file, function, line, event, name, entries in told["places"]:
         spot = Spot(item(file), item(function), exactly(int, line), item(event))
         names.places[spot, item(name)] = [
-            Named(
+            KnownAxes(
                 way_of(way) if way != -1 else (), {exactly(int, at): exactly(int, n) for at, n in visits}, axes_of(one)
             )
             for way, visits, one in entries

@@ -11,11 +11,11 @@ from textwrap import indent
 from typing import Any
 
 from prefix_lab.debugger.recording import Recording
-from prefix_lab.shapes.failures.frames import FailedFrame, live_frames, recorded_frame
-from prefix_lab.shapes.failures.live_axes import live_axes
-from prefix_lab.shapes.failures.operands import Operand
-from prefix_lab.shapes.failures.operations import ALIGNED, SUMMED, against, operation_of
+from prefix_lab.shapes.failing_line import FailingLine, live_lines, recorded_line
+from prefix_lab.shapes.live_axes import live_axes
 from prefix_lab.shapes.names import Names
+from prefix_lab.shapes.operands import Operand
+from prefix_lab.shapes.operations import ALIGNED, SUMMED, against, operation_of
 
 FROM_MESSAGE = "Which axes disagree cannot be told from this line alone; the message above says what was seen."
 NOT_SHAPES = "This is no error about shapes: neither the line's tensors nor the message speak of sizes."
@@ -28,15 +28,10 @@ ABOUT = re.compile(
 )
 KINDS = {"RuntimeError", "ValueError", "IndexError", "TypeError", "AssertionError"}
 OTHER_KINDS = {"RecursionError", "NotImplementedError"}
-LOADED = re.compile(
-    r"size mismatch for ([\w.]+): copying a param with shape torch\.Size\(\[([\d, ]*)\]\) from checkpoint, "
-    r"the shape in current model is torch\.Size\(\[([\d, ]*)\]\)"
-)
 MULTIPLIED = re.compile(r"\((\d+)x(\d+) and (\d+)x(\d+)\)")
 ALONG = re.compile(
     r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)"
 )
-SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -104,17 +99,17 @@ def shape_error(failed: Any = None, names: Names | None = None) -> ShapeError:
             f"failed={failed!r} is a {type(failed).__name__}, expected an error (`except RuntimeError as error:`), a "
             "recording that ended with one, or nothing for the last error that was shown."
         )
-    frames = live_frames(failed.__traceback__, *live_axes(names, failed.__traceback__))
-    return told(type(failed).__name__, {base.__name__ for base in type(failed).__mro__}, str(failed), frames)
+    lines = live_lines(failed.__traceback__, live_axes(names, failed.__traceback__))
+    return told(type(failed).__name__, {base.__name__ for base in type(failed).__mro__}, str(failed), lines)
 
 
 def of_recording(recording: Recording) -> ShapeError:
     if recording.exception is None:
         raise ValueError("This recording ended without an error. Give one whose `with record(...)` block failed.")
-    frame = recorded_frame(recording)
+    line = recorded_line(recording)
     kind = recording.exception.type.rsplit(".", 1)[-1]
     kinds = {base.rsplit(".", 1)[-1] for base in recording.exception.facts.get("bases", (kind,))}
-    return told(kind, kinds, str(recording.exception.facts.get("message", "")), [frame] if frame else [])
+    return told(kind, kinds, str(recording.exception.facts.get("message", "")), [line] if line else [])
 
 
 def last_error() -> BaseException:
@@ -127,39 +122,36 @@ def last_error() -> BaseException:
     return found
 
 
-def told(kind: str, kinds: set[str], message: str, frames: list[FailedFrame]) -> ShapeError:
-    """What the frames of a failure, the outermost first, and its message say; `kinds` are its classes."""
-    about = (
-        bool(kinds & KINDS) and not kinds & {"RecursionError", "NotImplementedError"} and bool(ABOUT.search(message))
-    )
-    error = f"{kind}: {message}" if message else kind
-    at = max((i for i, frame in enumerate(frames) if not frame.is_inner), default=len(frames) - 1)
-    if not frames:
-        operands, found = said_by_message(message, [])
-        return ShapeError(error, "", "", (*map(str, operands),), (*found,), bool(found) or about)
-    shown, inner = frames[at], frames[at + 1 :]
-    if inner:
+def told(kind: str, kinds: set[str], message: str, lines: list[FailingLine]) -> ShapeError:
+    """What the lines of a failure, the outermost first, and its message say; `kinds` are its classes."""
+    about = bool(kinds & KINDS) and not kinds & OTHER_KINDS and bool(ABOUT.search(message))
+    at = max((i for i, line in enumerate(lines) if not line.is_inner), default=len(lines) - 1)
+    shown, inner = (lines[at], lines[at + 1 :]) if lines else (None, [])
+    if shown is not None and inner:
         outer = shown.known_tensors()
-        for frame in inner:
-            frame.read.outer, frame.read.within = dict(outer), frame.function
-    operands, found = next(filter(None, map(broken_in, reversed(frames[at:]))), ([], []))
-    numbers: list[str] = []
+        for line in inner:
+            line.read.outer, line.read.within = dict(outer), line.function
+    operands, found = next(filter(None, map(broken_in, reversed(lines[at:]))), ([], [])) if lines else ([], [])
     if not found:
-        lines = [shown, *inner]
-        operands = next(filter(None, (frame.tensors() for frame in lines)), [])
-        said, found = said_by_message(message, operands)
-        operands, numbers = said or operands, shown.numbers_tested()
+        operands = next(filter(None, (line.tensors() for line in lines[at:])), []) if lines else []
+        operands, found = said_by_message(message, operands)
     is_about = about or bool(found)
-    with_them = (*map(str, operands), *numbers) if is_about else ()
-    return ShapeError(error, whereabouts(shown), shown.text, with_them, tuple(dict.fromkeys(found)), is_about)
+    return ShapeError(
+        f"{kind}: {message}" if message else kind,
+        whereabouts(shown) if shown else "",
+        shown.text if shown else "",
+        tuple(map(str, operands)) if is_about else (),
+        tuple(dict.fromkeys(found)),
+        is_about,
+    )
 
 
-def broken_in(frame: FailedFrame) -> tuple[list[Operand], list[str]] | None:
-    """The tensors of the first operation in this frame whose operands do not fit, and what does not."""
-    for node in frame.nodes():
-        operation = operation_of(node, frame.read)
+def broken_in(line: FailingLine) -> tuple[list[Operand], list[str]] | None:
+    """The tensors of the first operation in this line whose operands do not fit, and what does not."""
+    for node in line.nodes():
+        operation = operation_of(node, line.read)
         if operation is not None and (found := operation.broken()):
-            return operation.operands() or frame.tensors(), found
+            return operation.operands() or line.tensors(), found
     return None
 
 
@@ -179,30 +171,11 @@ def said_by_message(message: str, operands: list[Operand]) -> tuple[list[Operand
         if one is None or other is None:
             return operands, [f"{size} against {other_size}, at axis {at} of the longer one. {ALIGNED}"]
         return operands, [against((one, at), (other, at), ALIGNED)]
-    tensors, said = [], []
-    loaded = LOADED.findall(message)  # a checkpoint that was saved from a model of other sizes
-    for name, saved, present in loaded[:SHOWN]:
-        one, other = (
-            Operand(f"{name} in the checkpoint", shape_of(saved)),
-            Operand(f"{name} in the model", shape_of(present)),
-        )
-        tensors += [one, other]
-        if len(one.shape) != len(other.shape):
-            said.append(f"{one} and {other}: they have other numbers of axes.")
-        said += [
-            against((one, at), (other, at), "A weight is loaded into one of its own shape.")
-            for at, (size, other_size) in enumerate(zip(one.shape, other.shape, strict=False))
-            if size != other_size
-        ]
-    return tensors, said + [f"{len(loaded) - SHOWN} more weights do not fit."] * (len(loaded) > SHOWN)
+    return operands, []
 
 
-def shape_of(text: str) -> tuple[int, ...]:
-    return tuple(int(size) for size in text.split(",") if size.strip())
-
-
-def whereabouts(frame: FailedFrame) -> str:
+def whereabouts(line: FailingLine) -> str:
     """The function, file and line; a notebook's cell has a file that nobody knows by its name."""
-    file = "a cell" if "ipykernel_" in frame.file else Path(frame.file).name
-    function = f"{frame.function}, " if frame.function != "<module>" else ""
-    return f"{function}{file}, line {frame.line}"
+    file = "a cell" if "ipykernel_" in line.file else Path(line.file).name
+    function = f"{line.function}, " if line.function != "<module>" else ""
+    return f"{function}{file}, line {line.line}"

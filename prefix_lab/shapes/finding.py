@@ -11,8 +11,8 @@ from typing import Any
 
 from prefix_lab.debugger import Recorder, record
 from prefix_lab.shapes import cache
+from prefix_lab.shapes.axes import worth
 from prefix_lab.shapes.names import Names
-from prefix_lab.shapes.shown import worth
 from prefix_lab.shapes.sightings import Sighting, Spot, sightings
 from prefix_lab.shapes.solving import Way, same_in, solve, table_of
 from prefix_lab.shapes.walks import MODELS, WALKS, Walk, check_sizes, held_out_run, standard_runs

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from prefix_lab.debugger.summary import PARTS_LIMIT, RESTLESS, Look, Summary, full_name, name_of
-from prefix_lab.shapes.tensors import short, written
-from prefix_lab.shapes.unseen import PLAIN, facts_of, function_modes, in_a_trace, unseen
+from prefix_lab.debugger.look import PARTS_LIMIT, RESTLESS, Look, full_name
+from prefix_lab.debugger.scope import name_of
+from prefix_lab.debugger.summary import Summary
+from prefix_lab.shapes.tensors import PLAIN, facts_of, function_modes, in_a_trace, short, unseen, written
 
 LEVELS = 2  # of modules inside a module
 DICTS = frozenset({dict, OrderedDict})
@@ -33,7 +34,7 @@ class Told(NamedTuple):
     layout: list[Any]
     kinds: list[Any]
     flags: list[bool]  # which parameters train
-    place: Place
+    outline: Outline
     summary: Summary
 
 
@@ -54,12 +55,12 @@ def describe_module(module: nn.Module, look: Look) -> Summary:
     if told is not None and told.layout == layout and told.kinds == kinds:
         if told.flags == flags:
             return told.summary
-        place = told.place
+        outline = told.outline
     else:
         known = {id(one): (at, *kinds[2 * at : 2 * at + 2]) for at, one in enumerate(parameters)}
-        place = Place(module, known, LEVELS)
-    summary = place.told(flags, look, number)
-    look.last[number] = Told([*map(weakref.ref, modules)], layout, kinds, flags, place, summary)
+        outline = Outline(module, known, LEVELS)
+    summary = outline.told(flags, look, number)
+    look.last[number] = Told([*map(weakref.ref, modules)], layout, kinds, flags, outline, summary)
     return summary
 
 
@@ -115,7 +116,7 @@ def read(parameters: list[Any]) -> tuple[list[Any], list[bool]]:
     return kinds, [*map(trains, parameters)]
 
 
-class Place:
+class Outline:
     """A module that is told of, or one in it: which of all parameters are in it, its own ones, and its modules."""
 
     __slots__ = ("modules", "name", "sizes", "total", "type", "unknown", "weights")
@@ -125,11 +126,11 @@ class Place:
         is_module = issubclass(type(module), nn.Module)
         weights, modules = map(named, held([module])) if levels and is_module else ([], [])
         self.weights = tuple((str(name), full_name(type(one)), *known[id(one)]) for name, one in weights)
-        self.modules = tuple((str(name), Place(one, known, levels - 1)) for name, one in modules)
+        self.modules = tuple((str(name), Outline(one, known, levels - 1)) for name, one in modules)
         if levels:
             self.sizes = {at: size_of(shape) for _, _, at, shape, _ in self.weights}
-            for _, place in self.modules:
-                self.sizes |= place.sizes
+            for _, outline in self.modules:
+                self.sizes |= outline.sizes
         else:
             inside = [known[id(one)] for one in contents(modules_in(module) if is_module else [])[0]]
             self.sizes = {at: size_of(shape) for at, shape, _ in inside}
@@ -155,7 +156,9 @@ class Place:
     def parts(self, flags: list[bool]) -> tuple[tuple[str, Summary], ...]:
         """A line for each of its own parameters, and for each of the modules in it."""
         weights = [(name, of_weight(cls, shape, dtype, flags[at])) for name, cls, at, shape, dtype in self.weights]
-        modules = [(name, place.made(place.trainable(flags), place.parts(flags))) for name, place in self.modules]
+        modules = [
+            (name, outline.made(outline.trainable(flags), outline.parts(flags))) for name, outline in self.modules
+        ]
         return tuple((weights + modules)[:PARTS_LIMIT])
 
 

@@ -10,10 +10,9 @@ from typing import Any
 
 from prefix_lab.debugger import Recording
 from prefix_lab.debugger.search import everything_in
-from prefix_lab.debugger.summary import as_summary
-from prefix_lab.shapes.axes import names_in
-from prefix_lab.shapes.shown import held_against, identity, sizes_in, told_apart, with_axes, worth
-from prefix_lab.shapes.sightings import ANY_WAY, Axes, Named, Sighting, Spot, common, passed, sightings
+from prefix_lab.debugger.summary import Summary, as_summary
+from prefix_lab.shapes.axes import Axes, borne_out, names_in, only_sizes, worth
+from prefix_lab.shapes.sightings import ANY_WAY, KnownAxes, Sighting, Spot, common, passed, sightings
 
 
 @dataclass
@@ -24,7 +23,7 @@ class Names:
     run: {"hidden": "heads·head_dim"}.
     """
 
-    places: dict[tuple[Spot, str], list[Named]] = field(default_factory=dict)
+    places: dict[tuple[Spot, str], list[KnownAxes]] = field(default_factory=dict)
     counts: dict[str, Count] = field(default_factory=dict)
     axes: tuple[str, ...] = ()
     same: dict[str, str] = field(default_factory=dict)
@@ -53,7 +52,7 @@ class Names:
                     left.setdefault(key, one)
                 if axes is not None and (known is None or axes.count("") < known.count("")):
                     found[key] = axes
-        sizes = {axis: one.pop() for axis, one in sizes_in(found).items() if len(one) == 1}
+        sizes = only_sizes(found)
         for key, one in left.items():
             if "" in found.get(key, ("",)) and (axes := self.of_size(one, sizes)) is not None:
                 found[key] = axes
@@ -72,12 +71,7 @@ class Names:
 
     def apply(self, recording: Recording) -> list[Any]:
         """The recording's values, where tensors have the fact `axes`; a name that the sizes contradict is not shown."""
-        axes_of = self.of_all(list(sightings(recording)))
-        sizes = told_apart(sizes_in(axes_of), self.same)
-        shown = {
-            key: tuple(held_against(sizes, text, size, self.same) for text, size in zip(axes, key[1], strict=True))
-            for key, axes in axes_of.items()
-        }
+        shown = borne_out(self.of_all(list(sightings(recording))), self.same)
         return [with_axes(value, shown) for value in recording.columns.values]
 
     def remarks(self, recording: Recording) -> list[str]:
@@ -128,7 +122,23 @@ class Names:
         self.same |= other.same
 
 
-def fits(entry: Named, sighting: Sighting) -> bool:
+def identity(value: Summary) -> tuple[int | None, tuple[int, ...], int | None]:
+    """What tells a tensor, at one size and version, from all others of its recording."""
+    return value.number, tuple(value.facts["shape"]), value.facts.get("version")
+
+
+def with_axes(value: Any, shown: Mapping[tuple, Axes]) -> Any:
+    """A value whose tensors, also those inside it, have the fact `axes` where it is known."""
+    if not isinstance(value, Summary):
+        return value
+    parts = tuple((label, with_axes(part, shown)) for label, part in value.parts)
+    facts = value.facts
+    if "shape" in facts and (axes := shown.get(identity(value))) is not None:
+        facts = facts | {"axes": axes}
+    return Summary(value.type, value.text, facts, parts, value.number)
+
+
+def fits(entry: KnownAxes, sighting: Sighting) -> bool:
     """Whether the calls that matter were passed as often, as far as the two ways are the same."""
     shared = common(entry.way, sighting.way) + sighting.name.count("#")
     return all(at > shared or passed(sighting.visits, entry.visits, at) for at in entry.visits)

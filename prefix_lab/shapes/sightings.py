@@ -13,17 +13,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from prefix_lab.debugger.decode import EVENTS, NONE
 from prefix_lab.debugger.recording import Recording
+from prefix_lab.debugger.steps import EVENTS, NONE
 from prefix_lab.debugger.summary import Summary
+from prefix_lab.shapes.axes import Axes
 
 CallLine = tuple[str, str, int]  # file, function, line
-Axes = tuple[str, ...]
 LATER = -1  # of a count: any number but none
 ANY_WAY: tuple[CallLine, ...] = (("*", "*", 0),)  # of an entry that holds by its sizes, however one came there
 
 
-class Named(NamedTuple):
+class KnownAxes(NamedTuple):
     """The axes of a tensor at one place: an expression each, or its number, or "" where nothing is proven."""
 
     way: tuple[CallLine, ...]
@@ -64,7 +64,7 @@ class Sighting(NamedTuple):
 
     spot: Spot
     name: str
-    way: tuple[tuple[str, str, int], ...]
+    way: tuple[CallLine, ...]
     visits: tuple[int, ...]
     shape: tuple[int, ...]
     value: Summary
@@ -73,7 +73,7 @@ class Sighting(NamedTuple):
 def sightings(recording: Recording) -> Iterator[Sighting]:
     """Every tensor that a step of the recording bound, changed or returned, those inside lists and caches as well."""
     columns = recording.columns
-    frames = Frames(recording)
+    callers = Callers(recording)
     visits: Counter[tuple[int, int]] = Counter()
     tensors: dict[int, list[tuple[str, tuple[int, ...], Summary]]] = {}
     for step in range(len(columns)):
@@ -91,7 +91,7 @@ def sightings(recording: Recording) -> Iterator[Sighting]:
                 continue
             event, function, line = columns.places[place]
             file, qualified, _ = columns.functions[function]
-            way, passed = frames.way_to(frame)
+            way, passed = callers.way_to(frame)
             name = columns.names[columns.binding_name[binding]]
             spot = Spot(file, qualified, line, EVENTS[event])
             for label, indexes, tensor in tensors[number]:
@@ -113,7 +113,7 @@ def tensors_in(label: str, indexes: tuple[int, ...], value: Any) -> Iterator[tup
                 yield from tensors_in(f"{label}.{name}", indexes, part)
 
 
-class Frames:
+class Callers:
     """For each frame of a recording, the calls that led to it."""
 
     def __init__(self, recording: Recording):
@@ -131,7 +131,7 @@ class Frames:
                 self.visit_of[frame] = self.visits[key]
                 self.visits[key] += 1
 
-    def way_to(self, frame: int) -> tuple[tuple[tuple[str, str, int], ...], tuple[int, ...]]:
+    def way_to(self, frame: int) -> tuple[tuple[CallLine, ...], tuple[int, ...]]:
         """The lines that called, from the nearest outwards, and how often each had called this function before."""
         known = self.known.get(frame)
         if known is None:

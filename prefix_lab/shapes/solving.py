@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
-from prefix_lab.shapes.axes import is_axis
-from prefix_lab.shapes.sightings import ANY_WAY, LATER, Axes, CallLine, Named, passed
+from prefix_lab.shapes.axes import Axes, is_axis
+from prefix_lab.shapes.sightings import ANY_WAY, LATER, CallLine, KnownAxes, passed
 
 FACTORS = (1, 2, 3, 4, 8)
 CONSTANTS = range(1, 9)
@@ -109,7 +109,7 @@ def solve(
     last: Mapping[Way, tuple[int, ...]],
     table: Table,
     value_of: Callable[[str], int | None],
-) -> list[Named]:
+) -> list[KnownAxes]:
     """The names at one place in the code, for each way that leads there; none that the last run contradicts."""
     axes_of: dict[Way, Axes] = {}
     for way, shape in first.items():
@@ -141,7 +141,7 @@ def by_shape(
     last: Mapping[Way, tuple[int, ...]],
     solved: Mapping[Way, Axes],
     table: Table,
-) -> list[Named]:
+) -> list[KnownAxes]:
     """Names for a loop over things of many shapes, such as a model's parameters, whose order depends on the sizes.
 
     A shape of the first run is taken together with those of the other runs that a name could make of it; it is named
@@ -161,7 +161,7 @@ def by_shape(
                 if all(tuple(sizes[run] for sizes, _ in chosen) in seen[run - 1] for run in range(1, len(others) + 1))
             ]
             if len(fitting) == 1:
-                found.append(Named(ANY_WAY, {}, fitting[0]))
+                found.append(KnownAxes(ANY_WAY, {}, fitting[0]))
             if fitting:
                 break
     return found
@@ -185,7 +185,7 @@ def name_of(sizes: tuple[int, ...], table: Table) -> str:
     return "|".join(table.get(sizes, ()))
 
 
-def simplified(axes_of: Mapping[Way, Axes]) -> list[Named]:
+def simplified(axes_of: Mapping[Way, Axes]) -> list[KnownAxes]:
     """One entry for all visits of a way that have the same axes; where they differ, one for each count that matters."""
     ways: dict[tuple, dict[tuple[int, ...], Axes]] = defaultdict(dict)
     for (way, visits), axes in axes_of.items():
@@ -199,7 +199,7 @@ def simplified(axes_of: Mapping[Way, Axes]) -> list[Named]:
                 if merged is not None:
                     left = merged
                     break
-        entries += [Named(way, dict(visits), axes) for visits, axes in left.items()]
+        entries += [KnownAxes(way, dict(visits), axes) for visits, axes in left.items()]
     return entries
 
 

@@ -6,19 +6,15 @@ or NumPy is imported when the first tensor or array is met.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from prefix_lab.debugger.summary import (
-    Look,
-    Summary,
-    composed,
-    describe_fields,
-    describe_mapping,
-    dict_of,
-    full_name,
-    name_of,
-    register,
-)
+from prefix_lab.debugger.look import Look, composed, describe_fields, dict_of, full_name, register
+from prefix_lab.debugger.plain_values import describe_mapping
+from prefix_lab.debugger.scope import name_of
+from prefix_lab.debugger.summary import ATOMS, Summary, shortened
+
+if TYPE_CHECKING:
+    import numpy
 
 PLAIN = (int, float, str, bool, type(None))
 
@@ -27,8 +23,8 @@ def register_all() -> None:
     """Tell the debugger about everything in this file."""
     register("torch.Tensor", "prefix_lab.shapes.tensors:describe_tensor")
     register("torch.nn.parameter.UninitializedTensorMixin", "prefix_lab.shapes.tensors:describe_uninitialized")
-    register("numpy.ndarray", "prefix_lab.shapes.arrays:describe_array")
-    register("numpy.generic", "prefix_lab.shapes.arrays:describe_scalar")
+    register("numpy.ndarray", describe_array)
+    register("numpy.generic", describe_scalar)
     register("torch.nn.modules.module.Module", "prefix_lab.shapes.modules:describe_module")
     register("transformers.cache_utils.Cache", describe_cache)
     register("transformers.cache_utils.CacheLayerMixin", describe_fields)
@@ -42,7 +38,7 @@ def register_all() -> None:
 
 def describe_cache(cache: Any, look: Look) -> Summary:
     """How many layers, and the keys and values of the first ones."""
-    from prefix_lab.shapes.unseen import facts_of
+    from prefix_lab.shapes.tensors import facts_of
 
     own = dict_of(cache, look)
     cls, number = type(cache), look.number(cache)
@@ -102,3 +98,26 @@ def describe_size(value: tuple, look: Look) -> Summary:
     sizes = [str(size) if type(size) is int else "?" for size in tuple.__iter__(value)]
     text = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
     return look.shared((type(value), text), (), lambda: Summary(full_name(type(value)), text))
+
+
+def describe_array(value: numpy.ndarray, look: Look) -> Summary:
+    """Shape and dtype, whatever a subclass defines; which array it is, is not followed."""
+    import numpy
+
+    shape, dtype = (vars(numpy.ndarray)[name].__get__(value) for name in ("shape", "dtype"))
+    known = look.memo.get((shape, dtype))
+    if known is None:
+        text = f"ndarray ({', '.join(map(str, shape))}) {dtype}"
+        known = look.memo[(shape, dtype)] = Summary("numpy.ndarray", text, {"shape": shape, "dtype": str(dtype)})
+    return known
+
+
+def describe_scalar(value: numpy.generic, look: Look) -> Summary:
+    """One number, and the plain one that it is equal to; a number that Python has none for by its type alone."""
+    import numpy
+
+    cls, plain = type(value), numpy.generic.item(value)
+    if type(plain) not in ATOMS:
+        return look.plain(cls)
+    text = f"{name_of(cls)}({shortened(plain)})"
+    return look.shared((cls, text), (("", plain),), lambda: Summary(full_name(cls), text, {"value": plain}))

@@ -17,8 +17,8 @@ from prefix_lab.debugger.placing import PlacedBreakpoint, nearest
 from prefix_lab.debugger.text import count_of, visible
 from prefix_lab.terminal import panes
 from prefix_lab.terminal.lines import READING, Choices, Lines
-from prefix_lab.terminal.replay import EXPECTED, breakpoint_at
 from prefix_lab.terminal.screen import ReplayScreen
+from prefix_lab.terminal.state import EXPECTED, breakpoint_at
 
 
 class Key(NamedTuple):

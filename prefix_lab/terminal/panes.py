@@ -10,11 +10,11 @@ from rich.syntax import Syntax
 from rich.text import Span, Text
 
 from prefix_lab.debugger import Recording, Step, Summary
-from prefix_lab.debugger.decode import NONE
 from prefix_lab.debugger.shown import before_it, facts_of, given_by, happening, place_of, text_of
+from prefix_lab.debugger.steps import NONE
 from prefix_lab.debugger.summary import as_summary
 from prefix_lab.debugger.text import visible
-from prefix_lab.terminal.replay import ReplayState
+from prefix_lab.terminal.state import ReplayState
 
 DIM, GHOST, COMING = "#7f848e", "italic #7f9f7f", "italic bold #98c379"
 CHANGED, IN_PLACE, FAILED, NUMBER = "bold #e5c07b", "bold #c678dd", "bold #e06c75", "#61afef"

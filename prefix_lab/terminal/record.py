@@ -22,9 +22,8 @@ from typing import Any, NamedTuple, TextIO
 
 from tqdm.auto import tqdm
 
-# The outline comes after the script, whose folder is by then the first in which modules are looked for.
 from prefix_lab import debugger
-from prefix_lab.debugger import Recorder, Recording, calls, outline, record  # noqa: F401
+from prefix_lab.debugger import Recorder, Recording, record
 from prefix_lab.debugger.scope import Scope
 from prefix_lab.debugger.storage import MAGIC
 from prefix_lab.debugger.text import count_of, visible_lines

@@ -11,7 +11,7 @@ from prefix_lab.debugger import Recording
 from prefix_lab.debugger.text import visible
 from prefix_lab.terminal import panes
 from prefix_lab.terminal.lines import Lines, Prompt
-from prefix_lab.terminal.replay import ReplayState
+from prefix_lab.terminal.state import ReplayState
 
 
 class ReplayScreen(App[None]):

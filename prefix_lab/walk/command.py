@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from prefix_lab.config import PrefixTuningConfig
+from prefix_lab import PrefixTuningConfig
 from prefix_lab.walk.base import Base, choose_task, load_base, shipped_sizes, size_like
 from prefix_lab.walk.example import example
 from prefix_lab.walk.page import Row, about, as_json, rows_about, rows_of, rows_of_end, rows_of_refusal

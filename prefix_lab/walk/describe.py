@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from prefix_lab import past
-from prefix_lab.mapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
+from prefix_lab.beside.wrapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
 from prefix_lab.prepare import explain_preparation
 from prefix_lab.walk.base import choose_task
 from prefix_lab.walk.results import Described, Fact

@@ -10,7 +10,8 @@ import torch
 import transformers
 from torch import Tensor
 
-from prefix_lab.config import MIRRORED_PEFT, PrefixTuningConfig
+from prefix_lab import PrefixTuningConfig
+from prefix_lab.config import MIRRORED_PEFT
 from prefix_lab.shapes import AXES
 from prefix_lab.stages import STAGES
 from prefix_lab.walk.base import Base

@@ -10,14 +10,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from prefix_lab.config import PrefixTuningConfig, TaskType
-from prefix_lab.mapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
+from prefix_lab import PrefixTuningConfig, prepare_prompt_learning_config
+from prefix_lab.beside.wrapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
+from prefix_lab.config import TaskType
 from prefix_lab.prepare import (
     NUM_ATTENTION_HEADS,
     TOKEN_DIM,
     cache_sizes,
     heads_of,
-    prepare_prompt_learning_config,
     text_config,
 )
 from prefix_lab.shapes import name_axes_of
@@ -128,6 +128,8 @@ def in_use(dotted: str, side: Side) -> str:
     """The table names one task's class; here is the name with the class of this run."""
     tasks = {row.__name__ for row in MODEL_TYPE_TO_PEFT_MODEL_MAPPING.values()}
     chosen = side.made.get("choose")
+    if chosen and dotted.startswith("prefix_lab.tasks."):
+        return f"{chosen.forward.__module__}.{chosen.forward.__qualname__}"
     return ".".join(chosen.__name__ if chosen and part in tasks else part for part in dotted.split("."))
 
 

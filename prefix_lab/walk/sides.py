@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from transformers.utils import logging as transformers_logging
 
-from prefix_lab import checkpoint, mapping, prepare
-from prefix_lab.config import MIRRORED_PEFT, PrefixTuningConfig
+from prefix_lab import PrefixTuningConfig, checkpoint
+from prefix_lab.beside import many_sizes as prepare
+from prefix_lab.beside import wrapping as mapping
+from prefix_lab.config import MIRRORED_PEFT
 
 LOSS_TYPE_UNSAID = "`loss_type=None` was set in the config"
 """GPT-2's class name does not say which loss it takes; transformers tells so, and takes the right one."""

@@ -5,10 +5,14 @@ import os
 import queue
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.manager import KernelManager
 
+import prefix_lab
+
+FOR_DEBUGPY = Path(prefix_lab.__file__).parent / "breakpoints" / "for_debugpy"
 LIMIT = 60  # seconds that any answer may take
 MAKE = """
 import warnings; warnings.simplefilter("ignore")
@@ -37,7 +41,14 @@ class Kernel:
 
     def __init__(self, environment: dict[str, str] | None = None):
         self.manager = KernelManager()
-        quiet = {"PYDEVD_DISABLE_FILE_VALIDATION": "1", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+        # The extension as an installation puts it on the path (test_installed); here the code of this very checkout.
+        here = os.pathsep.join(filter(None, [str(FOR_DEBUGPY), os.environ.get("PYTHONPATH")]))
+        quiet = {
+            "PYTHONPATH": here,
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+            "OMP_NUM_THREADS": "1",
+            "HF_HUB_OFFLINE": "1",
+        }
         self.manager.start_kernel(env=os.environ | quiet | (environment or {}))
         self.client = self.manager.blocking_client()
         self.client.start_channels()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from prefix_lab.widgets.stepper.boundaries import boundaries
+from prefix_lab.widgets.stepper.mirror import boundaries
 from tests.browser.jupyterlab import take_picture
 from tests.browser.steppers import View, notebook, recorded, walk_of
 

@@ -22,7 +22,7 @@ from prefix_lab.course import taught
 from prefix_lab.course.contents import lesson
 from prefix_lab.course.hunts.models import small_bert, small_gpt2, small_ids, small_t5
 from prefix_lab.debugger import Recording, record
-from prefix_lab.debugger.decode import EVENTS
+from prefix_lab.debugger.steps import EVENTS
 
 LINE = EVENTS.index("line")
 

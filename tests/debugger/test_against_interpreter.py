@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from prefix_lab.debugger import Recording, record
-from prefix_lab.debugger.decode import NONE
-from prefix_lab.debugger.tokens import Place, Token
+from prefix_lab.debugger.steps import NONE
+from prefix_lab.debugger.tokens import LineInfo, Token
 from tests.debugger.programs import PRELUDE, programs
 from tests.debugger.recorded import HOOKS, PLAIN, Seen, every_hook, lines_of, recorded, reference
 
@@ -205,7 +205,7 @@ def test_what_a_tape_lacks_costs_no_more_than_itself(source, data, hooks):
         first, last = sorted(data.draw(st.tuples(*2 * [st.sampled_from(tokens)])))
         del tape.items[first:last]
         tokens = [at for at in tokens if at < first] + [at - last + first for at in tokens if at >= last]
-    left = [(item.info.function, item.line) for item in tape.items if type(item) is Place]
+    left = [(item.info.function, item.line) for item in tape.items if type(item) is LineInfo]
     assert lines_of(recording) == left
     cursor = recording.cursor()
     for step in recording.steps:

@@ -19,7 +19,7 @@ import pytest
 
 from prefix_lab.debugger import Recording, record
 from prefix_lab.debugger.conditions import Condition
-from prefix_lab.debugger.summary import register
+from prefix_lab.debugger.look import register
 from tests.debugger.recorded import every_hook, recorded, refuses
 
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from prefix_lab.debugger import Recording, record
 from prefix_lab.debugger.dap.debuggee import Threads
-from prefix_lab.debugger.summary import Summary, register
+from prefix_lab.debugger.look import register
+from prefix_lab.debugger.summary import Summary
 from tests.debugger.recorded import every_hook, recorded
 
 HOPES = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}

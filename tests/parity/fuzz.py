@@ -269,7 +269,7 @@ def take(library: ModuleType, model: nn.Module, case: Case, step: str, inputs: d
 def state_dict_of(library: ModuleType) -> Any:
     if library is peft:
         return peft.get_peft_model_state_dict
-    from prefix_lab.checkpoint import get_peft_model_state_dict
+    from prefix_lab import get_peft_model_state_dict
 
     return get_peft_model_state_dict
 

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from prefix_lab import PeftModelForCausalLM, PrefixEncoder, checkpoint, mapping, models, past, prepare
+from prefix_lab import PeftModelForCausalLM, PrefixEncoder, checkpoint, models, past, prepare
+from prefix_lab.beside import wrapping as mapping
 from prefix_lab.models import PeftModel
 from prefix_lab.stages import STAGES
 from tests.tiny_models import tiny_t5

@@ -3,9 +3,9 @@
 Compare `peft.peft_model.PeftModelForSequenceClassification.__init__`.
 """
 
-from prefix_lab import heads
+from prefix_lab.beside import heads
+from prefix_lab.beside.adapters import PeftModel
 from prefix_lab.config import PrefixTuningConfig
-from prefix_lab.models import PeftModel
 
 
 class PeftModelForSequenceClassification(heads.PeftModelForSequenceClassification):

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from prefix_lab.checkpoint import get_peft_model_state_dict
+from prefix_lab import get_peft_model_state_dict
 from prefix_lab.course.arrivals import arriving
 from prefix_lab.course.checking import DICE, SIZES
 from prefix_lab.course.hunts.models import before, small_bert, small_gpt2, small_ids, small_t5

@@ -5,9 +5,9 @@ from __future__ import annotations
 import string
 from typing import Any
 
+from prefix_lab.beside.wrapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
 from prefix_lab.course.checking import DICE, TODO, Verdict, exercise, is_open, raised
 from prefix_lab.course.shown import Drawn
-from prefix_lab.mapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.picture import FAINT, INK, Picture
 

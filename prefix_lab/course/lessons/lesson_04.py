@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM, PreTrainedModel
 
-from prefix_lab.config import PrefixTuningConfig
+from prefix_lab import PrefixTuningConfig
 from prefix_lab.course.checking import DICE, SIZES, TODO, Verdict, answered, exercise, is_open
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.prepare import explain_preparation

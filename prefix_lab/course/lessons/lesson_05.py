@@ -210,7 +210,7 @@ def folded(answer: Callable[[PrefixEncoder], Tensor]) -> Verdict:
 
 def random_encoder() -> PrefixEncoder:
     """A projected encoder of sizes drawn anew."""
-    from prefix_lab.config import PrefixTuningConfig
+    from prefix_lab import PrefixTuningConfig
 
     prefix_len, layers, hidden, inner = DICE.sample(SIZES, 4)
     torch.manual_seed(DICE.randrange(1000))

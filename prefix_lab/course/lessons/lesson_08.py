@@ -137,9 +137,8 @@ def check_encoder_sees(answer: Callable[[Any, dict[str, Tensor]], bool]) -> Verd
 
 
 def judged(answer: Callable[[Any, dict[str, Tensor]], bool]) -> Verdict:
-    from prefix_lab.config import PrefixTuningConfig
+    from prefix_lab import PrefixTuningConfig, get_peft_model
     from prefix_lab.course.small_models import small_t5
-    from prefix_lab.mapping import get_peft_model
 
     source, target = DICE.sample(SIZES, 2)
     torch.manual_seed(DICE.randrange(10**6))

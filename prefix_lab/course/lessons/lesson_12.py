@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from prefix_lab.config import PrefixTuningConfig
+from prefix_lab import PrefixTuningConfig
 from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise, raised
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.encoder import PrefixEncoder

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from prefix_lab.debugger.dap.debuggee import Debuggee
 
 HEADINGS = {"return": "What it returns", "yield": "What it yields", "exception": "What it raises"}
-UNANSWERED = (Unknown, TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
 
 
 class Variable(NamedTuple):
@@ -134,10 +133,9 @@ def worked_out(typed: str, names: dict[str, Summary]) -> Summary:
     if missing:
         raise Refused(f"{clipped(missing[0])} has no value here. Names that have: {listed(list(names))}.")
     try:
-        found = wanted.work_out(wanted.tree, names)
-    except UNANSWERED as error:
-        what = f"{error} was not recorded" if isinstance(error, Unknown) else f"{type(error).__name__}: {error}"
-        raise Refused(f"{clipped(typed)}: {clipped(what)}.") from None
+        found = wanted.worth(names)
+    except Unknown as error:
+        raise Refused(f"{clipped(typed)}: {clipped(str(error))}.") from None
     return Summary("tuple", repr(found)) if isinstance(found, tuple) else as_summary(found)
 
 

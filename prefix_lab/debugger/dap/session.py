@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from prefix_lab.debugger.calls import closing_words, heading, outline
 from prefix_lab.debugger.dap import looking, moving
 from prefix_lab.debugger.dap.debuggee import Debuggee
 from prefix_lab.debugger.dap.messages import Arguments, Connection, Ended, Gone, Refused, Request
-from prefix_lab.debugger.outline import heading, outline, told
 from prefix_lab.debugger.text import clipped, listed
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def configuration_done(debuggee: Debuggee, arguments: Arguments) -> moving.Event
     """Say what the recording is, and stop at its beginning, or at the first breakpoint."""
     yield None
     recording = debuggee.recording
-    said = outline(recording).split("\n") if debuggee.only_outline else [heading(recording), *told(recording)]
+    said = outline(recording).split("\n") if debuggee.only_outline else [heading(recording), *closing_words(recording)]
     yield moving.output("\n".join(map(clipped, said)))
     if debuggee.only_outline or not len(recording):
         yield "terminated", {}

@@ -1,6 +1,6 @@
 // Answers in a page that has no kernel: the same as questions.py gives, from the pieces in the page.
 
-import { isTrueOf, namesIn, parse } from "./expression.js";
+import { Condition } from "./condition.js";
 import { Store } from "./store.js";
 
 const MOST_FOUND = 100;
@@ -40,7 +40,7 @@ export class Answers {
     const stepsAt = await this.stepsAt();
     let best = null;
     for (const { file, line, condition } of breakpoints) {
-      const tree = condition ? parse(condition) : null;
+      const wanted = condition ? new Condition(condition) : null;
       const steps = stepsAt
         .filter((_, place) => {
           const [event, called, at] = this.store.place(place);
@@ -51,7 +51,7 @@ export class Answers {
         .sort((one, other) => (back ? other - one : one - other));
       for (const one of steps) {
         if (best !== null && (back ? one <= best : one >= best)) break;
-        if (!tree || (await this.holds(tree, one))) {
+        if (!wanted || (await this.holds(wanted, one))) {
           best = one;
           break;
         }
@@ -60,12 +60,11 @@ export class Answers {
     return best;
   }
 
-  /** @param {import("./expression.js").Tree} tree @param {number} step */
-  async holds(tree, step) {
+  /** @param {Condition} condition @param {number} step */
+  async holds(condition, step) {
     await this.store.page(step);
-    const wanted = namesIn(tree);
-    const values = await this.store.valuesOf(this.store.stop(step), wanted);
-    return [...wanted].every((name) => values.has(name)) && isTrueOf(tree, values);
+    const values = await this.store.valuesOf(this.store.stop(step), condition.names);
+    return values.size === condition.names.size && condition.isTrueOf(values);
   }
 
   /** @param {number} step @param {number} name */
@@ -157,8 +156,8 @@ export class Answers {
       const [file, name] = this.store.meta.functions[called];
       if (event === "call" && name.toLowerCase().includes(wanted)) functions.push(["function", steps[0], steps.length, name]);
       if (event === "line") {
-        const source = (await this.store.piece(`source/${file}`)).split("\n");
-        const said = (source[line - 1] ?? "").trim();
+        const [source] = await this.store.piece(`source/${file}`);
+        const said = (source.split("\n")[line - 1] ?? "").trim();
         if (said.toLowerCase().includes(wanted)) lines.push(["line", steps[0], steps.length, said]);
       }
     }

@@ -1,24 +1,41 @@
-"""`Mirror(ours, theirs)`: two recordings side by side, stage by stage."""
+"""`Mirror(ours, theirs)`: two recordings side by side, stage by stage, and whether the values there are equal.
+
+Where both recordings ran through the stages of a walk, ours in our code, the other in PEFT's, the moments that belong
+together are the beginning and the end of each stage; at its end the values that it gives must be equal.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import anywidget
 import traitlets
 
-from prefix_lab.debugger import Recording
+from prefix_lab.debugger import Recording, Summary
+from prefix_lab.debugger.summary import as_summary
 from prefix_lab.widgets.picture import TextForm
-from prefix_lab.widgets.stepper.boundaries import Boundary, boundaries
-from prefix_lab.widgets.stepper.checks import LANGUAGES, must_be_language, must_be_recording
-from prefix_lab.widgets.stepper.desk import Desk
-from prefix_lab.widgets.stepper.linking import linked
-from prefix_lab.widgets.stepper.stages import known_stages, runs_of
+from prefix_lab.widgets.stepper.page import HERE, linked
+from prefix_lab.widgets.stepper.questions import LANGUAGES, Desk, must_be_language, must_be_recording
+from prefix_lab.widgets.stepper.stages import Band, known_stages, outermost, runs_of
 
-HERE = Path(__file__).parent
 SIDES = ("ours", "theirs")
+EQUAL, SHAPES, DIFFERENT, ONE_SIDE, NO_VALUE = "equal", "shapesOnly", "different", "only", "noValue"
+RESULT = "the result"
+TENSOR = ("shape", "dtype", "digest")
+MODULE = ("parameters", "trainable")
 MARKS = {"equal": "=", "shapesOnly": "~", "different": "≠", "only": "·", "noValue": "·"}
+
+
+class Boundary(NamedTuple):
+    """A stage in both recordings: its steps in each, None where one does not run through it, and the verdict. `what`
+    says what differs, or else what was compared."""
+
+    stage: str
+    ours: tuple[int, int] | None
+    theirs: tuple[int, int] | None
+    verdict: str
+    what: str
 
 
 class Mirror(TextForm, anywidget.AnyWidget):
@@ -108,3 +125,105 @@ def two_writings(ours: Recording, theirs: Recording) -> bool:
         for one in (ours, theirs)
     ]
     return any(mine != other and any(mine) and any(other) for mine, other in zip(*sides, strict=True))
+
+
+def boundaries(ours: Recording, theirs: Recording, stages: Iterable[Any] | None = None) -> list[Boundary]:
+    """The stages that either ran through, in the order in which they end in the first."""
+    found = []
+    for row in known_stages() if stages is None else stages:
+        mine, other = runs(ours, row), runs(theirs, row)
+        for at in range(max(len(mine), len(other))):
+            found.append(boundary(row.name, ours, theirs, mine[at : at + 1], other[at : at + 1]))
+    return sorted(found, key=lambda one: (one.ours or one.theirs)[1])
+
+
+def runs(recording: Recording, row: Any) -> list[Band]:
+    """A stage's runs in a recording, whichever code it is of."""
+    return outermost(sorted({*runs_of(recording, row.ours), *runs_of(recording, row.peft)}))
+
+
+def boundary(name: str, ours: Recording, theirs: Recording, mine: list[Band], other: list[Band]) -> Boundary:
+    if not mine or not other:
+        return Boundary(name, pair(mine), pair(other), ONE_SIDE, "")
+    return Boundary(name, pair(mine), pair(other), *compared(given(ours, mine[0]), given(theirs, other[0])))
+
+
+def pair(found: list[Band]) -> tuple[int, int] | None:
+    return (found[0].first, found[0].last) if found else None
+
+
+def given(recording: Recording, run: Band) -> dict[str, Summary]:
+    """What a stage ends with: what it returns, and the tensors and modules that its names stand for."""
+    step = recording.steps[run.last]
+    if step.event not in ("return", "exception") or recording.steps[run.first].event == "line":
+        return {}
+    # An argument may be bound anew on one side alone, so its tensor is not one that the stage makes.
+    given_on_entry = recording.steps[run.first].locals
+    found = {
+        name: value
+        for name, value in step.locals.items()
+        if "parameters" in value.facts or ("shape" in value.facts and name not in given_on_entry)
+    }
+    if step.value is not None and step.value.text != "None":
+        found[RESULT] = step.value
+    return found
+
+
+def compared(mine: dict[str, Summary], other: dict[str, Summary]) -> tuple[str, str]:
+    """A verdict on the values that both have, and what is not equal."""
+    differences: list[str] = []
+    unsure: list[str] = []
+    both = {name: name for name in mine if name in other} | called_otherwise(mine, other)
+    # What differs in a module differs in those around it, too: the smallest is named.
+    for name in sorted(both, key=lambda one: mine[one].facts.get("parameters", float("inf"))):
+        compare(name, mine[name], other[both[name]], differences, unsure)
+    if differences:
+        return DIFFERENT, differences[0]
+    if not both:
+        return NO_VALUE, ""
+    return SHAPES if unsure else EQUAL, ", ".join(both)
+
+
+def called_otherwise(mine: dict[str, Summary], other: dict[str, Summary]) -> dict[str, str]:
+    """Modules that each side has one of, of a class of the same name, under names of their own."""
+    sides = []
+    for one, another in ((mine, other), (other, mine)):
+        modules = {name: class_name(value) for name, value in one.items() if "parameters" in value.facts}
+        classes = list(modules.values())
+        alone = {kind: name for name, kind in modules.items() if name not in another and classes.count(kind) == 1}
+        sides.append(alone)
+    return {name: sides[1][kind] for kind, name in sides[0].items() if kind in sides[1]}
+
+
+def compare(label: str, mine: Summary, other: Summary, differences: list[str], unsure: list[str]) -> None:
+    """Hold two values against each other, and those inside them: tensors by shape, dtype and contents, modules by how
+    much is in them and trains, anything else by its text. Classes may be of different packages."""
+    where = f"{label}: "
+    if "shape" in mine.facts or "shape" in other.facts:
+        for fact in TENSOR:
+            here, there = mine.facts.get(fact), other.facts.get(fact)
+            if here != there and (fact != "digest" or (here and there)):
+                said = "other numbers" if fact == "digest" else f"{here} and {there}"
+                differences.append(f"{where}{fact} differs: {said}")
+                return
+        if "shape" in mine.facts and not ("digest" in mine.facts and "digest" in other.facts):
+            unsure.append(label)
+        return
+    if "parameters" in mine.facts and "parameters" in other.facts:
+        for fact in MODULE:
+            if mine.facts[fact] != other.facts[fact]:
+                differences.append(f"{where}{fact}: {mine.facts[fact]:,} and {other.facts[fact]:,}")
+        return
+    if mine.parts and other.parts:
+        parts = {name: as_summary(part) for name, part in other.parts}
+        for name, part in mine.parts:
+            if name in parts:
+                compare(f"{label}.{name}", as_summary(part), parts[name], differences, unsure)
+        return
+    plain = [one.facts.get("value", one.text) if "value" in one.facts else class_name(one) for one in (mine, other)]
+    if plain[0] != plain[1]:
+        differences.append(f"{where}{mine.text} and {other.text}")
+
+
+def class_name(value: Summary) -> str:
+    return value.type.rpartition(".")[2]

@@ -1,24 +1,31 @@
-"""A recording as one HTML file: the stepper with everything in it, for any browser, with no kernel and no network."""
+"""A recording as one HTML file: the stepper with everything in it, for any browser, with no kernel and no network.
+
+The stepper's ES modules become one text here, which widgets take, too. They stay plain files that browsers, editors and
+the type checker read, and follow three rules, which a test holds: imports stand at the head and name files of the
+folder, only the entry has a default export, and no two modules give one name to different things.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+import re
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefix_lab.debugger.storage import write_whole
-from prefix_lab.widgets.stepper.checks import must_be_language
-from prefix_lab.widgets.stepper.linking import linked
 from prefix_lab.widgets.stepper.pieces import Pieces
+from prefix_lab.widgets.stepper.questions import must_be_language
 from prefix_lab.widgets.stepper.written import pack
 
 if TYPE_CHECKING:
     from prefix_lab.debugger import Recording
 
 HERE = Path(__file__).parent
+IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"\./([\w-]+\.js)";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 FRAME = """
 :root { color-scheme: light dark; }
 html, body { height: 100%; margin: 0; }
@@ -87,3 +94,29 @@ def as_data(value: Any) -> str:
 def hashed(text: str) -> str:
     """What the page's policy says of a script or style that it has inside."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def linked(entry: Path) -> str:
+    """The entry and everything that it imports, each once, in an order in which each finds what it needs."""
+    return "\n".join(stripped(path.read_text(encoding="utf-8")) for path in in_order(entry))
+
+
+def in_order(entry: Path) -> list[Path]:
+    """A module after those that it imports."""
+    found: list[Path] = []
+    met: set[Path] = set()
+
+    def add(path: Path) -> None:
+        if path in met:
+            return
+        met.add(path)
+        for name in IMPORT.findall(path.read_text(encoding="utf-8")):
+            add(path.parent / name)
+        found.append(path)
+
+    add(entry)
+    return found
+
+
+def stripped(text: str) -> str:
+    return EXPORT.sub("", IMPORT.sub("", text))

@@ -6,30 +6,30 @@ by name:
 - `steps/K` has the steps from K · PAGE on, with everything that is needed to stand at one of them: what each frame
   held before, which calls are around it, and a line of text for each value.
 - `values/K` has the values from K · VALUES on, whole: facts, and the parts of modules, configs and caches.
-- `source/K` is the text of file K.
+- `source/K` is the text of file K, and its colours.
 - `calls/K` is a part of the call tree, outermost calls first.
 - `index` lists for each place its steps: only the page without a kernel needs it, to look for a breakpoint.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 from prefix_lab.debugger import Recording
-from prefix_lab.debugger.decode import EVENTS
-from prefix_lab.debugger.outline import told
+from prefix_lab.debugger.calls import closing_words
+from prefix_lab.debugger.steps import EVENTS, NONE
 from prefix_lab.widgets.colours import COLOURS
-from prefix_lab.widgets.stepper.paths import short_paths
 from prefix_lab.widgets.stepper.stages import bands
-from prefix_lab.widgets.stepper.stretch import stretch
-from prefix_lab.widgets.stepper.written import whole
+from prefix_lab.widgets.stepper.written import colours_of, headline, short_paths, whole
 
 PAGE = 512
 VALUES = 64
 CALLS = 200
 BUCKETS = 400
+LOOK_BACK = 2_000  # steps of a frame
 
 
 class Pieces:
@@ -87,7 +87,7 @@ class Pieces:
             "threads": columns.threads,
             "stages": bands(recording),
             "depths": self.depths(),
-            "notes": told(recording),
+            "notes": closing_words(recording),
             "colours": COLOURS,
             "failure": failure(recording),
         }
@@ -107,8 +107,9 @@ class Pieces:
         """Values with all that is known of them."""
         return [whole(value) for value in self.columns.values[number * VALUES : (number + 1) * VALUES]]
 
-    def source(self, number: int) -> str:
-        return self.recording.sources.get(self.files[number], "")
+    def source(self, number: int) -> list[str]:
+        text = self.recording.sources.get(self.files[number], "")
+        return [text, colours_of(text)]
 
     @cached_property
     def tree(self) -> list[list[Any]]:
@@ -147,3 +148,107 @@ def failure(recording: Recording) -> dict[str, Any] | None:
     told = shape_error(recording)
     said = [*told.operands, *told.found] if told.is_about_shapes else []
     return {"text": text, "step": raised[0] if raised else len(recording) - 1, "said": said}
+
+
+def stretch(recording: Recording, start: int, end: int) -> dict[str, Any]:
+    """A stretch of steps, with everything that is needed to stand at any of them."""
+    columns = recording.columns
+    page: dict[str, Any] = {
+        "first": start,
+        "place": columns.step_place[start:end].tolist(),
+        "frame": columns.step_frame[start:end].tolist(),
+        # How far it is to the step before and after in the same frame; 0 is none.
+        "before": [0 if at == NONE else start + i - at for i, at in enumerate(columns.step_before[start:end])],
+        "after": [0 if at == NONE else at - start - i for i, at in enumerate(columns.step_after[start:end])],
+        "depth": list(columns.step_depth[start:end]),
+        "bound": [
+            [
+                part
+                for one in recording.bindings(step)
+                for part in (
+                    columns.binding_name[one],
+                    or_none(columns.binding_value[one]),
+                    columns.binding_flag[one],
+                )
+            ]
+            for step in range(start, end)
+        ],
+    }
+    held: dict[int, list[int]] = {}
+    fresh: dict[int, list[int]] = {}
+    frames: dict[int, list[int | None]] = {}
+    for step in range(start, end):
+        frame = columns.step_frame[step]
+        if frame not in frames:
+            first = columns.frame_first[frame]
+            frames[frame] = [first, columns.frame_last[frame]]
+            if first < start:
+                held[frame] = held_at(recording, step)
+                before = recording.bindings(columns.step_before[step])
+                fresh[frame] = [columns.binding_name[one] for one in before]
+    page["frames"] = frames
+    turn = bisect_right(columns.turn_first, start) - 1
+    until = bisect_left(columns.turn_first, end)
+    page["turns"] = list(zip(columns.turn_first[turn:until], columns.turn_thread[turn:until], strict=True))
+    page["held"] = held
+    page["fresh"] = fresh  # what the step before, which is in another stretch, bound
+    page["callers"] = callers_in(recording, start, end)
+    page["outer"] = calls_outside(recording, start, end)
+    shown = {value for bound in page["bound"] for value in bound[1::3] if value is not None}
+    shown |= {value for one in held.values() for value in one[1::3]}
+    page["values"] = {value: headline(columns.values[value]) for value in sorted(shown)}
+    return page
+
+
+def held_at(recording: Recording, step: int) -> list[int]:
+    """What a frame held before a step: name, value, and the line that bound it, 0 if that is long ago."""
+    columns = recording.columns
+    names = recording.held_before(step)
+    lines: dict[int, int] = {}
+    at = columns.step_before[step]
+    for _ in range(LOOK_BACK):
+        if at == NONE or len(lines) == len(names):
+            break
+        for one in recording.bindings(at):
+            if columns.binding_name[one] in names:
+                lines.setdefault(columns.binding_name[one], columns.places[columns.step_place[at]][2])
+        at = columns.step_before[at]
+    return [part for name, value in names.items() for part in (name, value, lines.get(name, 0))]
+
+
+def callers_in(recording: Recording, start: int, end: int) -> list[int | None]:
+    """For each step, the step that its frame was entered from; the same as before is said once, as -1."""
+    found: list[int | None] = []
+    last: dict[int, int | None] = {}
+    for step in range(start, end):
+        frame = recording.columns.step_frame[step]
+        caller = recording.caller(step) if frame not in last or frame in recording.columns.entries else last[frame]
+        found.append(-1 if frame in last and last[frame] == caller else caller)
+        last[frame] = caller
+    return found
+
+
+def calls_outside(recording: Recording, start: int, end: int) -> dict[int, list[int | None]]:
+    """The steps outside a stretch that its steps were called from, by way of how many calls it may be: place,
+    frame, caller, and the steps before and after in their frame."""
+    columns = recording.columns
+    waiting = {recording.caller(step) for step in range(start, end)}
+    found: dict[int, list[int | None]] = {}
+    while waiting:
+        step = waiting.pop()
+        if step is None or step in found or start <= step < end:
+            continue
+        caller = recording.caller(step)
+        found[step] = [
+            columns.step_place[step],
+            columns.step_frame[step],
+            caller,
+            or_none(columns.step_before[step]),
+            or_none(columns.step_after[step]),
+        ]
+        waiting.add(caller)
+    return found
+
+
+def or_none(number: int) -> int | None:
+    return None if number == NONE else number

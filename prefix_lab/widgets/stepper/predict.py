@@ -9,9 +9,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from prefix_lab.debugger import Breakpoint, Recording, Step, Summary
-from prefix_lab.debugger.decode import NONE
+from prefix_lab.debugger.steps import NONE
 from prefix_lab.shapes import AXES, evaluate
-from prefix_lab.widgets.stepper.checks import must_be_recording
+from prefix_lab.widgets.stepper.questions import must_be_recording
 from prefix_lab.widgets.stepper.stages import bands
 from prefix_lab.widgets.stepper.stepper import Stepper
 

@@ -1,23 +1,26 @@
-"""What a view asks of the kernel, because it would have to read the whole recording to know: where the next breakpoint
-stops, what a name was, where a value was made, where a text stands. `answers.js` gives the same answers in a page that
-has no kernel.
+"""What a view asks of the kernel: pieces, and what it would have to read the whole recording to know: where the next
+breakpoint stops, what a name was, where a value was made, where a text stands. `answers.js` gives the same answers in a
+page that has no kernel.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from prefix_lab.debugger import Breakpoint
-from prefix_lab.debugger.decode import EVENTS, NONE
+from prefix_lab.debugger import Breakpoint, Recording
+from prefix_lab.debugger.steps import EVENTS, NONE
 from prefix_lab.debugger.summary import Summary, as_summary
-from prefix_lab.widgets.stepper.checks import must_be_expression
-from prefix_lab.widgets.stepper.pieces import Pieces
-from prefix_lab.widgets.stepper.written import headline
+from prefix_lab.widgets.stepper.pieces import PAGE, Pieces
+from prefix_lab.widgets.stepper.written import as_json, headline, pack
 
 MOST = 100  # things that are found, of each kind
 LONGEST_HISTORY = 1_000
+HALF = re.compile("[\ud800-\udfff]")
+LANGUAGES = ("en", "zh")
 
 
 class Questions:
@@ -50,8 +53,6 @@ class Questions:
             raise ValueError(f"breakpoint={one!r}, expected a file and a line: {{'file': 'a/b.py', 'line': 300}}.")
         if one.get("file") not in pieces.paths:
             raise ValueError(f"file={one.get('file')!r} is not in this recording: {', '.join(pieces.paths)}.")
-        if one.get("condition"):
-            must_be_expression(one["condition"])
         file = pieces.files[pieces.paths.index(one["file"])]
         return Breakpoint(file=file, line=one["line"], event="line", condition=one.get("condition") or None)
 
@@ -107,24 +108,18 @@ class Questions:
         wanted = text.lower().strip()
         if not wanted:
             return []
-        return [*self.functions_with(wanted), *self.lines_with(wanted), *self.values_with(wanted)]
+        return [*self.places_with(wanted), *self.values_with(wanted)]
 
-    def functions_with(self, wanted: str) -> list[list[Any]]:
-        columns, call = self.columns, EVENTS.index("call")
-        found = []
-        for (event, function, _), steps in zip(columns.places, columns.steps_at, strict=True):
-            if event == call and len(steps) and wanted in columns.functions[function][1].lower():
-                found.append(["function", steps[0], len(steps), columns.functions[function][1]])
-        return sorted(found, key=lambda row: row[1])[:MOST]
-
-    def lines_with(self, wanted: str) -> list[list[Any]]:
-        columns, line, found = self.columns, EVENTS.index("line"), []
+    def places_with(self, wanted: str) -> list[list[Any]]:
+        """Functions by their names, then lines by their text, each kind in the order of its first step."""
+        columns, found = self.columns, {"function": [], "line": []}
         for (event, function, number), steps in zip(columns.places, columns.steps_at, strict=True):
-            if event == line and len(steps):
-                text = self.recording.line_text(columns.functions[function][0], number).strip()
-                if wanted in text.lower():
-                    found.append(["line", steps[0], len(steps), text])
-        return sorted(found, key=lambda row: row[1])[:MOST]
+            file, name, _ = columns.functions[function]
+            kind = {"call": "function", "line": "line"}.get(EVENTS[event])
+            text = self.recording.line_text(file, number).strip() if kind == "line" else name
+            if kind and len(steps) and wanted in text.lower():
+                found[kind].append([kind, steps[0], len(steps), text])
+        return [row for rows in found.values() for row in sorted(rows, key=lambda row: row[1])[:MOST]]
 
     def values_with(self, wanted: str) -> list[list[Any]]:
         columns = self.columns
@@ -147,3 +142,59 @@ class Questions:
                     if len(found) == MOST:
                         return found
         return found
+
+
+class Desk:
+    """The pieces and questions of a recording, as messages."""
+
+    def __init__(self, recording: Recording, title: str = ""):
+        self.recording = recording
+        self.pieces = Pieces(recording, title)
+        self.questions = Questions(self.pieces)
+
+    def first(self, step: int) -> dict[str, Any]:
+        """The pieces that the first picture needs: sent with the widget, and saved with the notebook."""
+        opening = {"opening": sendable(self.pieces.opening())}
+        if not 0 <= step < len(self.recording):
+            return opening
+        page = f"steps/{step // PAGE}"
+        source = f"source/{self.pieces.files.index(self.recording.steps[step].file)}"
+        return opening | {key: self.piece(key) for key in (page, source)}
+
+    def piece(self, key: str) -> Any:
+        """A piece as it goes over the wire: the text of a file packed, since it may be long."""
+        found = self.pieces.get(key)
+        return {"packed": pack(found)} if key.startswith("source/") else sendable(found)
+
+    def reply(self, message: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a view's request, under its number; what is wrong with the request is said there, too."""
+        said: dict[str, Any] = {"number": message.get("number")}
+        try:
+            if "get" in message:
+                said["answer"] = {key: self.piece(key) for key in message["get"]}
+            else:
+                said["answer"] = sendable(self.questions.answer(message["question"]))
+        except Exception as error:
+            said["error"] = str(error)
+        return said
+
+
+def sendable(data: Any) -> Any:
+    """Data for a message, which is UTF-8: half of a pair, as a program's text may have it, is spelled."""
+    text = as_json(data)
+    return json.loads(HALF.sub(lambda half: f"\\\\u{ord(half[0]):x}", text)) if HALF.search(text) else data
+
+
+def must_be_recording(name: str, value: Any) -> None:
+    """Raises `TypeError` for what is no recording, `RuntimeError` for one that still runs."""
+    if not isinstance(value, Recording):
+        raise TypeError(
+            f"{name}={value!r} is no recording. Make one, `with record(...) as recording: ...`, or open one, "
+            "`Recording.load(path)`."
+        )
+    _ = value.columns
+
+
+def must_be_language(language: Any) -> None:
+    if language not in LANGUAGES:
+        raise ValueError(f"language={language!r}, expected one of {', '.join(map(repr, LANGUAGES))}.")

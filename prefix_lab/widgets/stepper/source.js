@@ -1,11 +1,14 @@
 // The pane with the source: only the lines that are in view are in the page.
 
-import { coloured } from "./python.js";
 import { h, shown } from "./text.js";
 
 export const HEIGHT = 20; // pixels of a line, as in stepper.css
 const MARGIN = 6; // lines around the current one
 const LONGEST_LINE = 2000; // characters of a line
+/** @type {Record<string, string>} the letters that written.py gives pieces of source → classes of stepper.css */
+const KINDS = { c: "comment", s: "string", n: "number", k: "keyword", d: "decorator", f: "definition", b: "builtin" };
+
+/** A line of source, cut by colour. @typedef {[kind: string, text: string][]} Line */
 
 /** @typedef {{text: string, kind: string, title: string}} Ghost a value beside a line */
 
@@ -15,6 +18,7 @@ const LONGEST_LINE = 2000; // characters of a line
  * @property {number} file
  * @property {string} title
  * @property {string} text
+ * @property {string} colours as written.py has them
  * @property {number} current
  * @property {string} event
  * @property {Set<number>} visited lines of this call
@@ -43,7 +47,7 @@ export class SourcePane {
     /** @type {Shown | null} */
     this.shown = null;
     this.drawn = "";
-    /** @type {import("./python.js").Line[]} */
+    /** @type {Line[]} */
     this.text = [];
     this.textOf = "";
   }
@@ -62,7 +66,7 @@ export class SourcePane {
   show(what, follow = true) {
     if (this.textOf !== what.text) {
       this.textOf = what.text;
-      this.text = coloured(what.text);
+      this.text = coloured(what.text, what.colours);
       this.lines.style.height = `${this.text.length * HEIGHT}px`;
     }
     this.shown = what;
@@ -135,4 +139,20 @@ export class SourcePane {
     const what = /** @type {Shown} */ (this.shown);
     return (what.ghosts.get(line) ?? []).map(({ text, kind, title }) => h("bdi", { class: `pl-ghost pl-ghost-${kind}`, title }, shown(text)));
   }
+}
+
+/** The lines of a source by its colours, `k3.1f7`: so many signs of each; what comes after has none. @param {string} text @param {string} colours */
+export function coloured(text, colours) {
+  /** @type {Line[]} */
+  const lines = [[]];
+  /** @param {string} kind @param {string} piece */
+  const add = (kind, piece) =>
+    piece.split("\n").forEach((part, at) => {
+      if (at) lines.push([]);
+      if (part) /** @type {Line} */ (lines.at(-1)).push([kind, part]);
+    });
+  let at = 0;
+  for (const [, letter, length] of colours.matchAll(/(\D)(\d+)/g)) add(KINDS[letter] ?? "", text.slice(at, (at += Number(length))));
+  add("", text.slice(at));
+  return lines;
 }

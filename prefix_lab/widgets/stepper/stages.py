@@ -15,7 +15,7 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from prefix_lab.debugger import Recording
-from prefix_lab.debugger.decode import EVENTS, NONE
+from prefix_lab.debugger.steps import EVENTS, NONE
 
 FAMILY = re.compile(r"PeftModelFor\w+\.")
 MOST = 500  # bands of one stage

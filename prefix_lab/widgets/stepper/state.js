@@ -1,6 +1,6 @@
 // The panes with the state of the program: variables, the calls around the step, watches, breakpoints.
 
-import { namesIn, parse, Unknown, workOut } from "./expression.js";
+import { asPython, Condition, Unknown, wrongWith } from "./condition.js";
 import { h, shown } from "./text.js";
 import { headlineOf, insideOf, valueElement } from "./values.js";
 
@@ -141,13 +141,8 @@ export class Watches {
   add(event) {
     event.preventDefault();
     const text = this.input.value.trim();
-    this.problem.textContent = "";
-    try {
-      parse(text);
-    } catch (error) {
-      this.problem.textContent = /** @type {Error} */ (error).message;
-      return;
-    }
+    this.problem.textContent = wrongWith(text);
+    if (this.problem.textContent) return;
     this.input.value = "";
     const { model } = this.view;
     if (!model.get("watches").includes(text)) model.set("watches", [...model.get("watches"), text]);
@@ -189,8 +184,8 @@ export class Watches {
   /** @param {Stop} stop @param {string} text @returns {Promise<HTMLElement | null>} */
   async worth(stop, text) {
     try {
-      const tree = parse(text);
-      const found = workOut(tree, await this.view.store.valuesOf(stop, namesIn(tree)));
+      const watch = new Condition(text);
+      const found = watch.worth(await this.view.store.valuesOf(stop, watch.names));
       if (found && typeof found === "object" && !Array.isArray(found)) return valueElement(found.headline ?? headlineOf(found), this.view.colours);
       return h("bdi", { class: "pl-value" }, shown(asPython(found)));
     } catch (error) {
@@ -198,16 +193,6 @@ export class Watches {
       throw error;
     }
   }
-}
-
-/** @param {any} worth @returns {string} */
-export function asPython(worth) {
-  if (worth === null || worth === undefined) return "None";
-  if (typeof worth === "boolean") return worth ? "True" : "False";
-  if (typeof worth === "string") return `'${worth}'`;
-  if (Array.isArray(worth)) return worth.length === 1 ? `(${asPython(worth[0])},)` : `(${worth.map(asPython).join(", ")})`;
-  if (typeof worth === "object") return worth.text;
-  return String(worth);
 }
 
 export class Breakpoints {
@@ -232,6 +217,7 @@ export class Breakpoints {
     const box = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", "aria-label": label, onchange: () => view.changeBreakpoint(one, { on: box.checked }) }));
     box.checked = one.on !== false;
     const problem = h("span", { class: "pl-problem", role: "alert" });
+    const wrong = () => (problem.textContent = condition.value.trim() && wrongWith(condition.value));
     const condition = /** @type {HTMLInputElement} */ (
       h("input", {
         type: "text",
@@ -241,11 +227,9 @@ export class Breakpoints {
         "aria-label": `${view.t("condition")}: ${label}`,
         spellcheck: "false",
         onchange: () => {
-          const wrong = wrongWith(condition.value);
-          problem.textContent = wrong;
-          if (!wrong) view.changeBreakpoint(one, { condition: condition.value.trim() });
+          if (!wrong()) view.changeBreakpoint(one, { condition: condition.value.trim() });
         },
-        oninput: () => (problem.textContent = wrongWith(condition.value)),
+        oninput: () => wrong(),
       })
     );
     condition.value = one.condition ?? "";
@@ -258,16 +242,5 @@ export class Breakpoints {
       h("button", { class: "pl-remove", "aria-label": `${view.t("remove")}: ${label}`, onclick: () => view.changeBreakpoint(one, null) }, "×"),
       problem,
     );
-  }
-}
-
-/** What is wrong with a condition, in a sentence; empty when nothing is. @param {string} text */
-function wrongWith(text) {
-  if (!text.trim()) return "";
-  try {
-    parse(text);
-    return "";
-  } catch (error) {
-    return /** @type {Error} */ (error).message;
   }
 }

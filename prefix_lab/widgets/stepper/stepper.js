@@ -310,15 +310,16 @@ export class StepperView {
     const { pieces } = this.store;
     const turn = this.turn;
     if (!pieces.has(key) && this.source.shown) this.source.show({ ...this.source.shown, current: 0, ghosts: new Map() }, false);
-    const text = pieces.has(key) ? pieces.get(key) : await this.tried(this.store.piece(key));
-    if (text === undefined || turn !== this.turn) return;
+    const found = pieces.has(key) ? pieces.get(key) : await this.tried(this.store.piece(key));
+    if (found === undefined || turn !== this.turn) return;
+    const [text, colours] = found[0] ? found : [`# ${this.t("noSource")}`, ""];
     const { meta } = this.store;
     const file = meta.files[stop.file];
     const breakpoints = new Map(this.model.get("breakpoints").filter((/** @type {any} */ one) => one.file === file).map((/** @type {any} */ one) => [one.line, { on: one.on !== false, condition: one.condition }]));
     const inFile = (/** @type {number[]} */ [, called]) => meta.functions[called][0] === stop.file;
     const reached = new Set(meta.places.filter(inFile).map((/** @type {number[]} */ [, , line]) => line));
     this.source.show(
-      { file: stop.file, title: file, text: text || `# ${this.t("noSource")}`, current: stop.line, event: stop.event, visited: stop.visited, reached, ghosts: this.ghosts(stop), breakpoints },
+      { file: stop.file, title: file, text, colours, current: stop.line, event: stop.event, visited: stop.visited, reached, ghosts: this.ghosts(stop), breakpoints },
       follow,
     );
   }

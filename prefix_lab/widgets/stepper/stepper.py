@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -12,12 +11,10 @@ import traitlets
 
 from prefix_lab.debugger import Cursor, Recording, Step
 from prefix_lab.debugger.breakpoints import Breakpoint
+from prefix_lab.debugger.conditions import Condition
 from prefix_lab.widgets.picture import TextForm
-from prefix_lab.widgets.stepper.checks import LANGUAGES, must_be_expression, must_be_language, must_be_recording
-from prefix_lab.widgets.stepper.desk import Desk
-from prefix_lab.widgets.stepper.linking import linked
-
-HERE = Path(__file__).parent
+from prefix_lab.widgets.stepper.page import HERE, linked
+from prefix_lab.widgets.stepper.questions import LANGUAGES, Desk, must_be_language, must_be_recording
 
 
 class Stepper(TextForm, anywidget.AnyWidget):
@@ -86,7 +83,7 @@ class Stepper(TextForm, anywidget.AnyWidget):
     @traitlets.validate("watches")
     def _watches_can_be(self, proposal: Any) -> list[str]:
         for text in proposal["value"]:
-            must_be_expression(text)
+            Condition(text)
         return proposal["value"]
 
     @property

@@ -134,7 +134,7 @@ def read_tensor(tensor: Tensor, index: Index) -> np.ndarray:
     """Part of a tensor as an array, outside of gradients, and without asking a subclass."""
     import torch
 
-    from prefix_lab.shapes.unseen import unheard
+    from prefix_lab.shapes.tensors import unheard
 
     known = (torch.bool, *(getattr(torch, f"{u}int{bits}") for u in ("", "u") for bits in (8, 16, 32, 64)))
     known += (torch.float16, torch.float32, torch.float64, torch.complex64, torch.complex128)

@@ -3,7 +3,7 @@
 import peft
 import pytest
 
-from prefix_lab.config import PrefixTuningConfig
+from prefix_lab import LoraConfig, PrefixTuningConfig
 from prefix_lab.course.lessons.lesson_03 import (
     CASES,
     CLASSES,
@@ -14,7 +14,6 @@ from prefix_lab.course.lessons.lesson_03 import (
     draw_choice,
 )
 from prefix_lab.course.tiny_t5 import load_tiny_t5
-from prefix_lab.lora import LoraConfig
 
 
 class Registry:

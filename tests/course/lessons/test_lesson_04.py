@@ -8,7 +8,7 @@ import pytest
 import torch
 from peft.utils.other import _prepare_prompt_learning_config
 
-from prefix_lab.config import PrefixTuningConfig
+from prefix_lab import PrefixTuningConfig
 from prefix_lab.course.lessons.lesson_04 import (
     FIELDS,
     check_read_sizes,

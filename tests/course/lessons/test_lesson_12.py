@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from prefix_lab import PrefixTuningConfig, get_peft_model
 from prefix_lab.checkpoint import save_pretrained
-from prefix_lab.config import PrefixTuningConfig
 from prefix_lab.course.lessons.lesson_12 import (
     anatomy,
     bytes_of,
@@ -15,7 +15,6 @@ from prefix_lab.course.lessons.lesson_12 import (
     check_serve,
     draw_bytes,
 )
-from prefix_lab.mapping import get_peft_model
 from tests.course.lessons.common import leaves_random_numbers_alone, shows_as_text
 from tests.tiny_models import tiny_gpt2
 

@@ -3,8 +3,8 @@
 import { createInterface } from "node:readline";
 
 import { Answers } from "../../../prefix_lab/widgets/stepper/answers.js";
-import { isTrueOf, namesIn, parse, textOf, Unknown, workOut } from "../../../prefix_lab/widgets/stepper/expression.js";
-import { coloured } from "../../../prefix_lab/widgets/stepper/python.js";
+import { asPython, Condition, textOf, Unknown, wrongWith } from "../../../prefix_lab/widgets/stepper/condition.js";
+import { coloured } from "../../../prefix_lab/widgets/stepper/source.js";
 import { Store } from "../../../prefix_lab/widgets/stepper/store.js";
 import { shown } from "../../../prefix_lab/widgets/stepper/text.js";
 
@@ -55,14 +55,13 @@ async function at(store, step) {
   return told;
 }
 
-/** Whether a text is an expression; what is wrong with it. */
-function wrongWith(text) {
+/** What a condition gives, as Python writes it; null where it has no answer. */
+function answer(text, values) {
   try {
-    parse(text);
-    return null;
+    return asPython(new Condition(text).worth(values));
   } catch (error) {
-    if (!(error instanceof Error)) throw new Error("thrown, and no Error");
-    return error.message;
+    if (error instanceof Unknown) return null;
+    throw error;
   }
 }
 
@@ -101,20 +100,10 @@ const CALLS = {
 
   parsed: (texts) => Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, JSON.parse(text)])),
   wrong: (texts) => texts.map(wrongWith),
-  names: (text) => [...namesIn(parse(text))].sort(),
-  truths: (texts, values) => texts.map((text) => isTrueOf(parse(text), new Map(Object.entries(values)))),
-  worth(text, values) {
-    try {
-      const found = workOut(parse(text), new Map(Object.entries(values)));
-      return Number.isNaN(found) ? "nan" : (found ?? null);
-    } catch (error) {
-      if (error instanceof Unknown) return { unknown: true };
-      throw error;
-    }
-  },
+  conditions: (texts, values) => texts.map((text) => answer(text, new Map(Object.entries(values)))),
   read: (quoted) => quoted.map(textOf),
   shown: (texts) => texts.map(shown),
-  coloured: (text) => coloured(text),
+  coloured: (text, colours) => coloured(text, colours),
 };
 
 for await (const line of createInterface({ input: process.stdin })) {

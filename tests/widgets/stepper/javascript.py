@@ -16,7 +16,7 @@ import pytest
 import prefix_lab.widgets
 from prefix_lab.debugger import Recording
 from prefix_lab.debugger.summary import Summary
-from prefix_lab.widgets.stepper import desk, pieces
+from prefix_lab.widgets.stepper import pieces, questions
 from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.written import as_json, whole
 
@@ -67,7 +67,7 @@ def javascript(name: str, *arguments: Any) -> Any:
 def cut_small(size: int = 8) -> Iterator[None]:
     """Pieces so small that a short program crosses many of their borders."""
     with pytest.MonkeyPatch.context() as patch:
-        for module, name in ((pieces, "PAGE"), (desk, "PAGE"), (pieces, "VALUES"), (pieces, "CALLS")):
+        for module, name in ((pieces, "PAGE"), (questions, "PAGE"), (pieces, "VALUES"), (pieces, "CALLS")):
             patch.setattr(module, name, size)
         yield
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from prefix_lab.debugger import Recording, record
-from prefix_lab.debugger.decode import NONE
+from prefix_lab.debugger.steps import NONE
 from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.questions import Questions
-from prefix_lab.widgets.stepper.written import as_json, headline
+from prefix_lab.widgets.stepper.written import as_json, colours_of, headline
 from tests.debugger.programs import programs
 from tests.debugger.recorded import recorded
 from tests.debugger.test_against_interpreter import PHASES, functions, loaded, outcome
@@ -330,25 +330,27 @@ three\'\'\'
 '''
 
 
-def test_colours_leave_the_text_as_it_is_and_find_the_kinds():
-    lines = javascript("coloured", CODE)
-    assert ["".join(text for _, text in line) for line in lines] == CODE.split("\n")
-    kinds = {(kind, text) for line in lines for kind, text in line}
-    assert {("keyword", "def"), ("definition", "f"), ("comment", "# why"), ("decorator", "@decorated.by")} <= kinds
-    assert {("string", '"a # b"'), ("string", '"""A text'), ("string", '    over lines"""')} <= kinds
-    assert {("number", "0x1F"), ("number", "1_000.5e-3"), ("definition", "Ä"), ("string", "'''two")} <= kinds
-
-
-@given(st.text(st.sampled_from("ab1\"'#@\\ \n{}frb_é."), max_size=60))
-def test_colours_leave_any_text_as_it_is(text):
-    lines = javascript("coloured", text)
+def coloured(text: str) -> list[list[tuple[str, str]]]:
+    """Its lines as a view draws them: each piece with its kind."""
+    lines = javascript("coloured", text, colours_of(text))
     assert ["".join(part for _, part in line) for line in lines] == text.split("\n")
+    return lines
 
 
-def test_the_sources_of_real_modules_are_coloured_whole():
-    for module in (random, sys.modules[__name__]):
-        with open(module.__file__, encoding="utf-8") as file:
-            text = file.read()
-        lines = javascript("coloured", text)
-        assert ["".join(part for _, part in line) for line in lines] == text.split("\n")
-        assert not any(kind == "" and '"""' in part for line in lines for kind, part in line)
+def test_colours_leave_the_text_as_it_is_and_find_the_kinds():
+    kinds = {(kind, text) for line in coloured(CODE) for kind, text in line}
+    assert {("keyword", "async def "), ("definition", "f"), ("comment", "# why"), ("decorator", "@decorated")} <= kinds
+    assert {("string", '"a # b"'), ("string", '"""A text'), ("string", '    over lines"""')} <= kinds
+    assert {("number", "0x1F "), ("number", "1_000.5e-3 "), ("definition", "Ä"), ("builtin", "int")} <= kinds
+    assert colours_of("def forward(): pass") == "k4f7.4k4"
+
+
+@given(st.text(st.sampled_from("ab1\"'#@\\ \n{}frb_é.😀"), max_size=60))
+def test_colours_leave_any_text_as_it_is(text):
+    coloured(text)
+
+
+def test_the_source_of_a_real_module_is_coloured_whole_and_compactly():
+    text = Path(random.__file__).read_text(encoding="utf-8")
+    assert not any(kind == "" and '"""' in part for line in coloured(text) for kind, part in line)
+    assert len(colours_of(text)) < 0.6 * len(text)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prefix_lab.widgets.stepper.linking import IMPORT, in_order, linked, stripped
+from prefix_lab.widgets.stepper.page import IMPORT, in_order, linked, stripped
 from tests.widgets.stepper.javascript import STEPPER, WIDGETS, node
 
 ENTRIES = [path.name for path in sorted(STEPPER.glob("*.js")) if "export default" in path.read_text()]
@@ -115,8 +115,8 @@ def test_the_text_is_a_module_that_node_takes_and_imports_nothing(entry, tmp_pat
 
 def test_a_text_that_is_linked_runs_as_its_modules_do(tmp_path):
     text = (
-        linked(STEPPER / "expression.js")
-        + '\nconsole.log(isTrueOf(parse("1 < i < 3"), new Map([["i", ["int", "2"]]])));\n'
+        linked(STEPPER / "condition.js")
+        + '\nconsole.log(new Condition("1 < i < 3").isTrueOf(new Map([["i", ["int", "2"]]])));\n'
     )
     (tmp_path / "linked.mjs").write_text(text, encoding="utf-8")
     done = subprocess.run([node(), tmp_path / "linked.mjs"], capture_output=True, text=True, check=True)

@@ -13,7 +13,7 @@ import traitlets
 from prefix_lab.debugger import record
 from prefix_lab.debugger.summary import Summary
 from prefix_lab.widgets import Mirror
-from prefix_lab.widgets.stepper.boundaries import boundaries, compared
+from prefix_lab.widgets.stepper.mirror import boundaries, compared
 from tests.debugger.recorded import recorded, refuses
 from tests.widgets.stepper import walks
 from tests.widgets.stepper.javascript import tensor

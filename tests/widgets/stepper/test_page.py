@@ -128,7 +128,7 @@ def test_hostile_names_of_files_and_their_sources_are_text(page, tmp_path):
         assert structure(found) == structure(page)
         pieces = unpacked(found)
         assert pieces["opening"]["files"][0].endswith(name)
-        assert "<h1>a docstring</h1>" in pieces["source/0"]
+        assert "<h1>a docstring</h1>" in pieces["source/0"][0]
 
 
 def test_a_hostile_error_and_thread_are_text(page):

@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prefix_lab.debugger import Recording, record
-from prefix_lab.debugger.summary import Look, Summary
-from prefix_lab.widgets.stepper.desk import Desk
-from prefix_lab.widgets.stepper.paths import short_path, short_paths
+from prefix_lab.debugger.look import Look
+from prefix_lab.debugger.summary import Summary
 from prefix_lab.widgets.stepper.pieces import Pieces
+from prefix_lab.widgets.stepper.questions import Desk
 from prefix_lab.widgets.stepper.stepper import Stepper
-from prefix_lab.widgets.stepper.written import LONGEST, as_json, headline, whole
+from prefix_lab.widgets.stepper.written import LONGEST, as_json, colours_of, headline, short_path, short_paths, whole
 from tests.debugger.recorded import recorded, refuses
 from tests.debugger.test_against_interpreter import PHASES
 from tests.widgets.stepper.javascript import STEPPER, cut_small, javascript
@@ -157,7 +157,8 @@ def test_the_pieces_together_are_the_whole_recording():
     assert [place for page in pages for place in page["place"]] == list(recording.columns.step_place)
     assert [page["first"] for page in pages] == list(range(0, len(recording), 4))
     assert len(values) == len(recording.columns.values) == found["opening"]["values"]
-    assert found["source/0"] == recording.sources[recording.steps[0].file]
+    text = recording.sources[recording.steps[0].file]
+    assert found["source/0"] == [text, colours_of(text)]
     counts = []
     for distances in found["index"]:
         counts.append([sum(distances[: at + 1]) for at in range(len(distances))])

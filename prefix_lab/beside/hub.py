@@ -1,0 +1,161 @@
+"""What scripts written for PEFT do with a hub: its keywords, the folder of an adapter, its weights, its README.md.
+
+Mirrors `peft.utils.save_and_load.load_peft_weights` and `peft.peft_model.PeftModel.create_or_update_model_card`.
+"""
+
+import pickle
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from prefix_lab.config import CONFIG_NAME, MIRRORED_PEFT, PeftType, TaskType
+
+WEIGHTS_NAME = "adapter_model.safetensors"
+PICKLED_NAME = "adapter_model.bin"
+CARD_NAME = "README.md"
+FRAMEWORKS = "### Framework versions"
+
+HUB = (
+    *("subfolder", "revision", "token", "use_auth_token", "cache_dir", "local_files_only", "force_download"),
+    *("proxies", "etag_timeout", "user_agent", "endpoint", "repo_type", "local_dir"),
+)
+"""What a hub is asked with; a folder on this machine is read without them."""
+
+IDLE = {
+    "torch_device": "the adapter goes to its base model's device",
+    "device_map": "the base model is where it is, and the prefix goes beside it",
+    "max_memory": "nothing is dispatched anew",
+    "offload_folder": "nothing is dispatched anew",
+    "offload_dir": "nothing is dispatched anew",
+    "offload_index": "nothing is dispatched anew",
+    "low_cpu_mem_usage": "a prefix is small, and is made where it stays",
+    "use_safetensors": "safetensors is what is read first",
+    "max_shard_size": "an adapter is one file",
+    "variant": "an adapter has none",
+    **dict.fromkeys(
+        ("torch_dtype", "dtype", "trust_remote_code", "load_in_8bit", "load_in_4bit", "quantization_config"),
+        "it is for the base model, which is loaded already",
+    ),
+    **dict.fromkeys(
+        ("attn_implementation", "return_dict", "inference_mode"),
+        "PEFT reads it nowhere here either",
+    ),
+    **dict.fromkeys(
+        ("save_function", "commit_message", "repo_id", "save_peft_format"), "PEFT's saving ignores it, too"
+    ),
+}
+"""Taken with any value, and why it changes no number."""
+
+ONLY = {
+    "path_initial_model_for_weight_conversion": (None, "it undoes PiSSA, CorDA and OLoRA, which are not here"),
+    "push_to_hub": (False, "PEFT's save_pretrained does not push either. Call model.push_to_hub(repo_id) after it"),
+    "ephemeral_gpu_offload": (False, "it belongs to DoRA, which is not here"),
+    "ignore_mismatched_sizes": (False, "an adapter of other sizes is not this model's. load_adapter takes it"),
+    "key_mapping": (None, "rename the keys of load_peft_weights(...) and give them to set_peft_model_state_dict"),
+}
+"""Taken at the one value that changes nothing; with another it is refused, for this reason."""
+
+
+def sort_out(function: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Those of the given keywords that a hub is asked with; every other one is checked, and left out.
+
+    Raises `ValueError` for one whose value would change what happens, `TypeError` for one that PEFT does not know.
+    """
+    for name, value in given.items():
+        if name in HUB or name in IDLE:
+            continue
+        if name not in ONLY:
+            raise TypeError(f"{function} got an unexpected keyword argument {name!r}.")
+        allowed, reason = ONLY[name]
+        if value != allowed and not (name == "key_mapping" and not value):
+            raise ValueError(f"{function}({name}={value!r}): only {allowed!r} is taken here: {reason}.")
+    return {name: value for name, value in given.items() if name in HUB and value is not None}
+
+
+def whereabouts(model_id: str | Path, subfolder: str | None = None, **hub: Any) -> Path:
+    """The folder of an adapter: a local one, or what the hub has under that name, asked with `hub`'s keywords.
+
+    Raises `ValueError` when it is neither.
+    """
+    local = Path(model_id) / (subfolder or "")
+    if local.is_dir():
+        return local
+    from huggingface_hub import snapshot_download
+
+    hub["token"] = hub.get("token", hub.pop("use_auth_token", None))
+    try:
+        top = snapshot_download(str(model_id), allow_patterns=[f"{subfolder or ''}*"], **hub)
+    except Exception as error:  # whatever a hub or a missing network raises, the way out is the same
+        raise ValueError(
+            f"Can't find {CONFIG_NAME!r} at {str(model_id)!r}: it is no folder here, and no hub gave it "
+            f"({type(error).__name__}). Give a folder with {CONFIG_NAME} and {WEIGHTS_NAME}, or a name on a hub that "
+            "this machine reaches."
+        ) from error
+    return Path(top) / (subfolder or "")
+
+
+def read_weights(directory: Path) -> dict[str, Tensor]:
+    """The tensors of an adapter, by name. A pickle is read only as far as torch's weights-only loading allows.
+
+    Raises `ValueError` when there is no file, or it is truncated or something else.
+    """
+    safe, pickled = directory / WEIGHTS_NAME, directory / PICKLED_NAME
+    try:
+        if safe.is_file():
+            return load_file(safe)
+        if pickled.is_file():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of pickles by other programs, which are refused in our words below
+                tensors = torch.load(pickled, map_location="cpu", weights_only=True)
+            if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
+                raise RuntimeError(f"a {type(tensors).__name__}")
+            return tensors
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise ValueError(
+            f"{safe if safe.is_file() else pickled} is damaged, or holds something else than tensors; code in a pickle "
+            f"is never run ({' '.join(str(error).split())[:80]}). Save the adapter again."
+        ) from error
+    raise ValueError(f"{directory} has no {WEIGHTS_NAME}. Give a folder that an adapter was saved to.")
+
+
+def model_card(model: Any, directory: Path) -> str:
+    """The card for this model: a new one, or the one in the folder with what a hub needs to know written anew."""
+    from huggingface_hub import ModelCard, ModelCardData
+
+    path = directory / CARD_NAME
+    card = ModelCard.load(path) if path.exists() else ModelCard.from_template(ModelCardData())
+    card.data["library_name"] = "peft"  # whose loader reads these files
+    if tags := tags_of(model):
+        card.data["tags"] = tags
+    if not card.data.pipeline_tag and model.active_peft_config.task_type == TaskType.CAUSAL_LM:
+        card.data.pipeline_tag = "text-generation"
+    config = getattr(model, "config", None)
+    known = config.to_dict() if hasattr(config, "to_dict") else config
+    if known is not None and "_name_or_path" in known:
+        card.data["base_model"] = known["_name_or_path"]
+    lines = card.text.splitlines()
+    version = f"- PEFT {MIRRORED_PEFT}"
+    if version not in lines and FRAMEWORKS in lines:
+        lines.insert(lines.index(FRAMEWORKS) + 2, version)
+    elif version not in lines:
+        lines.append(f"{FRAMEWORKS}\n\n{version}")
+    card.text = "\n".join(lines)
+    return str(card)
+
+
+def tags_of(model: Any) -> list[str]:
+    """What a hub files the adapter under. Source: `peft.peft_model.PeftModel._get_peft_specific_model_tags`."""
+    tags = set(getattr(model.get_base_model(), "model_tags", None) or ())
+    if isinstance(getattr(model.base_model, "model", None), PreTrainedModel):
+        tags.add("transformers")
+    if model.active_peft_config.peft_type == PeftType.LORA:
+        tags.add("lora")
+    if hasattr(model.base_model, "name_or_path"):
+        tags.add(f"base_model:adapter:{model.base_model.name_or_path}")
+    return sorted(tags)

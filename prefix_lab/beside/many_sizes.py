@@ -1,0 +1,204 @@
+"""Models of many sizes: what their layers really cache, which of them a prefix fits, and on which device each one is.
+
+Around `peft.utils.other._prepare_prompt_learning_config`, and the branch for Gemma in
+`peft.peft_model.PeftModel.get_prompt`.
+"""
+
+import copy
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from transformers.cache_utils import Cache, DynamicCache, EncoderDecoderCache
+
+from prefix_lab import prepare
+from prefix_lab.beside.configs import check_size, check_values
+from prefix_lab.config import PromptLearningConfig, TaskType
+from prefix_lab.prepare import NUM_LAYERS, cache_sizes, first_known, heads_of, text_config
+
+
+def prepare_prompt_learning_config(peft_config: PromptLearningConfig, model_config: Any) -> PromptLearningConfig:
+    """As `prepare.prepare_prompt_learning_config`, with our own choices, and only if the prefix will fit the model.
+
+    Raises `ValueError` when a size cannot be found or does not fit; the config is then unchanged. More layers than the
+    model has are accepted, as PEFT does, with a warning.
+    """
+    check_sizes(peft_config, model_config)
+    return prepare.prepare_prompt_learning_config(fill_own(peft_config, model_config), model_config)
+
+
+def fill_own(peft_config: PromptLearningConfig, model_config: Any) -> PromptLearningConfig:
+    """Set what PEFT's preparation does not know: `sizes="model"`, and for the paper's layout the encoder's depth."""
+    if getattr(peft_config, "sizes", "peft") == "model":
+        expected = cache_sizes(model_config)
+        if None in expected:
+            raise ValueError("sizes='model', but the model's config does not say layers, heads and head_dim. Set them.")
+        layers, heads, head_dim = expected
+        found = {"num_layers": layers, "num_attention_heads": heads, "token_dim": heads * head_dim}
+        for name, value in found.items():
+            if getattr(peft_config, name) is None:
+                setattr(peft_config, name, value)
+    if getattr(peft_config, "layout", "peft") == "paper" and peft_config.encoder_layers is None:
+        names = ("encoder_layers", *NUM_LAYERS)
+        peft_config.encoder_layers = first_known("encoder_layers", names, text_config(model_config)).value
+    return peft_config
+
+
+def check_sizes(peft_config: PromptLearningConfig, model_config: Any) -> None:
+    """Raise for sizes that no model has, or that do not fit this one; PEFT finds out inside torch.
+
+    `TypeError` for what is neither a transformers config nor a dict, and for a size that is no int; `ValueError` else.
+    """
+    check_values(peft_config)
+    if not hasattr(model_config, "to_dict") and not isinstance(model_config, Mapping):
+        raise TypeError(
+            f"model_config={model_config!r} is a {type(model_config).__name__}, expected a transformers config or a "
+            "dict of sizes. Set model.config to one."
+        )
+    if peft_config.num_virtual_tokens is None:
+        raise ValueError("num_virtual_tokens=None, expected an int of at least 1. Set num_virtual_tokens=20, say.")
+    filled = prepare.explain_preparation(peft_config, model_config)
+    for row in filled:
+        check_size(row.source, row.value)
+    ready = fill_own(copy.copy(peft_config), model_config)
+    prepare.prepare_prompt_learning_config(ready, model_config)
+    refuse_misfit(peft_config, ready, model_config)
+    refuse_submodules(peft_config, model_config)
+
+
+def refuse_misfit(peft_config: PromptLearningConfig, ready: PromptLearningConfig, model_config: Any) -> None:
+    """Raise `ValueError` when the prefix of the config that is `ready` would not fit the model's cache."""
+    layers, token_dim, heads = ready.num_layers, ready.token_dim, ready.num_attention_heads
+    expected = cache_sizes(model_config)
+    given = (peft_config.num_layers, peft_config.token_dim, peft_config.num_attention_heads)
+    reuse = ""
+    if None not in (*given, peft_config.num_transformer_submodules):  # nobody sets all of them by hand
+        reuse = " If it was filled for another model: make a new PrefixTuningConfig for each model."
+
+    if expected.heads is not None and heads != expected.heads:
+        raise ValueError(
+            f"num_attention_heads={heads}, but this model caches {expected.heads} heads.{reuse} "
+            f"Leave it out, or set num_attention_heads={expected.heads}."
+        )
+    if expected.head_dim is not None and token_dim != heads * expected.head_dim:
+        # With grouped-query attention the user's token_dim is that of all heads, not only of those that are cached.
+        asking = peft_config.num_attention_heads or heads_of(model_config)
+        given_dim = peft_config.token_dim or token_dim
+        raise ValueError(
+            f"token_dim={given_dim} over {asking} heads gives head_dim {given_dim / asking:g}, but this model's heads "
+            f"are {expected.head_dim} wide.{reuse} Set token_dim={asking * expected.head_dim} (heads · head_dim)."
+        )
+    if token_dim % heads:
+        raise ValueError(
+            f"token_dim={token_dim} does not divide by num_attention_heads={heads}.{reuse} Set a multiple of {heads}."
+        )
+    if expected.layers is None or layers == expected.layers:
+        return
+    windows = sliding_config(model_config) is not None
+    if layers < expected.layers and windows:
+        return  # its cache has a place for every layer, and the last ones stay empty
+    if layers < expected.layers or windows:
+        many = "" if layers < expected.layers else "only "
+        raise ValueError(
+            f"num_layers={layers}, but {many}{expected.layers} layers of this model read a prefix.{reuse} "
+            f"Set num_layers={expected.layers}."
+        )
+    warnings.warn(
+        f"num_layers={layers}, but only {expected.layers} layers of this model read a prefix: the prefixes of layers "
+        f"{expected.layers} to {layers - 1} are not used.{reuse} Set num_layers={expected.layers}.",
+        stacklevel=4,
+    )
+
+
+def refuse_submodules(peft_config: PromptLearningConfig, model_config: Any) -> None:
+    """Raise `ValueError` for a kind of cache that the model does not read.
+
+    With 1, an encoder-decoder's cross-attention would read the cache of its self-attention: PEFT mixes the two, and
+    fails inside torch once there is a mask. With 2, a stack of layers can read its half only if it could have
+    cross-attention, as GPT-2 and BERT could.
+    """
+    known, given = text_config(model_config), peft_config.num_transformer_submodules
+    two = known.get("is_encoder_decoder")
+    one_stack = two is False and "add_cross_attention" not in known
+    if one_stack and given in (None, 2) and peft_config.task_type == TaskType.SEQ_2_SEQ_LM:
+        raise ValueError(
+            "task_type='SEQ_2_SEQ_LM' needs an encoder and a decoder, but this model has one stack of layers. Use "
+            "task_type='CAUSAL_LM'."
+        )
+    if two and given == 1 and peft_config.task_type == TaskType.SEQ_2_SEQ_LM:
+        raise ValueError("num_transformer_submodules=1, but this model has an encoder and a decoder. Leave it out.")
+    if one_stack and given == 2:
+        raise ValueError("num_transformer_submodules=2, but this model has one stack of layers. Leave it out.")
+
+
+def sliding_config(model_config: Any) -> Any:
+    """The config of a Gemma 2, 3 or 4 language model, whose cache has windows; None for every other model."""
+    kind = getattr(model_config, "model_type", None) or ""
+    if any(name in kind for name in ("gemma2", "gemma3_text", "gemma4")):
+        return model_config.get_text_config()
+    return None
+
+
+def sliding_cache(prefix: DynamicCache, text_config: Any) -> DynamicCache:
+    """For Gemma 2, 3 and 4, some of whose layers remember only a window: the same prefix in a cache that knows which.
+
+    Gemma 4's layers differ in size. The prefix is made for the widest; a narrower layer reads the first heads and the
+    first numbers of each, and a layer that is wider still, or reads another layer's cache, is left without, with
+    PEFT's warning. Raises `ValueError` when no layer is left.
+    Source: `peft.peft_model.PeftModel.get_prompt`, the branch for Gemma.
+    """
+    cache = DynamicCache(config=text_config)
+    own = len(cache.layers) - getattr(text_config, "num_kv_shared_layers", 0)
+    differ = getattr(text_config, "layer_types", None) is not None
+    filled, skipped = [], []
+    for number, layer in enumerate(prefix.layers):
+        _, heads, _, head_dim = layer.keys.shape
+        if differ and number < own:
+            sizes = text_config.per_layer_config[number]
+            heads, head_dim = sizes.num_key_value_heads, sizes.head_dim
+        if number >= own or heads > layer.keys.shape[1] or head_dim > layer.keys.shape[3]:
+            skipped.append(number)
+            continue
+        cache.update(layer.keys[:, :heads, :, :head_dim], layer.values[:, :heads, :, :head_dim], number)
+        filled.append(number)
+    if not filled:
+        _, heads, _, head_dim = prefix.layers[0].keys.shape
+        raise ValueError(
+            f"The prefix of {len(prefix.layers)} layers, each of {heads} heads that are {head_dim} wide, fits no layer "
+            "of this model. Leave num_layers out, or set sizes='model'."
+        )
+    if skipped:
+        warnings.warn(
+            f"Prefix tuning injected into layers {filled}; skipped {skipped} due to KV shape mismatch or shared-KV "
+            "layers.",
+            stacklevel=2,
+        )
+    return cache
+
+
+def repeated(cache: Cache, batch: int) -> Cache:
+    """A cache for one text, for all texts of a batch: nothing is copied, and gradients are summed over the texts."""
+    for part in [cache.self_attention_cache] if isinstance(cache, EncoderDecoderCache) else [cache]:
+        for layer in part.layers:
+            if layer.keys is not None:
+                layer.keys, layer.values = (one.expand(batch, -1, -1, -1) for one in (layer.keys, layer.values))
+    return cache
+
+
+def to_devices(cache: Cache, device_map: dict[str, Any] | None) -> Cache:
+    """Each layer's keys and values on the device where that layer runs, for a model that is spread over several.
+
+    `device_map` is the model's `hf_device_map`, from the names of modules to devices. What is kept on the CPU or on
+    disk runs on the first accelerator. Source: `peft.utils.integrations.map_cache_to_layer_device_map`.
+    """
+    main = next((device for device in (device_map or {}).values() if device not in ("cpu", "disk")), None)
+    if main is None:
+        return cache
+    layers = (cache.self_attention_cache if isinstance(cache, EncoderDecoderCache) else cache).layers
+    for number, layer in enumerate(layers):
+        for name, device in device_map.items():
+            if layer.keys is not None and (name == "" or f".{number}." in f"{name}."):
+                layer.keys, layer.values = (
+                    one.to(main if device in ("cpu", "disk") else device) for one in (layer.keys, layer.values)
+                )
+    return cache

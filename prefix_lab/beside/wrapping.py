@@ -1,0 +1,153 @@
+"""`prefix_lab.get_peft_model`: the essence's, with the full tables, PEFT's warnings, and what is refused.
+
+Around `mapping`. Mirrors the rest of `peft.mapping_func.get_peft_model`. And names of PEFT that are not here: scripts
+import the configs of several methods and use one; only that one has to be here.
+"""
+
+import warnings
+from typing import Any
+
+from torch import nn
+
+from prefix_lab import mapping
+from prefix_lab.beside.adapters import MODEL_TYPE_TO_PEFT_MODEL_MAPPING, PeftModel, warn_of_name
+from prefix_lab.beside.check import check_name
+from prefix_lab.beside.configs import PEFT_TYPE_TO_CONFIG_MAPPING
+from prefix_lab.beside.heads import (
+    PeftModelForQuestionAnswering,
+    PeftModelForSequenceClassification,
+    PeftModelForTokenClassification,
+)
+from prefix_lab.beside.language_models import (
+    PeftModelForCausalLM,
+    PeftModelForFeatureExtraction,
+    PeftModelForSeq2SeqLM,
+)
+from prefix_lab.beside.lora import LoraConfig, LoraLinear
+from prefix_lab.config import PeftConfig, PromptLearningConfig, TaskType
+
+MODEL_TYPE_TO_PEFT_MODEL_MAPPING |= {
+    TaskType.SEQ_CLS: PeftModelForSequenceClassification,
+    TaskType.SEQ_2_SEQ_LM: PeftModelForSeq2SeqLM,
+    TaskType.CAUSAL_LM: PeftModelForCausalLM,
+    TaskType.TOKEN_CLS: PeftModelForTokenClassification,
+    TaskType.QUESTION_ANS: PeftModelForQuestionAnswering,
+    TaskType.FEATURE_EXTRACTION: PeftModelForFeatureExtraction,
+}
+
+
+def get_peft_model(
+    model: nn.Module,
+    peft_config: PeftConfig,
+    adapter_name: str = "default",
+    mixed: bool = False,
+    autocast_adapter_dtype: bool = True,
+    revision: str | None = None,
+    low_cpu_mem_usage: bool = False,
+) -> PeftModel:
+    """Wrap `model` so that a prefix trains and the model itself stays as it is. The model is changed in place.
+
+    `autocast_adapter_dtype=False` trains LoRA in the base's precision. For a prefix it changes nothing, and
+    `low_cpu_mem_usage` never does: they are there so that a call to PEFT can be swapped for this one.
+    Source: `peft.mapping_func.get_peft_model`.
+
+    Raises `ValueError` for a task type that has no class, for `mixed=True`, and for what `check` refuses. Model and
+    config are then as they were.
+    """
+    task_class = choose_task_class(peft_config).wrapper_for(peft_config)
+    if mixed:
+        raise ValueError("mixed=True mixes layers of several methods; prefix tuning adds no layers. Leave it out.")
+    check_name(adapter_name, peft_config, {})
+    warn_of_what_is_replaced(model, peft_config, revision)
+    warn_of_name(adapter_name, task_class.parameter_prefix)
+    return mapping.get_peft_model(
+        model,
+        peft_config,
+        adapter_name,
+        revision=revision,
+        classes=classes_for(peft_config),
+        autocast_adapter_dtype=autocast_adapter_dtype,
+    )
+
+
+def choose_task_class(peft_config: PeftConfig) -> type[PeftModel]:
+    """The class for the config's task type.
+
+    Raises `ValueError` when there is none or for a peft_type that is not in the table, `TypeError` for an object that
+    is not a config of ours.
+    """
+    known = ", ".join(PEFT_TYPE_TO_CONFIG_MAPPING)
+    if isinstance(peft_config, PeftConfig) and peft_config.peft_type not in PEFT_TYPE_TO_CONFIG_MAPPING:
+        raise ValueError(
+            f"peft_type={peft_config.peft_type!r} is not a method that prefix_lab has. Set one of {known}."
+        )
+    if not isinstance(peft_config, PromptLearningConfig | LoraConfig):
+        kind = f"{type(peft_config).__module__}.{type(peft_config).__qualname__}"
+        raise TypeError(f"peft_config is a {kind}, expected a PrefixTuningConfig of prefix_lab.")
+    return mapping.choose_task_class(peft_config, classes_for(peft_config))
+
+
+def classes_for(peft_config: PeftConfig) -> dict[str | None, type[PeftModel]]:
+    """The table. Changed layers work in any model, so LoRA needs no task; a prefix needs a class that places it."""
+    if peft_config.is_prompt_learning:
+        return MODEL_TYPE_TO_PEFT_MODEL_MAPPING
+    return {**MODEL_TYPE_TO_PEFT_MODEL_MAPPING, None: PeftModel}
+
+
+def warn_of_what_is_replaced(model: nn.Module, peft_config: PeftConfig, revision: str | None) -> None:
+    """PEFT's warnings: the model is changed already, or the config was made for another one."""
+    if any(isinstance(module, LoraLinear) for module in model.modules()):
+        warnings.warn(
+            "You are trying to modify a model with PEFT for a second time. If you want to reload the model with a "
+            "different config, make sure to call `.unload()` before.",
+            stacklevel=3,
+        )
+    old_name, new_name = peft_config.base_model_name_or_path, model.__dict__.get("name_or_path") or None
+    if old_name is not None and old_name != new_name:
+        warnings.warn(
+            f"The PEFT config's `base_model_name_or_path` was renamed from '{old_name}' to '{new_name}'. "
+            "Please ensure that the correct base model is loaded when loading this checkpoint.",
+            stacklevel=3,
+        )
+    old = peft_config.revision
+    if revision is not None and old not in (None, revision):
+        warnings.warn(
+            f"peft config has already set base model revision to {old}, overwriting with revision {revision}",
+            stacklevel=3,
+        )
+
+
+NAMES = set(
+    """
+AdaLoraConfig AdamssConfig AdaptionPromptConfig ArrowConfig BOFTConfig BdLoraConfig BeftConfig C3AConfig CPTConfig
+CartridgeConfig DeftConfig DeloraConfig EvaConfig FourierFTConfig FrodConfig GloraConfig GraloraConfig HRAConfig
+HiraConfig IA3Config KasaConfig LNTuningConfig LilyConfig LoHaConfig LoKrConfig LoftQConfig LoraGAConfig
+LoraRuntimeConfig MissConfig MontecloraConfig MultitaskPromptTuningConfig OFTConfig OSFConfig PeanutConfig PolyConfig
+PromptEncoderConfig PromptTuningConfig PsoftConfig PveraConfig RandLoraConfig RoadConfig ShadowConfig ShiraConfig
+SupertuningConfig TinyLoraConfig TrainableTokensConfig UniLoraConfig VBLoRAConfig VeloraConfig VeraConfig WaveFTConfig
+XLoraConfig MultitaskPromptTuningInit PeftMixedModel PromptEmbedding PromptEncoder PromptEncoderReparameterizationType
+PromptTuningInit cast_mixed_precision_params get_layer_status get_model_status inject_adapter_in_model
+prepare_model_for_kbit_training
+""".split()  # noqa: SIM905  one name a line would be sixty lines
+)
+
+
+class NotHere(type):
+    """The type of the stand-ins: nothing is an instance of one, and calling it or reading from it says why."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        raise ValueError(cls.said)
+
+    def __getattr__(cls, name: str) -> Any:
+        raise AttributeError(name if name.startswith("__") else cls.said)
+
+
+def stand_in(name: str) -> type | None:
+    """Something to import under PEFT's name; None for a name that PEFT does not have, or whose method is here."""
+    if name not in NAMES:
+        return None
+    said = (
+        f"{name} is PEFT's, and not here: prefix_lab has prefix tuning (PrefixTuningConfig), and LoRA (LoraConfig) "
+        f"to compare it with. For the others, from peft import {name}."
+    )
+    return NotHere(name, (), {"said": said, "__doc__": said})

@@ -1,0 +1,148 @@
+"""What a tensor's values come to: least, greatest, mean, a digest of their bits.
+
+They are read where they lie in memory: no operation of torch runs for it, so nothing can notice.
+
+Where they lie elsewhere (on a GPU) or in a form that NumPy does not know (eight-bit floats), a copy is made by torch,
+outside of gradients and of all modes; a profiler sees that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+
+from prefix_lab.shapes.tensors import LAYOUT, PLAIN, told, unheard, unseen
+
+B = torch._C.TensorBase
+QUANTIZED = vars(B)["is_quantized"].__get__
+NAMES = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+NAMES += ["float16", "float32", "float64", "complex64", "complex128", "bool"]
+KNOWN = {getattr(torch, name): name for name in NAMES} | {torch.bfloat16: "uint16"}
+MANY = 2**20  # numbers
+
+
+class Memory:
+    """A stretch of memory as NumPy asks for it; read, and never written."""
+
+    def __init__(self, at: int, shape: tuple[int, ...], strides: tuple[int, ...], kind: str):
+        self.__array_interface__ = {
+            "data": (at, True),
+            "shape": shape,
+            "strides": strides,
+            "typestr": np.dtype(kind).str,
+            "version": 3,
+        }
+
+
+def statistics(tensor: torch.Tensor, few: int = 0) -> dict[str, Any]:
+    """Least, greatest and mean value, whether there are NaN or infinite ones, and a digest of the very bits, which two
+    tensors share when they are equal bit for bit; of a tensor with up to `few` numbers also those.
+
+    Empty where there are none to be had: of a subclass, of a sparse or quantized tensor, on the meta device, inside
+    vmap and functionalize, and while a CUDA graph is captured. Of a tensor of more than `MANY` numbers that repeats
+    itself in memory each is read once, and there is no digest.
+    """
+    if type(tensor) not in PLAIN:
+        return {}  # a subclass may do anything when it is asked
+    with unseen():
+        while torch._C._functorch.is_gradtrackingtensor(tensor):
+            tensor = torch._C._functorch.get_unwrapped(tensor)
+        if not has_numbers(tensor):
+            return {}
+        sizes = sizes_in_memory(tensor)
+        if tensor.numel() > MANY and prod(sizes) * tensor.element_size() > storage_of(tensor):
+            return {}  # it repeats itself, but not along whole axes
+        whole = prod(sizes) == tensor.numel()
+        bits = numbers = array_of(tensor, sizes)
+        if bits is None:
+            bits, numbers = copied(tensor, sizes)
+        elif tensor.dtype is torch.bfloat16:
+            numbers = widened(bits)
+        found = summed_up(numbers)
+        if whole:
+            found["digest"] = hashlib.blake2b(bits.tobytes(), digest_size=8).hexdigest()
+        return found | ({"numbers": nested(numbers.tolist())} if whole and numbers.size <= few else {})
+
+
+def has_numbers(tensor: torch.Tensor) -> bool:
+    """Whether they lie somewhere in memory, one after the other."""
+    if told(LAYOUT, tensor) is not torch.strided or told(QUANTIZED, tensor) or not told(B.const_data_ptr, tensor):
+        return False
+    if tensor.device.type == "cuda" and torch.cuda.is_current_stream_capturing():
+        return False
+    reach = 1 + sum((size - 1) * stride for size, stride in zip(tensor.size(), tensor.stride(), strict=True))
+    # A storage may be made smaller than the tensors that look at it.
+    return tensor.numel() > 0 and (B.storage_offset(tensor) + reach) * tensor.element_size() <= storage_of(tensor)
+
+
+def storage_of(tensor: torch.Tensor) -> int:
+    """The bytes of memory that a tensor looks at a part of."""
+    return B.untyped_storage(tensor).nbytes()
+
+
+def sizes_in_memory(tensor: torch.Tensor) -> tuple[int, ...]:
+    """The tensor's sizes; of one with many numbers, 1 for each axis along which the same ones are repeated."""
+    sizes = tuple(tensor.size())
+    if prod(sizes) <= MANY:
+        return sizes
+    return tuple(size if stride else 1 for size, stride in zip(sizes, tensor.stride(), strict=True))
+
+
+def array_of(tensor: torch.Tensor, sizes: tuple[int, ...]) -> np.ndarray | None:
+    """The numbers as an array over the tensor's own memory; None where NumPy cannot read them there."""
+    kind = KNOWN.get(tensor.dtype)
+    if kind is None or tensor.device.type != "cpu":
+        return None
+    strides = tuple(stride * tensor.element_size() for stride in tensor.stride())
+    array = np.asarray(Memory(B.const_data_ptr(tensor), sizes, strides, kind))
+    if tensor.is_conj():
+        array = array.conj()
+    if tensor.is_neg():
+        array = array ^ 0x8000 if tensor.dtype is torch.bfloat16 else -array
+    return np.asarray(array)  # arithmetic on an array of no axes gives a number
+
+
+def widened(bits: np.ndarray) -> np.ndarray:
+    """Bfloat16 numbers, which are the upper halves of float32 ones."""
+    return np.left_shift(bits, 16, dtype=np.uint32, out=np.empty(bits.shape, np.uint32)).view(np.float32)
+
+
+def copied(tensor: torch.Tensor, sizes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The bits and the numbers of what torch has to bring here, or to convert."""
+    with unheard():
+        own = (
+            tensor.detach()
+            .as_strided(sizes, tensor.stride())
+            .cpu()
+            .resolve_conj()
+            .resolve_neg()
+            .clone(memory_format=torch.contiguous_format)
+        )
+        bits = own.flatten().view(torch.uint8)
+        wide = own if own.dtype in KNOWN else own.to(torch.complex64 if own.is_complex() else torch.float32)
+        if wide.dtype is torch.bfloat16:
+            wide = wide.float()
+        return bits.numpy(), wide.numpy()
+
+
+def summed_up(numbers: np.ndarray) -> dict[str, Any]:
+    """Their facts; whole numbers that a float cannot hold are told as they are."""
+    if numbers.dtype.kind == "c":
+        numbers = np.stack([numbers.real, numbers.imag])
+    with np.errstate(all="ignore"):
+        wide = numbers.astype(np.float64)
+        finite = wide[np.isfinite(wide)]
+        found: dict[str, Any] = {"nan": bool(np.isnan(wide).any()), "inf": bool(np.isinf(wide).any())}
+        if finite.size:
+            found |= {"min": float(finite.min()), "max": float(finite.max()), "mean": float(finite.mean())}
+    if numbers.dtype.kind in "iu" and max(-found["min"], found["max"]) >= 2**53:
+        found |= {"min": int(numbers.min()), "max": int(numbers.max())}
+    return found
+
+
+def nested(numbers: Any) -> Any:
+    return tuple(map(nested, numbers)) if isinstance(numbers, list) else numbers

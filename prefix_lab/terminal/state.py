@@ -1,0 +1,102 @@
+"""A replay without its screen: where it stands, where it came from, where it should stop, what was searched for.
+
+Where to stop is what a person types: `forward`, `encoder.py:31`, `31`, `x.shape[0] > 2`, `forward if i == 5`.
+"""
+
+import re
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Callable
+from pathlib import PurePath
+
+from prefix_lab.debugger import Recording, Step
+from prefix_lab.debugger.breakpoints import is_end_of
+from prefix_lab.debugger.placing import PlacedBreakpoint, at_function, at_line
+from prefix_lab.debugger.text import listed
+
+JUMPS = 1000
+EXPECTED = "a function, file.py:line, or a condition such as i == 5"
+LINE = re.compile(r"(?:(?P<file>.+):)?(?P<line>[0-9]{1,9})")
+FUNCTION = re.compile(r"[^\W\d]\w*(\.(\w+|<\w+>))*|<\w+>")
+
+
+class ReplayState:
+    """The cursor, and what a person has asked for so far."""
+
+    def __init__(self, recording: Recording, first: int = 0):
+        self.recording = recording
+        self.cursor = recording.cursor(first)
+        self.breakpoints: list[PlacedBreakpoint] = []
+        self.jumps: deque[int] = deque(maxlen=JUMPS)
+        self.searched = ""
+        self.matches = array("I")
+        self.threads = len(set(recording.columns.turn_thread))
+
+    @property
+    def step(self) -> Step:
+        return self.cursor.step
+
+    @property
+    def index(self) -> int:
+        return self.cursor.index
+
+    def move(self, by: Callable[[], bool]) -> bool:
+        """Move, and remember where from, unless the next step or the one before it leads back as well."""
+        before = self.index
+        moved = by()
+        if abs(self.index - before) > 1:
+            self.jumps.append(before)
+        return moved
+
+    def goto(self, index: int) -> bool:
+        return self.move(lambda: self.cursor.goto(index))
+
+    def undo(self) -> bool:
+        """Back to where the last jump was made from; False when there is none left."""
+        return bool(self.jumps) and (self.cursor.goto(self.jumps.pop()) or True)
+
+    def toggle(self, breakpoint: PlacedBreakpoint) -> bool:
+        """Set a breakpoint, or take away the same one; whether it is set now."""
+        others = [one for one in self.breakpoints if (one.label, one.file) != (breakpoint.label, breakpoint.file)]
+        is_set = len(others) == len(self.breakpoints)
+        self.breakpoints = [*others, breakpoint] if is_set else others
+        return is_set
+
+    def next_match(self, backwards: bool = False, here: bool = False) -> int | None:
+        """The nearest step that was found, on that side; with `here`, this one too. None if there is none."""
+        if backwards:
+            at = bisect_left(self.matches, self.index) - 1
+        else:
+            at = (bisect_left if here else bisect_right)(self.matches, self.index)
+        return self.matches[at] if 0 <= at < len(self.matches) else None
+
+
+def breakpoint_at(text: str, step: Step) -> PlacedBreakpoint:
+    """What the text means, said while standing at `step`. Raises `ValueError` for what could never be reached."""
+    recording = step.recording
+    place, _, condition = (part.strip() for part in f" {text} ".partition(" if "))
+    if line := LINE.fullmatch(place):
+        file = file_named(line["file"], step) if line["file"] else step.file
+        found = at_line(recording, file, int(line["line"]), condition)
+        place = f"{PurePath(file).name}:{found.line}"
+    elif FUNCTION.fullmatch(place) and (condition or place not in step.locals):
+        found = at_function(recording, place, condition)
+    elif place and condition:
+        raise ValueError(f"{place!r} is no place. Before `if` stands a function, or file.py:line.")
+    elif place:
+        return PlacedBreakpoint(recording, place, range(len(recording)), place)
+    else:
+        raise ValueError(f"Type {EXPECTED}.")
+    found.label = f"{place} if {condition}" if condition else place
+    return found
+
+
+def file_named(name: str, step: Step) -> str:
+    """The recorded file that ends in this; of several the one that is being looked at."""
+    files = dict.fromkeys(file for file, _, _ in step.recording.columns.functions if is_end_of(name, file))
+    if step.file in files:
+        return step.file
+    if len(files) > 1:
+        raise ValueError(f"{name!r} is several files. Type more of the path: {listed(list(files), 4)}.")
+    return next(iter(files), name)
