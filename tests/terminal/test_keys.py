@@ -244,13 +244,3 @@ def test_a_hundred_thousand_steps_are_walked_searched_and_run_through(long):
     inside = step_of(long, "last = i", 5)
     seen = replayed(long, "h", "'total'", "enter", "end", "enter", first=inside)
     assert last - seen.index < 10
-
-
-def test_no_widget_is_made_for_a_step_or_a_line(long, doubles):
-    async def widgets(recording):
-        app = Replay(recording)
-        async with app.run_test() as pilot:
-            await pilot.press("G")
-            return len(app.query("*"))
-
-    assert asyncio.run(widgets(long)) == asyncio.run(widgets(doubles)) < 40

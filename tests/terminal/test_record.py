@@ -89,15 +89,6 @@ def test_an_exception_is_told_as_python_tells_it(source, tmp_path):
     assert "prefix_lab" not in there.stderr
 
 
-def test_a_script_that_fails_is_saved_with_its_error(tmp_path):
-    written(tmp_path, "def f(x):\n    return 1 / x\nf(0)")
-    done = prefix_lab("record", "program.py", folder=tmp_path)
-    recording = Recording.load(tmp_path / "program.recording")
-    assert recording.exception.type == "ZeroDivisionError"
-    assert [step.function for step in recording.find(exception=True)] == ["f", "<module>"]
-    assert "It ended with ZeroDivisionError" in done.stderr
-
-
 def test_ctrl_c_ends_the_script_and_keeps_what_was_recorded(tmp_path):
     written(
         tmp_path,

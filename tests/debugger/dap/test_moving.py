@@ -224,12 +224,6 @@ def test_a_generator_yields_and_goes_on(fails):
         assert client.at()[0] == "outer"
 
 
-def test_pause_stops_where_it_is(doubles):
-    with connected(doubles[0]) as client:
-        client.start()
-        assert client.move("pause")["reason"] == "pause"
-
-
 @pytest.mark.parametrize("way", ["terminate", "disconnect"])
 def test_it_ends_when_it_is_told_to(doubles, way):
     with connected(doubles[0]) as client:
