@@ -1,6 +1,5 @@
-"""The house's rules: arrows that never exist, docstrings, and names of PEFT's that must still be there."""
+"""The house's rules: arrows that never exist, no circles, docstrings, and names of PEFT's that must still be there."""
 
-import ast
 import importlib
 import inspect
 import pkgutil
@@ -8,78 +7,36 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 import prefix_lab
 from prefix_lab.stages import STAGES
+from tests import house
+from tests.house import ESSENCE, PACKAGE, Import
 
-ROOT = Path(prefix_lab.__file__).parent
-CORE = sorted(path.stem for path in ROOT.glob("*.py") if path.stem not in ("__init__", "__main__", "cli"))
+CORE = [*ESSENCE, *sorted(f"beside.{path.stem}" for path in (PACKAGE / "beside").glob("*.py") if path.stem[0] != "_")]
 HEAVY = ("peft", "matplotlib", "jupyterlab", "IPython", "ipywidgets", "anywidget")
-
-
-class Import(NamedTuple):
-    """One import: who says it, what it names, and whether importing the module already runs it."""
-
-    module: str
-    target: str
-    at_import: bool
-
-    def room(self) -> str:
-        """Which room of the house the module belongs to: the core, or the folder or file of another part."""
-        name = self.module.split(".")[1]
-        return "core" if name in CORE or name == "__init__" else name
-
-    def leads_to(self, *names: str) -> bool:
-        return any(self.target == name or self.target.startswith(name + ".") for name in names)
-
-
-def imports_in(root: Path) -> list[Import]:
-    """Every import in a package's files, in functions too; relative ones by their full name."""
-    found = []
-    for path in sorted(root.rglob("*.py")):
-        parts = ("prefix_lab", *path.relative_to(root).with_suffix("").parts)
-        found += [
-            Import(".".join(parts), target, at_import)
-            for target, at_import in targets(ast.parse(path.read_text()), parts)
-        ]
-    return found
-
-
-def targets(tree: ast.AST, parts: tuple[str, ...], at_import: bool = True) -> Iterator[tuple[str, bool]]:
-    """What the imports under a node name; `from a import b` names a.b, which may be a module or not."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, at_import) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = parts[: len(parts) - node.level] if node.level else ()
-            base = ".".join([*above, *filter(None, [node.module])])
-            yield from ((f"{base}.{alias.name}", at_import) for alias in node.names)
-        inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        yield from targets(node, parts, at_import and not inside)
+ROOMS = ("beside", "breakpoints", "course", "debugger", "shapes", "terminal", "walk", "widgets")
 
 
 def forbidden(imports: list[Import]) -> list[str]:
     """The arrows that the house does not have."""
-    ours = ("breakpoints", "debugger", "shapes", "widgets", "course", "walk", "terminal")
-    core = tuple(f"prefix_lab.{name}" for name in CORE)
     wrong = []
     for one in imports:
-        room = one.room()
-        inner = one.leads_to("prefix_lab")
+        room = house.room_of(one.module)
         broken = {
-            "the core knows the other rooms": room == "core"
-            and one.leads_to("peft", "prefix_lab.cli", *(f"prefix_lab.{name}" for name in ours)),
+            "the essence knows nothing of ours but itself": room == "essence"
+            and one.leads_to("prefix_lab", "peft")
+            and not one.leads_to(*(f"prefix_lab.{name}" for name in ESSENCE)),
+            "beside knows more than the essence": room == "beside"
+            and one.leads_to("peft", *(f"prefix_lab.{name}" for name in ROOMS if name != "beside")),
             "the debugger knows more than the standard library": room == "debugger"
             and not one.leads_to("prefix_lab.debugger", *sys.stdlib_module_names),
-            "only cli, walk and the course itself know the course": room not in ("cli", "walk", "course")
+            "only the terminal and the course itself know the course": room not in ("terminal", "course")
             and one.leads_to("prefix_lab.course"),
-            "widgets know more of the core than its sizes": room == "widgets"
-            and inner
-            and one.leads_to(*core, *public_names())
+            "widgets know more of the essence than its sizes": room == "widgets"
+            and one.leads_to("prefix_lab.beside", *(f"prefix_lab.{name}" for name in (*ESSENCE, *prefix_lab.__all__)))
             and not one.leads_to("prefix_lab.config", "prefix_lab.prepare"),
             "peft is imported before it is used": one.at_import and one.leads_to("peft"),
         }
@@ -87,56 +44,93 @@ def forbidden(imports: list[Import]) -> list[str]:
     return wrong
 
 
-def public_names() -> list[str]:
-    """`from prefix_lab import ...` takes the core's names from the package."""
-    return [f"prefix_lab.{name}" for name in prefix_lab.__all__]
-
-
 def test_the_arrows_that_never_exist_do_not_exist():
-    assert forbidden(imports_in(ROOT)) == []
+    assert forbidden(house.imports_in()) == []
+
+
+def test_no_circle_of_imports_exists():
+    assert house.circles(house.arrows()) == []
+
+
+def test_the_page_of_the_house_tells_its_rooms_and_arrows():
+    def rooms(page: str) -> list[tuple[str, str]]:
+        cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in page.splitlines() if row.count("|") == 5]
+        return [(room, knows) for room, _, _, knows in cells if room not in ("tests", "**all**")]
+
+    assert rooms((house.ROOT / "docs" / "house.md").read_text()) == rooms(house.told())
+
+
+def planted(files: dict[str, str], root) -> None:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("files", "circle"),
+    [
+        ({"a.py": "from prefix_lab import b", "b.py": "def f():\n    import prefix_lab.a"}, ["a", "b"]),
+        ({"r/__init__.py": "from .x import X", "r/x.py": "from prefix_lab.r import X"}, ["r", "r.x"]),
+        ({"a.py": "from .b import B", "b.py": "import prefix_lab.c", "c.py": "from . import a"}, ["a", "b", "c"]),
+        ({"a.py": "from .b import B", "b.py": "import os"}, None),
+        ({"a.py": "if TYPE_CHECKING:\n    from .b import B", "b.py": "from .a import A"}, None),
+    ],
+)
+def test_a_planted_circle_is_found(files, circle, tmp_path):
+    planted(files, tmp_path)
+    expected = [] if circle is None else [[f"prefix_lab.{name}" for name in circle]]
+    assert house.circles(house.arrows(tmp_path)) == expected
 
 
 @pytest.mark.parametrize(
     ("file", "line", "rule"),
     [
-        ("past.py", "import prefix_lab.shapes.axes", "the core knows the other rooms"),
-        ("past.py", "def f():\n    from .course import tasks", "the core knows the other rooms"),
-        ("config.py", "from prefix_lab import walk", "the core knows the other rooms"),
-        ("mapping.py", "def f():\n    import peft", "the core knows the other rooms"),
-        ("mapping.py", "try:\n    from peft import X\nexcept ImportError: ...", "peft is imported before it is used"),
+        ("past.py", "import prefix_lab.shapes.axes", "the essence knows"),
+        ("past.py", "def f():\n    from .beside import lora", "the essence knows"),
+        ("config.py", "from prefix_lab import walk", "the essence knows"),
+        ("mapping.py", "def f():\n    import peft", "the essence knows"),
+        ("mapping.py", "from prefix_lab import PeftModel", "the essence knows"),
+        ("beside/heads.py", "from prefix_lab.shapes import AXES", "beside knows more"),
+        (
+            "beside/heads.py",
+            "try:\n    from peft import X\nexcept ImportError: ...",
+            "peft is imported before it is used",
+        ),
         ("walk/compare.py", "class A:\n    import peft.utils", "peft is imported before it is used"),
         ("course/lessons/lesson_05.py", "import peft", "peft is imported before it is used"),
         ("debugger/recorder.py", "import torch", "the debugger knows more than the standard library"),
         ("debugger/recorder.py", "from ..past import x", "the debugger knows more than the standard library"),
-        ("shapes/walks.py", "from prefix_lab.course import load_tiny_t5", "only cli, walk and the course itself"),
-        ("widgets/flow/flow.py", "from prefix_lab.past import past_key_values", "widgets know more of the core"),
-        ("widgets/flow/flow.py", "from prefix_lab import PrefixEncoder", "widgets know more of the core"),
+        ("shapes/walks.py", "from prefix_lab.course import load_tiny_t5", "only the terminal and the course itself"),
+        ("widgets/flow/flow.py", "from prefix_lab.past import past_key_values", "widgets know more of the essence"),
+        ("widgets/flow/flow.py", "from prefix_lab import PrefixEncoder", "widgets know more of the essence"),
     ],
 )
 def test_a_planted_arrow_is_found(file, line, rule, tmp_path):
-    path = tmp_path / file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(line)
-    assert any(rule in wrong for wrong in forbidden(imports_in(tmp_path)))
+    planted({file: line}, tmp_path)
+    assert any(rule in wrong for wrong in forbidden(house.imports_in(tmp_path)))
 
 
 @pytest.mark.parametrize(
     ("file", "line"),
     [
         ("past.py", "import torch\nfrom prefix_lab.config import PeftConfig\nfrom .encoder import PrefixEncoder"),
+        ("beside/heads.py", "from prefix_lab.models import PeftModel\nfrom .lora import LoraModel"),
         ("walk/compare.py", "def f():\n    import peft"),
-        ("walk/steps.py", "from prefix_lab.course import load_tiny_t5\nfrom prefix_lab import get_peft_model"),
-        ("cli.py", "from prefix_lab.course import load_tiny_t5"),
+        ("walk/run.py", "from prefix_lab import get_peft_model"),
+        ("terminal/cli.py", "from prefix_lab.course import load_tiny_t5"),
         ("debugger/recorder.py", "import sys, collections.abc\nfrom . import replay\nfrom .replay import Cursor"),
         ("widgets/flow/flow.py", "import anywidget\nfrom prefix_lab.shapes import AXES"),
         ("widgets/sizes.py", "from prefix_lab.prepare import cache_sizes"),
     ],
 )
 def test_an_arrow_that_may_exist_is_let_pass(file, line, tmp_path):
-    path = tmp_path / file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(line)
-    assert forbidden(imports_in(tmp_path)) == []
+    planted({file: line}, tmp_path)
+    assert forbidden(house.imports_in(tmp_path)) == []
+
+
+def test_the_essence_is_read_in_one_sitting():
+    assert house.lines([PACKAGE / f"{name}.py" for name in ESSENCE]) <= 750
 
 
 def public_parts() -> Iterator[tuple[str, object]]:
@@ -168,7 +162,7 @@ def test_every_public_part_of_the_core_has_a_docstring():
 
 def names_of_peft() -> list[str]:
     """Every name of PEFT's that the core's text or the table of stages says, each once."""
-    texts = [(ROOT / f"{name}.py").read_text() for name in CORE]
+    texts = [(PACKAGE / f"{name.replace('.', '/')}.py").read_text() for name in CORE]
     said = [name for text in texts for name in re.findall(r"`(peft(?:\.\w+)+)`", text)]
     return sorted({*said, *(row.peft for row in STAGES)} - {"torch.Tensor.backward"})
 
@@ -185,25 +179,26 @@ def test_the_core_says_where_it_comes_from():
 
 
 def test_every_file_of_the_core_is_type_checked_in_tests():
-    checked = re.search(r"--jaxtyping-packages=([^\"]+)", (ROOT.parent / "pyproject.toml").read_text())[1].split(",")
-    assert {f"prefix_lab.{name}" for name in CORE} <= set(checked)
+    checked = re.search(r"--jaxtyping-packages=([^\"]+)", (house.ROOT / "pyproject.toml").read_text())[1].split(",")
+    assert {f"prefix_lab.{name.split('.')[0]}" for name in CORE} <= set(checked)
 
 
-def test_every_public_name_is_where_the_package_says():
-    beside = importlib.import_module("prefix_lab.beside")
-    assert len(prefix_lab.__all__) > 30
+def test_every_public_name_is_had_from_the_package_and_listed():
+    assert {"get_peft_model", "PrefixTuningConfig", "PeftModel", "LoraConfig", "TaskType"} <= set(prefix_lab.__all__)
+    assert set(prefix_lab.__all__) <= set(dir(prefix_lab))
     for name in prefix_lab.__all__:
-        assert getattr(prefix_lab, name) is getattr(beside, name)
+        home = getattr(getattr(prefix_lab, name), "__module__", "prefix_lab.beside")  # a table is at home nowhere
+        assert house.room_of(home) in ("essence", "beside"), name
 
 
 @pytest.mark.parametrize("module", ["debugger", "prepare"])
 def test_the_debugger_and_the_sizes_can_be_imported_without_torch(module):
     said = f"import sys, prefix_lab.{module}; print([name for name in ('torch', 'numpy') if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", said], cwd=ROOT.parent, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", said], cwd=house.ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
 def test_importing_prefix_lab_imports_nothing_heavy():
     said = f"import sys, prefix_lab; print([name for name in {HEAVY} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", said], cwd=ROOT.parent, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", said], cwd=house.ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -11,8 +11,8 @@
 At a stop, `shapes()` names the axes of the frame's tensors; after an exception, `explain()` says what failed.
 """
 
+from prefix_lab.breakpoints.breaking import break_at, breakpoints, clear
 from prefix_lab.breakpoints.post_mortem import explain
-from prefix_lab.breakpoints.registry import break_at, breakpoints, clear
 from prefix_lab.breakpoints.seen import shapes
 from prefix_lab.breakpoints.stopping import stop_at
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from prefix_lab.breakpoints.attached import debugger as attached_debugger
 from prefix_lab.breakpoints.attached import is_recording_instead, settrace_itself, shell
-from prefix_lab.breakpoints.breakpoint import StageBreakpoint, check_times, condition_for, place_with
 from prefix_lab.breakpoints.places import StopPlace, code_of, place_of, places_of, side
 from prefix_lab.breakpoints.seen import shapes
+from prefix_lab.breakpoints.stage_breakpoint import StageBreakpoint, check_times, condition_for, place_with
 from prefix_lab.stages import stage as stage_of
 
 

@@ -11,7 +11,7 @@ from prefix_lab.course.small_models import small_gpt2, small_t5
 from prefix_lab.course.tiny_t5 import load_tiny_t5
 from prefix_lab.debugger import Recording, record
 from prefix_lab.shapes import Names, name_axes
-from prefix_lab.walk.sides import PEFT_ASKS_BY_AN_OLD_NAME, without_warning
+from prefix_lab.walk.libraries import PEFT_ASKS_BY_AN_OLD_NAME, without_warning
 
 WORDS = ("garden", "piano")
 SOURCES = {

@@ -1,11 +1,10 @@
 """The names of the standard walks, kept on disk between sessions: a few tens of milliseconds instead of seconds.
 
-They lie in the cache folder of the user: `$PREFIX_LAB_CACHE` if that is set (empty: nothing is kept), else
-`~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows, `$XDG_CACHE_HOME` or `~/.cache` elsewhere. A file holds for
-one Python, one torch, transformers and PEFT, and the very text of all files that its names lead through; anything
-else in its place is ignored and written anew. It is JSON alone, plain lists in which files, functions and the calls
-that lead somewhere stand once, and appears whole or not at all. Where nothing can be written, nothing is kept, and
-nothing fails.
+They lie in `$PREFIX_LAB_CACHE` if that is set (empty: nothing is kept), else in the user's own cache folder. A file
+holds for one Python, one torch, transformers and PEFT, and the very text of all files that its names lead through;
+anything else in its place is ignored and written anew. It is JSON alone, plain lists in which files, functions and the
+calls that lead somewhere stand once, and appears whole or not at all. Where nothing can be written, nothing is kept,
+and nothing fails.
 """
 
 from __future__ import annotations
@@ -16,17 +15,17 @@ import json
 import os
 import re
 import sys
-import tempfile
-from collections.abc import Callable
+from collections.abc import Hashable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from prefix_lab.shapes.names import Count, Names
+from prefix_lab.debugger.storage import write_whole
+from prefix_lab.shapes.names import Names
 from prefix_lab.shapes.sightings import CallLine, KnownAxes, Spot
 
-FORMAT = 1
+FORMAT = 2
 PACKAGES = ("torch", "transformers", "peft")
 OWN = ("*.py", "shapes/*.py", "debugger/*.py")  # what a walk runs, and what finds its names
 
@@ -42,7 +41,7 @@ def load(walk: str, runs: tuple) -> Names | None:
         if any(digest_of(file) != digest for file, digest in told["files"].items()):
             return None
         return from_json(json.loads(body))
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -52,18 +51,12 @@ def save(names: Names, walk: str, runs: tuple) -> bool:
     if path is None:
         return False
     body = json.dumps(as_json(names), ensure_ascii=False, separators=(",", ":")).encode()
-    written = ""
     try:
         files = {file: digest_of(file) for file in files_in(names)}
         head = {"key": key_of(walk, runs), "digest": hashlib.sha256(body).hexdigest(), "files": files}
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, written = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(json.dumps(head).encode() + b"\n" + body)
-        os.replace(written, path)
+        write_whole(path, json.dumps(head).encode() + b"\n" + body)
     except OSError:
-        if written and os.path.exists(written):
-            os.unlink(written)
         return False
     return True
 
@@ -73,17 +66,12 @@ def folder() -> Path | None:
     chosen = os.environ.get("PREFIX_LAB_CACHE")
     if chosen is not None:
         return Path(chosen).expanduser() if chosen else None
+    from platformdirs import user_cache_path
+
     try:
-        if sys.platform == "darwin":
-            base = Path.home() / "Library" / "Caches"
-        elif sys.platform == "win32":
-            base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-        else:
-            xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
-            base = xdg if xdg.is_absolute() else Path.home() / ".cache"
+        return user_cache_path("prefix_lab", appauthor=False, opinion=False)
     except RuntimeError:
         return None
-    return base / "prefix_lab"
 
 
 def path_of(walk: str) -> Path | None:
@@ -103,10 +91,10 @@ def surroundings() -> tuple[Any, ...]:
     return (*python, *(spec.origin if spec else None for spec in specs))
 
 
-def key_of(walk: str, runs: tuple) -> list[Any]:
-    """All that the names of a walk depend on, as JSON gives it back."""
+def key_of(walk: str, runs: tuple) -> str:
+    """A number for all that the names of a walk depend on, but for the files that they lead through."""
     key = [FORMAT, walk, runs, surroundings(), [version_of(package) for package in PACKAGES], own_digest()]
-    return json.loads(json.dumps(key))
+    return hashlib.sha256(json.dumps(key).encode()).hexdigest()
 
 
 @functools.cache
@@ -133,66 +121,52 @@ def digest_of(file: str) -> str:
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
-class Table:
-    """Things in the order in which they were first met, each with its number."""
-
-    def __init__(self):
-        self.numbers: dict[Any, int] = {}
-
-    def number(self, thing: Any) -> int:
-        return self.numbers.setdefault(thing, len(self.numbers))
+def number_in(table: dict[Hashable, int], thing: Hashable) -> int:
+    """The number of a thing among those met so far, in the order in which they were first met."""
+    return table.setdefault(thing, len(table))
 
 
 def as_json(names: Names) -> dict[str, Any]:
     """Lists, texts and numbers that say all there is in `names`."""
-    texts, ways, axes = Table(), Table(), Table()
+    texts: dict[Hashable, int] = {}
+    ways: dict[Hashable, int] = {}
+    axes: dict[Hashable, int] = {}
 
     def way_number(way: tuple[CallLine, ...]) -> int:
         """Ways share their outer ends: each is one call and the number of the rest, -1 for none."""
         rest = -1
         for file, function, line in reversed(way):
-            rest = ways.number((texts.number(file), texts.number(function), line, rest))
+            rest = number_in(ways, (number_in(texts, file), number_in(texts, function), line, rest))
         return rest
 
     places = [
         [
-            *(texts.number(spot.file), texts.number(spot.function), spot.line, texts.number(spot.event)),
-            texts.number(name),
-            [[way_number(one.way), list(one.visits.items()), axes.number(one.axes)] for one in entries],
+            *(number_in(texts, spot.file), number_in(texts, spot.function), spot.line, number_in(texts, spot.event)),
+            number_in(texts, name),
+            [[way_number(one.way), list(one.visits.items()), number_in(axes, one.axes)] for one in entries],
         ]
         for (spot, name), entries in names.places.items()
     ]
     return {
         "places": places,
-        "texts": list(texts.numbers),
-        "ways": list(ways.numbers),
-        "axes": list(axes.numbers),
-        "counts": {package: vars(count) for package, count in names.counts.items()},
-        "given": names.axes,
+        "texts": list(texts),
+        "ways": list(ways),
+        "axes": list(axes),
         "same": names.same,
     }
 
 
-def from_json(told: Any) -> Names:
-    """What `as_json` made. Raises `ValueError`, `KeyError`, `TypeError` or `IndexError` for anything else."""
-    texts = [exactly(str, text) for text in told["texts"]]
-    axes = [tuple(exactly(str, text) for text in one) for one in told["axes"]]
+def from_json(told: dict[str, Any]) -> Names:
+    """What `as_json` made."""
+    texts, axes = told["texts"], [tuple(one) for one in told["axes"]]
     ways: list[tuple[CallLine, ...]] = []
-    item = picked(texts)
     for file, function, line, rest in told["ways"]:
-        ways.append(((item(file), item(function), exactly(int, line)), *(picked(ways)(rest) if rest != -1 else ())))
-    names = Names(axes=tuple(told["given"]), same=dict(told["same"]))
-    way_of, axes_of = picked(ways), picked(axes)
+        ways.append(((texts[file], texts[function], line), *(ways[rest] if rest != -1 else ())))
+    names = Names(same=told["same"])
     for file, function, line, event, name, entries in told["places"]:
-        spot = Spot(item(file), item(function), exactly(int, line), item(event))
-        names.places[spot, item(name)] = [
-            KnownAxes(
-                way_of(way) if way != -1 else (), {exactly(int, at): exactly(int, n) for at, n in visits}, axes_of(one)
-            )
-            for way, visits, one in entries
+        names.places[Spot(texts[file], texts[function], line, texts[event]), texts[name]] = [
+            KnownAxes(ways[way] if way != -1 else (), dict(visits), axes[one]) for way, visits, one in entries
         ]
-    for package, count in told["counts"].items():
-        names.counts[package] = Count(**{name: exactly(int, number) for name, number in count.items()})
     return names
 
 
@@ -201,20 +175,3 @@ def files_in(names: Names) -> list[str]:
     spots = {spot.file for spot, _ in names.places}
     ways = {one.way for entries in names.places.values() for one in entries}
     return sorted((spots | {file for way in ways for file, _, _ in way}) - {"*"})
-
-
-def exactly(kind: type, value: Any) -> Any:
-    if type(value) is not kind:
-        raise ValueError(f"{value!r} where a {kind.__name__} belongs")
-    return value
-
-
-def picked(things: list[Any]) -> Callable[[int], Any]:
-    """The thing of a number; a negative number is refused."""
-
-    def pick(number: int) -> Any:
-        if exactly(int, number) < 0:
-            raise IndexError(number)
-        return things[number]
-
-    return pick

@@ -17,7 +17,7 @@ from prefix_lab.terminal.signs import all_signs
 
 if TYPE_CHECKING:
     from prefix_lab.debugger import Recording
-    from prefix_lab.walk.base import Base
+    from prefix_lab.walk.model import Base
 
 WALK = "walk from get_peft_model to a saved prefix, with PEFT beside every stage"
 RECORDED = "what `prefix-lab record` or Recording.save wrote"
@@ -86,7 +86,7 @@ def add_walk(commands: Any, chosen: bool) -> None:
 def load_default(config_only: bool) -> Base:
     """The tiny T5 that ships with the course."""
     from prefix_lab.course import load_tiny_t5
-    from prefix_lab.walk.base import Base, CannotLoad, base_of_shape
+    from prefix_lab.walk.model import Base, CannotLoad, base_of_shape
 
     try:
         model, tokenizer = load_tiny_t5()

@@ -1,18 +1,20 @@
 """`prefix-lab walk`: its options, the walk with each stage shown as it is done, and its exit status."""
 
 import argparse
+import json
+import math
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
 from typing import Any
 
 from prefix_lab import PrefixTuningConfig
-from prefix_lab.walk.base import Base, choose_task, load_base, shipped_sizes, size_like
-from prefix_lab.walk.example import example
-from prefix_lab.walk.page import Row, about, as_json, rows_about, rows_of, rows_of_end, rows_of_refusal
-from prefix_lab.walk.paint import Painter
-from prefix_lab.walk.results import StageResult
-from prefix_lab.walk.run import walk
+from prefix_lab.walk.batch import example
+from prefix_lab.walk.model import Base, choose_task, load_base, size_like
+from prefix_lab.walk.page import About, Painter, Row, about, rows_about, rows_of, rows_of_end, rows_of_refusal
+from prefix_lab.walk.run import StageResult, walk
+from prefix_lab.widgets.sizes import shipped
 
 DEFAULTS = {
     "model": None,
@@ -141,4 +143,53 @@ def refusal(why: str, args: argparse.Namespace) -> Iterator[Row]:
     """A model that cannot be had: why, and what works, with the other options as they were."""
     default = command_line(vars(args), model=None)
     shape = command_line(vars(args), model=size_like(args.model or ""), config_only=True)
-    return rows_of_refusal(why, default, shape, shipped_sizes())
+    return rows_of_refusal(why, default, shape, sorted(shipped()))
+
+
+def as_json(head: About, results: Sequence[StageResult], instead: str = "") -> str:
+    """`equal` is true, false, or null where nothing was compared; `instead` gets past the error that ended a walk."""
+    compared = [result.equal for result in results if result.equal is not None]
+    document = {
+        "about": {
+            **head._asdict(),
+            "axes": [dict(zip(("name", "size", "meaning"), axis, strict=True)) for axis in head.axes],
+        },
+        "stages": [stage_as_dict(result) for result in results],
+        "complete": not results[-1].stop,
+        "instead": instead or None,
+        "equal": all(compared) if compared else None,
+    }
+    return json.dumps(finite(document), indent=2, default=plain)
+
+
+def finite(value: Any) -> Any:
+    """JSON has no word for infinity or for what is not a number: null stands for both."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: finite(part) for name, part in value.items()}
+    return [finite(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def stage_as_dict(result: StageResult) -> dict[str, Any]:
+    """One stage, its NamedTuples as objects."""
+    return {
+        "name": result.stage.name,
+        "sentence": result.stage.sentence,
+        "ours": result.ours,
+        "peft": result.peft,
+        "takes": [seen._asdict() for seen in result.takes],
+        "gives": [seen._asdict() for seen in result.gives],
+        "facts": [fact._asdict() for fact in result.facts],
+        "equal": result.equal,
+        "checks": [
+            {**check._asdict(), "equal": check.equal, "differences": [found._asdict() for found in check.differences]}
+            for check in result.checks
+        ],
+        "stop": result.stop._asdict() if result.stop else None,
+    }
+
+
+def plain(value: Any) -> Any:
+    """What JSON has no form for: an enum is its text."""
+    return value.value if isinstance(value, Enum) else str(value)

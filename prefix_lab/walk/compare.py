@@ -4,16 +4,36 @@ On the meta device there are no numbers; names, shapes, types and counts are com
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from transformers.cache_utils import Cache, EncoderDecoderCache
 
-from prefix_lab.walk.results import Check, Difference
-from prefix_lab.walk.sides import Attended, Encoded, Kept, Learned
+from prefix_lab.walk.steps import Attended, Encoded, Kept, Learned
 
 BIT_FOR_BIT, SHAPES = "bit for bit", "in shape and type"
+
+
+class Difference(NamedTuple):
+    """One thing that is not as in PEFT, and by how much; `largest` is the largest difference of two numbers."""
+
+    name: str
+    text: str
+    largest: float | None = None
+
+
+class Check(NamedTuple):
+    """One comparison with PEFT: what was compared, how many things, how exactly, and which of them differ."""
+
+    what: str
+    compared: int
+    differences: tuple[Difference, ...] = ()
+    exactness: str = ""
+
+    @property
+    def equal(self) -> bool:
+        return not self.differences
 
 
 def compare_tensors(name: str, ours: Tensor, theirs: Tensor, tolerance: float = 0.0) -> Difference | None:

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +11,25 @@ from torch import Tensor, nn
 from prefix_lab import past
 from prefix_lab.beside.wrapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
 from prefix_lab.prepare import explain_preparation
-from prefix_lab.walk.base import choose_task
-from prefix_lab.walk.results import Described, Fact
-from prefix_lab.walk.sides import Run, Side, same_setting
-from prefix_lab.walk.steps import call, loss_of
+from prefix_lab.walk.libraries import same_random_numbers
+from prefix_lab.walk.model import choose_task
+from prefix_lab.walk.steps import Run, Side, call, loss_of
+
+
+class Fact(NamedTuple):
+    """One thing that changed, or was counted, in this run: a sentence to read, and the same as data."""
+
+    name: str
+    text: str
+    data: Any = None
+
+
+class Described(NamedTuple):
+    """What one stage is told by: `values` and `notes` by the names that the table of stages gives to what flows."""
+
+    values: dict[str, Any]
+    facts: tuple[Fact, ...] = ()
+    notes: dict[str, str] = {}  # noqa: RUF012  a NamedTuple's default is never changed
 
 
 def count(number: int, noun: str) -> str:
@@ -78,8 +93,8 @@ def rule(pairs: list[tuple[int, int]], rows: int) -> str:
     return "; ".join(f"layer {layer} reads {key} and {value}" for layer, (key, value) in enumerate(pairs))
 
 
-def numbers_of_rows(encoder: nn.Module, rows: list[int], of: int) -> int:
-    """How many trainable numbers make these rows: columns of the table, or what the last Linear has for them."""
+def parameters_of_rows(encoder: nn.Module, rows: list[int], of: int) -> int:
+    """How many parameters make these rows: columns of the table, or what the last Linear has for them."""
     last = encoder.transform[-1].parameters() if hasattr(encoder, "transform") else [encoder.embedding.weight]
     return sum(weight.numel() for weight in last) * len(rows) // of
 
@@ -152,7 +167,7 @@ def encode(side: Side, run: Run) -> Described:
     )
     facts = [Fact("vector", text, {"size": size, "path": path})]
     if run.batch_size > 1 and not run.meta:
-        same = all(torch.equal(vectors[0], row) for row in vectors)
+        same = all(torch.equal(vectors[0], text) for text in vectors)
         text = f"the {run.batch_size} texts get {'the same vectors' if same else 'vectors of their own'}"
         facts.append(Fact("same_for_all", text, same))
     return Described({"prompt_tokens": prompt_tokens, "past_key_values": vectors}, tuple(facts))
@@ -194,7 +209,7 @@ def attend(side: Side, run: Run) -> Described:
 
 def beside_bare_model(side: Side, run: Run) -> list[Fact]:
     """The same texts through the base model alone."""
-    with torch.no_grad(), same_setting(side.base, run.seed):
+    with torch.no_grad(), same_random_numbers(side.base, run.seed):
         bare = call(side.base, run)
     facts = []
     outputs = side.made["attend"].outputs
@@ -228,7 +243,7 @@ def gradient_of_rows(side: Side, run: Run) -> Fact:
         dead, how = unread_rows(config), "as split shows, for there are no values here to count"
     else:
         dead, how = rows_without_gradient(side.made["learn"].vectors, rows), "counted in this run"
-    lost = numbers_of_rows(side.encoder, dead, rows)
+    lost = parameters_of_rows(side.encoder, dead, rows)
     if dead:
         text = f"no gradient at all for {len(dead)} of {rows} rows ({listed(dead)}): {lost:,} of the {trainable:,} "
         text += f"trainable numbers never learn; {how}"
@@ -257,24 +272,17 @@ def keep(side: Side, run: Run) -> Described:
         Fact("config", f"adapter_config.json: {len(kept.config)} fields, inference_mode={inference}", kept.config),
     ]
     if hasattr(side.encoder, "transform"):
-        trained = numbers_of(side.encoder)
+        trained = parameters_in(side.encoder)
         text = f"the {trained:,} trained numbers made these {sum(sizes.values()):,}; they are not written themselves"
         facts.append(Fact("projection", text, {"trained": trained, "written": sum(sizes.values())}))
     return Described({"past_key_values": kept.vectors, **kept.tensors}, tuple(facts))
 
 
-def numbers_of(module: nn.Module) -> int:
+def parameters_in(module: nn.Module) -> int:
     return sum(weight.numel() for weight in module.parameters())
 
 
 DESCRIPTIONS: dict[str, Callable[[Side, Run], Described]] = {
-    "choose": choose,
-    "prepare": prepare,
-    "wrap": wrap,
-    "encode": encode,
-    "split": split,
-    "attend": attend,
-    "learn": learn,
-    "keep": keep,
+    step.__name__: step for step in (choose, prepare, wrap, encode, split, attend, learn, keep)
 }
 """By the names of `prefix_lab.stages.STAGES`."""

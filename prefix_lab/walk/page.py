@@ -1,23 +1,27 @@
-"""What a walk shows: its head, a page of labelled rows for a terminal or a pipe, and the same as one JSON document."""
+"""What a walk shows: its head and labelled rows, and how they are painted: coloured in a terminal, plain in a pipe."""
 
-import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from enum import Enum
+import io
+import os
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 import transformers
+from rich.console import Console
+from rich.text import Text
 from torch import Tensor
 
 from prefix_lab import PrefixTuningConfig
 from prefix_lab.config import MIRRORED_PEFT
 from prefix_lab.shapes import AXES
 from prefix_lab.stages import STAGES
-from prefix_lab.walk.base import Base
-from prefix_lab.walk.results import Check, Seen, StageResult, Stop
-from prefix_lab.walk.run import axis_sizes, prepared_copy
-from prefix_lab.walk.sides import Run, installed_peft, on_meta
+from prefix_lab.walk.compare import Check
+from prefix_lab.walk.libraries import installed_peft, on_meta
+from prefix_lab.walk.model import Base
+from prefix_lab.walk.run import Seen, StageResult, Stop, axis_sizes, prepared_copy
+from prefix_lab.walk.steps import Run
 
 
 class About(NamedTuple):
@@ -127,7 +131,7 @@ def rows_of(number: int, result: StageResult, version: str | None, instead: str 
     names = max((len(seen.name) for seen in result.takes + result.gives), default=0)
     for label, flows in ("in", result.takes), ("out", result.gives):
         values = max((len(str(seen.value)) for seen in flows if seen.shape is None), default=0)
-        rows = block(label, [(seen.name.ljust(names), in_words(seen, values)) for seen in flows])
+        rows = block(label, [(seen.name.ljust(names), seen_in_words(seen, values)) for seen in flows])
         yield from (row._replace(kind="shape" if seen.shape else "") for row, seen in zip(rows, flows, strict=True))
     for place, fact in enumerate(result.facts):
         yield Row("" if place else "changed", fact.text, hanging=2)
@@ -142,7 +146,7 @@ def block(label: str, entries: Sequence[tuple[str, str]], hanging: int = 0) -> I
         yield Row("" if place else label, f"{name:<{width}}  {text}", hanging=width + 2 + hanging)
 
 
-def in_words(seen: Seen, width: int = 0) -> str:
+def seen_in_words(seen: Seen, width: int = 0) -> str:
     """`(batch, prefix_len) = (2, 20)`, or the value, with a note behind it."""
     if seen.shape is None:
         text = f"{seen.value!s:<{width}}"
@@ -211,50 +215,73 @@ def rows_of_refusal(why: str, default: str, shape: str, sizes: Sequence[str]) ->
     yield Row("", f"or one of {', '.join(sizes)}")
 
 
-def as_json(head: About, results: Sequence[StageResult], instead: str = "") -> str:
-    """`equal` is true, false, or null where nothing was compared; `instead` gets past the error that ended a walk."""
-    compared = [result.equal for result in results if result.equal is not None]
-    document = {
-        "about": {
-            **head._asdict(),
-            "axes": [dict(zip(("name", "size", "meaning"), axis, strict=True)) for axis in head.axes],
-        },
-        "stages": [stage_as_dict(result) for result in results],
-        "complete": not results[-1].stop,
-        "instead": instead or None,
-        "equal": all(compared) if compared else None,
-    }
-    return json.dumps(finite(document), indent=2, default=plain)
+WIDTH, MARGIN, LABEL = 80, 2, 9
+STYLES = {"title": "bold", "command": "green", "good": "green", "bad": "bold red"}
 
 
-def finite(value: Any) -> Any:
-    """JSON has no word for infinity or for what is not a number: null stands for both."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: finite(part) for name, part in value.items()}
-    return [finite(part) for part in value] if isinstance(value, list | tuple) else value
+class Painter:
+    """Writes rows to a stream. A terminal gets colours and drawn rules, unless NO_COLOR asks for none."""
+
+    def __init__(self, stream: io.TextIOBase):
+        self.stream = stream
+        drawn = stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
+        self.console = Console(file=stream, highlight=False, force_terminal=True) if drawn else None
+        self.width = min(WIDTH, self.console.width) if self.console else WIDTH
+
+    def paint(self, rows: Iterable[Row]) -> None:
+        """Write them, and flush: a stage is on the screen when it is done."""
+        for row in rows:
+            for line in self.lines(row):
+                self.write(line, row.kind)
+        self.stream.flush()
+
+    def lines(self, row: Row) -> list[str]:
+        """One row as lines of text."""
+        if row.kind == "title" and len(row.text) + 4 <= self.width:
+            rule = "─" if self.console else "-"
+            return [f"{rule * 2} {row.text} ".ljust(self.width, rule)]
+        if row.label is None:
+            return wrap(row.text, self.width)
+        to_fit = wrap_command if row.kind == "command" else wrap
+        first, *more = to_fit(row.text, max(20, self.width - MARGIN - LABEL), row.hanging)
+        indent = " " * MARGIN
+        return [f"{indent}{row.label:<{LABEL}}{first}", *(f"{indent}{'':<{LABEL}}{line}" for line in more)]
+
+    def write(self, line: str, kind: str) -> None:
+        """One line, coloured if this is a terminal."""
+        if self.console is None:
+            self.stream.write(line.rstrip() + "\n")
+            return
+        text = Text(line.rstrip(), style=STYLES.get(kind, ""))
+        if kind != "title":
+            text.highlight_regex(rf"^ {{{MARGIN}}}[A-Za-z][A-Za-z']* ", "dim")
+        if kind == "shape":
+            text.highlight_regex(r"\([^()]*[a-z][^()]*\)(?= = \(|$)", "cyan")
+        self.console.print(text, soft_wrap=True)
 
 
-def stage_as_dict(result: StageResult) -> dict[str, Any]:
-    """One stage, its NamedTuples as objects."""
-    return {
-        "name": result.stage.name,
-        "sentence": result.stage.sentence,
-        "ours": result.ours,
-        "peft": result.peft,
-        "takes": [seen._asdict() for seen in result.takes],
-        "gives": [seen._asdict() for seen in result.gives],
-        "facts": [fact._asdict() for fact in result.facts],
-        "equal": result.equal,
-        "checks": [
-            {**check._asdict(), "equal": check.equal, "differences": [found._asdict() for found in check.differences]}
-            for check in result.checks
-        ],
-        "stop": result.stop._asdict() if result.stop else None,
-    }
+def wrap(text: str, width: int, hanging: int = 0) -> list[str]:
+    """Lines of at most `width`, the later ones indented; a shape's numbers, and a third count, go to a line whole."""
+    if len(text) <= width:
+        return [text]
+    for sign in " = (", " || ":
+        head, found, tail = text.rpartition(sign)
+        last = " " * hanging + (sign + tail).strip()
+        if found and max(len(head), len(last)) <= width:
+            return [head, last]
+    if hanging > width // 2:
+        hanging = 2  # a narrow terminal: better a ragged line than a column of single words
+    return textwrap.wrap(text, width, subsequent_indent=" " * hanging, break_on_hyphens=False)
 
 
-def plain(value: Any) -> Any:
-    """What JSON has no form for: an enum is its text."""
-    return value.value if isinstance(value, Enum) else str(value)
+def wrap_command(text: str, width: int, hanging: int = 0) -> list[str]:
+    """Lines that a shell reads as one, broken before options only."""
+    first, *options = re.split(r" (?=--)", text)
+    lines = [first]
+    for option in options:
+        if len(f"{lines[-1]} {option} \\") <= width:
+            lines[-1] += f" {option}"
+        else:
+            lines[-1] += " \\"
+            lines.append(" " * hanging + option)
+    return lines

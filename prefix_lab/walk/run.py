@@ -6,28 +6,59 @@ for result in walk(model, PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtu
 
 import copy
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from prefix_lab import PrefixTuningConfig, prepare_prompt_learning_config
 from prefix_lab.beside.wrapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
 from prefix_lab.config import TaskType
-from prefix_lab.prepare import (
-    NUM_ATTENTION_HEADS,
-    TOKEN_DIM,
-    cache_sizes,
-    heads_of,
-    text_config,
-)
+from prefix_lab.prepare import NUM_ATTENTION_HEADS, TOKEN_DIM, text_config
 from prefix_lab.shapes import name_axes_of
+from prefix_lab.sizes import cache_sizes, heads_of
 from prefix_lab.stages import STAGES, Flow, Stage
-from prefix_lab.walk.compare import COMPARISONS
-from prefix_lab.walk.describe import DESCRIPTIONS
-from prefix_lab.walk.example import random_batch, vocab_of
-from prefix_lab.walk.results import Check, Described, Difference, Seen, StageResult, Stop
-from prefix_lab.walk.sides import Run, Side, installed_peft, on_meta, ours
-from prefix_lab.walk.steps import STEPS, Outcome, attempt, in_words
+from prefix_lab.walk.batch import random_batch, vocab_of
+from prefix_lab.walk.compare import COMPARISONS, Check, Difference
+from prefix_lab.walk.describe import DESCRIPTIONS, Described, Fact, dtype
+from prefix_lab.walk.libraries import installed_peft, on_meta, ours
+from prefix_lab.walk.steps import STEPS, Outcome, Run, Side, attempt, error_in_words
+
+
+class Seen(NamedTuple):
+    """Something that entered or left a stage: a tensor with its named shape, or (`shape` is None) a value in words."""
+
+    name: str
+    shape: tuple[int, ...] | None = None
+    axes: tuple[str, ...] | None = None  # names that give the seen size; a bare number where none does
+    dtype: str | None = None
+    value: str | int | float | None = None
+    note: str = ""
+
+
+class Stop(NamedTuple):
+    """Why the walk ends at this stage: our error, what PEFT does there, and the fields that would let it go on."""
+
+    error: str
+    peft: str = ""
+    way_out: dict[str, int] = {}  # noqa: RUF012  a NamedTuple's default is never changed
+
+
+class StageResult(NamedTuple):
+    """One stage of one run. `ours` and `peft` are the dotted names of what ran; `checks` is empty without PEFT."""
+
+    stage: Stage
+    ours: str
+    peft: str
+    takes: tuple[Seen, ...]
+    gives: tuple[Seen, ...]
+    facts: tuple[Fact, ...]
+    checks: tuple[Check, ...]
+    stop: Stop | None = None
+
+    @property
+    def equal(self) -> bool | None:
+        """Whether PEFT's own result is the same; None when it was not compared."""
+        return all(check.equal for check in self.checks) if self.checks else None
 
 
 def walk(
@@ -72,7 +103,7 @@ def results(model: nn.Module, config: PrefixTuningConfig, run: Run, beside_peft:
     for stage in STAGES:
         outcome = attempt(stage.name, side, run)
         theirs = attempt(stage.name, peft, run) if peft else None
-        yield tell(stage, side, peft, outcome, theirs, run)
+        yield result_of(stage, side, peft, outcome, theirs, run)
         if outcome.error:
             return
         if theirs and theirs.error:
@@ -106,7 +137,7 @@ def axis_sizes(run: Run, prefix_len: int | None, model_config: Any, encoder_hidd
     return {name: size for name, size in sizes.items() if size is not None}
 
 
-def tell(
+def result_of(
     stage: Stage, side: Side, peft: Side | None, outcome: Outcome, theirs: Outcome | None, run: Run
 ) -> StageResult:
     """What ours made, in words, and PEFT's held against it."""
@@ -148,7 +179,7 @@ def seen_tensor(flow: Flow, tensor: Tensor, sizes: Mapping[str, int], note: str)
     shape, axes = tuple(tensor.shape), flow.axes or ()
     names = name_axes_of(shape, axes, sizes) if len(axes) == len(shape) else tuple(map(str, shape))
     one_number = tensor.item() if not shape and not tensor.is_meta else None
-    return Seen(flow.name, shape, names, str(tensor.dtype).removeprefix("torch."), one_number, note)
+    return Seen(flow.name, shape, names, dtype(tensor), one_number, note)
 
 
 def name_of(value: Any) -> str | int:
@@ -160,25 +191,25 @@ def checks_of(name: str, outcome: Outcome, theirs: Outcome | None) -> tuple[Chec
     if theirs is None:
         return ()
     if theirs.error:
-        return (Check("call", 1, (Difference(name, f"runs, and PEFT's raises {in_words(theirs.error)}"),)),)
+        return (Check("call", 1, (Difference(name, f"runs, and PEFT's raises {error_in_words(theirs.error)}"),)),)
     return COMPARISONS[name](outcome.value, theirs.value)
 
 
 def explain_stop(name: str, error: Exception, side: Side, peft: Side | None, theirs: Outcome | None, run: Run) -> Stop:
     """`theirs` is what PEFT's same step came to."""
     way_out = fitting_token_dim(side.config, side.base.config) or fitting_prefix_len(side, run)
-    return Stop(in_words(error), what_peft_does(name, peft, theirs, run) if peft and theirs else "", way_out)
+    return Stop(error_in_words(error), what_peft_does(name, peft, theirs, run) if peft and theirs else "", way_out)
 
 
 def what_peft_does(name: str, peft: Side, theirs: Outcome, run: Run) -> str:
     """PEFT's error at this stage, or at the later one where it comes, or that none comes."""
     if theirs.error:
-        return f"fails here too: {in_words(theirs.error)}"
+        return f"fails here too: {error_in_words(theirs.error)}"
     names = list(STEPS)
     for later in names[names.index(name) + 1 :]:
         outcome = attempt(later, peft, run)
         if outcome.error:
-            return f"goes on, and fails in {later!r}: {in_words(outcome.error)}"
+            return f"goes on, and fails in {later!r}: {error_in_words(outcome.error)}"
     return "goes through all stages with this"
 
 

@@ -8,6 +8,7 @@ import copy
 import json
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,18 +16,65 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers.cache_utils import Cache
 
-from prefix_lab.walk.sides import (
-    LOSS_TYPE_UNSAID,
-    Attended,
-    Encoded,
-    Kept,
-    Learned,
-    Run,
-    Side,
-    on_meta,
-    same_setting,
-    without_log,
-)
+from prefix_lab.walk.libraries import LOSS_TYPE_UNSAID, Library, on_meta, same_random_numbers, without_log
+
+
+class Run(NamedTuple):
+    """What one walk is about; both sides share it."""
+
+    batch: Mapping[str, Tensor]
+    batch_size: int
+    seed: int
+    meta: bool
+
+
+@dataclass
+class Side:
+    """One library on its way: the base model it wraps, the user's config, and by stage what was made so far."""
+
+    library: Library
+    base: nn.Module
+    config: Any
+    made: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def model(self) -> Any:
+        """The wrapped model, from the stage `wrap` on."""
+        return self.made["wrap"]
+
+    @property
+    def encoder(self) -> nn.Module:
+        """The prefix encoder in use."""
+        return self.model.prompt_encoder[self.model.active_adapter]
+
+
+class Encoded(NamedTuple):
+    prompt_tokens: Tensor
+    vectors: Tensor
+
+
+class Attended(NamedTuple):
+    """`seen` is what the base model was called with, `vectors` the encoder's output on the way to it."""
+
+    seen: dict[str, Any]
+    vectors: Tensor
+    outputs: Mapping[str, Any]
+    loss: Tensor
+
+
+class Learned(NamedTuple):
+    gradients: dict[str, Tensor | None]
+    vectors: Tensor | None
+    reached_base: int
+
+
+class Kept(NamedTuple):
+    """`files` is by name how many bytes were written; empty on the meta device, where there is nothing to write."""
+
+    tensors: dict[str, Tensor]
+    config: dict[str, Any]
+    files: dict[str, int]
+    vectors: Tensor
 
 
 def choose(side: Side, run: Run) -> type:
@@ -125,14 +173,7 @@ def write(side: Side, folder: Path) -> tuple[dict[str, int], dict[str, Tensor]]:
 
 
 STEPS: dict[str, Callable[[Side, Run], Any]] = {
-    "choose": choose,
-    "prepare": prepare,
-    "wrap": wrap,
-    "encode": encode,
-    "split": split,
-    "attend": attend,
-    "learn": learn,
-    "keep": keep,
+    step.__name__: step for step in (choose, prepare, wrap, encode, split, attend, learn, keep)
 }
 """By the names of `prefix_lab.stages.STAGES`."""
 
@@ -147,7 +188,7 @@ class Outcome(NamedTuple):
 def attempt(name: str, side: Side, run: Run) -> Outcome:
     """Do the step of that name, and keep on the side what it made."""
     try:
-        with same_setting(side.base, run.seed):
+        with same_random_numbers(side.base, run.seed):
             value = STEPS[name](side, run)
     except Exception as error:  # whatever a model family raises: the walk tells it and ends
         return Outcome(error=error)
@@ -155,7 +196,7 @@ def attempt(name: str, side: Side, run: Run) -> Outcome:
     return Outcome(value)
 
 
-def in_words(error: Exception) -> str:
+def error_in_words(error: Exception) -> str:
     """`ValueError: the first line of what it says`"""
     first = next(iter(str(error).strip().splitlines()), "")
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

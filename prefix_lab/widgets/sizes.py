@@ -15,24 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from prefix_lab.config import PrefixTuningConfig
-from prefix_lab.prepare import (
-    NUM_ATTENTION_HEADS,
-    NUM_LAYERS,
-    TOKEN_DIM,
-    cache_sizes,
-    explain_preparation,
-    first_known,
-    heads_of,
-)
+from prefix_lab.prepare import TOKEN_DIM, explain_preparation, first_known, text_config
+from prefix_lab.sizes import cache_sizes, heads_of
 
 FOLDER = Path(__file__).parent.parent / "sizes"
 FAMILIES = ("t5", "bart", "gpt2", "llama", "bert")  # in the order in which they are offered
 OWN = {True: "own sizes, encoder-decoder", False: "own sizes, one stack of layers"}
-SIZES_OF_CACHE = (
-    *("num_decoder_layers", "decoder_layers", "encoder_layers", *NUM_LAYERS, *TOKEN_DIM),
-    *("decoder_attention_heads", *NUM_ATTENTION_HEADS, "num_key_value_heads", "d_kv", "head_dim"),
-)
-"""Every field of a model's config that says how large its cache is."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +85,9 @@ def shipped() -> tuple[str, ...]:
     """The names of the shipped sizes, each family from its smallest model to its largest."""
 
     def place(name: str) -> tuple[int, bool, int]:
-        known = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-        sizes = read(name, known)
-        width = sizes.hidden * sizes.heads * sizes.layers
-        return FAMILIES.index(known["model_type"]), not name.startswith(known["model_type"]), width
+        sizes = sizes_of(name)
+        family = sizes.config["model_type"]
+        return FAMILIES.index(family), not name.startswith(family), sizes.hidden * sizes.heads * sizes.layers
 
     return tuple(sorted((path.stem for path in FOLDER.glob("*.json")), key=place))
 
@@ -111,20 +98,20 @@ def sizes_of(model: Any) -> Sizes:
     Raises `ValueError` when there is no such name, or when a size is missing, is none, or differs between layers.
     """
     if isinstance(model, str):
-        if model not in shipped():
+        path = FOLDER / f"{model}.json"
+        if not path.is_file():
             raise ValueError(
                 f"model={model!r} is not among the sizes that ship: {', '.join(shipped())}. "
                 "Give one of these, or a model's config: model.config, or a dict of its fields."
             )
-        return read(model, json.loads((FOLDER / f"{model}.json").read_text(encoding="utf-8")))
+        return read(model, json.loads(path.read_text(encoding="utf-8")))
     config = getattr(model, "config", model)
-    fields = config.to_dict() if hasattr(config, "to_dict") else config
-    if not isinstance(fields, Mapping):
+    if not hasattr(config, "to_dict") and not isinstance(config, Mapping):
         raise ValueError(
             f"model={str(model)[:60]!r} is of type {type(model).__name__}, expected the name of a size that ships, "
             "a model with a config, or a dict of its fields. Try model='t5-base'."
         )
-    fields = dict(fields.get("text_config") or fields)
+    fields = text_config(config)
     return read(f"your {fields.get('model_type') or 'model'}", fields)
 
 
@@ -161,18 +148,11 @@ def read(name: str, known: Mapping[str, Any]) -> Sizes:
             f"model={name!r} has {odd[0]}: its cache is not that of heads that are all alike, which is what is drawn "
             "here. Begin with another model, model='llama-3-8b', say, and move the sliders."
         )
-    for name_of_size in SIZES_OF_CACHE:
-        if known.get(name_of_size) is not None:
-            whole(name_of_size, known[name_of_size])
-    for names in ((*NUM_LAYERS, "encoder_layers"), TOKEN_DIM, NUM_ATTENTION_HEADS):
-        if all(known.get(one) is None for one in names):
-            raise ValueError(
-                f"The model's config has none of {', '.join(names)}. Give it the one that its family uses."
-            )
     computed = {"num_hidden_layers": known["encoder_layers"]} if "encoder_layers" in known else {}  # BART's config does
-    peft = {row.field: row.value for row in explain_preparation(PrefixTuningConfig(), {**computed, **known})}
-    del peft["encoder_hidden_size"]
-    cache = cache_sizes({**computed, **known})
+    complete = {**computed, **known}
+    rows = explain_preparation(PrefixTuningConfig(), complete)
+    peft = {row.field: whole(row.source, row.value) for row in rows if row.field != "encoder_hidden_size"}
+    cache = cache_sizes(complete)
     heads, head_dim = known.get("decoder_attention_heads") or heads_of(known), cache.head_dim or 1
     refuse_groups(heads, cache.heads)
     needed = {

@@ -24,6 +24,7 @@ from _pydevd_bundle.pydevd_extension_utils import ExtensionManager
 manager = ExtensionManager()
 manager._load_modules()
 print(*[one.__file__ for one in manager.loaded_extensions if "prefix_lab" in one.__name__], sep="\\n")
+assert "torch" not in sys.modules  # debugpy loads this in every process that it debugs
 """
 
 

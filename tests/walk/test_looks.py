@@ -4,8 +4,7 @@ import io
 
 import pytest
 
-from prefix_lab.walk.page import Row, rows_of
-from prefix_lab.walk.paint import Painter, wrap
+from prefix_lab.walk.page import Painter, Row, rows_of, wrap
 from tests.tiny_models import tiny_llama
 from tests.walk.walking import walked
 

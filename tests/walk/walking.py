@@ -13,7 +13,7 @@ from torch import nn
 from prefix_lab import PrefixTuningConfig
 from prefix_lab.terminal.commands import main
 from prefix_lab.walk import StageResult, walk
-from prefix_lab.walk.base import choose_task
+from prefix_lab.walk.model import choose_task
 from tests import tiny_models
 
 FAMILIES: dict[str, Callable[..., nn.Module]] = {

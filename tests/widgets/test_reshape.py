@@ -30,7 +30,7 @@ def pasted(view: ReshapeView, step: int) -> str:
 def test_numbers_stand_where_torch_puts_them(shape, data):
     order = data.draw(st.permutations(range(len(shape))))
     size = data.draw(st.integers(1, 3))
-    view = ReshapeView(tuple(shape), ("permute", *order), "torch.cat([x, x], dim=0)", ("split", size), "[0]")
+    view = ReshapeView(tuple(shape), f"permute({order})", "torch.cat([x, x], dim=0)", f"split({size})", "[0]")
     tensor = torch.arange(int(np.prod(shape))).view(shape).permute(*order)
     expected = torch.cat([tensor, tensor], dim=0).split(size)[0]
     assert np.array_equal(numbers(view)[0], expected.numpy())
@@ -39,7 +39,7 @@ def test_numbers_stand_where_torch_puts_them(shape, data):
 @given(shapes, st.data())
 def test_where_a_number_came_from_in_one_step_leads_back_to_the_start(shape, data):
     order = data.draw(st.permutations(range(len(shape))))
-    view = ReshapeView(tuple(shape), ("permute", *order), "flip(0)", "reshape(-1)", "chunk(2)")
+    view = ReshapeView(tuple(shape), f"permute({order})", "flip(0)", "reshape(-1)", "chunk(2)")
     for before, after in zip(view.stages, view.stages[1:], strict=False):
         parents = np.concatenate([piece.parents for piece in after.pieces])
         assert np.array_equal(before.origins[parents], after.origins)
@@ -162,19 +162,6 @@ def test_each_way_of_colouring_shows_as_many_shades_as_the_axis_is_long():
         assert len(set(shades)) == choice.count, choice.label
 
 
-def test_it_is_plain_text_where_no_front_end_is():
-    view = ReshapeView(torch.arange(4), "view(2, 2)")
-    assert str(view) == repr(view) == view.text
-    assert "Step 1 of 1: view(2, 2)\n  (2, 2)\n" in view.text
-    assert view._repr_mimebundle_()["text/plain"] == view.text
-
-
-def test_the_picture_tells_a_screen_reader_what_it_shows():
-    svg = pasted(ReshapeView(), 1)
-    assert 'role="img"' in svg
-    assert "<title>Step 1 of 3</title><desc>Step 1 of 3: view(batch" in svg
-
-
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0, 3), (1,) * 9, (2,) * 9])
 def test_tensors_of_unusual_shapes_are_shown(shape):
     view = ReshapeView(torch.zeros(shape), "reshape(-1)", "unsqueeze(0)")
@@ -217,7 +204,7 @@ def test_the_learners_tensor_and_random_numbers_stay_as_they_are():
         ((24, "view(2 // 0, 3)"), ("divides 2 by 0",)),
         ((24, "cat([x, y[0]])"), ("only with itself", "cat([x, x], dim=0)")),
         ((24, "y = x.view(4, 6)\nz = x.view(6, 4)"), ("goes back to 'x'", "ReshapeView of its own")),
-        ((24, torch.nn.ReLU()), ("a ReLU, where a step should be",)),
+        ((24, torch.nn.ReLU()), ("a ReLU, where the text of a step should be",)),
         ((4096, "view(64, 64)"), ("4,096 numbers", "TensorView")),
         ((24, "repeat(1000000, 1000000)"), ("repeat(1000000, 1000000) would have",)),
         (("batch depth",), ("'depth'", "GPT-2 and T5")),

@@ -1,14 +1,248 @@
-"""ShapeFlow: the journey of the prefix, from virtual tokens to attention, with every axis named."""
+"""ShapeFlow: the journey of the prefix as a picture whose every number follows the sliders, every axis by name."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from html import escape
 from typing import Any
 
-__all__ = ["ShapeFlow"]
+import ipywidgets
+
+from prefix_lab.shapes import AXES
+from prefix_lab.widgets.flow.cost import Cost, cost, facts, rows_said
+from prefix_lab.widgets.flow.drawing import SHOWN, draw_journey, draw_rows
+from prefix_lab.widgets.flow.journey import DTYPES, JourneyStep, Setting, journey
+from prefix_lab.widgets.picture import TextForm
+from prefix_lab.widgets.sizes import OWN, Sizes, own_sizes, shipped, sizes_of
+from prefix_lab.widgets.table import in_columns, table
+
+REACH = {
+    "batch": 64,
+    "prefix_len": 200,
+    "tokens": 200,
+    "encoder_hidden": 4096,
+    "layers": 48,
+    "heads": 64,
+    "head_dim": 128,
+}
+"""How far a slider goes at first; a larger size makes it longer."""
+OF_MODEL = ("layers", "heads", "kv_heads", "head_dim")
 
 
-def __getattr__(name: str) -> Any:
-    """The widget brings ipywidgets with it; the arithmetic beside it does without."""
-    if name == "ShapeFlow":
-        from prefix_lab.widgets.flow.flow import ShapeFlow
+class Controls:
+    """The controls, and the setting that they stand at. `changed` is called after each move of the user's."""
 
-        return ShapeFlow
-    raise AttributeError(f"module 'prefix_lab.widgets.flow' has no attribute {name!r}")
+    def __init__(self, setting: Setting, changed: Any) -> None:
+        self.setting, self.changed, self.quiet = setting, changed, False
+        look = {"style": {"description_width": "8.5em"}, "layout": ipywidgets.Layout(width="20.5em")}
+        self.known: dict[str, Sizes] = {}
+        names = [*shipped(), *OWN.values()]
+        self.model = ipywidgets.Dropdown(options=names, description="model", **look)
+        self.projection = ipywidgets.Checkbox(description="projection", indent=True, **look)
+        self.dtype = ipywidgets.Dropdown(options=list(DTYPES), description="dtype", **look)
+        self.sliders = {
+            name: ipywidgets.IntSlider(min=1, max=far, description=name, tooltip=AXES.get(name, ""), **look)
+            for name, far in REACH.items()
+        }
+        self.kv_heads = ipywidgets.SelectionSlider(
+            options=[1], description="kv_heads", tooltip=AXES["kv_heads"], **look
+        )
+        self.all = {"model": self.model, "projection": self.projection, "dtype": self.dtype, "kv_heads": self.kv_heads}
+        self.all |= self.sliders
+        self.show(setting)
+        for name, control in self.all.items():
+            control.observe(lambda change, name=name: self.move(name, change["new"]), "value")
+
+    def box(self) -> ipywidgets.Widget:
+        """The model's controls, then those of the prefix, in as many columns as there is room for."""
+        names = ("model", "layers", "heads", "kv_heads", "head_dim")
+        prefix = ("prefix_len", "projection", "encoder_hidden", "batch", "tokens", "dtype")
+        wide = ipywidgets.Layout(flex_flow="row wrap", width="100%")
+        return ipywidgets.VBox([ipywidgets.Box([self.all[one] for one in row], layout=wide) for row in (names, prefix)])
+
+    def move(self, name: str, value: Any) -> None:
+        """The user moved one control: the setting that follows, shown by all of them."""
+        if self.quiet:
+            return
+        self.show(moved(self.setting, name, value, self.known))
+        self.changed()
+
+    def show(self, setting: Setting) -> None:
+        """Put every control where the setting is."""
+        sizes, axes = setting.sizes, setting.axes
+        self.setting, self.quiet = setting, True
+        try:
+            values = {name: axes[name] for name in REACH if name != "tokens"} | {"tokens": setting.tokens}
+            for name, value in values.items():
+                slider = self.sliders[name]
+                slider.max = max(slider.max, value)
+                slider.value = value
+            self.sliders["tokens"].description = sizes.text_axis
+            self.sliders["encoder_hidden"].disabled = not setting.projection
+            kv_heads = list(divisors(sizes.heads)) if not sizes.encoder_decoder else [sizes.heads]
+            if self.kv_heads.options != tuple(kv_heads):
+                self.kv_heads.options = kv_heads
+            self.kv_heads.value = sizes.kv_heads
+            self.kv_heads.disabled = sizes.encoder_decoder
+            if sizes.config is not None and sizes.name not in shipped():
+                self.known[sizes.name] = sizes  # a config of the learner's own stays in the menu
+            self.model.options = (*shipped(), *self.known, *OWN.values())
+            self.model.value, self.projection.value, self.dtype.value = sizes.name, setting.projection, setting.dtype
+        finally:
+            self.quiet = False
+
+
+def divisors(number: int) -> tuple[int, ...]:
+    """What kv_heads may be for this many heads."""
+    return tuple(one for one in range(1, number + 1) if number % one == 0)
+
+
+def moved(setting: Setting, name: str, value: Any, known: Mapping[str, Sizes] | None = None) -> Setting:
+    """The setting after one control was moved. `known` are sizes that do not ship, but stand in the menu.
+
+    Raises `ValueError` for a value that is refused.
+    """
+    if name == "model":
+        return replace(setting, sizes=chosen(setting.sizes, value, known or {}), encoder_hidden=None)
+    if name in OF_MODEL:
+        old = setting.sizes
+        values = {one: getattr(old, one) for one in OF_MODEL} | {name: value}
+        if name == "heads":
+            values["kv_heads"] = kv_heads_for(old, value)
+        return replace(setting, sizes=own_sizes(old.encoder_decoder, **values))
+    return replace(setting, **{name: value})
+
+
+def chosen(old: Sizes, name: Any, known: Mapping[str, Sizes]) -> Sizes:
+    """The sizes that a name of the menu stands for; own sizes begin with the old ones."""
+    if isinstance(name, str) and name in known:
+        return known[name]
+    for encoder_decoder, own_name in OWN.items():
+        if name == own_name:
+            kv_heads = old.heads if encoder_decoder else old.kv_heads
+            return own_sizes(encoder_decoder, old.layers, old.heads, old.head_dim, kv_heads)
+    return sizes_of(name)
+
+
+def kv_heads_for(old: Sizes, heads: Any) -> Any:
+    """As many cached heads as before, or the most below that, so that they fit the new number of heads."""
+    if old.kv_heads == old.heads or not isinstance(heads, int) or heads < 1:
+        return heads
+    return max(one for one in divisors(heads) if one <= old.kv_heads)
+
+
+CHOICES = ("model", *OF_MODEL, "prefix_len", "projection", "batch", "encoder_hidden", "tokens", "dtype")
+
+
+class ShapeFlow(TextForm, ipywidgets.VBox):
+    """From the virtual tokens to attention: each step of PEFT's `get_prompt`, with every axis by name and number.
+
+    `model` is a name of the sizes that ship ("t5-base", "gpt2", "llama-3-8b", …), a model's config, a model that has
+    one, or a dict of a config's fields. `layers`, `heads`, `kv_heads` and `head_dim` change its sizes; `tokens` are
+    those of the text that reads the prefix, `dtype` ("float32" or "bfloat16") is the model's, and so the cache's.
+    `encoder_hidden` is the inner width of the projection, as wide as the prefix if left out.
+
+    No model is built. `change(prefix_len=50)` moves the controls from Python; `text`, and so `print(flow)`, says it
+    all in words. Raises `ValueError` for a name that is not known, and for sizes that do not go together.
+    """
+
+    def __init__(self, model: Any = "t5-base", prefix_len: int = 20, projection: bool = False, **choices: Any) -> None:
+        start = changed(Setting(sizes_of(model)), {"prefix_len": prefix_len, "projection": projection, **choices})
+        self._controls = Controls(start, self._draw)
+        self._picture, self._panel = ipywidgets.HTML(), ipywidgets.HTML()
+        super().__init__([self._controls.box(), self._panel, self._picture])
+        self._draw()
+
+    @property
+    def setting(self) -> Setting:
+        """The sizes and choices that are shown."""
+        return self._controls.setting
+
+    @property
+    def steps(self) -> list[JourneyStep]:
+        """The steps of the journey, with names and numbers."""
+        return journey(self.setting)
+
+    @property
+    def text(self) -> str:
+        """All that is shown, as plain text."""
+        return as_text(self.setting, self.steps, cost(self.setting))
+
+    def change(self, **choices: Any) -> None:
+        """Move some controls, as by hand: `change(model="gpt2", prefix_len=50)`. Raises `ValueError`, and stays."""
+        start = self.setting
+        if "model" in choices:
+            start = moved(start, "model", choices.pop("model"), self._controls.known)
+        self._controls.show(changed(start, choices))
+        self._draw()
+
+    def _draw(self) -> None:
+        setting, steps, costs = self.setting, self.steps, cost(self.setting)
+        self._panel.value = panel(setting)
+        picture = draw_journey(steps, setting, headline(setting), as_text(setting, steps, costs))
+        if setting.sizes.encoder_decoder:
+            picture += f"<p style='margin: 0.8em 0 0.2em'>{escape(caption(setting))}</p>"
+            picture += draw_rows(setting.sizes, "Which decoder layer reads which row", rows_said(setting, costs))
+        self._picture.value = picture
+
+
+def changed(setting: Setting, choices: dict[str, Any]) -> Setting:
+    """The setting with some choices made, those of the model's sizes together. Raises `ValueError` as ShapeFlow."""
+    unknown = [name for name in choices if name not in CHOICES]
+    if unknown:
+        raise ValueError(
+            f"{unknown[0]}={choices[unknown[0]]!r} is no choice here. The choices are {', '.join(CHOICES)}."
+        )
+    # heads before kv_heads, since the one is held against the other
+    for name in [name for name in OF_MODEL if choices.get(name) is not None]:
+        setting = moved(setting, name, choices[name])
+    return replace(setting, **{name: value for name, value in choices.items() if name not in OF_MODEL})
+
+
+def panel(setting: Setting) -> str:
+    """The figures as a table, and above it why PEFT fails with these sizes where it does."""
+    trouble = trouble_said(setting)
+    warning = (
+        f"<p style='border-left: 4px solid #c64b40; padding-left: 0.7em; margin: 0.5em 0'>✗ {escape(trouble)}</p>"
+        if trouble
+        else ""
+    )
+    return f"<div style='line-height: 1.5'>{warning}{table((), facts(setting, cost(setting)))._repr_html_()}</div>"
+
+
+def caption(setting: Setting) -> str:
+    """What the picture of the rows shows."""
+    rows = 2 * setting.sizes.layers
+    which = f"The {rows} rows of the prefix" if rows <= SHOWN else f"The first {SHOWN} of the prefix's {rows} rows"
+    return f"{which}, and below them the decoder layers that read them. The crossed ones are read by none."
+
+
+def headline(setting: Setting) -> str:
+    """What is shown, in one line."""
+    how = "with projection" if setting.projection else "without projection"
+    return f"The journey of a prefix: {setting.sizes.name}, prefix_len {setting.prefix_len}, {how}"
+
+
+def trouble_said(setting: Setting) -> str:
+    """Why PEFT fails with these sizes, and what to set; empty where it does not."""
+    trouble = setting.sizes.trouble
+    if trouble is None:
+        return ""
+    return (
+        f"As it is, PEFT fails with this model. {trouble.reason} Way out: PrefixTuningConfig({trouble.way_out}, …). "
+        "What is shown here is the journey with it."
+    )
+
+
+def as_text(setting: Setting, steps: Sequence[JourneyStep], cost: Cost) -> str:
+    """All of it as plain text."""
+    rows = in_columns([(step.operation, f"{step.names} = {step.numbers}", step.dtype) for step in steps])
+    indent = " " * (max(len(step.operation) for step in steps) + 6)
+    lines = [headline(setting), *filter(None, [trouble_said(setting)]), ""]
+    for number, (step, row) in enumerate(zip(steps, rows, strict=True), start=1):
+        lines += [f"{number:>2}  {row}", f"{indent}{step.sentence}"]
+    lines += ["", *(f"{question}: {answer}" for question, answer in facts(setting, cost))]
+    if setting.sizes.encoder_decoder:
+        lines.append(rows_said(setting, cost))
+    return "\n".join(lines)

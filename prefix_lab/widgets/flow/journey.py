@@ -1,4 +1,4 @@
-"""The journey of the prefix, step by step, as PEFT takes it: what happens, the axes that come out, sizes and cost.
+"""The journey of the prefix, step by step, as PEFT takes it: what happens, the axes that come out, their sizes.
 
 Truth is `peft.peft_model.PeftModel.get_prompt`; a test holds every shape against a real run of it. Nothing is built
 here: a shape is what its names are worth.
@@ -6,13 +6,11 @@ here: a shape is what its names are worth.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
 from prefix_lab.shapes import evaluate
-from prefix_lab.widgets.parameters.counting import base_parameters, prefix_parts
 from prefix_lab.widgets.sizes import Sizes, whole
 
 DTYPES = {"float32": 4, "bfloat16": 2}
@@ -100,191 +98,69 @@ class JourneyStep(NamedTuple):
         return f"{f'{self.count} × ' if self.count_axis else ''}({', '.join(map(str, self.shape))})"
 
 
+SENTENCES = {
+    "ids": "The virtual tokens by number, 0, 1, 2, …: the same for every text.",
+    "lookup": "A table lookup: each virtual token's row holds its keys and values. It trains.",
+    "short lookup": "Looks up a short row for each virtual token.",
+    "linear in": "The projection begins: each number meets all.",
+    "tanh": "Bends each number into −1 to 1. Same shape.",
+    "linear out": "The projection ends: one long vector, keys and values for every layer.",
+    "to": "Cast to the model's own type. The table still trains in float32.",
+    "view": "The long axis is cut in three. Only the borders are new; no number moves.",
+    "cat": "Everything twice: each decoder layer is to get four rows, for self- and for cross-attention.",
+    "permute": "The rows come first, and heads change places with virtual tokens.",
+    "split in 2": "One block for each layer: a key, a value.",
+    "split in 4": "One block for each layer: a key, a value, and two rows for the cross part.",
+    "cache of 2": "A key and a value for each layer. Attention takes them for its past.",
+    "cache of 4": "A key and a value for each layer. The two cross rows of every block are thrown away.",
+    "join": "In every layer the {text}'s own keys and values follow those of the prefix, which every query sees.",
+    "mask": "The mask, if given, grows by prefix_len ones.",
+    "decoder's mask": "The mask, if given, grows by prefix_len ones. The encoder's stays: it never sees a prefix.",
+}
+
+
 def journey(setting: Setting) -> list[JourneyStep]:
-    """Every step from the numbers of the virtual tokens to the mask of attention, in PEFT's order."""
-    return [*encoder_steps(setting), *split_steps(setting), *attention_steps(setting)]
+    """Every step from the numbers of the virtual tokens to the mask of attention, in PEFT's order.
 
-
-def step(
-    setting: Setting,
-    key: str,
-    operation: str,
-    axes: str,
-    sentence: str,
-    count: str = "",
-    dtype: str = "float32",
-    copies: bool = True,
-) -> JourneyStep:
-    """A step whose numbers are what the names of its axes are worth in this setting."""
-    names, known = tuple(axes.split()), setting.axes
-    shape: Any = tuple(evaluate(name, known) for name in names)
-    return JourneyStep(key, operation, sentence, names, shape, count, evaluate(count or "1", known), dtype, copies)
-
-
-def encoder_steps(setting: Setting) -> Iterator[JourneyStep]:
-    """From numbers of virtual tokens to one long vector for each."""
-    width = setting.width
-    row = f"batch prefix_len 2·layers·{width}"
-    yield step(
-        setting,
-        "ids",
-        "prompt_tokens",
-        "batch prefix_len",
-        "The virtual tokens by number, 0, 1, 2, …: the same for every text.",
-        dtype="int64",
-        copies=False,
-    )
-    if not setting.projection:
-        yield step(
-            setting,
-            "lookup",
-            "embedding",
-            row,
-            "A table lookup: each virtual token's row holds its keys and values. It trains.",
-        )
-        return
-    yield step(
-        setting, "lookup", "embedding", f"batch prefix_len {width}", "Looks up a short row for each virtual token."
-    )
-    yield step(
-        setting,
-        "linear in",
-        "Linear",
-        "batch prefix_len encoder_hidden",
-        "The projection begins: each number meets all.",
-    )
-    yield step(
-        setting, "tanh", "Tanh", "batch prefix_len encoder_hidden", "Bends each number into −1 to 1. Same shape."
-    )
-    yield step(
-        setting, "linear out", "Linear", row, "The projection ends: one long vector, keys and values for every layer."
-    )
-
-
-def split_steps(setting: Setting) -> Iterator[JourneyStep]:
-    """From the long vector to a cache: nothing is computed, numbers are only regrouped."""
-    heads, dtype, two = setting.cached_heads, setting.dtype, setting.sizes.encoder_decoder
-    if dtype != "float32":
-        cast = f"batch prefix_len 2·layers·{setting.width}"
-        yield step(
-            setting,
-            "to",
-            f"to({dtype})",
-            cast,
-            "Cast to the model's own type. The table still trains in float32.",
-            dtype=dtype,
-        )
-    cut = f"{heads} head_dim"
-    yield step(
-        setting,
-        "view",
-        "view",
-        f"batch prefix_len 2·layers {cut}",
-        "The long axis is cut in three. Only the borders are new; no number moves.",
-        dtype=dtype,
-        copies=False,
-    )
-    rows = "2·layers"
-    if two:
-        rows = "4·layers"
-        yield step(
-            setting,
-            "cat",
-            "cat([x, x], dim=2)",
-            f"batch prefix_len 4·layers {cut}",
-            "Everything twice: each decoder layer is to get four rows, for self- and for cross-attention.",
-            dtype=dtype,
-        )
-    yield step(
-        setting,
-        "permute",
-        "permute(2, 0, 3, 1, 4)",
-        f"{rows} batch {heads} prefix_len head_dim",
-        "The rows come first, and heads change places with virtual tokens.",
-        dtype=dtype,
-        copies=False,
-    )
+    First the encoder, from ids to one long vector for each virtual token; then the long vector is only regrouped, to a
+    cache; then what each attention layer does with its key and value, and what the mask says to it.
+    """
+    sizes, width, heads, text = setting.sizes, setting.width, setting.cached_heads, setting.sizes.text_axis
+    two, dtype, known = sizes.encoder_decoder, setting.dtype, setting.axes
     block = "4" if two else "2"
-    yield step(
-        setting,
-        "split",
-        f"split({block})",
-        f"{block} batch {heads} prefix_len head_dim",
-        "One block for each layer: a key, a value" + (", and two rows for the cross part." if two else "."),
-        count="layers",
-        dtype=dtype,
-        copies=False,
-    )
-    yield step(
-        setting,
-        "cache",
-        "EncoderDecoderCache" if two else "DynamicCache",
-        f"batch {heads} prefix_len head_dim",
-        "A key and a value for each layer. "
-        + ("The two cross rows of every block are thrown away." if two else "Attention takes them for its past."),
-        count="2·layers",
-        dtype=dtype,
-    )
+    steps: list[JourneyStep] = []
 
+    def step(
+        key: str, operation: str, axes: str, count: str = "", dtype: str = dtype, copies: bool = True, said: str = ""
+    ) -> None:
+        names = tuple(axes.split())
+        shape: Any = tuple(evaluate(name, known) for name in names)
+        sentence, number = SENTENCES[said or key].format(text=text), evaluate(count or "1", known)
+        steps.append(JourneyStep(key, operation, sentence, names, shape, count, number, dtype, copies))
 
-def attention_steps(setting: Setting) -> Iterator[JourneyStep]:
-    """What each attention layer does with its key and value, and what the mask says to it."""
-    text, heads = setting.sizes.text_axis, setting.cached_heads
-    mask = "decoder_attention_mask" if setting.sizes.encoder_decoder else "attention_mask"
-    yield step(
-        setting,
-        "join",
-        "attention: cat",
-        f"batch {heads} prefix_len+{text} head_dim",
-        f"In every layer the {text}'s own keys and values follow those of the prefix, which every query sees.",
-        count="2·layers" if setting.sizes.readers == setting.sizes.layers else f"{2 * setting.sizes.readers}",
-        dtype=setting.dtype,
-    )
-    stays = " The encoder's stays: it never sees a prefix." if setting.sizes.encoder_decoder else ""
-    yield step(
-        setting, "mask", mask, f"batch prefix_len+{text}", f"The mask, if given, grows by prefix_len ones.{stays}"
-    )
-
-
-TRAINING_BYTES = 16
-"""A float32 number that trains: itself, its gradient, and the two moments that Adam keeps of it."""
-
-
-class Cost(NamedTuple):
-    """Parameters are counted, bytes are bytes. `total` and `share` (in per cent) are None where no model is known."""
-
-    parts: dict[str, int]
-    trainable: int
-    total: int | None
-    share: float | None
-    cache_bytes: int
-    rows: int
-    dead_rows: tuple[int, ...]
-    dead_parameters: int
-    dead_bytes: int
-
-
-def cost(setting: Setting) -> Cost:
-    """Count for PEFT's own way: its layout, its `batch` equal rows, Adam in float32."""
-    sizes = setting.sizes
-    hidden = setting.axes["encoder_hidden"] if setting.projection else None
-    parts = prefix_parts(setting.prefix_len, sizes.layers, sizes.token_dim, hidden)
-    trainable = sum(parts.values())
-    base = base_parameters(sizes.config)
-    dead = dead_rows(sizes.layers, sizes.readers, sizes.encoder_decoder)
-    # One row of the prefix, for every virtual token: in the table, or in the last Linear's weight and bias.
-    row = sizes.token_dim * (setting.prefix_len if hidden is None else hidden + 1)
-    return Cost(
-        parts=parts,
-        trainable=trainable,
-        total=None if base is None else base + trainable,
-        share=None if base is None else 100 * trainable / (base + trainable),
-        cache_bytes=2 * sizes.layers * setting.batch * setting.prefix_len * sizes.token_dim * DTYPES[setting.dtype],
-        rows=2 * sizes.layers,
-        dead_rows=dead,
-        dead_parameters=len(dead) * row,
-        dead_bytes=len(dead) * row * TRAINING_BYTES,
-    )
+    step("ids", "prompt_tokens", "batch prefix_len", dtype="int64", copies=False)
+    if setting.projection:
+        step("lookup", "embedding", f"batch prefix_len {width}", dtype="float32", said="short lookup")
+        step("linear in", "Linear", "batch prefix_len encoder_hidden", dtype="float32")
+        step("tanh", "Tanh", "batch prefix_len encoder_hidden", dtype="float32")
+        step("linear out", "Linear", f"batch prefix_len 2·layers·{width}", dtype="float32")
+    else:
+        step("lookup", "embedding", f"batch prefix_len 2·layers·{width}", dtype="float32")
+    if dtype != "float32":
+        step("to", f"to({dtype})", f"batch prefix_len 2·layers·{width}")
+    step("view", "view", f"batch prefix_len 2·layers {heads} head_dim", copies=False)
+    if two:
+        step("cat", "cat([x, x], dim=2)", f"batch prefix_len 4·layers {heads} head_dim")
+    step("permute", "permute(2, 0, 3, 1, 4)", f"{block}·layers batch {heads} prefix_len head_dim", copies=False)
+    pieces = f"{block} batch {heads} prefix_len head_dim"
+    step("split", f"split({block})", pieces, "layers", copies=False, said=f"split in {block}")
+    cache = "EncoderDecoderCache" if two else "DynamicCache"
+    step("cache", cache, f"batch {heads} prefix_len head_dim", "2·layers", said=f"cache of {block}")
+    joined = "2·layers" if sizes.readers == sizes.layers else f"{2 * sizes.readers}"
+    step("join", "attention: cat", f"batch {heads} prefix_len+{text} head_dim", joined)
+    mask, said = ("decoder_attention_mask", "decoder's mask") if two else ("attention_mask", "mask")
+    step("mask", mask, f"batch prefix_len+{text}", dtype="float32", said=said)
+    return steps
 
 
 def rows_of_layer(layer: int, layers: int, encoder_decoder: bool) -> tuple[int, int]:

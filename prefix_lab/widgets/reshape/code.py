@@ -105,23 +105,15 @@ class WrittenStep:
 
 
 def steps_of(given: Sequence[Any], sizes: Mapping[str, int]) -> list[WrittenStep]:
-    """Steps from texts and from tuples like ("view", 2, 3, 4), which may be nested in lists.
+    """The steps in texts of one or more lines. `sizes` are the numbers of the names that they use.
 
-    `sizes` are the numbers of the names that the steps use. Raises `ValueError` where a step is not a call that moves
-    numbers, or names a size that is not known.
+    Raises `ValueError` where a step is not a call that moves numbers, or names a size that is not known.
     """
     steps: list[WrittenStep] = []
     for one in given:
-        if isinstance(one, str):
-            steps += Reader(sizes).read(one)
-        elif isinstance(one, tuple | list) and one and one[0] in (*OPERATIONS, *ATTRIBUTES):
-            name, *args = one
-            text = name if name in ATTRIBUTES else f"{name}({', '.join(map(str, args))})"
-            steps += Reader(sizes).read(f"x.{text}")
-        elif isinstance(one, tuple | list):
-            steps += steps_of(one, sizes)
-        else:
-            raise ValueError(f"steps has {one!r}, a {type(one).__name__}, where a step should be. {FORM}")
+        if not isinstance(one, str):
+            raise ValueError(f"steps has {one!r}, a {type(one).__name__}, where the text of a step should be. {FORM}")
+        steps += Reader(sizes).read(one)
     return steps
 
 

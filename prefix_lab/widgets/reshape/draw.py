@@ -1,20 +1,99 @@
 """A step as a picture: the tensor before, the tensor after, and each number flying from its old place to its new one.
 
-Written as SVG by hand, since a thousand numbers are moved by the page's own CSS; colours are the theme's.
+A cell has the colour of an axis somewhere on the journey, whose index each number keeps for ever. Written as SVG by
+hand, since a thousand numbers are moved by the page's own CSS; colours are the theme's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
 
 from prefix_lab.widgets.colours import OTHER, colours_of
 from prefix_lab.widgets.picture import FAINT, IN_THE_PAGE, INK
-from prefix_lab.widgets.reshape.layout import CELL, LETTER, LINE, Colouring, Layout, lay_out, together
-from prefix_lab.widgets.reshape.run import Stage
+from prefix_lab.widgets.reshape.layout import CELL, LETTER, LINE, Layout, lay_out, together
+from prefix_lab.widgets.reshape.run import MOVES, State
 from prefix_lab.widgets.reshape.tell import count_of, locate
+
+NAMELESS = "#b0467e"  # for an axis without a name: in no axis's colour, and as readable in either theme
+PALEST, FULLEST = 0.05, 0.82
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """`index` has, for each flat position in the first tensor, its index along the axis, or -1 where it has none."""
+
+    label: str
+    index: np.ndarray
+    count: int
+    colour: str
+    meanings: tuple[str, ...] = ()
+
+    def shade(self, origin: int) -> float:
+        """How opaque a number's cell is: the later the index, the fuller."""
+        index = int(self.index[origin])
+        return 0.0 if index < 0 else PALEST + (FULLEST - PALEST) * index / max(self.count - 1, 1)
+
+
+def colourings(stages: Sequence[State], meanings: Mapping[str, Sequence[str]]) -> list[Colouring]:
+    """Every axis that gives each number one index and tells at least two apart, those that say the same once."""
+    found: list[Colouring] = []
+    total = stages[0].origins.size
+    for stage in stages:
+        for label, name, index, count in axes_of(stage, total):
+            if index is None or count < 2 or any(np.array_equal(index, one.index) for one in found):
+                continue
+            label = f"{label} ({stage.step.operation})" if any(one.label == label for one in found) else label
+            colour = colours_of(name)[0] if name else NAMELESS
+            colour = NAMELESS if colour == OTHER and not name else colour
+            found.append(Colouring(label, index, count, colour, tuple(meanings.get(name, ()))))
+    return found
+
+
+def axes_of(stage: State, total: int) -> list[tuple[str, str, np.ndarray | None, int]]:
+    """Label, name, index of each number and size, for each axis of the pieces, and for which piece it is in."""
+    pieces = stage.pieces
+    where = stage.step.operation if stage.step else "start"
+    numbers = [np.full(piece.origins.size, number) for number, piece in enumerate(pieces)]
+    found = [(f"{stage.each} of {where}", stage.each, numbers, len(pieces))] if stage.many and pieces else []
+    if pieces and all(piece.shape == pieces[0].shape for piece in pieces):
+        for axis, (size, name) in enumerate(zip(pieces[0].shape, pieces[0].axes, strict=True)):
+            index = np.indices(pieces[0].shape)[axis].ravel()
+            found.append((name or f"axis {axis} of {where}", name, [index] * len(pieces), size))
+    return [
+        (label, name, once(stage.origins, np.concatenate(indices), total), count)
+        for label, name, indices, count in found
+    ]
+
+
+def once(origins: np.ndarray, indices: np.ndarray, total: int) -> np.ndarray | None:
+    """Index by origin; None when a number that is there twice has two."""
+    index = np.full(total, -1)
+    index[origins] = indices
+    return index if np.array_equal(index[origins], indices) else None
+
+
+def first_choice(stages: Sequence[State], choices: Sequence[Colouring]) -> int:
+    """The axis of layers; or else the one that a permute brings to the front; or else the first."""
+    for number, choice in enumerate(choices):
+        if "layers" in choice.label.split("·") and "hidden" not in choice.label:
+            return number
+    for stage in stages:
+        if stage.step and stage.step.operation in MOVES and len(stage.pieces[0].shape):
+            front = once(stage.origins, np.indices(stage.pieces[0].shape)[0].ravel(), stages[0].origins.size)
+            return next(
+                (
+                    number
+                    for number, one in enumerate(choices)
+                    if front is not None and np.array_equal(one.index, front)
+                ),
+                0,
+            )
+    return 0
+
 
 TEXT, EDGE = IN_THE_PAGE[INK], IN_THE_PAGE[FAINT]
 HEAD, BETWEEN = 24, 26
@@ -27,7 +106,7 @@ STYLE = """<style>
 
 
 def picture(
-    stages: Sequence[Stage], number: int, colouring: Colouring | None, right: Stage, fly: bool, told: str
+    stages: Sequence[State], number: int, colouring: Colouring | None, right: State, fly: bool, told: str
 ) -> str:
     """The `<svg>` of one step. `right` is the stage as it should be, `fly` whether numbers fly, `told` the words."""
     after = stages[number]
@@ -57,11 +136,11 @@ def picture(
     )
 
 
-def parents(stage: Stage) -> np.ndarray:
+def parents(stage: State) -> np.ndarray:
     return np.concatenate([piece.parents for piece in stage.pieces]) if stage.pieces else np.empty(0, int)
 
 
-def arrange(stage: Stage) -> tuple[Layout, list]:
+def arrange(stage: State) -> tuple[Layout, list]:
     """The layout of a stage's tensor, or of its pieces with a frame around each."""
     layouts = [lay_out(piece.shape) for piece in stage.pieces]
     return together(layouts) if stage.many else (layouts[0], [])
@@ -71,7 +150,7 @@ def group(inner: str, x: float, y: float) -> str:
     return f'<g transform="translate({x:.0f} {y:.0f})">{inner}</g>'
 
 
-def heading(word: str, stage: Stage, layout: Layout) -> tuple[str, float]:
+def heading(word: str, stage: State, layout: Layout) -> tuple[str, float]:
     """`after batch 2 → heads 4 ↓`, with a patch of its colour before each axis; and how wide it is."""
     x = 12.0 + 8 * len(word)
     found = [write(0, 13, word, "font-weight: 600", 13)]
@@ -92,7 +171,7 @@ def heading(word: str, stage: Stage, layout: Layout) -> tuple[str, float]:
 
 
 def tensor(
-    stage: Stage,
+    stage: State,
     layout: Layout,
     around: list,
     colouring: Colouring | None,
@@ -147,7 +226,7 @@ def cell(x: float, y: float, origin: int, colouring, copy: bool, off: bool, fly,
     return f'<g class="{kind}"{move}><title>{escape(said)}</title>{box}{corner}{number}{cross}</g>'
 
 
-def where(stage: Stage, place: int, origin: int) -> str:
+def where(stage: State, place: int, origin: int) -> str:
     """What a cell says when the pointer rests on it: its number, and its index along each axis."""
     piece, inside = locate(stage, place)
     index = np.unravel_index(inside, piece.shape) if piece.shape else ()

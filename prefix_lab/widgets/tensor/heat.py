@@ -1,18 +1,95 @@
-"""A slice as a heat map: blue below zero, red above, and a pattern of its own for NaN, +Inf and -Inf."""
+"""A slice of a tensor, and its heat map: blue below zero, red above, a pattern of its own for NaN, +Inf and -Inf.
+
+A slice has two dimensions and is thinned out to what a picture can show, with the marks for NaN and Inf.
+"""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from prefix_lab.widgets.colours import colours_of
 from prefix_lab.widgets.picture import FAINT, INK, as_svg, new_figure
-from prefix_lab.widgets.tensor.tell import Slice, number
+from prefix_lab.widgets.tensor.source import DENSE, Source
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+ROWS, COLUMNS = 64, 96
+
+
+@dataclass(frozen=True)
+class Slice:
+    """`numbers` are those at `rows` and `columns`, indices out of `full`, the whole slice's size.
+
+    `nan`, `plus_inf` and `minus_inf` have the shape of `numbers`; each says whether there is such a number between its
+    row and column and the next ones shown (`marks_all`), or, in a slice too big to look through, right there.
+    """
+
+    numbers: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+    full: tuple[int, int]
+    nan: np.ndarray
+    plus_inf: np.ndarray
+    minus_inf: np.ndarray
+    marks_all: bool
+
+    @property
+    def sampled(self) -> bool:
+        return self.numbers.shape != self.full
+
+
+def slice_of(source: Source, row: int | None, column: int | None, fixed: Mapping[int, int]) -> Slice:
+    """The numbers along two axes (None for an axis that is not there), the others held at the indices in `fixed`."""
+    full = tuple(1 if axis is None else source.shape[axis] for axis in (row, column))
+    steps = [max(1, -(-size // most)) for size, most in zip(full, (ROWS, COLUMNS), strict=True)]
+    rows, columns = (np.arange(0, size, step) for size, step in zip(full, steps, strict=True))
+    everything = full[0] * full[1] <= DENSE
+    taken = [slice(None) if everything else slice(None, None, step) for step in steps]
+    index: list[int | slice] = [fixed.get(axis, 0) for axis in range(len(source.shape))]
+    for axis, one in ((row, taken[0]), (column, taken[1])):
+        if axis is not None:
+            index[axis] = one
+    seen = source.read(tuple(index))
+    if row is not None and column is not None and row > column:
+        seen = seen.T
+    seen = seen.reshape((1, 1) if column is None else (1, -1) if row is None else seen.shape)
+    shown = np.array(seen[:: steps[0], :: steps[1]] if everything else seen)
+    marks = [shrunk(found, rows, columns, everything) for found in faults(seen)]
+    return Slice(shown, rows, columns, full, *marks, marks_all=everything)
+
+
+def faults(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where there is NaN, +Inf, -Inf."""
+    if numbers.dtype.kind in "biu":
+        return (np.zeros(numbers.shape, bool),) * 3
+    return np.isnan(numbers), np.isposinf(numbers), np.isneginf(numbers)
+
+
+def shrunk(found: np.ndarray, rows: np.ndarray, columns: np.ndarray, everything: bool) -> np.ndarray:
+    """For each number shown, whether anything was found from there to the next."""
+    if not everything or not found.any():
+        return found if not everything else np.zeros((rows.size, columns.size), bool)
+    return np.logical_or.reduceat(np.logical_or.reduceat(found, rows, axis=0), columns, axis=1)
+
+
+def largest(numbers: np.ndarray) -> float:
+    """The greatest finite magnitude, 0 where there is none."""
+    found = np.abs(numbers.astype(np.float64))
+    return float(found[np.isfinite(found)].max(initial=0.0))
+
+
+def number(value: float | int | None) -> str:
+    """A number in four digits; whole ones in full, "–" where there is none."""
+    if value is None:
+        return "–"
+    return str(value) if isinstance(value, bool | int) else f"{value:.4g}"
+
 
 GROUND, ON_GROUND = "#9d9d9d", "#000000"  # of what is no number; the picture has its own colours in either theme
 FAULTS = (("NaN", "x", "xxx"), ("+Inf", "^", "|||"), ("-Inf", "v", "---"))

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DENSE = 2**22
-"""Numbers that are read whole: of a slice, for exact statistics, or of a sparse or quantised tensor."""
+"""Numbers that are read whole, of a slice or for exact statistics."""
 Index = tuple[int | slice, ...]
 
 
 @dataclass(frozen=True)
 class Source:
-    """`dtype` and `device` as text, `more` what else is to be said of it (requires_grad, sparse), `kind` one of bool,
-    int, float and complex; `strides` count numbers, and are 0 along an axis that repeats the same ones."""
+    """`dtype` and `device` as text, `more` what else is to be said of it (requires_grad), `kind` one of bool, int and
+    float; `strides` count numbers, and are 0 along an axis that repeats the same ones."""
 
     value: Any
     shape: tuple[int, ...]
@@ -78,78 +78,52 @@ def source_of(value: Any) -> Source:
 
 
 def source_of_array(array: np.ndarray) -> Source:
-    kinds = {"b": "bool", "i": "int", "u": "int", "f": "float", "c": "complex"}
+    kinds = {"b": "bool", "i": "int", "u": "int", "f": "float"}
     if array.dtype.kind not in kinds:
         raise ValueError(
-            f"tensor is an array of dtype {array.dtype}; expected numbers or bool. Choose a column, or convert it with "
-            "array.astype(float)."
+            f"tensor is an array of dtype {array.dtype}; expected real numbers or bool. Choose a column, or convert it "
+            "with array.astype(float)."
         )
-    if isinstance(array, np.ma.MaskedArray):
-        raise ValueError("tensor is a masked array; say what masked places are: TensorView(array.filled(np.nan)).")
     strides = tuple(stride // array.itemsize for stride in array.strides)
     return Source(array.view(np.ndarray), array.shape, str(array.dtype), "NumPy", kinds[array.dtype.kind], strides)
 
 
 def source_of_tensor(tensor: Tensor) -> Source:
     import torch
-    from torch._subclasses.fake_tensor import FakeTensor
 
     if isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
         raise ValueError("tensor is a parameter without a shape yet. Call its module once, which gives it one.")
-    if tensor.is_nested:
+    shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+    if tensor.is_meta:
         raise ValueError(
-            "tensor is nested: its rows differ in length. Give one, tensor[0], or tensor.to_padded_tensor(0)."
+            f"tensor is on the meta device: it has a shape, {shape}, but no numbers to show. Load or make it on a real "
+            "device, e.g. torch.empty_like(tensor, device='cpu')."
         )
-    shape = tuple(tensor.shape)
-    for kind, found in (("fake", isinstance(tensor, FakeTensor)), ("on the meta device", tensor.is_meta)):
-        if found:
-            raise ValueError(
-                f"tensor is {kind}: it has a shape, {shape}, but no numbers to show. Load or make it on a real device, "
-                "e.g. torch.empty_like(tensor, device='cpu')."
-            )
-    strided = tensor.layout == torch.strided
-    whole = not strided or tensor.is_quantized
-    what = "quantised" if tensor.is_quantized else str(tensor.layout).removeprefix("torch.").replace("_", " ")
-    if whole and math.prod(shape) > DENSE:
-        raise ValueError(
-            f"tensor is {what} with {math.prod(shape):,} places; up to {DENSE:,} can be unpacked to be shown. Give a "
-            "part of it, or its own numbers: " + ("tensor.int_repr()." if tensor.is_quantized else "tensor.values().")
-        )
-    more = [what] * whole + ["requires_grad"] * tensor.requires_grad
-    kind = "float" if tensor.is_quantized else kind_of(tensor.dtype)
-    strides = tuple(tensor.stride()) if strided else ()
-    dtype = str(tensor.dtype).removeprefix("torch.")
-    return Source(tensor, shape, dtype, str(tensor.device), kind, strides, tuple(more))
-
-
-def kind_of(dtype: Any) -> str:
-    import torch
-
-    if dtype == torch.bool:
-        return "bool"
-    return "complex" if dtype.is_complex else "float" if dtype.is_floating_point else "int"
+    if tensor.layout != torch.strided or tensor.is_quantized:
+        what = "quantised" if tensor.is_quantized else str(tensor.layout).removeprefix("torch.").replace("_", " ")
+        way_out = "tensor.dequantize()" if tensor.is_quantized else "tensor.to_dense()"
+        raise ValueError(f"tensor is {what}; expected one that holds each of its numbers. Give {way_out}.")
+    if tensor.is_complex():
+        raise ValueError(f"tensor is {dtype}; expected real numbers or bool. Give a part of it, e.g. tensor.abs().")
+    kind = "bool" if tensor.dtype == torch.bool else "float" if tensor.is_floating_point() else "int"
+    more = ("requires_grad",) if tensor.requires_grad else ()
+    return Source(tensor, shape, dtype, str(tensor.device), kind, tuple(tensor.stride()), more)
 
 
 def read_tensor(tensor: Tensor, index: Index) -> np.ndarray:
     """Part of a tensor as an array, outside of gradients, and without asking a subclass."""
     import torch
 
-    from prefix_lab.shapes.tensors import unheard
+    from prefix_lab.shapes.tensor_facts import unheard
 
-    known = (torch.bool, *(getattr(torch, f"{u}int{bits}") for u in ("", "u") for bits in (8, 16, 32, 64)))
-    known += (torch.float16, torch.float32, torch.float64, torch.complex64, torch.complex128)
     try:
         with unheard():
-            part = tensor.detach()
-            part = part.dequantize() if part.is_quantized else part
-            part = part.to_dense() if part.layout != torch.strided else part
-            part = part[index].cpu().resolve_conj().resolve_neg()
-            if part.dtype not in known:
-                part = part.to(torch.complex64 if part.is_complex() else torch.float32)
+            part = tensor.detach()[index].cpu()
+            part = part.float() if part.is_floating_point() and part.dtype != torch.float64 else part
             return part.numpy()
-    except (RuntimeError, TypeError, NotImplementedError) as error:  # inside vmap, bits without a meaning
+    except (RuntimeError, TypeError, NotImplementedError) as error:  # without numbers, or bits without a meaning
         said = str(error).strip().split("\n")[0]
         raise ValueError(
-            f"tensor of type {type(tensor).__name__}, {tensor.dtype}, cannot be read: {said}. Give a plain copy of it, "
-            "made outside of vmap and the like: tensor.detach().to(torch.float32)."
+            f"tensor of type {type(tensor).__name__}, {tensor.dtype}, cannot be read: {said}. Give a plain copy of it: "
+            "tensor.detach().to(torch.float32)."
         ) from None

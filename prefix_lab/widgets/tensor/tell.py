@@ -1,7 +1,6 @@
 """A tensor in words: its shape with names, its statistics, and the numbers of a slice.
 
-A slice has two dimensions and is thinned out to what a picture can show, with the marks for NaN and Inf. Statistics are
-of all numbers; of a big tensor, of numbers taken at equal distances, and it says so.
+Statistics are of all numbers; of a big tensor, of numbers taken at equal distances, and it says so.
 """
 
 from __future__ import annotations
@@ -12,78 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prefix_lab.widgets.table import in_columns
+from prefix_lab.widgets.tensor.heat import Slice, number
 from prefix_lab.widgets.tensor.source import DENSE, Source
-
-ROWS, COLUMNS = 64, 96
-PARTS = {"magnitude": np.abs, "real part": np.real, "imaginary part": np.imag}
-
-
-@dataclass(frozen=True)
-class Slice:
-    """`numbers` are those at `rows` and `columns`, indices out of `full`, the whole slice's size.
-
-    `nan`, `plus_inf` and `minus_inf` have the shape of `numbers`; each says whether there is such a number between its
-    row and column and the next ones shown (`marks_all`), or, in a slice too big to look through, right there.
-    """
-
-    numbers: np.ndarray
-    rows: np.ndarray
-    columns: np.ndarray
-    full: tuple[int, int]
-    nan: np.ndarray
-    plus_inf: np.ndarray
-    minus_inf: np.ndarray
-    marks_all: bool
-
-    @property
-    def sampled(self) -> bool:
-        return self.numbers.shape != self.full
-
-
-def slice_of(source: Source, row: int | None, column: int | None, fixed: Mapping[int, int], part: str) -> Slice:
-    """The numbers along two axes (None for an axis that is not there), the others held at the indices in `fixed`."""
-    full = tuple(1 if axis is None else source.shape[axis] for axis in (row, column))
-    steps = [max(1, -(-size // most)) for size, most in zip(full, (ROWS, COLUMNS), strict=True)]
-    rows, columns = (np.arange(0, size, step) for size, step in zip(full, steps, strict=True))
-    everything = full[0] * full[1] <= DENSE
-    taken = [slice(None) if everything else slice(None, None, step) for step in steps]
-    index: list[int | slice] = [fixed.get(axis, 0) for axis in range(len(source.shape))]
-    for axis, one in ((row, taken[0]), (column, taken[1])):
-        if axis is not None:
-            index[axis] = one
-    seen = source.read(tuple(index))
-    seen = PARTS[part](seen) if source.kind == "complex" else seen
-    if row is not None and column is not None and row > column:
-        seen = seen.T
-    seen = seen.reshape((1, 1) if column is None else (1, -1) if row is None else seen.shape)
-    shown = np.array(seen[:: steps[0], :: steps[1]] if everything else seen)
-    marks = [shrunk(found, rows, columns, everything) for found in faults(seen)]
-    return Slice(shown, rows, columns, full, *marks, marks_all=everything)
-
-
-def faults(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where there is NaN, +Inf, -Inf."""
-    if numbers.dtype.kind in "biu":
-        return (np.zeros(numbers.shape, bool),) * 3
-    return np.isnan(numbers), np.isposinf(numbers), np.isneginf(numbers)
-
-
-def shrunk(found: np.ndarray, rows: np.ndarray, columns: np.ndarray, everything: bool) -> np.ndarray:
-    """For each number shown, whether anything was found from there to the next."""
-    if not everything or not found.any():
-        return found if not everything else np.zeros((rows.size, columns.size), bool)
-    return np.logical_or.reduceat(np.logical_or.reduceat(found, rows, axis=0), columns, axis=1)
-
-
-def chosen_in_words(indices: np.ndarray, size: int, what: str) -> str:
-    """`rows 0, 3, 6, … 189 of 192 (every 3rd)`, or nothing when all are shown."""
-    if indices.size == size:
-        return ""
-    step = int(indices[1] - indices[0])
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(step % 10, "th") if step % 100 not in (11, 12, 13) else "th"
-    first = ", ".join(f"{one:,}" for one in indices[:3].tolist())
-    return f"{what} {first}, … {int(indices[-1]):,} of {size:,} (every {step:,}{ending})"
-
 
 SAMPLE = 2**20
 
@@ -91,8 +21,8 @@ SAMPLE = 2**20
 @dataclass(frozen=True)
 class Statistics:
     """`looked_at` of `count` numbers were looked at, all that there are where `exact`. `least`, `greatest`, `mean` and
-    `std` (divided by n - 1, as torch does) are those of the finite ones, None where there are too few; of a complex
-    tensor they are those of the magnitude. `zeros` is a share between 0 and 1."""
+    `std` (divided by n - 1, as torch does) are those of the finite ones, None where there are too few. `zeros` is a
+    share between 0 and 1."""
 
     count: int
     looked_at: int
@@ -120,7 +50,7 @@ def statistics_of(source: Source) -> Statistics:
     shape = [1 if again else size for again, size in zip(repeated, source.shape, strict=True)]
     steps = steps_for(shape) if math.prod(shape) > DENSE else [1] * len(shape)
     index = tuple(slice(0, size, step) for size, step in zip(shape, steps, strict=True))
-    numbers = np.abs(source.read(index)) if source.kind == "complex" else source.read(index)
+    numbers = source.read(index)
     times = math.prod(size for again, size in zip(repeated, source.shape, strict=True) if again)
     return summed_up(numbers.ravel(), source.count, times, all(step == 1 for step in steps))
 
@@ -179,23 +109,25 @@ def facts_in_words(source: Source, axes: Sequence[str]) -> str:
 
 def statistics_rows(found: Statistics, kind: str) -> list[tuple[str, str]]:
     """Name and value of each statistic, as text."""
-    of = " of the magnitude" if kind == "complex" else ""
     rows = [
-        (f"min{of}", number(found.least)),
-        (f"max{of}", number(found.greatest)),
-        (f"mean{of}", number(found.mean)),
-        (f"std{of}", number(found.std)),
+        ("min", number(found.least)),
+        ("max", number(found.greatest)),
+        ("mean", number(found.mean)),
+        ("std", number(found.std)),
         ("zeros", f"{100 * found.zeros:.3g} %"),
     ]
     faults = [("NaN", f"{found.nan:,}"), ("+Inf", f"{found.plus_inf:,}"), ("-Inf", f"{found.minus_inf:,}")]
-    return rows + (faults if kind in ("float", "complex") else [])
+    return rows + (faults if kind == "float" else [])
 
 
-def number(value: float | int | None) -> str:
-    """A number in four digits; whole ones in full, "–" where there is none."""
-    if value is None:
-        return "–"
-    return str(value) if isinstance(value, bool | int) else f"{value:.4g}"
+def chosen_in_words(indices: np.ndarray, size: int, what: str) -> str:
+    """`rows 0, 3, 6, … 189 of 192 (every 3rd)`, or nothing when all are shown."""
+    if indices.size == size:
+        return ""
+    step = int(indices[1] - indices[0])
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(step % 10, "th") if step % 100 not in (11, 12, 13) else "th"
+    first = ", ".join(f"{one:,}" for one in indices[:3].tolist())
+    return f"{what} {first}, … {int(indices[-1]):,} of {size:,} (every {step:,}{ending})"
 
 
 def sampling_in_words(shown: Slice) -> str:
@@ -234,8 +166,7 @@ def table_in_words(shown: Slice) -> str:
             continue
         cells = ["…" if one is None else number(shown.numbers[row, one].item()) for one in columns]
         lines.append([str(shown.rows[row]), *cells])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join("  ".join(f"{one:>{width}}" for one, width in zip(line, widths, strict=True)) for line in lines)
+    return "\n".join(in_columns(lines, right=range(len(head))))
 
 
 def edges(size: int) -> list[int | None]:
@@ -255,9 +186,3 @@ def in_words(facts: str, found: Statistics, kind: str, where: str, shown: Slice 
         lines += [line for line in (where, sampling_in_words(shown)) if line]
         lines.append(table_in_words(shown))
     return "\n".join(lines)
-
-
-def largest(numbers: np.ndarray) -> float:
-    """The greatest finite magnitude, 0 where there is none."""
-    found = np.abs(numbers.astype(np.float64))
-    return float(found[np.isfinite(found)].max(initial=0.0))

@@ -21,8 +21,7 @@ from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.questions import Desk
 from prefix_lab.widgets.stepper.stepper import Stepper
 from prefix_lab.widgets.stepper.written import LONGEST, as_json, colours_of, headline, short_path, short_paths, whole
-from tests.debugger.recorded import recorded, refuses
-from tests.debugger.test_against_interpreter import PHASES
+from tests.debugger.recorded import PHASES, recorded, refuses
 from tests.widgets.stepper.javascript import STEPPER, cut_small, javascript
 from tests.widgets.stepper.walks import walk
 

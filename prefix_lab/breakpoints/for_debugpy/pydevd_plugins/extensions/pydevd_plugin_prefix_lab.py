@@ -2,7 +2,7 @@
 
 debugpy loads every module of this name's kind on the path, in each process that it debugs. So this imports nothing
 heavy, and whatever fails in it leaves debugpy's own text in place. What is shown is decided in
-`prefix_lab.breakpoints.values`.
+`prefix_lab.breakpoints.variables`.
 """
 
 import functools
@@ -16,15 +16,15 @@ class PrefixLabText(StrPresentationProvider):
     """The text of a value."""
 
     def can_provide(self, type_object, type_name):
-        from prefix_lab.breakpoints import values
+        from prefix_lab.breakpoints import variables
 
-        return values.kind_of(type_object) is not None
+        return variables.kind_of(type_object) is not None
 
     def get_str(self, val):
-        from prefix_lab.breakpoints import values
+        from prefix_lab.breakpoints import variables
 
         try:
-            return values.text_of(val)  # None: debugpy's own text
+            return variables.text_of(val)  # None: debugpy's own text
         except Exception:
             return None
 
@@ -37,9 +37,9 @@ class PrefixLabChildren(TypeResolveProvider):
     """What unfolds below a value."""
 
     def can_provide(self, type_object, type_name):
-        from prefix_lab.breakpoints import values
+        from prefix_lab.breakpoints import variables
 
-        return values.kind_of(type_object) in values.CHILDREN
+        return variables.kind_of(type_object) in variables.CHILDREN
 
     def resolve(self, var, attribute):
         return self.get_dictionary(var)[attribute]
@@ -48,10 +48,10 @@ class PrefixLabChildren(TypeResolveProvider):
         return {name: value for name, value, _ in self.get_contents_debug_adapter_protocol(var)}
 
     def get_contents_debug_adapter_protocol(self, obj, fmt=None):
-        from prefix_lab.breakpoints import values
+        from prefix_lab.breakpoints import variables
 
         try:
-            return values.children_of(obj)
+            return variables.children_of(obj)
         except Exception as error:
             return [("not available", str(error), None)]
 
@@ -71,11 +71,11 @@ class PrefixLabType(DebuggerEventHandler):
         def get_var_data(self, *args, **kwargs):
             data = plain(self, *args, **kwargs)
             try:
-                from prefix_lab.breakpoints import values
+                from prefix_lab.breakpoints import variables
 
-                kind = values.kind_of(type(self.value))
+                kind = variables.kind_of(type(self.value))
                 # Of a list, dict or tuple only those that hold tensors have a text of ours.
-                if kind is not None and (kind != "holder" or data["value"] == values.text_of(self.value)):
+                if kind is not None and (kind != "holder" or data["value"] == variables.text_of(self.value)):
                     data["type"] = data["value"]
             except Exception:
                 pass

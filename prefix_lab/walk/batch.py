@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from prefix_lab.config import TaskType
 from prefix_lab.prepare import text_config
-from prefix_lab.walk.base import Base
+from prefix_lab.walk.model import Base
 
 INSTRUCTED = (
     ("reverse: prefix", "xiferp"),

@@ -1,10 +1,51 @@
-"""The journey and its cost in words, for a terminal, a screen reader and the panel beside the picture."""
+"""What a prefix costs: parameters, bytes, and the rows that never learn; as figures, and in words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
-from prefix_lab.widgets.flow.journey import Cost, JourneyStep, Setting
+from prefix_lab.widgets.flow.journey import DTYPES, Setting, dead_rows
+from prefix_lab.widgets.parameters.counting import base_parameters, prefix_parts
+
+TRAINING_BYTES = 16
+"""A float32 number that trains: itself, its gradient, and the two moments that Adam keeps of it."""
+
+
+class Cost(NamedTuple):
+    """Parameters are counted, bytes are bytes. `total` and `share` (in per cent) are None where no model is known."""
+
+    parts: dict[str, int]
+    trainable: int
+    total: int | None
+    share: float | None
+    cache_bytes: int
+    rows: int
+    dead_rows: tuple[int, ...]
+    dead_parameters: int
+    dead_bytes: int
+
+
+def cost(setting: Setting) -> Cost:
+    """Count for PEFT's own way: its layout, its `batch` equal rows, Adam in float32."""
+    sizes = setting.sizes
+    encoder_hidden = setting.axes["encoder_hidden"] if setting.projection else None
+    parts = prefix_parts(setting.prefix_len, sizes.layers, sizes.token_dim, encoder_hidden)
+    trainable = sum(parts.values())
+    base = base_parameters(sizes.config)
+    dead = dead_rows(sizes.layers, sizes.readers, sizes.encoder_decoder)
+    # One row of the prefix, for every virtual token: in the table, or in the last Linear's weight and bias.
+    row = sizes.token_dim * (setting.prefix_len if encoder_hidden is None else encoder_hidden + 1)
+    return Cost(
+        parts=parts,
+        trainable=trainable,
+        total=None if base is None else base + trainable,
+        share=None if base is None else 100 * trainable / (base + trainable),
+        cache_bytes=2 * sizes.layers * setting.batch * setting.prefix_len * sizes.token_dim * DTYPES[setting.dtype],
+        rows=2 * sizes.layers,
+        dead_rows=dead,
+        dead_parameters=len(dead) * row,
+        dead_bytes=len(dead) * row * TRAINING_BYTES,
+    )
 
 
 def amount(number: float) -> str:
@@ -16,23 +57,6 @@ def amount(number: float) -> str:
     return f"{number:.0f} bytes" if unit == "bytes" else f"{number:.1f} {unit}"
 
 
-def headline(setting: Setting) -> str:
-    """What is shown, in one line."""
-    how = "with projection" if setting.projection else "without projection"
-    return f"The journey of a prefix: {setting.sizes.name}, prefix_len {setting.prefix_len}, {how}"
-
-
-def trouble_said(setting: Setting) -> str:
-    """Why PEFT fails with these sizes, and what to set; empty where it does not."""
-    trouble = setting.sizes.trouble
-    if trouble is None:
-        return ""
-    return (
-        f"As it is, PEFT fails with this model. {trouble.reason} Way out: PrefixTuningConfig({trouble.way_out}, …). "
-        "What is shown here is the journey with it."
-    )
-
-
 def facts(setting: Setting, cost: Cost) -> list[tuple[str, str]]:
     """What it costs, as (question, answer)."""
     said = [("Width of a key", width_said(setting)), ("Trainable parameters", f"{cost.trainable:,}")]
@@ -42,8 +66,9 @@ def facts(setting: Setting, cost: Cost) -> list[tuple[str, str]]:
         said.append(("Share of the whole", "choose a real model to see it"))
     else:
         said.append(("Share of the whole", f"{cost.share:.4f} % of {cost.total:,}, the prefix included"))
+    texts = "one text" if setting.batch == 1 else f"a batch of {setting.batch}"
     each = f", {amount(cost.cache_bytes / setting.batch)} a text" if setting.batch > 1 else ""
-    said.append((f"Cache, {setting.dtype}", f"{amount(cost.cache_bytes)} for {texts(setting.batch)}{each}"))
+    said.append((f"Cache, {setting.dtype}", f"{amount(cost.cache_bytes)} for {texts}{each}"))
     said.append(("Dead rows", dead_said(setting, cost)))
     return said
 
@@ -53,10 +78,6 @@ def width_said(setting: Setting) -> str:
     sizes = setting.sizes
     product = f"{setting.cached_heads} · head_dim = {sizes.kv_heads} · {sizes.head_dim} = {sizes.token_dim}"
     return f"hidden = {product}" if setting.width == "hidden" else f"{product}, while hidden = {sizes.hidden}"
-
-
-def texts(batch: int) -> str:
-    return "one text" if batch == 1 else f"a batch of {batch}"
 
 
 def dead_said(setting: Setting, cost: Cost) -> str:
@@ -79,17 +100,3 @@ def rows_said(setting: Setting, cost: Cost) -> str:
     """The rows in one sentence, for those who do not see the picture of them."""
     dead = ", ".join(map(str, cost.dead_rows))
     return f"Of rows 0 to {cost.rows - 1}, " + (f"these are read by no layer: {dead}." if dead else "each is read.")
-
-
-def as_text(setting: Setting, steps: Sequence[JourneyStep], cost: Cost) -> str:
-    """All of it as plain text."""
-    rows = [(step.operation, f"{step.names} = {step.numbers}", step.dtype) for step in steps]
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    lines = [headline(setting), *filter(None, [trouble_said(setting)]), ""]
-    for number, (step, row) in enumerate(zip(steps, rows, strict=True), start=1):
-        lines.append(f"{number:>2}  {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}")
-        lines.append(f"    {'':<{widths[0]}}  {step.sentence}")
-    lines += ["", *(f"{question}: {answer}" for question, answer in facts(setting, cost))]
-    if setting.sizes.encoder_decoder:
-        lines.append(rows_said(setting, cost))
-    return "\n".join(lines)

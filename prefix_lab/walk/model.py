@@ -3,7 +3,6 @@
 Nothing here reaches for a network before the local files were tried, and then it asks once.
 """
 
-import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -20,7 +19,8 @@ from transformers.models.auto.modeling_auto import (
 
 from prefix_lab.config import TaskType
 from prefix_lab.prepare import text_config
-from prefix_lab.walk.sides import LOADED_OTHERWISE, without_log, without_progress_bars
+from prefix_lab.walk.libraries import LOADED_OTHERWISE, without_log, without_progress_bars
+from prefix_lab.widgets.sizes import shipped, sizes_of
 
 
 def choose_task(model_config: Any) -> tuple[str, str]:
@@ -60,8 +60,6 @@ def letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.lower()))
 
 
-SIZES = Path(__file__).parent.parent / "sizes"
-
 HUB_NAMES = {
     "bart-base": "facebook/bart-base",
     "bert-base": "google-bert/bert-base-uncased",
@@ -84,16 +82,11 @@ class CannotLoad(ValueError):
     """A model that cannot be had; its text says what was tried."""
 
 
-def shipped_sizes() -> list[str]:
-    """The names of the well-known models whose sizes ship with the package."""
-    return sorted(path.stem for path in SIZES.glob("*.json"))
-
-
 def size_like(name: str) -> str:
     """The shipped size that a hub's name is likely to mean, or a well-known one."""
     last = name.rsplit("/", 1)[-1]
     return next(
-        (size for size in shipped_sizes() if last in (size, HUB_NAMES.get(size, "").rsplit("/", 1)[-1])), "t5-base"
+        (size for size in sorted(shipped()) if last in (size, HUB_NAMES.get(size, "").rsplit("/", 1)[-1])), "t5-base"
     )
 
 
@@ -102,7 +95,7 @@ def load_base(name: str, config_only: bool = False) -> Base:
     folder = Path(name).expanduser()
     if (folder / "config.json").is_file():
         return load(str(folder), name, config_only, local=True)
-    if config_only and name in shipped_sizes():
+    if config_only and name in shipped():
         return shipped_base(name)
     if folder.is_dir():
         raise CannotLoad(f"{name!r} is a folder without a config.json, so no transformers model is in it.")
@@ -164,7 +157,7 @@ def auto_class(config: Any) -> Any:
 
 def shipped_base(name: str) -> Base:
     """A well-known model's sizes, from the JSON file that ships."""
-    fields = json.loads((SIZES / f"{name}.json").read_text(encoding="utf-8"))
+    fields = sizes_of(name).config
     return base_of_shape(AutoConfig.for_model(**fields), name, fields.get("tie_word_embeddings", True))
 
 

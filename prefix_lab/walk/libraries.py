@@ -1,4 +1,4 @@
-"""The two sides of a walk, ours and PEFT's, behind one face, and the setting that both run under.
+"""The two libraries of a walk, ours and PEFT's, behind one face, and what both run under: seed, device, quiet.
 
 The names are the same in both libraries, so a step is written once. PEFT is imported here only, when it is asked for.
 Messages of the libraries that say nothing about the walk are kept from the terminal one by one and by their text.
@@ -7,9 +7,8 @@ Messages of the libraries that say nothing about the walk are kept from the term
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -73,7 +72,7 @@ def on_meta(model: nn.Module) -> bool:
 
 
 @contextmanager
-def same_setting(model: nn.Module, seed: int) -> Iterator[None]:
+def same_random_numbers(model: nn.Module, seed: int) -> Iterator[None]:
     """Random numbers from `seed`, and on the meta device if the model is there. The caller's numbers are unchanged."""
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng(devices=[]))
@@ -147,61 +146,3 @@ def installed_peft() -> Library | None:
         save=lambda model, folder: model.save_pretrained(folder, save_embedding_layers=False),
         config=lambda config: peft.PrefixTuningConfig(**config.to_dict()),
     )
-
-
-class Run(NamedTuple):
-    """What one walk is about; both sides share it."""
-
-    batch: Mapping[str, Tensor]
-    batch_size: int
-    seed: int
-    meta: bool
-
-
-@dataclass
-class Side:
-    """One library on its way: the base model it wraps, the user's config, and by stage what was made so far."""
-
-    library: Library
-    base: nn.Module
-    config: Any
-    made: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def model(self) -> Any:
-        """The wrapped model, from the stage `wrap` on."""
-        return self.made["wrap"]
-
-    @property
-    def encoder(self) -> nn.Module:
-        """The prefix encoder in use."""
-        return self.model.prompt_encoder[self.model.active_adapter]
-
-
-class Encoded(NamedTuple):
-    prompt_tokens: Tensor
-    vectors: Tensor
-
-
-class Attended(NamedTuple):
-    """`seen` is what the base model was called with, `vectors` the encoder's output on the way to it."""
-
-    seen: dict[str, Any]
-    vectors: Tensor
-    outputs: Mapping[str, Any]
-    loss: Tensor
-
-
-class Learned(NamedTuple):
-    gradients: dict[str, Tensor | None]
-    vectors: Tensor | None
-    reached_base: int
-
-
-class Kept(NamedTuple):
-    """`files` is by name how many bytes were written; empty on the meta device, where there is nothing to write."""
-
-    tensors: dict[str, Tensor]
-    config: dict[str, Any]
-    files: dict[str, int]
-    vectors: Tensor
