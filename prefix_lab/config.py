@@ -49,7 +49,6 @@ class PeftConfig:
     inference_mode: bool = False
 
     is_prompt_learning = False
-    is_adaption_prompt = False
 
     def __post_init__(self):
         if self.peft_version is None:
@@ -65,7 +64,7 @@ class PeftConfig:
 
     def save_pretrained(self, save_directory: str | Path) -> None:
         """Write `adapter_config.json`. Source: `peft.config.PeftConfigMixin.save_pretrained`."""
-        write_whole({Path(save_directory) / CONFIG_NAME: self.to_json().encode()})
+        write_whole(Path(save_directory) / CONFIG_NAME, self.to_json().encode())
 
     @classmethod
     def from_pretrained(cls, save_directory: str | Path) -> "PeftConfig":
@@ -115,15 +114,10 @@ class PrefixTuningConfig(PromptLearningConfig):
         return 2 * self.num_layers * self.token_dim
 
 
-def write_whole(files: dict[Path, bytes]) -> None:
-    """Write all files beside their places, then move each to its place, in the order given: none is ever half there."""
-    for path, content in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished(path).write_bytes(content)
-    for path in files:
-        os.replace(unfinished(path), path.resolve())  # a link stays a link
-
-
-def unfinished(path: Path) -> Path:
-    """Where the file is written first: in the folder of its place, so that moving it is one step."""
-    return path.resolve().with_name(f".{path.name}.unfinished")
+def write_whole(path: Path, content: bytes) -> None:
+    """Write the file beside its place, then move it there: it is never half there. A link stays a link."""
+    place = path.resolve()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = place.with_name(f".{place.name}.unfinished")
+    unfinished.write_bytes(content)
+    os.replace(unfinished, place)

@@ -47,28 +47,21 @@ class PrefixEncoder(nn.Module):
         if not self.prefix_projection:
             return self.embedding(prefix)  # (batch, prefix_len) → (batch, prefix_len, 2·layers·hidden)
         if not hasattr(self, "transform"):
-            raise ValueError(
-                "This encoder was built with inference_mode=True and prefix_projection=True: it holds the computed "
-                "keys and values, and no projection to run. Read `embedding.weight`, or call `get_prompt`."
-            )
+            raise ValueError("inference_mode=True and prefix_projection=True keep no projection: call `get_prompt`.")
         prefix_tokens = self.embedding(prefix)  # (batch, prefix_len) → (batch, prefix_len, hidden)
         past_key_values = self.transform(prefix_tokens)  # → (batch, prefix_len, 2·layers·hidden)
         return past_key_values
 
     @torch.no_grad()
     def load_prompt_embeddings(self, prompt_embeddings: Float[Tensor, "prefix_len two_layers_hidden"]) -> None:
-        """Copy keys and values into the flat table. Raises `ValueError` with projection, or for another shape.
+        """Copy keys and values into the flat table, the only one that can hold them: no projection can be inverted.
 
         Source: `peft.tuners.prefix_tuning.model.PrefixEncoder.load_prompt_embeddings`.
         """
-        if self.prefix_projection:
+        given, table = tuple(prompt_embeddings.shape), tuple(self.embedding.weight.shape)
+        if self.prefix_projection or given != table:
             raise ValueError(
-                "prompt_embeddings cannot be loaded with prefix_projection=True: the MLP that would have made them "
-                "cannot be inverted. Use a config with prefix_projection=False."
-            )
-        if prompt_embeddings.shape != self.embedding.weight.shape:
-            raise ValueError(
-                f"prompt_embeddings has shape {tuple(prompt_embeddings.shape)}, expected (prefix_len, "
-                f"2·layers·hidden) = {tuple(self.embedding.weight.shape)}."
+                f"prompt_embeddings of shape {given} cannot be loaded into a table of {table} with "
+                f"prefix_projection={self.prefix_projection}. Give (prefix_len, 2·layers·hidden), without projection."
             )
         self.embedding.weight.copy_(prompt_embeddings)

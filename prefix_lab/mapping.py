@@ -1,7 +1,6 @@
 """Where the walk starts: a table of classes, and the function that reads it.
 
-Mirrors `peft.mapping_func.get_peft_model` and the table in `peft.auto`. PEFT fills its table with six classes;
-`classes` gives another one, as the package's own `get_peft_model` does.
+Mirrors `peft.mapping_func.get_peft_model` and the table in `peft.auto`, which has six classes.
 """
 
 from collections.abc import Mapping
@@ -28,10 +27,9 @@ def get_peft_model(
     classes: Mapping[str | None, type[PeftModel]] = MODEL_TYPE_TO_PEFT_MODEL_MAPPING,
     **options: Any,
 ) -> PeftModel:
-    """Wrap `model` so that a prefix trains and the model itself stays as it is. The model is changed in place.
+    """Choose a class for the task; it prepares the config, and wraps the model, in place: `PeftModel.add_adapter`.
 
-    Choose the class by the task, then let it prepare the config and wrap the model: `models.PeftModel.add_adapter`.
-    `options` go to that class. Source: `peft.mapping_func.get_peft_model`.
+    `classes` is the table to choose from, and `options` go to the class. Source: `peft.mapping_func.get_peft_model`.
     """
     task_class = choose_task_class(peft_config, classes)
     peft_model = task_class(model, peft_config, adapter_name, **options)

@@ -22,9 +22,10 @@ Mask = Shaped[Tensor, "batch tokens"] | None
 
 
 class PeftModel(nn.Module):
-    """A frozen base model and a prefix encoder. Source: `peft.peft_model.PeftModel`.
+    """A frozen base model and a prefix encoder; only a task's class, in `tasks`, knows where the prefix goes.
 
     `prompt_encoder[name]` makes the prefix, `prompt_tokens[name]` are the numbers 0, 1, 2, … that it looks up.
+    Source: `peft.peft_model.PeftModel`, whose methods have the same names.
     """
 
     def __init__(self, model: nn.Module, peft_config: PeftConfig, adapter_name: str = "default", **options: Any):
@@ -36,16 +37,13 @@ class PeftModel(nn.Module):
         self.add_adapter(adapter_name, peft_config, **options)
 
     def add_adapter(self, adapter_name: str, peft_config: PromptLearningConfig) -> None:
-        """Prepare the config, then wrap the model. Source: `peft.peft_model.PeftModel.add_adapter`."""
+        """Prepare the config, then wrap the model."""
         prepare_prompt_learning_config(peft_config, self.base_model.config)
         self._setup_prompt_encoder(adapter_name, peft_config)
         self.peft_config[adapter_name] = peft_config
 
     def _setup_prompt_encoder(self, adapter_name: str, config: PromptLearningConfig) -> None:
-        """Freeze the base model, find its word embeddings, make the encoder and the numbers it looks up.
-
-        Source: `peft.peft_model.PeftModel._setup_prompt_encoder`.
-        """
+        """Freeze the base model, find its word embeddings, make the encoder and the numbers it looks up."""
         if not hasattr(self, "prompt_encoder"):
             self.prompt_encoder = nn.ModuleDict()
             self.prompt_tokens: dict[str, Int[Tensor, " virtual_tokens"]] = {}
@@ -59,30 +57,14 @@ class PeftModel(nn.Module):
         # An encoder-decoder gets twice as many numbers as it looks up; PEFT's other methods need them.
         self.prompt_tokens[adapter_name] = torch.arange(config.num_virtual_tokens * config.num_transformer_submodules)
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Raises `ValueError`: only a task's class knows where a prefix goes. PEFT runs the base model, without it."""
-        raise ValueError(
-            f"{type(self).__name__} would run the base model without its prefix. Wrap the model by "
-            "get_peft_model(model, config), or by the class of its task: PeftModelForCausalLM to go on with a text, "
-            "PeftModelForSeq2SeqLM to answer one."
-        )
-
-    generate = forward
-
     def get_prompt(self, batch_size: int) -> Cache:
-        """The prefix as the cache that the base model reads: per layer (batch, heads, prefix_len, head_dim), twice.
-
-        Source: `peft.peft_model.PeftModel.get_prompt`.
-        """
+        """The prefix as the cache that the base model reads: per layer (batch, heads, prefix_len, head_dim), twice."""
         config = self.active_peft_config
         prefix = self.encode_prefix(batch_size)
         return past_key_values(prefix, config.num_layers, config.num_attention_heads, config.num_transformer_submodules)
 
     def encode_prefix(self, batch_size: int) -> Float[Tensor, "batch prefix_len width"]:
-        """What the prefix encoder makes, in the base model's precision; the same for each text of the batch.
-
-        Source: `peft.peft_model.PeftModel.get_prompt`.
-        """
+        """What the prefix encoder makes, in the base's precision, the same for each text: the first half of PEFT's."""
         config, encoder = self.active_peft_config, self.prompt_encoder[self.active_adapter]
         if config.inference_mode:
             prefix = encoder.embedding.weight.repeat(batch_size, 1, 1)  # → (batch, prefix_len, 2·layers·hidden)
@@ -114,10 +96,7 @@ class PeftModel(nn.Module):
             kwargs["token_type_ids"] = None
 
     def get_prompt_embedding_to_save(self, adapter_name: str) -> Float[Tensor, "prefix_len width"]:
-        """The computed keys and values of an adapter, whatever made them.
-
-        Source: `peft.peft_model.PeftModel.get_prompt_embedding_to_save`.
-        """
+        """The computed keys and values of an adapter, whatever made them."""
         config, encoder = self.peft_config[adapter_name], self.prompt_encoder[adapter_name]
         if config.inference_mode:
             return encoder.embedding.weight.detach()
@@ -141,18 +120,12 @@ class PeftModel(nn.Module):
 
 
 def find_word_embeddings(model: nn.Module) -> nn.Module | None:
-    """The table of word vectors: `embeddings.word_embeddings`, or the first parameter as long as the vocabulary.
+    """The table of word vectors: the module of the first parameter that is as long as the vocabulary.
 
     Source: `peft.peft_model.PeftModel._setup_prompt_encoder`.
     """
-    try:
-        return model.get_submodule("embeddings.word_embeddings")
-    except AttributeError:
-        pass
     text_config = model.config.get_text_config() if hasattr(model.config, "get_text_config") else model.config
     vocab_size = getattr(text_config, "vocab_size", None)
     backbone = next((child for child in model.children() if isinstance(child, PreTrainedModel)), model)
-    for name, parameter in backbone.named_parameters():
-        if parameter.shape[:1] == (vocab_size,):
-            return backbone.get_submodule(name.removesuffix(".weight"))
-    return None
+    names = [name for name, parameter in backbone.named_parameters() if parameter.shape[:1] == (vocab_size,)]
+    return backbone.get_submodule(names[0].removesuffix(".weight")) if names else None

@@ -22,14 +22,6 @@ class Filled(NamedTuple):
     source: str
 
 
-class CacheSizes(NamedTuple):
-    """What the attention layers that read the prefix expect; None where the model's config does not say."""
-
-    layers: int | None
-    heads: int | None
-    head_dim: int | None
-
-
 def prepare_prompt_learning_config(peft_config: PromptLearningConfig, model_config: Any) -> PromptLearningConfig:
     """Set num_layers, token_dim, num_attention_heads and encoder_hidden_size where they are None; return the config.
 
@@ -59,7 +51,7 @@ def explain_preparation(peft_config: PromptLearningConfig, model_config: Any) ->
     size("num_layers", NUM_LAYERS)
     token_dim, heads = size("token_dim", TOKEN_DIM), size("num_attention_heads", NUM_ATTENTION_HEADS)
     if known.get("num_key_value_heads") is not None:
-        kv_heads, head_dim, source = widest_heads(known)
+        kv_heads, head_dim, source = known["num_key_value_heads"], known.get("head_dim"), "head_dim"
         if head_dim is None:
             head_dim, source = token_dim // heads, "token_dim / num_attention_heads"
         token_dim = kv_heads * head_dim
@@ -82,18 +74,6 @@ def first_known(field: str, names: tuple[str, ...], known: Mapping[str, Any]) ->
     )
 
 
-def widest_heads(known: Mapping[str, Any]) -> tuple[int, int | None, str]:
-    """Cached heads, head_dim where the config has one, and its name; where layers differ, those of the widest heads."""
-    kv_heads, head_dim, source = known["num_key_value_heads"], known.get("head_dim"), "head_dim"
-    if known.get("global_head_dim") is not None:
-        return known.get("num_global_key_value_heads") or kv_heads, known["global_head_dim"], "global_head_dim"
-    for layer in (known.get("per_layer_config") or {}).values():  # Gemma 4: narrower layers will read a part of it
-        if (layer.get("head_dim") or 0) > (head_dim or 0):
-            kv_heads, head_dim = layer.get("num_key_value_heads", known["num_key_value_heads"]), layer["head_dim"]
-            source = "the widest layer's head_dim"
-    return kv_heads, head_dim, source
-
-
 def text_config(model_config: Any) -> Mapping[str, Any]:
     """The language model's sizes by name; the config of a model that also sees or hears has them one level down."""
     known = model_config.to_dict() if hasattr(model_config, "to_dict") else model_config
@@ -101,28 +81,3 @@ def text_config(model_config: Any) -> Mapping[str, Any]:
     if hasattr(model_config, "num_hidden_layers"):
         known = {**known, "num_hidden_layers": model_config.num_hidden_layers}  # some configs compute it
     return known
-
-
-def cache_sizes(model_config: Any) -> CacheSizes:
-    """Layers, heads and head_dim of the cache that the model will read: its decoder's, if it has an encoder too.
-
-    PEFT does not ask. A family whose layers differ gives None.
-    """
-    known = text_config(model_config)
-    if known.get("per_layer_config") or known.get("global_head_dim"):
-        return CacheSizes(None, None, None)
-
-    def first(*names: str) -> int | None:
-        return next((known[name] for name in names if known.get(name) is not None), None)
-
-    asking, width = first("decoder_attention_heads", *NUM_ATTENTION_HEADS), first(*TOKEN_DIM)
-    heads = first("num_key_value_heads") or asking
-    if "multi_query" in known:  # Falcon; its newer kind repeats its few heads before it caches them
-        heads = asking if known.get("new_decoder_architecture") or not known["multi_query"] else 1
-    head_dim = first("d_kv", "head_dim") or (width // asking if width and asking else None)
-    return CacheSizes(first("num_decoder_layers", "decoder_layers", *NUM_LAYERS), heads, head_dim)
-
-
-def heads_of(model_config: Any) -> int:
-    """How many heads ask; with grouped-query attention, more than are cached."""
-    return first_known("num_attention_heads", NUM_ATTENTION_HEADS, text_config(model_config)).value

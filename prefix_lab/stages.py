@@ -4,8 +4,7 @@ Each stage names our function and PEFT's, and the tensors that go in and come ou
 written in several ways with `|` between them; the first that gives the seen size is shown.
 """
 
-import importlib
-import inspect
+import pkgutil
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -19,6 +18,12 @@ class Flow(NamedTuple):
 
     name: str
     axes: tuple[str, ...] | None = None
+
+
+def flows(*written: str) -> tuple[Flow, ...]:
+    """Each from `name`, or `name: axis axis …` for a tensor; a number has no axes after its colon."""
+    parts = [one.partition(":") for one in written]
+    return tuple(Flow(name, tuple(axes.split()) if colon else None) for name, colon, axes in parts)
 
 
 class Stage(NamedTuple):
@@ -40,37 +45,33 @@ class Stage(NamedTuple):
             raise ValueError(f"where={where!r}, expected 'ours' or 'peft'.")
         return resolve(getattr(self, where), self.name)
 
-    def source(self, where: str = "ours") -> str:
-        """The text of that function, as installed."""
-        return inspect.getsource(self.function(where))
-
 
 STAGES: tuple[Stage, ...] = (
     Stage(
         "choose",
         "prefix_lab.mapping.get_peft_model",
         "peft.mapping_func.get_peft_model",
-        (Flow("model"), Flow("config.task_type")),
-        (Flow("task class"),),
+        flows("model", "config.task_type"),
+        flows("task class"),
         "The task type picks the class that will wrap the model.",
     ),
     Stage(
         "prepare",
         "prefix_lab.prepare.prepare_prompt_learning_config",
         "peft.utils.other._prepare_prompt_learning_config",
-        (Flow("model.config"),),
-        (Flow("num_layers"), Flow("token_dim"), Flow("num_attention_heads"), Flow("encoder_hidden_size")),
+        flows("model.config"),
+        flows("num_layers", "token_dim", "num_attention_heads", "encoder_hidden_size"),
         "The sizes that the user left out are read from the model.",
     ),
     Stage(
         "wrap",
         "prefix_lab.models.PeftModel._setup_prompt_encoder",
         "peft.peft_model.PeftModel._setup_prompt_encoder",
-        (Flow("base model"),),
-        (
-            Flow("embedding.weight", ("prefix_len", f"{ROW}|{WIDTH}")),
-            Flow("transform.0.weight", ("encoder_hidden", WIDTH)),
-            Flow("transform.2.weight", (ROW, "encoder_hidden")),
+        flows("base model"),
+        flows(
+            f"embedding.weight: prefix_len {ROW}|{WIDTH}",
+            f"transform.0.weight: encoder_hidden {WIDTH}",
+            f"transform.2.weight: {ROW} encoder_hidden",
         ),
         "The base model is frozen, and a prefix encoder stands beside it.",
     ),
@@ -78,30 +79,27 @@ STAGES: tuple[Stage, ...] = (
         "encode",
         "prefix_lab.encoder.PrefixEncoder.forward",
         "peft.tuners.prefix_tuning.model.PrefixEncoder.forward",
-        (Flow("prompt_tokens", ("batch", "prefix_len")),),
-        (Flow("past_key_values", ("batch", "prefix_len", ROW)),),
+        flows("prompt_tokens: batch prefix_len"),
+        flows(f"past_key_values: batch prefix_len {ROW}"),
         "Each virtual token becomes one long vector: a key and a value for every layer.",
     ),
     Stage(
         "split",
         "prefix_lab.past.past_key_values",
         "peft.peft_model.PeftModel.get_prompt",
-        (Flow("past_key_values", ("batch", "prefix_len", ROW)),),
-        (
-            Flow("key of layer 0", ("batch", HEADS, "prefix_len", "head_dim")),
-            Flow("value of layer 0", ("batch", HEADS, "prefix_len", "head_dim")),
-        ),
+        flows(f"past_key_values: batch prefix_len {ROW}"),
+        flows(*(f"{what} of layer 0: batch {HEADS} prefix_len head_dim" for what in ("key", "value"))),
         "The long vector is cut into layers, keys and values, and heads, and put into a cache.",
     ),
     Stage(
         "attend",
         "prefix_lab.tasks.PeftModelForSeq2SeqLM.forward",
         "peft.peft_model.PeftModelForSeq2SeqLM.forward",
-        (Flow("mask", ("batch", "target|source")),),
-        (
-            Flow("mask in the model", ("batch", "prefix_len+target|prefix_len+source")),
-            Flow("logits", ("batch", "target|source", "vocab")),
-            Flow("last_hidden_state", ("batch", "source", "hidden")),
+        flows("mask: batch target|source"),
+        flows(
+            "mask in the model: batch prefix_len+target|prefix_len+source",
+            "logits: batch target|source vocab",
+            "last_hidden_state: batch source hidden",
         ),
         "The model runs with the cache as its past; the mask grows by prefix_len.",
     ),
@@ -109,16 +107,16 @@ STAGES: tuple[Stage, ...] = (
         "learn",
         "torch.Tensor.backward",
         "torch.Tensor.backward",
-        (Flow("loss", ()),),
-        (Flow("embedding.weight.grad", ("prefix_len", f"{ROW}|{WIDTH}")),),
+        flows("loss:"),
+        flows(f"embedding.weight.grad: prefix_len {ROW}|{WIDTH}"),
         "The gradient goes through the frozen model into the prefix, and nowhere else.",
     ),
     Stage(
         "keep",
         "prefix_lab.checkpoint.save_pretrained",
         "peft.peft_model.PeftModel.save_pretrained",
-        (Flow("past_key_values", ("batch", "prefix_len", ROW)),),
-        (Flow("prompt_embeddings", ("prefix_len", ROW)),),
+        flows(f"past_key_values: batch prefix_len {ROW}"),
+        flows(f"prompt_embeddings: prefix_len {ROW}"),
         "The computed prefix is written; the projection that made it is not.",
     ),
 )
@@ -126,33 +124,18 @@ STAGES: tuple[Stage, ...] = (
 
 def stage(name: str) -> Stage:
     """The stage of that name. Raises `ValueError` that lists the names."""
-    for row in STAGES:
-        if row.name == name:
-            return row
-    raise ValueError(
-        f"name={name!r} is not a stage of the walk. The stages are {', '.join(row.name for row in STAGES)}."
-    )
+    found = {row.name: row for row in STAGES}
+    if name not in found:
+        raise ValueError(f"name={name!r} is not a stage of the walk. The stages are {', '.join(found)}.")
+    return found[name]
 
 
 def resolve(dotted: str, stage_name: str) -> Callable:
-    """Import the longest module part of a dotted name, then take the attributes. Raises `LookupError` if gone."""
-    parts = dotted.split(".")
-    for cut in range(len(parts) - 1, 0, -1):
-        try:
-            found = importlib.import_module(".".join(parts[:cut]))
-        except ModuleNotFoundError as error:
-            if cut == 1:
-                raise
-            if error.name != ".".join(parts[:cut]):
-                raise  # the module is there, something that it imports is not
-            continue
-        try:
-            for part in parts[cut:]:
-                found = getattr(found, part)
-        except AttributeError as error:
-            raise LookupError(
-                f"Stage {stage_name!r} expects {dotted}, and the installed {parts[0]} has no such name. "
-                "Install the tested versions: pip install -c constraints.txt."
-            ) from error
-        return found
-    raise AssertionError("a dotted name has at least two parts")
+    """What a dotted name stands for. Raises `LookupError` if it is gone."""
+    try:
+        return pkgutil.resolve_name(dotted)
+    except AttributeError as error:
+        raise LookupError(
+            f"Stage {stage_name!r} expects {dotted}, and the installed {dotted.split('.')[0]} has no such name. "
+            "Install the tested versions: pip install -c constraints.txt."
+        ) from error

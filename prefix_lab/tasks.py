@@ -1,7 +1,7 @@
 """One class a task: how inputs, masks and labels change when a prefix stands before them.
 
-Mirrors the `PeftModelFor…` classes of `peft.peft_model`. The prefix needs no place in `input_ids` or `labels`: it is a
-past, so the model reads it through the cache, and only the attention mask grows by prefix_len.
+Mirrors the `PeftModelFor…` classes of `peft.peft_model`, whose methods have the same names. The prefix needs no place
+in `input_ids` or `labels`: it is a past, so the model reads it through the cache, and only the attention mask grows.
 """
 
 from typing import Any
@@ -27,10 +27,7 @@ class GenerativeModel(PeftModel):
         self.base_model_prepare_inputs_for_generation = self.base_model.prepare_inputs_for_generation
 
     def generate(self, *args: Any, **kwargs: Any) -> Any:
-        """As the base model's `generate`, with the prefix before the first token.
-
-        Source: `peft.peft_model.PeftModelForCausalLM.generate`.
-        """
+        """As the base model's `generate`, with the prefix before the first token."""
         self.base_model.prepare_inputs_for_generation = self.prepare_inputs_for_generation
         try:
             return self.base_model.generate(*args, **kwargs)
@@ -59,10 +56,10 @@ class PeftModelForSeq2SeqLM(GenerativeModel):
 
         `attention_mask` stays (batch, source): the encoder never sees the prefix. `decoder_attention_mask` grows from
         (batch, target) to (batch, prefix_len+target). A cache that the caller passes is replaced, as in PEFT.
-        Source: `peft.peft_model.PeftModelForSeq2SeqLM.forward`.
         """
         kwargs["past_key_values"] = self.get_prompt(get_batch_size(input_ids, inputs_embeds))
-        kwargs |= outputs_asked_for(output_attentions, output_hidden_states, return_dict)
+        kwargs |= {"output_attentions": output_attentions, "output_hidden_states": output_hidden_states}
+        kwargs["return_dict"] = return_dict  # a None is handed on, too, and transformers takes it for "no": as PEFT
         self.shift_position_ids(kwargs)
         return self.base_model(
             input_ids=input_ids,
@@ -76,20 +73,14 @@ class PeftModelForSeq2SeqLM(GenerativeModel):
         )
 
     def generate(self, **kwargs: Any) -> Any:
-        """As the base model's `generate`. Raises `ValueError` without `input_ids`, as PEFT does.
-
-        Source: `peft.peft_model.PeftModelForSeq2SeqLM.generate`.
-        """
+        """As the base model's `generate`. Raises `ValueError` without `input_ids`, as PEFT does."""
         if "input_ids" not in kwargs:
             raise ValueError("input_ids must be provided for Peft model generation: pass generate(input_ids=...).")
         self.shift_position_ids(kwargs)
         return super().generate(**kwargs)
 
     def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Before the first token, put the prefix in the cache; the loop keeps it from there.
-
-        Source: `peft.peft_model.PeftModelForSeq2SeqLM.prepare_inputs_for_generation`.
-        """
+        """Before the first token, put the prefix in the cache; the loop keeps it from there."""
         model_kwargs = self.base_model_prepare_inputs_for_generation(*args, **kwargs)
         if kwargs.get("is_first_iteration"):
             model_kwargs["past_key_values"] = self.get_prompt(model_kwargs["decoder_input_ids"].shape[0])
@@ -112,11 +103,12 @@ class PeftModelForCausalLM(GenerativeModel):
     ) -> Any:
         """The base model's forward; `attention_mask` grows from (batch, tokens) to (batch, prefix_len+tokens).
 
-        Labels stay as they are: the cache makes no logits. Source: `peft.peft_model.PeftModelForCausalLM.forward`.
+        Labels stay as they are: the cache makes no logits.
         """
         batch_size = get_batch_size(input_ids, inputs_embeds)
         self.shift_position_ids(kwargs)
-        kwargs |= outputs_asked_for(output_attentions, output_hidden_states, return_dict)
+        kwargs |= {"output_attentions": output_attentions, "output_hidden_states": output_hidden_states}
+        kwargs["return_dict"] = return_dict  # a None is handed on, too, and transformers takes it for "no": as PEFT
         kwargs["past_key_values"] = self.get_prompt(batch_size)
         return self.base_model(
             input_ids=input_ids,
@@ -127,10 +119,7 @@ class PeftModelForCausalLM(GenerativeModel):
         )
 
     def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """For each token: only the newest id, the mask grown by prefix_len, positions after the prefix.
-
-        Source: `peft.peft_model.PeftModelForCausalLM.prepare_inputs_for_generation`.
-        """
+        """For each token: only the newest id, the mask grown by prefix_len, positions after the prefix."""
         model_kwargs = self.base_model_prepare_inputs_for_generation(*args, **kwargs)
         cache: Cache | None = model_kwargs.get("past_key_values")
         filled = 0 if cache is None else cache.get_seq_length()
@@ -148,9 +137,3 @@ def get_batch_size(input_ids: Ids, inputs_embeds: Embeds) -> int:
     if input_ids is None and inputs_embeds is None:
         raise ValueError("You have to provide either input_ids or inputs_embeds")
     return (inputs_embeds if input_ids is None else input_ids).shape[0]
-
-
-def outputs_asked_for(attentions: bool | None, hidden_states: bool | None, as_dict: bool | None) -> dict[str, Any]:
-    """What the caller said of the outputs, by the base model's names for it. PEFT hands a None on, too, and
-    transformers takes it for "no": what the base model's own config asks for is not given then."""
-    return {"output_attentions": attentions, "output_hidden_states": hidden_states, "return_dict": as_dict}

@@ -4,7 +4,8 @@ import pytest
 from transformers import Gemma3Config, GPT2Config, LlamaConfig, T5Config
 
 from prefix_lab import PrefixTuningConfig, get_peft_model, prepare_prompt_learning_config
-from prefix_lab.prepare import cache_sizes, explain_preparation, text_config
+from prefix_lab.prepare import explain_preparation, text_config
+from prefix_lab.sizes import cache_sizes
 from tests.tiny_models import refuses, tiny_bart, tiny_bert, tiny_gpt2, tiny_llama, tiny_t5
 
 TASKS = {tiny_t5: "SEQ_2_SEQ_LM", tiny_bart: "SEQ_2_SEQ_LM", tiny_gpt2: "CAUSAL_LM", tiny_bert: "FEATURE_EXTRACTION"}

@@ -5,7 +5,7 @@ Mirrors what `peft.peft_model.PeftModel` does beside making one prefix, which is
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from prefix_lab import models
 from prefix_lab.beside import saving
 from prefix_lab.beside.check import check, prefix_is_read, remember
 from prefix_lab.beside.hub import CARD_NAME, model_card, sort_out
-from prefix_lab.beside.many_sizes import fill_own, repeated, sliding_cache, sliding_config, to_devices
+from prefix_lab.beside.many_sizes import fill, repeated, sliding_cache, sliding_config, to_devices
 from prefix_lab.beside.modules_to_save import ModulesToSaveWrapper, wrap_modules
 from prefix_lab.beside.trainer import make_known
 from prefix_lab.config import PeftConfig, write_whole
@@ -86,15 +86,27 @@ class PeftModel(models.PeftModel, PushToHubMixin):
 
     def attach(self, adapter_name: str, peft_config: PeftConfig, autocast_adapter_dtype: bool) -> None:
         """Make the prefix encoder, and note which part of the base model is a model without the head."""
-        fill_own(peft_config, self.base_model.config)
-        models.PeftModel.add_adapter(self, adapter_name, peft_config)
+        fill(peft_config, self.base_model.config)
+        self._setup_prompt_encoder(adapter_name, peft_config)
         names = [name for name, child in self.base_model.named_children() if isinstance(child, PreTrainedModel)]
         if names:
             self.transformer_backbone_name = names[0]
+        with suppress(AttributeError):  # a bare BERT says which table it is
+            self.word_embeddings = self.base_model.get_submodule("embeddings.word_embeddings")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with prefix_is_read(self, args, kwargs):
             return super().__call__(*args, **kwargs)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises `ValueError`: only a task's class knows where a prefix goes. PEFT runs the base model, without it."""
+        raise ValueError(
+            f"{type(self).__name__} would run the base model without its prefix. Wrap the model by "
+            "get_peft_model(model, config), or by the class of its task: PeftModelForCausalLM to go on with a text, "
+            "PeftModelForSeq2SeqLM to answer one."
+        )
+
+    generate = forward
 
     def get_prompt(self, batch_size: int) -> Cache:
         """As `models.PeftModel.get_prompt`, fitted to base models with windows, and to those on several devices."""
@@ -285,7 +297,7 @@ class PeftModel(models.PeftModel, PushToHubMixin):
 
     def create_or_update_model_card(self, output_dir: str | Path) -> None:
         """Write the README.md of a saved adapter, or mend the one that is there: see `hub.model_card`."""
-        write_whole({Path(output_dir) / CARD_NAME: model_card(self, Path(output_dir)).encode()})
+        write_whole(Path(output_dir) / CARD_NAME, model_card(self, Path(output_dir)).encode())
 
     @classmethod
     def saved_shapes(cls, model: nn.Module, config: PeftConfig) -> dict[str, tuple[int, ...]]:

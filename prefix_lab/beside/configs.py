@@ -30,6 +30,8 @@ SIZES = (
 class PeftConfig(config.PeftConfig):
     """What every method's configuration holds. Raises `ValueError` for a task or a method that does not exist."""
 
+    is_adaption_prompt = False
+
     def __post_init__(self):
         self.check()
         super().__post_init__()

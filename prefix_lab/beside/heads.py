@@ -15,7 +15,7 @@ from prefix_lab.beside.adapters import PeftModel
 from prefix_lab.beside.check import backbone, takes_past
 from prefix_lab.config import PeftConfig
 from prefix_lab.models import Mask
-from prefix_lab.tasks import Embeds, Ids, get_batch_size, outputs_asked_for
+from prefix_lab.tasks import Embeds, Ids, get_batch_size
 
 Labels = Int[Tensor, "..."] | Float[Tensor, "..."] | None
 Hidden = Float[Tensor, "*batch hidden"]
@@ -108,7 +108,7 @@ class PeftModelForSequenceClassification(PeftModelWithHead):
         Which loss is told by `config.problem_type`, and guessed from the labels once, as in PEFT.
         Source: `peft.peft_model.PeftModelForSequenceClassification.forward`.
         """
-        kwargs |= outputs_asked_for(output_attentions, output_hidden_states, None)
+        kwargs |= {"output_attentions": output_attentions, "output_hidden_states": output_hidden_states}
         outputs, logits, return_dict = self.run_with_prefix(
             input_ids, attention_mask, inputs_embeds, {"labels": labels}, return_dict, kwargs
         )
@@ -158,7 +158,7 @@ class PeftModelForTokenClassification(PeftModelWithHead):
 
         Source: `peft.peft_model.PeftModelForTokenClassification.forward`.
         """
-        kwargs |= outputs_asked_for(output_attentions, output_hidden_states, None)
+        kwargs |= {"output_attentions": output_attentions, "output_hidden_states": output_hidden_states}
         outputs, logits, return_dict = self.run_with_prefix(
             input_ids, attention_mask, inputs_embeds, {"labels": labels}, return_dict, kwargs
         )
@@ -198,7 +198,7 @@ class PeftModelForQuestionAnswering(PeftModelWithHead):
         Source: `peft.peft_model.PeftModelForQuestionAnswering.forward`.
         """
         targets = {"start_positions": start_positions, "end_positions": end_positions}
-        kwargs |= outputs_asked_for(output_attentions, output_hidden_states, None)
+        kwargs |= {"output_attentions": output_attentions, "output_hidden_states": output_hidden_states}
         outputs, logits, return_dict = self.run_with_prefix(
             input_ids, attention_mask, inputs_embeds, targets, return_dict, kwargs
         )

@@ -10,7 +10,7 @@ from prefix_lab import tasks
 from prefix_lab.beside.adapters import PeftModel
 from prefix_lab.beside.check import can_generate
 from prefix_lab.models import Mask
-from prefix_lab.tasks import Embeds, Ids, get_batch_size, outputs_asked_for
+from prefix_lab.tasks import Embeds, Ids, get_batch_size
 
 
 class Generates:
@@ -48,11 +48,11 @@ class Generates:
             )
 
 
-class PeftModelForSeq2SeqLM(Generates, PeftModel, tasks.PeftModelForSeq2SeqLM):
+class PeftModelForSeq2SeqLM(Generates, tasks.PeftModelForSeq2SeqLM, PeftModel):
     """Text to text, with an encoder and a decoder. Source: `peft.peft_model.PeftModelForSeq2SeqLM`."""
 
 
-class PeftModelForCausalLM(Generates, PeftModel, tasks.PeftModelForCausalLM):
+class PeftModelForCausalLM(Generates, tasks.PeftModelForCausalLM, PeftModel):
     """Text that goes on, with one stack of layers. Source: `peft.peft_model.PeftModelForCausalLM`."""
 
     hands_on = True
@@ -84,7 +84,8 @@ class PeftModelForFeatureExtraction(PeftModel):
             )
         batch_size = get_batch_size(input_ids, inputs_embeds)
         self.shift_position_ids(kwargs)
-        kwargs |= outputs_asked_for(output_attentions, output_hidden_states, return_dict)
+        kwargs |= {"output_attentions": output_attentions, "output_hidden_states": output_hidden_states}
+        kwargs["return_dict"] = return_dict
         kwargs["past_key_values"] = self.get_prompt(batch_size)
         return self.base_model(
             input_ids=input_ids,

@@ -14,7 +14,8 @@ from transformers.cache_utils import Cache, DynamicCache, EncoderDecoderCache
 from prefix_lab import prepare
 from prefix_lab.beside.configs import check_size, check_values
 from prefix_lab.config import PromptLearningConfig, TaskType
-from prefix_lab.prepare import NUM_LAYERS, cache_sizes, first_known, heads_of, text_config
+from prefix_lab.prepare import NUM_LAYERS, first_known, text_config
+from prefix_lab.sizes import cache_sizes, heads_of
 
 
 def prepare_prompt_learning_config(peft_config: PromptLearningConfig, model_config: Any) -> PromptLearningConfig:
@@ -24,11 +25,11 @@ def prepare_prompt_learning_config(peft_config: PromptLearningConfig, model_conf
     model has are accepted, as PEFT does, with a warning.
     """
     check_sizes(peft_config, model_config)
-    return prepare.prepare_prompt_learning_config(fill_own(peft_config, model_config), model_config)
+    return fill(peft_config, model_config)
 
 
-def fill_own(peft_config: PromptLearningConfig, model_config: Any) -> PromptLearningConfig:
-    """Set what PEFT's preparation does not know: `sizes="model"`, and for the paper's layout the encoder's depth."""
+def fill(peft_config: PromptLearningConfig, model_config: Any) -> PromptLearningConfig:
+    """Set what `sizes="model"` and the paper's layout ask for, then what PEFT does; return the config."""
     if getattr(peft_config, "sizes", "peft") == "model":
         expected = cache_sizes(model_config)
         if None in expected:
@@ -41,7 +42,24 @@ def fill_own(peft_config: PromptLearningConfig, model_config: Any) -> PromptLear
     if getattr(peft_config, "layout", "peft") == "paper" and peft_config.encoder_layers is None:
         names = ("encoder_layers", *NUM_LAYERS)
         peft_config.encoder_layers = first_known("encoder_layers", names, text_config(model_config)).value
-    return peft_config
+    return prepare.prepare_prompt_learning_config(peft_config, widest(model_config))
+
+
+def widest(model_config: Any) -> Any:
+    """The same config; for a model whose layers differ (Gemma 4) its sizes by name, with those of its widest heads.
+
+    The prefix is made for them, and narrower layers will read a part of it: see `sliding_cache`.
+    """
+    known = text_config(model_config)
+    layers = [known, *(known.get("per_layer_config") or {}).values()]
+    if known.get("global_head_dim") is not None:
+        heads = known.get("num_global_key_value_heads") or known["num_key_value_heads"]
+        return {**known, "num_key_value_heads": heads, "head_dim": known["global_head_dim"]}
+    if len(layers) > 1 and known.get("num_key_value_heads") is not None:
+        layer = max(layers, key=lambda layer: layer.get("head_dim") or 0)
+        heads = layer.get("num_key_value_heads", known["num_key_value_heads"])
+        return {**known, "num_key_value_heads": heads, "head_dim": layer.get("head_dim")}
+    return model_config
 
 
 def check_sizes(peft_config: PromptLearningConfig, model_config: Any) -> None:
@@ -57,12 +75,9 @@ def check_sizes(peft_config: PromptLearningConfig, model_config: Any) -> None:
         )
     if peft_config.num_virtual_tokens is None:
         raise ValueError("num_virtual_tokens=None, expected an int of at least 1. Set num_virtual_tokens=20, say.")
-    filled = prepare.explain_preparation(peft_config, model_config)
-    for row in filled:
+    for row in prepare.explain_preparation(peft_config, model_config):
         check_size(row.source, row.value)
-    ready = fill_own(copy.copy(peft_config), model_config)
-    prepare.prepare_prompt_learning_config(ready, model_config)
-    refuse_misfit(peft_config, ready, model_config)
+    refuse_misfit(peft_config, fill(copy.copy(peft_config), model_config), model_config)
     refuse_submodules(peft_config, model_config)
 
 

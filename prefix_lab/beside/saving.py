@@ -178,7 +178,7 @@ def save_adapters(
         fields = said_of_base(model, model.peft_config[adapter_name])
         directory = top if adapter_name == "default" else top / adapter_name
         checkpoint.save_pretrained(model, directory, adapter_name, weights, **fields)
-    write_whole({top / CARD_NAME: model_card(model, top).encode()})
+    write_whole(top / CARD_NAME, model_card(model, top).encode())
 
 
 def said_of_base(model: PeftModel, config: PeftConfig) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from prefix_lab.config import PrefixTuningConfig
-from prefix_lab.prepare import TOKEN_DIM, cache_sizes, explain_preparation, first_known, heads_of, text_config
+from prefix_lab.prepare import TOKEN_DIM, explain_preparation, first_known, text_config
+from prefix_lab.sizes import cache_sizes, heads_of
 
 FOLDER = Path(__file__).parent.parent / "sizes"
 FAMILIES = ("t5", "bart", "gpt2", "llama", "bert")  # in the order in which they are offered

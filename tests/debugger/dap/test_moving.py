@@ -12,7 +12,8 @@ from prefix_lab.debugger import record
 from tests.debugger.dap.client import connected
 from tests.debugger.dap.conftest import line_of
 from tests.debugger.programs import programs
-from tests.debugger.test_against_interpreter import PHASES, functions, loaded, outcome
+from tests.debugger.recorded import PHASES
+from tests.debugger.test_against_interpreter import functions, loaded, outcome
 
 MOVES = {
     "next": lambda cursor: cursor.step_over(),
