@@ -4,9 +4,9 @@ import torch
 from torch import nn
 
 from prefix_lab import tasks
+from prefix_lab.beside.adapters import find_word_embeddings
 from prefix_lab.config import PrefixTuningConfig
 from prefix_lab.encoder import PrefixEncoder
-from prefix_lab.models import find_word_embeddings
 
 
 class PeftModelForSeq2SeqLM(tasks.PeftModelForSeq2SeqLM):
