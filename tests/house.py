@@ -1,9 +1,10 @@
 """The house as it is: its rooms with their files and lines, the arrows between them, and the circles of imports.
 
-`make house` prints it; the same figures stand in docs/house.md, which a test holds against this.
+`make house` prints it; with `--write`, the figures go into docs/house.md.
 """
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "prefix_lab"
 ESSENCE = ("stages", "config", "mapping", "prepare", "encoder", "past", "models", "tasks", "checkpoint")
 """The nine files that are read from top to bottom, in the order in which data flows."""
+
+BEGIN, END = "<!-- the figures begin -->", "<!-- the figures end -->"
 
 
 class Import(NamedTuple):
@@ -144,5 +147,14 @@ def told() -> str:
     return "\n".join([*table, "", *said])
 
 
+def written(page: str) -> str:
+    """The page of the house with these figures in the place of those that stand there."""
+    before, after = page.split(BEGIN)[0], page.split(END)[1]
+    return f"{before}{BEGIN}\n{told()}\n{END}{after}"
+
+
 if __name__ == "__main__":
+    if "--write" in sys.argv:
+        path = ROOT / "docs" / "house.md"
+        path.write_text(written(path.read_text()))
     print(told())

@@ -15,7 +15,7 @@ from prefix_lab.breakpoints.attached import (
     wait_until_attached,
 )
 from prefix_lab.breakpoints.places import places_of, side
-from prefix_lab.breakpoints.stage_breakpoint import Breakpoints, StageBreakpoint, check_times, condition_for
+from prefix_lab.breakpoints.stage_breakpoint import BreakpointTable, StageBreakpoint, check_times, condition_for
 from prefix_lab.stages import stage as stage_of
 
 _numbers = itertools.count(FIRST_ID)
@@ -52,12 +52,12 @@ def break_at(
     return found
 
 
-def breakpoints() -> Breakpoints:
+def breakpoints() -> BreakpointTable:
     """All that is set, and how often each was reached and stopped."""
-    return Breakpoints(_set.values())
+    return BreakpointTable(_set.values())
 
 
-def clear(stage: str | None = None, where: str | None = None) -> Breakpoints:
+def clear(stage: str | None = None, where: str | None = None) -> BreakpointTable:
     """Take away the breakpoints of a stage, on one side or on all, or all there are; gives those that are left.
 
     Raises `ValueError` for an unknown stage or side, and when nothing is set there.

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
+from prefix_lab.breakpoints.variables import children_of, kind_of
 from prefix_lab.shapes.names import Names
 
 MOST = 24  # parts of a list or cache that are looked into
@@ -83,20 +84,12 @@ def tensors_in(name: str, value: Any, depth: int = 2) -> Iterator[tuple[str, Any
 
 
 def parts_of(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    own = getattr(value, "__dict__", None)
     if isinstance(value, list | tuple):
         yield from ((f"{name}[{at}]", one) for at, one in enumerate(value))
     elif isinstance(value, dict):
         yield from ((f"{name}[{key!r}]", one) for key, one in value.items())
-    elif isinstance(own, dict) and isinstance(own.get("data"), dict):  # what a tokenizer gives
-        yield from ((f"{name}[{key!r}]", one) for key, one in own["data"].items())
-    elif isinstance(own, dict) and isinstance(own.get("layers"), list):  # a cache
-        layers = [(f"{name}.layers[{at}]", getattr(one, "__dict__", {})) for at, one in enumerate(own["layers"])]
-        yield from (
-            (f"{label}.{kind}", one[kind]) for label, one in layers for kind in ("keys", "values") if kind in one
-        )
-    elif isinstance(own, dict) and "self_attention_cache" in own:
-        yield from parts_of(f"{name}.self_attention_cache", own["self_attention_cache"])
+    elif kind_of(type(value)) in ("cache", "encoding"):
+        yield from ((f"{name}{written}", one) for _, one, written in children_of(value))
 
 
 def told(tensor: Any, axes: tuple[str, ...] | None) -> str:

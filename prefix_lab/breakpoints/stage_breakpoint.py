@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from prefix_lab.breakpoints.attached import Wanted, advice
 from prefix_lab.breakpoints.places import StopPlace
+from prefix_lab.widgets.table import Table, table
 
 
 class Condition(NamedTuple):
@@ -140,7 +141,7 @@ class StageBreakpoint:
         return self.text
 
 
-class Breakpoints(tuple):
+class BreakpointTable(tuple):
     """What `breakpoints()` gives: a tuple of `StageBreakpoint` that shows itself as a table."""
 
     __slots__ = ()
@@ -148,10 +149,10 @@ class Breakpoints(tuple):
     def __repr__(self) -> str:
         if not self:
             return NONE_SET
-        rows = [HEADS, *(one.row() for one in self)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        return "\n".join([*lines, *self.notes()])
+        return "\n".join([repr(self.table()), *self.notes()])
+
+    def table(self) -> Table:
+        return table(HEADS, [one.row() for one in self])
 
     def notes(self) -> list[str]:
         return list(dict.fromkeys(filter(None, [*(one.trouble for one in self), advice(self[0].stage)])))
@@ -159,11 +160,7 @@ class Breakpoints(tuple):
     def _repr_html_(self) -> str:
         if not self:
             return f"<p>{escape(NONE_SET)}</p>"
-        head = "".join(f'<th scope="col" style="text-align: left">{escape(name)}</th>' for name in HEADS)
-        cells = ["".join(f'<td style="text-align: left">{escape(cell)}</td>' for cell in one.row()) for one in self]
-        body = "".join(f"<tr>{row}</tr>" for row in cells)
-        said = "".join(f"<p>{escape(note)}</p>" for note in self.notes())
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{said}"
+        return self.table()._repr_html_() + "".join(f"<p>{escape(note)}</p>" for note in self.notes())
 
 
 def place_with(code: CodeType, found: StageBreakpoint) -> StopPlace | None:

@@ -207,42 +207,31 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
         nonlocal current, here, pending, held, own
         current, here, pending, held, own = stack.pop() if stack else (None,) * 5
 
-    def start(code: CodeType, offset: int, depth: int = 1) -> Any:
+    def begins(event: int, code: CodeType, arguments: tuple, depth: int, write: Callable) -> Any:
+        """A frame is entered, or goes on: if it is in scope and of this thread, `write` what there is to say."""
         try:
-            frame = getframe(depth)
+            frame = getframe(depth + 1)
             info = session.info(code, frame)
             if info is None:
-                return disable
+                return None if event == events.PY_THROW else disable  # which cannot be disabled
             if get_ident() != owner:
-                return hooks.for_threads()[events.PY_START](code, offset, depth=3)
-            enter(frame, code, info)
-            tape.enter(frame, info, held)
+                return hooks.for_threads()[event](code, *arguments, depth=4)
+            write(frame, code, info)
         except BaseException as error:
             lost(error)
+
+    def start(code: CodeType, offset: int, depth: int = 1) -> Any:
+        return begins(events.PY_START, code, (offset,), depth, called)
 
     def resume(code: CodeType, offset: int, depth: int = 1) -> Any:
-        try:
-            frame = getframe(depth)
-            info = session.info(code, frame)
-            if info is None:
-                return disable
-            if get_ident() != owner:
-                return hooks.for_threads()[events.PY_RESUME](code, offset, depth=3)
-            go_on(frame, code, info)
-        except BaseException as error:
-            lost(error)
+        return begins(events.PY_RESUME, code, (offset,), depth, go_on)
 
     def throw(code: CodeType, offset: int, exception: BaseException, depth: int = 1) -> Any:
-        try:
-            frame = getframe(depth)
-            info = session.info(code, frame)
-            if info is None:
-                return
-            if get_ident() != owner:
-                return hooks.for_threads()[events.PY_THROW](code, offset, exception, depth=3)
-            go_on(frame, code, info)
-        except BaseException as error:
-            lost(error)
+        return begins(events.PY_THROW, code, (offset, exception), depth, go_on)
+
+    def called(frame: FrameType, code: CodeType, info: CodeInfo) -> None:
+        enter(frame, code, info)
+        tape.enter(frame, info, held)
 
     def go_on(frame: FrameType, code: CodeType, info: CodeInfo) -> None:
         if id(frame) in frames:

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from prefix_lab.debugger.calls import Call, call_tree, html_outline, outline
-from prefix_lab.debugger.compare import Difference, diff
 from prefix_lab.debugger.cursor import Cursor
 from prefix_lab.debugger.decode import Decoder
-from prefix_lab.debugger.search import find, history
+from prefix_lab.debugger.search import Difference, diff, find, history
 from prefix_lab.debugger.sources import sources_of
 from prefix_lab.debugger.steps import Columns, RecordedSteps, Step
 from prefix_lab.debugger.storage import read, write
@@ -114,7 +113,7 @@ class Recording(RecordedSteps):
         return call_tree(self)
 
     def diff(self, other: Recording) -> Difference | None:
-        """The first step where two recordings part, or None: see `compare.diff`."""
+        """The first step where two recordings part, or None: see `search.diff`."""
         return diff(self, other)
 
     def with_names(self, names: Names) -> Recording:

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from prefix_lab.debugger.storage import write_whole
-from prefix_lab.shapes.names import Count, Names
+from prefix_lab.shapes.names import Names
 from prefix_lab.shapes.sightings import CallLine, KnownAxes, Spot
 
-FORMAT = 1
+FORMAT = 2
 PACKAGES = ("torch", "transformers", "peft")
 OWN = ("*.py", "shapes/*.py", "debugger/*.py")  # what a walk runs, and what finds its names
 
@@ -152,8 +152,6 @@ def as_json(names: Names) -> dict[str, Any]:
         "texts": list(texts),
         "ways": list(ways),
         "axes": list(axes),
-        "counts": {package: vars(count) for package, count in names.counts.items()},
-        "given": names.axes,
         "same": names.same,
     }
 
@@ -164,12 +162,11 @@ def from_json(told: dict[str, Any]) -> Names:
     ways: list[tuple[CallLine, ...]] = []
     for file, function, line, rest in told["ways"]:
         ways.append(((texts[file], texts[function], line), *(ways[rest] if rest != -1 else ())))
-    names = Names(axes=tuple(told["given"]), same=told["same"])
+    names = Names(same=told["same"])
     for file, function, line, event, name, entries in told["places"]:
         names.places[Spot(texts[file], texts[function], line, texts[event]), texts[name]] = [
             KnownAxes(ways[way] if way != -1 else (), dict(visits), axes[one]) for way, visits, one in entries
         ]
-    names.counts = {package: Count(**count) for package, count in told["counts"].items()}
     return names
 
 

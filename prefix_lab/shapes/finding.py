@@ -87,14 +87,12 @@ def proven_names(walk: Walk, include: tuple, runs: Runs) -> Names:
     """Run the walk at all sizes, and solve for each place what its axes are."""
     *found_at, last_sizes = map(dict, runs)
     table = table_of(found_at)
-    runs_seen = [seen_in(recorder_of(walk, include), walk, sizes) for sizes in [*found_at, last_sizes]]
-    *seen, last = map(by_place, runs_seen)
-    names = Names(axes=tuple(last_sizes), same=same_in([*found_at, last_sizes]))
+    *seen, last = [by_place(seen_in(recorder_of(walk, include), walk, run)) for run in [*found_at, last_sizes]]
+    names = Names(same=same_in([*found_at, last_sizes]))
     value_of: Callable[[str], int | None] = functools.cache(lambda text: worth(text, last_sizes))
     for key in seen[0]:
         others = [one.get(key, {}) for one in seen[1:]]
         names.places[key] = solve(seen[0][key], others, last.get(key, {}), table, value_of)
-    names.count(runs_seen[0], runs_seen[-1], value_of)
     return names
 
 

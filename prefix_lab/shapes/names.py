@@ -1,11 +1,9 @@
-"""Names for the axes of every tensor, by the place in the code where it was bound; and how many of them were proven."""
+"""Names for the axes of every tensor, by the place in the code where it was bound."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import Any
 
 from prefix_lab.debugger import Recording
@@ -19,13 +17,10 @@ from prefix_lab.shapes.sightings import ANY_WAY, KnownAxes, Sighting, Spot, comm
 class Names:
     """What each axis is called, for each place in the code. `apply` gives a recording's tensors their names.
 
-    `axes` are those that the walk was given. `same` has, for an axis, an expression that was the same size in every
-    run: {"hidden": "heads·head_dim"}.
+    `same` has, for an axis, an expression that was the same size in every run: {"hidden": "heads·head_dim"}.
     """
 
     places: dict[tuple[Spot, str], list[KnownAxes]] = field(default_factory=dict)
-    counts: dict[str, Count] = field(default_factory=dict)
-    axes: tuple[str, ...] = ()
     same: dict[str, str] = field(default_factory=dict)
 
     def of(self, sighting: Sighting) -> Axes | None:
@@ -85,40 +80,10 @@ class Names:
             if name in shown and not any(other in text for text in texts)  # where the two are told apart, none is made
         ]
 
-    def count(self, first: Sequence[Sighting], last: Sequence[Sighting], value_of: Callable) -> None:
-        """Count what is named in the first run, and what the held-out run says of it."""
-        axes_of = self.of_all(first)
-        for one in first:
-            count = self.counts.setdefault(package_of(one.spot.file), Count())
-            axes = axes_of.get(identity(one.value)) or ("",) * len(one.shape)
-            count.seen += len(axes)
-            count.named += sum(map(bool, axes))
-            count.unnamed += axes.count("")
-            count.ambiguous += sum("|" in text for text in axes)
-        axes_of = self.of_all(last)
-        for one in last:
-            count = self.counts.setdefault(package_of(one.spot.file), Count())
-            for text, size in zip(axes_of.get(identity(one.value), ()), one.shape, strict=False):
-                if text:
-                    count.proven += value_of(text) == size
-                    count.wrong += value_of(text) != size
-
-    def report(self) -> str:
-        """A line for each package: how many dimensions were seen, named, proven, and how many not; then remarks."""
-        shown = {
-            name for entries in self.places.values() for one in entries for text in one.axes for name in names_in(text)
-        }
-        remarks = [choice_made(name, other) for name, other in self.same.items() if name in shown]
-        missing = not_seen(axis for axis in self.axes if axis not in shown)
-        return "\n".join([table_text(self.counts), *remarks, *filter(None, [missing])])
-
     def join(self, other: Names) -> None:
         """Take over another walk's names."""
         for key, entries in other.places.items():
             self.places.setdefault(key, []).extend(entries)
-        for package, count in other.counts.items():
-            self.counts.setdefault(package, Count()).add(count)
-        self.axes = tuple(dict.fromkeys((*self.axes, *other.axes)))
         self.same |= other.same
 
 
@@ -144,58 +109,6 @@ def fits(entry: KnownAxes, sighting: Sighting) -> bool:
     return all(at > shared or passed(sighting.visits, entry.visits, at) for at in entry.visits)
 
 
-PACKAGES = ("prefix_lab", "peft", "transformers")
-HEADINGS = ("", "dimensions", "named", "ambiguous", "unnamed", "share named", "held out: right", "wrong")
-
-
-@dataclass
-class Count:
-    """Dimensions: seen in the first run, and how many of them have a name, two names, or none; and how many names the
-    held-out run bore out, and how many it did not."""
-
-    seen: int = 0
-    named: int = 0
-    ambiguous: int = 0
-    unnamed: int = 0
-    proven: int = 0
-    wrong: int = 0
-
-    def add(self, other: Count) -> None:
-        for name in vars(self):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
-
-@functools.cache
-def package_of(file: str) -> str:
-    """The package that a file belongs to, as far as the report tells them apart."""
-    parts = PurePath(file).parts
-    return next((part for part in reversed(parts) if part in PACKAGES), "elsewhere")
-
-
-def table_text(counts: Mapping[str, Count]) -> str:
-    """A line of headings, then one for each package."""
-    rows = [HEADINGS]
-    for package, count in counts.items():
-        share = f"{100 * count.named / count.seen:.2f} %" if count.seen else "–"
-        numbers = (count.seen, count.named, count.ambiguous, count.unnamed)
-        said = [f"{number:,}" for number in numbers]
-        rows.append((package, *said, share, f"{count.proven:,}", f"{count.wrong:,}"))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-    return "\n".join(
-        "  ".join(
-            f"{cell:<{width}}" if column == 0 else f"{cell:>{width}}"
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
-
-
 def choice_made(name: str, other: str) -> str:
     """The sentence about two names that fit alike, of which one is shown."""
     return f"{name} and {other} were the same size in every run of the walk; where both fit, the name shown is {name}."
-
-
-def not_seen(axes: Iterable[str]) -> str:
-    """The sentence about axes that the walk was given and that no name has; empty when there are none."""
-    axes = list(axes)
-    return f"In no name: {', '.join(axes)}. The walk did not show them." if axes else ""

@@ -67,7 +67,7 @@ def is_tensor(value: Any) -> bool:
     torch = sys.modules.get("torch")
     if torch is None or torch.Tensor not in mro_of(type(value)):
         return False
-    from prefix_lab.shapes.tensors import facts_of
+    from prefix_lab.shapes.tensor_facts import facts_of
 
     shape = facts_of(value)[0]
     return shape is not None and None not in shape
@@ -75,7 +75,7 @@ def is_tensor(value: Any) -> bool:
 
 def seen(tensor: Any, label: str, axes: tuple[str, ...] | None) -> Operand:
     """A live tensor as an operand."""
-    from prefix_lab.shapes.tensors import facts_of, short
+    from prefix_lab.shapes.tensor_facts import facts_of, short
 
     shape, dtype, *_ = facts_of(tensor)
     return Operand(label, tuple(shape), axes, short(dtype), tensor)
@@ -92,7 +92,7 @@ def tensors_in(values: list[Any]) -> list[Operand]:
 @contextmanager
 def tried() -> Iterator[None]:
     """What is tried here on tensors without numbers, no mode of the program hears of, and no warning is given."""
-    from prefix_lab.shapes.tensors import unheard
+    from prefix_lab.shapes.tensor_facts import unheard
 
     with unheard(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

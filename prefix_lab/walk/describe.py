@@ -93,8 +93,8 @@ def rule(pairs: list[tuple[int, int]], rows: int) -> str:
     return "; ".join(f"layer {layer} reads {key} and {value}" for layer, (key, value) in enumerate(pairs))
 
 
-def numbers_of_rows(encoder: nn.Module, rows: list[int], of: int) -> int:
-    """How many trainable numbers make these rows: columns of the table, or what the last Linear has for them."""
+def parameters_of_rows(encoder: nn.Module, rows: list[int], of: int) -> int:
+    """How many parameters make these rows: columns of the table, or what the last Linear has for them."""
     last = encoder.transform[-1].parameters() if hasattr(encoder, "transform") else [encoder.embedding.weight]
     return sum(weight.numel() for weight in last) * len(rows) // of
 
@@ -167,7 +167,7 @@ def encode(side: Side, run: Run) -> Described:
     )
     facts = [Fact("vector", text, {"size": size, "path": path})]
     if run.batch_size > 1 and not run.meta:
-        same = all(torch.equal(vectors[0], row) for row in vectors)
+        same = all(torch.equal(vectors[0], text) for text in vectors)
         text = f"the {run.batch_size} texts get {'the same vectors' if same else 'vectors of their own'}"
         facts.append(Fact("same_for_all", text, same))
     return Described({"prompt_tokens": prompt_tokens, "past_key_values": vectors}, tuple(facts))
@@ -243,7 +243,7 @@ def gradient_of_rows(side: Side, run: Run) -> Fact:
         dead, how = unread_rows(config), "as split shows, for there are no values here to count"
     else:
         dead, how = rows_without_gradient(side.made["learn"].vectors, rows), "counted in this run"
-    lost = numbers_of_rows(side.encoder, dead, rows)
+    lost = parameters_of_rows(side.encoder, dead, rows)
     if dead:
         text = f"no gradient at all for {len(dead)} of {rows} rows ({listed(dead)}): {lost:,} of the {trainable:,} "
         text += f"trainable numbers never learn; {how}"
@@ -272,13 +272,13 @@ def keep(side: Side, run: Run) -> Described:
         Fact("config", f"adapter_config.json: {len(kept.config)} fields, inference_mode={inference}", kept.config),
     ]
     if hasattr(side.encoder, "transform"):
-        trained = numbers_of(side.encoder)
+        trained = parameters_in(side.encoder)
         text = f"the {trained:,} trained numbers made these {sum(sizes.values()):,}; they are not written themselves"
         facts.append(Fact("projection", text, {"trained": trained, "written": sum(sizes.values())}))
     return Described({"past_key_values": kept.vectors, **kept.tensors}, tuple(facts))
 
 
-def numbers_of(module: nn.Module) -> int:
+def parameters_in(module: nn.Module) -> int:
     return sum(weight.numel() for weight in module.parameters())
 
 

@@ -21,7 +21,7 @@ from prefix_lab.walk.batch import random_batch, vocab_of
 from prefix_lab.walk.compare import COMPARISONS, Check, Difference
 from prefix_lab.walk.describe import DESCRIPTIONS, Described, Fact, dtype
 from prefix_lab.walk.libraries import installed_peft, on_meta, ours
-from prefix_lab.walk.steps import STEPS, Outcome, Run, Side, attempt, in_words
+from prefix_lab.walk.steps import STEPS, Outcome, Run, Side, attempt, error_in_words
 
 
 class Seen(NamedTuple):
@@ -103,7 +103,7 @@ def results(model: nn.Module, config: PrefixTuningConfig, run: Run, beside_peft:
     for stage in STAGES:
         outcome = attempt(stage.name, side, run)
         theirs = attempt(stage.name, peft, run) if peft else None
-        yield tell(stage, side, peft, outcome, theirs, run)
+        yield result_of(stage, side, peft, outcome, theirs, run)
         if outcome.error:
             return
         if theirs and theirs.error:
@@ -137,7 +137,7 @@ def axis_sizes(run: Run, prefix_len: int | None, model_config: Any, encoder_hidd
     return {name: size for name, size in sizes.items() if size is not None}
 
 
-def tell(
+def result_of(
     stage: Stage, side: Side, peft: Side | None, outcome: Outcome, theirs: Outcome | None, run: Run
 ) -> StageResult:
     """What ours made, in words, and PEFT's held against it."""
@@ -191,25 +191,25 @@ def checks_of(name: str, outcome: Outcome, theirs: Outcome | None) -> tuple[Chec
     if theirs is None:
         return ()
     if theirs.error:
-        return (Check("call", 1, (Difference(name, f"runs, and PEFT's raises {in_words(theirs.error)}"),)),)
+        return (Check("call", 1, (Difference(name, f"runs, and PEFT's raises {error_in_words(theirs.error)}"),)),)
     return COMPARISONS[name](outcome.value, theirs.value)
 
 
 def explain_stop(name: str, error: Exception, side: Side, peft: Side | None, theirs: Outcome | None, run: Run) -> Stop:
     """`theirs` is what PEFT's same step came to."""
     way_out = fitting_token_dim(side.config, side.base.config) or fitting_prefix_len(side, run)
-    return Stop(in_words(error), what_peft_does(name, peft, theirs, run) if peft and theirs else "", way_out)
+    return Stop(error_in_words(error), what_peft_does(name, peft, theirs, run) if peft and theirs else "", way_out)
 
 
 def what_peft_does(name: str, peft: Side, theirs: Outcome, run: Run) -> str:
     """PEFT's error at this stage, or at the later one where it comes, or that none comes."""
     if theirs.error:
-        return f"fails here too: {in_words(theirs.error)}"
+        return f"fails here too: {error_in_words(theirs.error)}"
     names = list(STEPS)
     for later in names[names.index(name) + 1 :]:
         outcome = attempt(later, peft, run)
         if outcome.error:
-            return f"goes on, and fails in {later!r}: {in_words(outcome.error)}"
+            return f"goes on, and fails in {later!r}: {error_in_words(outcome.error)}"
     return "goes through all stages with this"
 
 

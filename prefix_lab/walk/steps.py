@@ -196,7 +196,7 @@ def attempt(name: str, side: Side, run: Run) -> Outcome:
     return Outcome(value)
 
 
-def in_words(error: Exception) -> str:
+def error_in_words(error: Exception) -> str:
     """`ValueError: the first line of what it says`"""
     first = next(iter(str(error).strip().splitlines()), "")
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

@@ -110,12 +110,12 @@ class Kernel:
                 return "\n".join(said)
         raise TimeoutError("the cell did not end")
 
-    def stopped(self) -> "Stop":
+    def stopped(self) -> "StoppedAt":
         """Wait until the debugger stops."""
         for message in self.messages():
             content = message["content"]
             if message["msg_type"] == "debug_event" and content.get("event") == "stopped":
-                return Stop(self, content["body"]["threadId"])
+                return StoppedAt(self, content["body"]["threadId"])
         raise TimeoutError("nothing stopped")
 
     def messages(self) -> Iterator[dict[str, Any]]:
@@ -133,7 +133,7 @@ class Kernel:
         self.client.input(line)
 
 
-class Stop:
+class StoppedAt:
     """A place where the debugger stands: its frames, and the locals of the innermost."""
 
     def __init__(self, kernel: Kernel, thread: int):
@@ -160,6 +160,6 @@ class Stop:
         """next, stepIn, stepOut or continue."""
         self.kernel.debug(command, threadId=self.thread)
 
-    def step(self, command: str) -> "Stop":
+    def step(self, command: str) -> "StoppedAt":
         self.go(command)
         return self.kernel.stopped()

@@ -8,7 +8,7 @@ from transformers.cache_utils import DynamicCache
 
 import prefix_lab
 from prefix_lab.breakpoints import explain, shapes
-from prefix_lab.breakpoints.seen import as_traceback, kept_names, outwards
+from prefix_lab.breakpoints.seen import kept_names
 from prefix_lab.shapes import cache, name_axes
 from prefix_lab.shapes.finding import held_out_run, standard_runs
 from tests.tiny_models import refuses, tiny_t5
@@ -99,15 +99,6 @@ def test_names_that_were_kept_are_read_for_the_kind_of_model_that_the_frames_hol
     names, note = kept_names([frame_with(model())])
     assert note == ""
     assert names.places.keys() == small.places.keys()
-
-
-def test_frames_become_a_traceback_that_ends_at_the_innermost():
-    chain = outwards(sys._getframe())
-    traceback = as_traceback(chain)
-    assert traceback.tb_frame is chain[-1]
-    while traceback.tb_next:
-        traceback = traceback.tb_next
-    assert traceback.tb_frame is chain[0]
 
 
 def test_explain_says_the_line_its_operands_the_stage_and_the_counterpart(monkeypatch):

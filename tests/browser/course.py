@@ -8,7 +8,7 @@ import time
 import pytest
 
 from notebooks.build import lessons
-from tests.browser.conftest import run_all, take_picture
+from tests.browser.jupyterlab import run_all, take_picture
 
 
 @pytest.mark.parametrize("lesson", lessons(), ids=lambda path: path.stem)

@@ -1,4 +1,4 @@
-"""A real JupyterLab, notebooks opened in it, and pictures of them: for the tests in this folder and for benchmarks."""
+"""A real JupyterLab, notebooks opened and run in it, and pictures of them: for these tests and for benchmarks."""
 
 import json
 import os
@@ -11,9 +11,10 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from playwright.sync_api import Browser, Page
+import nbformat
+from playwright.sync_api import Browser, BrowserContext, Page
 
 TOKEN = "prefix-lab-tests"
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -32,6 +33,7 @@ READY = """() => {
     const kernel = jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
     return kernel?.connectionStatus === 'connected' && 'jupyter.widget' in kernel._targetRegistry;
 }"""
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 
@@ -92,16 +94,68 @@ def wait_until_up(address: str, server: subprocess.Popen, log: Path) -> None:
     raise TimeoutError(f"JupyterLab did not answer within 90 s: {log.read_text()}")
 
 
-def open_page(lab: Lab, browser: Browser, path: str, theme: str = "light", width: int = 1280) -> Page:
+def open_page(
+    lab: Lab, browser: Browser | BrowserContext, path: str, theme: str = "light", width: int = 1280, height: int = 900
+) -> Page:
     """A page with a notebook and a live kernel, which JupyterLab listens to."""
+    page = browser.new_page()
+    page.set_viewport_size({"width": width, "height": height})
     lab.set_theme(theme)
-    page = browser.new_page(viewport={"width": width, "height": 900})
     page.goto(f"{lab.url}/lab/tree/{path}?token={TOKEN}&reset")
     cells = len(json.loads((lab.root / path).read_text())["cells"])  # JupyterLab adds them little by little
     page.wait_for_function(f"document.querySelectorAll('.jp-Notebook .jp-Cell').length === {cells}", timeout=90_000)
     page.wait_for_selector(".jp-NotebookPanel-toolbar [data-status='idle']", timeout=90_000)
     page.wait_for_function(READY, timeout=90_000)
     return page
+
+
+class Notebook:
+    """A notebook that JupyterLab shows, and its kernel to ask."""
+
+    def __init__(self, page: Page):
+        self.page = page
+
+    def python(self, code: str, wanted: str = "None") -> str:
+        """Run code as a cell would, and give the repr of an expression."""
+        reply = self.page.evaluate(
+            """async ([code, wanted]) => {
+                const { kernel } = jupyterapp.shell.currentWidget.sessionContext.session;
+                const content = { code, user_expressions: { wanted }, store_history: false };
+                return (await kernel.requestExecute(content).done).content;
+            }""",
+            [code, wanted],
+        )
+        assert reply["status"] == "ok", reply
+        found = reply["user_expressions"]["wanted"]
+        assert found["status"] == "ok", found
+        return found["data"]["text/plain"]
+
+    def until(self, wanted: str, expected: Any) -> None:
+        """Wait until Python says so: what a view shares reaches the kernel by a thread of its own."""
+        said = None
+        for _ in range(100):
+            said = self.python("", wanted)
+            if said == repr(expected):
+                return
+            self.page.wait_for_timeout(30)
+        raise AssertionError(f"{wanted} is {said}, expected {expected!r}")
+
+
+@contextmanager
+def notebook(
+    lab: Lab, browser: Browser | BrowserContext, name: str, cells: list[str], run: bool = True, **look: Any
+) -> Iterator[Notebook]:
+    """A notebook with these cells, opened and, unless told otherwise, run; a module's tests share it."""
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells], metadata=KERNEL)
+    nbformat.write(made, lab.root / name)
+    page = open_page(lab, browser, name, **look)
+    try:
+        if run:
+            run_all(page)
+        page.set_default_timeout(20_000)
+        yield Notebook(page)
+    finally:
+        page.close()
 
 
 def run_all(page: Page) -> None:
@@ -121,8 +175,23 @@ def run_all(page: Page) -> None:
     assert errors.all_inner_texts() == []
 
 
+def change(page: Page, theme: str, width: int) -> None:
+    """Another theme and width, as a reader would choose them while the notebook is open."""
+    page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', { theme })", THEMES[theme])
+    page.locator(f"[data-jp-theme-light='{'true' if theme == 'light' else 'false'}']").wait_for(state="attached")
+    page.set_viewport_size({"width": width, "height": (page.viewport_size or {"height": 900})["height"]})
+
+
 def take_picture(page: Page, name: str) -> None:
     """A screenshot in build/pictures, for somebody to look at."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    page.wait_for_timeout(1_000)  # JupyterLab draws a cell shortly after it comes into view
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     page.screenshot(path=PICTURES / f"{name}.png")
+
+
+def take_both(page: Page, name: str) -> None:
+    """Two screenshots: light at 1280 pixels, and dark at 1920."""
+    take_picture(page, f"{name}-light-1280")
+    change(page, "dark", 1920)
+    take_picture(page, f"{name}-dark-1920")
+    change(page, "light", 1280)

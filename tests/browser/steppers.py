@@ -1,7 +1,6 @@
 """What the tests of the stepper share: recordings to look at, pages with them, and what a view shows."""
 
 import functools
-import json
 import re
 import warnings
 from collections.abc import Iterator
@@ -10,14 +9,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import nbformat
 from playwright.sync_api import Browser, Locator, Page
 
 from prefix_lab.course import record_walk
 from prefix_lab.debugger import Recording, record
-from tests.browser.jupyterlab import READY, TOKEN, Lab, run_all
-
-KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+from tests.browser.jupyterlab import Notebook
 
 
 class View:
@@ -58,13 +54,18 @@ class View:
         exactly = re.compile(f"^{re.escape(name)}$")
         return self.root.locator(".pl-variable").filter(has=self.page.locator(".pl-name bdi", has_text=exactly)).first
 
-    def news(self) -> str:
-        return self.root.locator(".pl-news").inner_text()
+    def says(self, text: str) -> None:
+        """Wait until it tells this to the reader."""
+        self.root.locator(".pl-news", has_text=text).wait_for()
 
     def scroll_to(self, line: int) -> Locator:
         """The gutter of a line, brought into view."""
         self.code.evaluate("(code, line) => (code.scrollTop = Math.max(0, (line - 5) * 20))", line)
         return self.root.locator(f".pl-gutter[data-line='{line}']")
+
+
+def views(opened: Notebook) -> list[View]:
+    return [View(opened.page, root) for root in opened.page.locator(".pl-root").all()]
 
 
 def moves_of(recording: Recording, step: int) -> dict[str, int]:
@@ -84,69 +85,6 @@ def end_of_prompt(recording: Recording) -> int:
     return next(step.index for step in steps if step.text == "return past_key_values" and "get_prompt" in step.function)
 
 
-class Notebook:
-    """A notebook that JupyterLab shows, all its cells run, and its kernel to ask."""
-
-    def __init__(self, page: Page):
-        self.page = page
-
-    def views(self) -> list[View]:
-        return [View(self.page, root) for root in self.page.locator(".pl-root").all()]
-
-    def python(self, code: str, wanted: str = "None") -> str:
-        """Run code as a cell would, and give the repr of an expression."""
-        reply = self.page.evaluate(
-            """async ([code, wanted]) => {
-                const { kernel } = jupyterapp.shell.currentWidget.sessionContext.session;
-                const content = { code, user_expressions: { wanted }, store_history: false };
-                return (await kernel.requestExecute(content).done).content;
-            }""",
-            [code, wanted],
-        )
-        assert reply["status"] == "ok", reply
-        found = reply["user_expressions"]["wanted"]
-        assert found["status"] == "ok", found
-        return found["data"]["text/plain"]
-
-    def until(self, wanted: str, expected: Any) -> None:
-        """Wait until Python says so: what a view shares reaches the kernel by a thread of its own."""
-        said = None
-        for _ in range(100):
-            said = self.python("", wanted)
-            if said == repr(expected):
-                return
-            self.page.wait_for_timeout(30)
-        raise AssertionError(f"{wanted} is {said}, expected {expected!r}")
-
-
-@contextmanager
-def notebook(
-    lab: Lab, browser: Browser, name: str, cells: list[str], theme: str = "light", width: int = 1280, height: int = 900
-) -> Iterator[Notebook]:
-    """A notebook with these cells, opened and run; a module's tests share it."""
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells], metadata=KERNEL)
-    nbformat.write(made, lab.root / name)
-    page = browser.new_page(viewport={"width": width, "height": height})
-    try:
-        show(lab, page, name, theme)
-        run_all(page)
-        page.set_default_timeout(8_000)
-        yield Notebook(page)
-    finally:
-        page.close()
-
-
-def show(lab: Lab, page: Page, name: str, theme: str = "light", kernel: bool = True) -> None:
-    """Open a notebook in a page, and wait for its cells and, unless told otherwise, its kernel."""
-    lab.set_theme(theme)
-    page.goto(f"{lab.url}/lab/tree/{name}?token={TOKEN}&reset")
-    cells = len(json.loads((lab.root / name).read_text())["cells"])
-    page.wait_for_function(f"document.querySelectorAll('.jp-Notebook .jp-Cell').length === {cells}", timeout=90_000)
-    if kernel:
-        page.wait_for_selector(".jp-NotebookPanel-toolbar [data-status='idle']", timeout=90_000)
-        page.wait_for_function(READY, timeout=90_000)
-
-
 @contextmanager
 def page_from_disk(browser: Browser, path: Path, **look: Any) -> Iterator[tuple[Page, list[str]]]:
     """A page from a file with the network off, and a list of what went wrong: requests, errors, dialogs."""
@@ -155,7 +93,7 @@ def page_from_disk(browser: Browser, path: Path, **look: Any) -> Iterator[tuple[
     context.set_offline(True)
     context.on("request", lambda request: request.url.split("#")[0] == path.as_uri() or wrong.append(request.url))
     page = context.new_page()
-    page.set_default_timeout(8_000)
+    page.set_default_timeout(20_000)
     page.on("console", lambda message: message.type in ("error", "warning") and wrong.append(message.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))

@@ -3,7 +3,8 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.steppers import View, end_of_prompt, notebook, page_from_disk, walk_of
+from tests.browser.jupyterlab import change, notebook
+from tests.browser.steppers import View, end_of_prompt, page_from_disk, views, walk_of
 
 OPENING = (
     "from prefix_lab.debugger import Recording\nfrom prefix_lab.widgets import Mirror, Stepper, predict\n"
@@ -103,7 +104,7 @@ def test_every_control_has_a_name_and_moves_are_announced(browser, files):
         assert view.root.locator("[aria-live=polite]").count() >= 1
 
 
-def test_axe_finds_nothing_serious_in_jupyterlab(lab, browser):
+def test_axe_finds_nothing_serious_in_jupyterlab(lab, window):
     walk_of().save(lab.root / "access.recording")
     cells = [
         OPENING,
@@ -111,12 +112,13 @@ def test_axe_finds_nothing_serious_in_jupyterlab(lab, browser):
         "Mirror(recording, recording)",
         "predict(recording, 'encode', 'past_key_values')",
     ]
-    for theme in ("light", "dark"):
-        with notebook(lab, browser, f"access-{theme}.ipynb", cells, theme=theme) as opened:
-            page = opened.page
-            page.locator(".pl-root .pl-current").nth(3).wait_for(state="attached")
-            opened.python(f"stepper.step = {middle()}")
-            busy(opened.views()[0].at(middle()))
+    with notebook(lab, window, "access.ipynb", cells) as opened:
+        page = opened.page
+        page.locator(".pl-root .pl-current").nth(3).wait_for(state="attached")
+        opened.python(f"stepper.step = {middle()}")
+        busy(views(opened)[0].at(middle()))
+        for theme in ("light", "dark"):
+            change(page, theme, 1280)
             for kind in (".jp-Cell:nth-child(2) .pl-root", ".pl-mirror", ".jp-Cell:last-child .pl-root"):
                 if page.locator(kind).count():
                     page.locator(kind).first.scroll_into_view_if_needed()

@@ -2,11 +2,10 @@
 
 import re
 
-import nbformat
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import take_picture
+from tests.browser.jupyterlab import notebook, take_picture
 
 SET = [
     "import warnings; warnings.simplefilter('ignore')\n"
@@ -30,50 +29,44 @@ CHOSEN = ".jp-DebuggerCallstackFrame.selected"
 
 
 @pytest.mark.parametrize(("where", "library", "file", "theme", "width"), CASES)
-def test_the_bug_stops_at_the_stage_in_the_side_bar_steps_and_goes_on(
-    lab, open_notebook, where, library, file, theme, width
-):
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells = [nbformat.v4.new_code_cell(text.format(where=where, library=library)) for text in SET]
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
-    name = f"breakpoints-{where}.ipynb"
-    nbformat.write(notebook, lab.root / name)
-    page = open_notebook(name, theme=theme, width=width)
+def test_the_bug_stops_at_the_stage_in_the_side_bar_steps_and_goes_on(lab, window, where, library, file, theme, width):
+    cells = [text.format(where=where, library=library) for text in SET]
+    with notebook(lab, window, f"breakpoints-{where}.ipynb", cells, run=False, theme=theme, width=width) as opened:
+        page = opened.page
+        run(page, 0)
+        ends(page, 0)
+        said = output(page, 0)
+        assert file in said
+        assert "switch on the bug" in said
 
-    run(page, 0)
-    ends(page, 0)
-    said = output(page, 0)
-    assert file in said
-    assert "switch on the bug" in said
+        page.locator(".jp-DebuggerBugButton").first.click()
+        run(page, 1)  # at once: the debugger is still on its way
+        variables = page.locator(".jp-DebuggerVariables")
+        variables.get_by_text("Tensor (2, 20) int64").first.wait_for(timeout=60_000)
+        assert variables.get_by_text("PrefixEncoder with 118,144 parameters", exact=False).count() == 1
+        first = page.locator(CHOSEN).inner_text()
+        assert first.startswith("forward")
+        assert f"{file}:" in first
+        page.wait_for_function(f"document.querySelector('{HIGHLIGHTED}')?.textContent.includes('prefix_projection')")
+        take_picture(page, f"breakpoint-{where}-{theme}")
 
-    page.locator(".jp-DebuggerBugButton").first.click()
-    run(page, 1)  # at once: the debugger is still on its way
-    variables = page.locator(".jp-DebuggerVariables")
-    variables.get_by_text("Tensor (2, 20) int64").first.wait_for(timeout=60_000)
-    assert variables.get_by_text("PrefixEncoder with 118,144 parameters", exact=False).count() == 1
-    first = page.locator(CHOSEN).inner_text()
-    assert first.startswith("forward")
-    assert f"{file}:" in first
-    page.wait_for_function(f"document.querySelector('{HIGHLIGHTED}')?.textContent.includes('prefix_projection')")
-    take_picture(page, f"breakpoint-{where}-{theme}")
+        second = after(page, "next", first)
+        assert second.startswith("forward")
+        assert line_of(second) > line_of(first)
+        inside = after(page, "stepIn", after(page, "next", second) if where == "ours" else second)
+        assert file not in inside
+        take_picture(page, f"breakpoint-{where}-{theme}-stepped")
+        outside = after(page, "stepOut", inside)
+        assert file in outside
+        page.locator("[data-command='debugger:continue']").first.click()
+        ends(page, 1)
+        assert "torch.Size([])" in output(page, 1)
 
-    second = after(page, "next", first)
-    assert second.startswith("forward")
-    assert line_of(second) > line_of(first)
-    inside = after(page, "stepIn", after(page, "next", second) if where == "ours" else second)
-    assert file not in inside
-    take_picture(page, f"breakpoint-{where}-{theme}-stepped")
-    outside = after(page, "stepOut", inside)
-    assert file in outside
-    page.locator("[data-command='debugger:continue']").first.click()
-    ends(page, 1)
-    assert "torch.Size([])" in output(page, 1)
-
-    page.locator(".lm-TabBar-tab", has_text=name).first.click()
-    run(page, 2)
-    ends(page, 2)
-    assert "PrefixEncoder.forward" in output(page, 2)
-    take_picture(page, f"breakpoint-{where}-{theme}-after")
+        page.locator(".lm-TabBar-tab", has_text=f"breakpoints-{where}").first.click()
+        run(page, 2)
+        ends(page, 2)
+        assert "PrefixEncoder.forward" in output(page, 2)
+        take_picture(page, f"breakpoint-{where}-{theme}-after")
 
 
 def after(page: Page, command: str, before: str) -> str:

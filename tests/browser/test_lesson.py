@@ -1,19 +1,52 @@
-"""The first lesson, as a learner meets it in JupyterLab."""
+"""A lesson, and a recording made in a notebook's cells, as a learner meets them in JupyterLab."""
 
-import pytest
-
-from tests.browser.conftest import run_all, take_picture
+from tests.browser.jupyterlab import change, notebook, run_all, take_both, take_picture
 
 LESSON = "en/02_step_into_get_peft_model.ipynb"
+CELLS = [
+    "from peft import PrefixTuningConfig, get_peft_model\n"
+    "from prefix_lab.course import load_tiny_t5\n"
+    "from prefix_lab.debugger import Breakpoint, record\n"
+    "from prefix_lab.terminal.record import step_bar\n"
+    "base, tokenizer = load_tiny_t5()\n"
+    "batch = tokenizer(['garden', 'piano'], padding=True, return_tensors='pt')\n"
+    "config = PrefixTuningConfig(task_type='SEQ_2_SEQ_LM', num_virtual_tokens=20, prefix_projection=True)",
+    "def double(x):\n    y = x + x\n    return y\n\n"
+    "with record() as cell:\n    answer = double('<b>bold</b>')\n\n"
+    "[step for step in cell.steps if step.event == 'line']",
+    "with step_bar() as bar, record(include=['peft'], progress=bar) as recording:\n"
+    "    model = get_peft_model(base, config)\n"
+    "    model(**batch, labels=batch.input_ids).loss.backward()\n"
+    "recording",
+    "cursor = recording.cursor()\n"
+    "cursor.run_to(Breakpoint('PrefixEncoder.forward'))\n"
+    "cursor.step_over()\ncursor.step_over()\n"
+    "print(cursor.step.text)\ncursor.locals, cursor.changed",
+]
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1920)])
-def test_the_first_lesson_runs_top_to_bottom_in_jupyterlab(open_notebook, theme, width):
-    page = open_notebook(LESSON, theme=theme, width=width)
+def test_the_first_lesson_runs_top_to_bottom_in_jupyterlab(open_notebook):
+    page = open_notebook(LESSON)
     run_all(page)
     assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
     assert page.get_by_text("(batch, prefix_len, 2·layers·hidden) = (2, 20, 768)").count() > 0
-    for stage in ("choose", "encode", "split"):
-        page.get_by_role("heading", name=f"· {stage}").scroll_into_view_if_needed()
-        page.mouse.wheel(0, 500)
-        take_picture(page, f"lesson-02-{stage}-{theme}-{width}")
+    for theme, width in (("light", 1280), ("dark", 1920)):
+        change(page, theme, width)
+        for stage in ("choose", "encode", "split"):
+            page.get_by_role("heading", name=f"· {stage}").scroll_into_view_if_needed()
+            page.mouse.wheel(0, 500)
+            take_picture(page, f"lesson-02-{stage}-{theme}-{width}")
+
+
+def test_a_recording_unfolds_below_its_cell(lab, window):
+    with notebook(lab, window, "recording.ipynb", CELLS) as opened:
+        page = opened.page
+        assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+        assert page.get_by_text("y = x + x | y = '<b>bold</b><b>bold</b>'").count() == 1  # a cell's own lines, as text
+        assert page.locator(".jp-OutputArea b", has_text="Recording of").count() == 1
+        unfolded = page.locator("details").filter(has_text="PeftModelForSeq2SeqLM.forward").first
+        assert unfolded.count() == 1
+        assert page.get_by_text("prefix_tokens = self.embedding(prefix)", exact=False).count() > 0
+        assert page.get_by_text("Tensor (2, 20, 128) float32").count() > 0
+        page.locator(".jp-OutputArea b", has_text="Recording of").scroll_into_view_if_needed()
+        take_both(page, "recording")

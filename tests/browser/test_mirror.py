@@ -3,8 +3,8 @@
 import pytest
 
 from prefix_lab.widgets.stepper.mirror import boundaries
-from tests.browser.jupyterlab import take_picture
-from tests.browser.steppers import View, notebook, recorded, walk_of
+from tests.browser.jupyterlab import notebook, take_picture
+from tests.browser.steppers import View, recorded, walk_of
 
 CELL = (
     "from prefix_lab.debugger import Recording\nfrom prefix_lab.widgets import Mirror\n"
@@ -34,12 +34,12 @@ def pair():
 
 
 @pytest.fixture(scope="module")
-def opened(lab, browser, pair, tmp_path_factory):
+def opened(lab, window, pair, tmp_path_factory):
     for recording, name in zip(pair, ("ours", "theirs"), strict=True):
         recording.save(lab.root / f"{name}.recording")
     for name, source in (("before", BEFORE), ("after", BEFORE.replace("scaled(numbers, 2)", "scaled(numbers, 3)"))):
         recorded(tmp_path_factory.mktemp(name) / "program.py", source).save(lab.root / f"{name}.recording")
-    with notebook(lab, browser, "mirror.ipynb", [CELL, CHANGED], width=1600, height=1050) as notebook_:
+    with notebook(lab, window, "mirror.ipynb", [CELL, CHANGED], width=1600, height=1050) as notebook_:
         notebook_.page.keyboard.press("Control+b")  # the list of files
         notebook_.page.locator(".pl-root .pl-current").nth(3).wait_for(state="attached")
         yield notebook_
@@ -53,6 +53,8 @@ def sides(opened, number=0):
 
 def test_every_stage_leads_both_sides_and_its_verdict_is_said(opened, pair):
     mirror, ours, theirs = sides(opened)
+    assert mirror.locator(".pl-side-of > h3").all_inner_texts() == ["<b>prefix_lab</b>", "PEFT"]
+    assert mirror.locator(".pl-verdict").count() == len(boundaries(*pair))
     for number, one in enumerate(boundaries(*pair)):
         if not (one.ours and one.theirs):
             continue
@@ -64,14 +66,6 @@ def test_every_stage_leads_both_sides_and_its_verdict_is_said(opened, pair):
         theirs.at(one.theirs[1])
         assert f"Stage {one.stage}" in mirror.locator(".pl-strip-news").inner_text()
         opened.until("mirror.steps", {"ours": one.ours[1], "theirs": one.theirs[1]})
-
-
-def test_ours_and_pefts_walk_are_equal_where_both_give_values(opened, pair):
-    mirror, *_ = sides(opened)
-    verdicts = mirror.locator(".pl-verdict").all_inner_texts()
-    assert len(verdicts) == len(boundaries(*pair))
-    assert not any("different" in one for one in verdicts)
-    assert mirror.get_by_role("button", name="encode: equal").count() >= 1
 
 
 def test_each_side_walks_on_its_own_lines(opened):
@@ -98,17 +92,12 @@ def test_python_leads_both_sides(opened, pair):
     take_picture(opened.page, "mirror-split")
 
 
-def test_labels_are_text(opened):
-    mirror, *_ = sides(opened)
-    assert mirror.locator(".pl-side-of > h3").all_inner_texts() == ["<b>prefix_lab</b>", "PEFT"]
-
-
 def test_two_runs_of_a_program_show_where_they_part(opened):
     mirror, before, after = sides(opened, 1)
     mirror.get_by_role("button", name="Where the two part").click()
-    before.root.locator(".pl-current").wait_for()
-    where = opened.python("", "[parted.steps['ours'], parted.steps['theirs']]")
-    assert where == str([before.step, after.step])
-    assert before.step > 0
+    for view, side in ((before, "ours"), (after, "theirs")):
+        where = int(opened.python("", f"parted.pairs['parted']['{side}']"))
+        assert view.at(where).step > 0
+    opened.until("parted.steps", {"ours": before.step, "theirs": after.step})
     assert mirror.locator(".pl-strip-news").inner_text().startswith("Where the two part")
     take_picture(opened.page, "mirror-parted")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.browser.jupyterlab import take_picture
-from tests.browser.steppers import notebook, walk_of
+from tests.browser.jupyterlab import notebook, take_picture
+from tests.browser.steppers import views, walk_of
 
 CELL = (
     "from prefix_lab.debugger import Recording\nfrom prefix_lab.widgets import predict\n"
@@ -15,16 +15,16 @@ RIGHT = "(batch, prefix_len, 2*layers*hidden)"
 
 
 @pytest.fixture(scope="module")
-def opened(lab, browser):
+def opened(lab, window):
     walk_of().save(lab.root / "predict.recording")
     cells = [CELL, "second = predict(recording, 'encode', 'prefix_tokens')\nsecond"]
-    with notebook(lab, browser, "predict.ipynb", cells, height=1000) as notebook_:
+    with notebook(lab, window, "predict.ipynb", cells, height=1000) as notebook_:
         notebook_.page.locator(".pl-root .pl-current").nth(1).wait_for(state="attached")
         yield notebook_
 
 
 def test_the_answer_is_not_to_be_seen_until_it_is_given(opened):
-    view = opened.views()[0]
+    view = views(opened)[0]
     bar = view.root.locator(".pl-question")
     assert "What shape will past_key_values have?" in bar.inner_text()
     assert view.root.locator(".pl-ghost-next").count() == 0
@@ -33,7 +33,7 @@ def test_the_answer_is_not_to_be_seen_until_it_is_given(opened):
 
 
 def test_it_is_answered_by_keyboard_corrected_explained_and_counted(opened):
-    view = opened.views()[0]
+    view = views(opened)[0]
     bar = view.root.locator(".pl-question")
     bar.get_by_role("textbox").focus()
     view.page.keyboard.type(WRONG)
@@ -53,7 +53,7 @@ def test_it_is_answered_by_keyboard_corrected_explained_and_counted(opened):
 
 
 def test_the_button_checks_too_and_numbers_will_do(opened):
-    view = opened.views()[1]
+    view = views(opened)[1]
     view.root.scroll_into_view_if_needed()
     bar = view.root.locator(".pl-question")
     bar.get_by_role("textbox").fill("2, 20, 128")
@@ -63,7 +63,7 @@ def test_the_button_checks_too_and_numbers_will_do(opened):
 
 
 def test_the_question_stays_at_its_step_and_moves_go_on(opened):
-    view = opened.views()[1]
+    view = views(opened)[1]
     asked = view.step
     view.press("n")
     view.root.locator(f".pl-track:not([aria-valuenow='{asked}'])").wait_for()

@@ -3,18 +3,51 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 
 from prefix_lab.debugger import Recording, record
 
 HOOKS = ["settrace", "monitoring"] if hasattr(sys, "monitoring") else ["settrace"]
 every_hook = pytest.mark.parametrize("hooks", HOOKS)
 PLAIN = (int, float, bool, str, type(None))
+PHASES = [Phase.explicit, Phase.generate]  # shrinking whole programs takes minutes
+
+
+def drawn(examples: int) -> Any:
+    """Settings for a test of so many programs or schedules, the same in every run."""
+    return settings(
+        max_examples=examples, deadline=None, derandomize=True, phases=PHASES, suppress_health_check=list(HealthCheck)
+    )
+
+
+def in_thread(call: Callable[..., Any], *arguments: Any, name: str | None = None) -> None:
+    """Call it in a thread of its own, and wait for its end."""
+    in_threads([threading.Thread(target=call, args=arguments, name=name)])
+
+
+def in_threads(threads: list[threading.Thread]) -> None:
+    """Start them all, and wait for all."""
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@contextmanager
+def threads_that_take_turns_often() -> Iterator[None]:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def recorded(call: Callable[[], Any], include: Any, **options: Any) -> Recording:

@@ -11,18 +11,17 @@ from types import CodeType
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from prefix_lab.debugger import Recording, record
 from prefix_lab.debugger.steps import NONE
 from prefix_lab.debugger.tokens import LineInfo, Token
 from tests.debugger.programs import PRELUDE, programs
-from tests.debugger.recorded import HOOKS, PLAIN, Seen, every_hook, lines_of, recorded, reference
+from tests.debugger.recorded import HOOKS, PLAIN, Seen, drawn, every_hook, lines_of, recorded, reference
 
 FILE = "<program>"
 UNSURE = sys.version_info[:2] == (3, 12)
-PHASES = [Phase.explicit, Phase.generate]  # shrinking whole programs takes minutes
 
 
 pytestmark = pytest.mark.filterwarnings("ignore:assigning None to unbound local:RuntimeWarning")  # 3.12's own
@@ -74,7 +73,7 @@ def shown(steps: list[Any]) -> str:
 
 
 @every_hook
-@settings(max_examples=150, deadline=None, derandomize=True, phases=PHASES, suppress_health_check=list(HealthCheck))
+@drawn(150)
 @given(source=programs())
 def test_lines_calls_and_values_are_those_of_a_plain_tracer(source, hooks):
     note(source)
@@ -180,7 +179,7 @@ def without_lines_of_calls(events: list[tuple[str, str, int]]) -> list[tuple[str
 
 if len(HOOKS) > 1:  # from Python 3.12 on
 
-    @settings(max_examples=100, deadline=None, derandomize=True, phases=PHASES, suppress_health_check=list(HealthCheck))
+    @drawn(100)
     @given(source=programs())
     def test_both_ways_of_recording_give_the_same_recording(source):
         note(source)
@@ -192,7 +191,7 @@ if len(HOOKS) > 1:  # from Python 3.12 on
 
 
 @every_hook
-@settings(max_examples=60, deadline=None, derandomize=True, phases=PHASES, suppress_health_check=list(HealthCheck))
+@drawn(60)
 @given(source=programs(), data=st.data())
 def test_what_a_tape_lacks_costs_no_more_than_itself(source, data, hooks):
     note(source)

@@ -11,7 +11,6 @@ import sys
 import threading
 import types
 import weakref
-from contextlib import contextmanager
 from typing import ClassVar
 
 import pytest
@@ -19,7 +18,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from prefix_lab.debugger import record
-from tests.debugger.recorded import every_hook, lines_of, recorded, reference
+from tests.debugger.recorded import every_hook, lines_of, recorded, reference, threads_that_take_turns_often
 
 CALLED: list[str] = []
 
@@ -192,16 +191,6 @@ def counts_in_threads(plans):
         seen = total
     assert seen <= total
     return total, steps
-
-
-@contextmanager
-def threads_that_take_turns_often():
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(interval)
 
 
 @every_hook

@@ -20,7 +20,7 @@ import pytest
 from prefix_lab.debugger import Recording, record
 from prefix_lab.debugger.conditions import Condition
 from prefix_lab.debugger.look import register
-from tests.debugger.recorded import every_hook, recorded, refuses
+from tests.debugger.recorded import every_hook, in_thread, in_threads, recorded, refuses
 
 
 def doubled(x):
@@ -242,10 +242,7 @@ def test_threads_each_have_their_own_steps(hooks):
 
     def starts():
         threads = [threading.Thread(target=counts, args=(n,), name=f"worker {n}") for n in (20, 30, 40)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads(threads)
         return counts(10)
 
     recording = recorded(starts, [counts, starts], hooks=hooks)
@@ -326,9 +323,7 @@ def test_recording_in_two_threads_at_once_is_refused_with_what_to_do(hooks):
             errors.append(str(error))
 
     with record([works], hooks=hooks) as recording:
-        thread = threading.Thread(target=second)
-        thread.start()
-        thread.join()
+        in_thread(second)
         works(1)
     assert "Another thread is recording" in errors[0]
     assert recording.steps[0].function == "works"

@@ -6,19 +6,18 @@ import io
 import json
 import os
 import random
-import threading
 import zipfile
 from array import array
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefix_lab.debugger import Recording, record
 from prefix_lab.debugger.storage import ARRAYS, MAGIC, TABLES, VERSION
 from tests.debugger.programs import programs
-from tests.debugger.recorded import recorded, refuses
-from tests.debugger.test_against_interpreter import PHASES, functions, loaded, outcome
+from tests.debugger.recorded import drawn, in_thread, recorded, refuses
+from tests.debugger.test_against_interpreter import functions, loaded, outcome
 
 
 def works(n):
@@ -51,7 +50,7 @@ def test_what_is_loaded_says_the_same_and_is_saved_to_the_same_bytes(recording, 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "three", "two"]
 
 
-@settings(max_examples=20, deadline=None, derandomize=True, phases=PHASES, suppress_health_check=list(HealthCheck))
+@drawn(20)
 @given(source=programs())
 def test_any_program_s_recording_comes_back(source, tmp_path_factory):
     main = loaded(source)
@@ -76,9 +75,7 @@ def test_threads_and_generators_come_back(tmp_path):
         return sum(gives(4))
 
     def starts():
-        thread = threading.Thread(target=uses)
-        thread.start()
-        thread.join()
+        in_thread(uses)
         return uses()
 
     recording = recorded(starts, [starts, uses, gives])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import queue
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,17 +11,15 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from prefix_lab.debugger import Recording, record
 from prefix_lab.debugger.dap.debuggee import Threads
 from prefix_lab.debugger.look import register
 from prefix_lab.debugger.summary import Summary
-from tests.debugger.recorded import every_hook, recorded
+from tests.debugger.recorded import drawn, every_hook, in_thread, in_threads, recorded, threads_that_take_turns_often
 
-HOPES = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
-PHASES = [Phase.explicit, Phase.generate]
 NAMES = ("first", "second", "third")
 
 
@@ -148,7 +145,7 @@ def stretches(recording: Recording) -> list[list[Any]]:
 
 
 @every_hook
-@settings(max_examples=60, phases=PHASES, **HOPES)
+@drawn(60)
 @given(schedule=schedules)
 def test_actions_that_threads_take_in_turn_stand_in_that_order(schedule, hooks):
     note(schedule)
@@ -199,7 +196,7 @@ def told(recording: Recording) -> list[Any]:
 
 
 @every_hook
-@settings(max_examples=25, phases=PHASES, **HOPES)
+@drawn(25)
 @given(schedule=schedules)
 def test_a_recording_of_threads_is_the_same_when_it_is_loaded(schedule, hooks, tmp_path_factory):
     path = tmp_path_factory.mktemp("saved") / "recording"
@@ -235,9 +232,7 @@ def test_where_bytes_run_out_in_one_thread_the_recording_ends_for_all(hooks):
 
     def starts():
         loops(1000)
-        thread = threading.Thread(target=writes, args=(20_000,), name="writer")
-        thread.start()
-        thread.join()
+        in_thread(writes, 20_000, name="writer")
         return loops(100)
 
     recording = recorded(starts, [starts, loops, writes], hooks=hooks, max_bytes=500_000)
@@ -272,9 +267,7 @@ def test_a_generator_that_another_thread_goes_on_with_is_one_frame_and_each_step
     def starts():
         generator, box = counting(3), []
         next(generator)
-        thread = threading.Thread(target=goes_on, args=(generator, box), name="worker")
-        thread.start()
-        thread.join()
+        in_thread(goes_on, generator, box, name="worker")
         box.append(generator.send(7))
         return box
 
@@ -362,10 +355,7 @@ def test_threads_that_run_at_will_keep_the_order_that_an_event_gives_them(hooks)
             threading.Thread(target=pushes, args=(two, one, box), name="pong"),
             threading.Thread(target=loops, args=(4000,)),
         ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads(threads)
 
     recording = recorded(plays, [plays, pushes, loops], hooks=hooks)
     appended = [step.thread for step in recording.steps if step.text == "box.append(number)"]
@@ -505,7 +495,7 @@ def interrupted(call: Callable[..., Any], *arguments: Any) -> Any:
 
 
 @every_hook
-@settings(max_examples=40, phases=PHASES, **HOPES)
+@drawn(40)
 @given(at=st.integers(1, 40), threads=st.booleans())
 def test_an_interrupt_while_a_value_is_looked_at_costs_no_more_than_what_it_cut_off(at, threads, hooks):
     def makes():
@@ -519,9 +509,7 @@ def test_an_interrupt_while_a_value_is_looked_at_costs_no_more_than_what_it_cut_
         begun(1)
         Interrupts.left = at
         if threads:
-            thread = threading.Thread(target=interrupted, args=(makes,))
-            thread.start()
-            thread.join()
+            in_thread(interrupted, makes)
         else:
             interrupted(makes)
         Interrupts.left = 0
@@ -563,9 +551,7 @@ def test_a_generator_that_began_before_the_recording_can_be_followed_to_its_end(
     next(generator)
     with record([made, loops], hooks=hooks) as recording:
         if beside:
-            thread = threading.Thread(target=loops, args=(2,))
-            thread.start()
-            thread.join()
+            in_thread(loops, 2)
         try:
             ends = {"send": (8,), "throw": (LookupError(),), "close": ()}
             getattr(generator, end)(*ends[end])
@@ -590,17 +576,9 @@ def test_what_is_inside_a_value_is_told_whichever_thread_has_its_turn(hooks):
 
     def main():
         threads = [threading.Thread(target=works) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads(threads)
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with record([works, main], hooks=hooks) as recording:
-            main()
-    finally:
-        sys.setswitchinterval(interval)
+    with threads_that_take_turns_often(), record([works, main], hooks=hooks) as recording:
+        main()
     told = {step.locals["pair"].text for step in recording.steps if "pair" in step.locals}
     assert told == {"[[1], [2]]"}

@@ -9,10 +9,10 @@ from importlib.metadata import entry_points
 
 import pytest
 
-from prefix_lab.cli import main
 from prefix_lab.course.tasks import target_text
+from prefix_lab.terminal.commands import main
 from prefix_lab.walk.batch import INSTRUCTED
-from prefix_lab.walk.command import command_line, finite
+from prefix_lab.walk.command import plain
 from prefix_lab.walk.model import size_like
 from prefix_lab.widgets.sizes import shipped
 from tests.walk.walking import saved, say, say_json
@@ -158,15 +158,6 @@ def test_without_peft_the_command_says_so_once_and_ends_well(monkeypatch, capsys
     assert say_json(capsys, *META)["equal"] is None
 
 
-@pytest.mark.parametrize("arguments", [[], ["walk", "--help"], ["--version"]])
-def test_help_is_there(arguments, capsys):
-    with pytest.raises(SystemExit) as end:
-        main(arguments)
-    said = capsys.readouterr()
-    assert end.value.code == (0 if arguments else 2)
-    assert "prefix-lab" in said.out + said.err
-
-
 def test_a_reader_that_has_read_enough_is_no_error(monkeypatch, capsys):
     read, write = os.pipe()
     os.close(read)  # as `head` does when it has its lines
@@ -176,10 +167,14 @@ def test_a_reader_that_has_read_enough_is_no_error(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_command_line_says_only_what_is_not_as_by_default():
-    options = {"model": "a b", "config_only": True, "prefix_len": 20, "batch": 3, "json": False}
-    assert command_line(options) == "prefix-lab walk --model 'a b' --config-only --batch 3"
-    assert command_line(options, model=None, token_dim=4) == "prefix-lab walk --config-only --batch 3 --token-dim 4"
+def test_the_example_texts_are_instructions_that_the_course_knows():
+    for source, target in INSTRUCTED:
+        task, word = source.split(": ")
+        assert target == target_text(task, word)
+
+
+def test_json_has_no_word_for_what_is_not_a_number():
+    assert json.dumps(plain({"a": [float("nan"), 1.5], "b": float("inf")})) == '{"a": [null, 1.5], "b": null}'
 
 
 @pytest.mark.parametrize(
@@ -193,13 +188,3 @@ def test_a_command_line_says_only_what_is_not_as_by_default():
 )
 def test_a_hubs_name_is_matched_with_a_size(name, size):
     assert size_like(name) == size
-
-
-def test_the_example_texts_are_instructions_that_the_course_knows():
-    for source, target in INSTRUCTED:
-        task, word = source.split(": ")
-        assert target == target_text(task, word)
-
-
-def test_json_has_no_word_for_what_is_not_a_number():
-    assert json.dumps(finite({"a": [float("nan"), 1.5], "b": float("inf")})) == '{"a": [null, 1.5], "b": null}'

@@ -1,7 +1,6 @@
 """The walk: every stage, for every family, beside the real PEFT."""
 
 import inspect
-import sys
 
 import pytest
 import torch
@@ -77,12 +76,6 @@ def test_a_size_that_the_user_set_is_told_so():
     assert prepared["token_dim"] == "as you set it"
 
 
-def test_the_counts_are_pefts_words():
-    trainable = next(found for found in usual_walk("gpt2")["wrap"].facts if found.name == "trainable")
-    assert trainable.text.startswith("trainable params: 240 || all params: ")
-    assert trainable.data["trainable"] == 5 * 2 * 2 * 12
-
-
 def test_the_decoders_mask_grows_and_the_encoders_does_not():
     attend = usual_walk("t5")["attend"]
     assert fact(attend, "mask") == {"name": "decoder_attention_mask", "from": [2, 7], "to": [2, 12]}
@@ -129,20 +122,10 @@ def test_rows_without_gradient_are_counted_and_are_those_that_no_layer_reads(lay
     assert counted["numbers"] == len(dead) * 12 * width
 
 
-def test_without_values_dead_rows_are_those_of_the_split():
-    counted = fact(walked(without_values("t5", layers=4))["learn"], "rows_without_gradient")
-    assert counted["rows"] == [2, 3, 6, 7]
-    assert counted["counted"] is False
-
-
 def test_layers_that_share_a_prefix_are_told():
     split = walked(tiny_t5(4), beside_peft=False)["split"]
     assert fact(split, "rows") == [(0, 1), (4, 5), (0, 1), (4, 5)]
     assert fact(split, "shared") == [(0, 2), (1, 3)]
-
-
-def test_no_gradient_reaches_the_base_model():
-    assert fact(usual_walk("gpt2")["learn"], "reached")["base"] == 0
 
 
 def test_the_saved_file_holds_the_computed_prefix_and_not_the_projection():
@@ -174,12 +157,6 @@ def test_the_same_seed_walks_the_same_way():
     assert first == again != other
 
 
-def test_stages_come_one_by_one():
-    steps = walk(tiny_t5(), PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=5))
-    assert next(steps).stage.name == "choose"
-    assert next(steps).stage.name == "prepare"
-
-
 def test_sizes_that_do_not_fit_end_the_walk_with_pefts_fate_and_a_way_out():
     results = walked(tiny_t5(d_model=20))
     assert list(results) == ["choose", "prepare"]
@@ -203,11 +180,6 @@ def test_a_task_that_chooses_no_class_ends_the_walk_at_the_first_stage():
     assert "task_type" in result.stop.error
 
 
-def test_without_peft_the_walk_goes_on_and_nothing_is_compared(monkeypatch):
-    monkeypatch.setitem(sys.modules, "peft", None)
-    assert [result.equal for result in walked(tiny_t5()).values()] == [None] * len(STAGES)
-
-
 def test_what_cannot_be_walked_is_refused_before_the_first_stage():
     unchecked = inspect.unwrap(walk)  # without the type checker that tests put before it
     config = PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=5, inference_mode=True)
@@ -215,3 +187,15 @@ def test_what_cannot_be_walked_is_refused_before_the_first_stage():
         unchecked(tiny_t5(), {})
     with refuses(ValueError, "inference_mode=True", "Set inference_mode=False"):
         unchecked(tiny_t5(), config)
+
+
+def test_without_values_dead_rows_are_those_of_the_split():
+    counted = fact(walked(without_values("t5", layers=4))["learn"], "rows_without_gradient")
+    assert counted["rows"] == [2, 3, 6, 7]
+    assert counted["counted"] is False
+
+
+def test_stages_come_one_by_one():
+    steps = walk(tiny_t5(), PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=5))
+    assert next(steps).stage.name == "choose"
+    assert next(steps).stage.name == "prepare"

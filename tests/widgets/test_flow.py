@@ -20,7 +20,7 @@ from prefix_lab.widgets.flow.cost import cost
 from prefix_lab.widgets.flow.drawing import boxes_of
 from prefix_lab.widgets.flow.journey import Setting, journey
 from prefix_lab.widgets.parameters.counting import base_parameters
-from prefix_lab.widgets.sizes import OWN, own_sizes, shipped, sizes_of
+from prefix_lab.widgets.sizes import OWN, shipped, sizes_of
 from tests import tiny_models
 from tests.tiny_models import refuses, tiny_t5, two_texts
 
@@ -187,11 +187,6 @@ def test_where_peft_fails_the_step_the_words_and_the_way_out_are_real(name):
         assert_equal(setting, run(wrapped(base, "SEQ_2_SEQ_LM", setting, **trouble.rescue), setting, "meta"))
 
 
-def test_only_heads_wider_than_the_model_are_trouble_among_the_sizes_that_ship():
-    troubled = {name: sizes_of(name).trouble.way_out for name in shipped() if sizes_of(name).trouble}
-    assert troubled == {"flan-t5-small": "token_dim=384", "t5-3b": "token_dim=4096", "t5-11b": "token_dim=16384"}
-
-
 def test_a_decoder_deeper_than_its_encoder_is_shown_with_the_reason_and_the_rescue():
     setting = Setting(sizes_of(tiny_t5(2, num_decoder_layers=3)), 5)
     trouble = setting.sizes.trouble
@@ -232,12 +227,6 @@ def test_parameters_and_their_share_are_those_that_peft_counts(name):
         assert costs.share == pytest.approx(100 * trainable / total)
 
 
-@pytest.mark.parametrize("family", MODELS)
-def test_the_parameters_of_a_models_own_config_are_counted(family):
-    model = MODELS[family][0](axes_of_model(3, 2, 3, 4))
-    assert base_parameters(sizes_of(model).config) == sum(weight.numel() for weight in model.parameters())
-
-
 @pytest.mark.parametrize("projection", [False, True])
 @pytest.mark.parametrize(
     ("layers", "readers"), [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (4, 2), (3, 2), (5, 1)]
@@ -255,19 +244,6 @@ def test_dead_rows_and_parameters_are_those_without_a_gradient(layers, readers, 
     costs = cost(setting)
     assert list(costs.dead_rows) == dead
     assert costs.dead_parameters == sum(one.numel() // (2 * layers) for one in last) * len(dead)
-
-
-@pytest.mark.parametrize("family", ["GPT-2", "Llama", "BERT"])
-def test_one_stack_of_layers_has_no_dead_rows(family):
-    for layers in (1, 2, 3, 4):
-        sizes = sizes_of(MODELS[family][0](axes_of_model(layers, 2, 1, 4)))
-        assert cost(Setting(sizes)).dead_rows == ()
-
-
-@given(st.integers(1, 40))
-def test_half_of_the_rows_are_dead_for_an_even_number_of_layers_and_none_for_an_odd(layers):
-    costs = cost(Setting(own_sizes(True, layers, 2, 4)))
-    assert len(costs.dead_rows) == (0 if layers % 2 else layers)
 
 
 def test_the_numbers_of_t5_base_are_the_well_known_ones():

@@ -61,23 +61,6 @@ def test_prompt_tuning_is_what_peft_counts(name):
     assert (found.count, found.total) == counted(name, config)
 
 
-@pytest.mark.parametrize(
-    ("name", "label", "count", "total", "percent"),
-    [
-        ("t5-base", "LoRA", 884_736, 223_788_288, 0.39534509),
-        ("t5-base", "prefix", 368_640, 223_272_192, 0.16510789),
-        ("t5-base", "prefix projected", 14_780_160, 237_683_712, 6.21841517),
-        ("t5-large", "prefix", 983_040, 738_651_136, 0.13308584),
-        ("t5-large", "prefix projected", 51_450_880, 789_118_976, 6.52004090),
-    ],
-)
-def test_the_well_known_counts(name, label, count, total, percent):
-    found = bars(name)[label]
-    assert (found.count, found.total) == (count, total)
-    assert found.percent == pytest.approx(percent, abs=1.1e-8)
-    assert found.figures == f"{count:,} · {percent:.4f} %"
-
-
 @pytest.mark.parametrize("projection", [False, True])
 def test_the_prefix_bars_are_what_peft_counts_with_the_chosen_width(projection):
     config = peft.PrefixTuningConfig(

@@ -133,11 +133,6 @@ def test_a_tensor_without_numbers_is_said_to_have_none(shape):
     assert view.drawing.value == ""
 
 
-def test_whole_numbers_are_said_in_full():
-    text = TensorView(torch.tensor([-(2**63), 2**62 + 1])).text
-    assert "min -9223372036854775808, max 4611686018427387905" in text
-
-
 def test_the_tensor_its_gradient_and_random_numbers_stay_as_they_are():
     tensor = torch.nn.Parameter(torch.randn(3, 4))
     tensor.sum().backward()
@@ -254,3 +249,8 @@ def test_what_has_no_numbers_to_show_is_refused_in_a_sentence(make, said):
 def test_names_that_do_not_fit_are_refused(arguments, said):
     with refuses(ValueError, *said):
         TensorView(torch.zeros(2, 3), **arguments)
+
+
+def test_whole_numbers_are_said_in_full():
+    text = TensorView(torch.tensor([-(2**63), 2**62 + 1])).text
+    assert "min -9223372036854775808, max 4611686018427387905" in text

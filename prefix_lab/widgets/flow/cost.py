@@ -28,13 +28,13 @@ class Cost(NamedTuple):
 def cost(setting: Setting) -> Cost:
     """Count for PEFT's own way: its layout, its `batch` equal rows, Adam in float32."""
     sizes = setting.sizes
-    hidden = setting.axes["encoder_hidden"] if setting.projection else None
-    parts = prefix_parts(setting.prefix_len, sizes.layers, sizes.token_dim, hidden)
+    encoder_hidden = setting.axes["encoder_hidden"] if setting.projection else None
+    parts = prefix_parts(setting.prefix_len, sizes.layers, sizes.token_dim, encoder_hidden)
     trainable = sum(parts.values())
     base = base_parameters(sizes.config)
     dead = dead_rows(sizes.layers, sizes.readers, sizes.encoder_decoder)
     # One row of the prefix, for every virtual token: in the table, or in the last Linear's weight and bias.
-    row = sizes.token_dim * (setting.prefix_len if hidden is None else hidden + 1)
+    row = sizes.token_dim * (setting.prefix_len if encoder_hidden is None else encoder_hidden + 1)
     return Cost(
         parts=parts,
         trainable=trainable,

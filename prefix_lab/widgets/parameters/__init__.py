@@ -103,7 +103,7 @@ class ParameterBars(TextForm, ipywidgets.VBox):
         self._sizes = sizes_of(model)
         prefix_len, r = whole("prefix_len", prefix_len), whole("r", r)
         self._given = self._sizes
-        self._hidden = encoder_hidden
+        self._encoder_hidden = encoder_hidden
         self._bars = ways_to_train(self._sizes, prefix_len, r, encoder_hidden)  # refuses before anything is shown
         self._controls = self._make_controls(prefix_len, r)
         wide = ipywidgets.Layout(flex_flow="row wrap", width="100%")
@@ -128,8 +128,8 @@ class ParameterBars(TextForm, ipywidgets.VBox):
 
     def _make_controls(self, prefix_len: int, r: int) -> dict[str, Any]:
         look = {"style": {"description_width": "8.5em"}, "layout": ipywidgets.Layout(width="20.5em")}
-        hidden = self._sizes.token_dim if self._hidden is None else self._hidden
-        values = {"prefix_len": prefix_len, "encoder_hidden": hidden, "r": r}
+        encoder_hidden = self._sizes.token_dim if self._encoder_hidden is None else self._encoder_hidden
+        values = {"prefix_len": prefix_len, "encoder_hidden": encoder_hidden, "r": r}
         names = [*dict.fromkeys([*shipped(), self._sizes.name])]
         made: dict[str, Any] = {
             "model": ipywidgets.Dropdown(options=names, value=self._sizes.name, description="model", **look)
@@ -145,15 +145,15 @@ class ParameterBars(TextForm, ipywidgets.VBox):
     def _moved(self, name: str, value: Any) -> None:
         if name == "model":
             self._sizes = self._given if value == self._given.name else sizes_of(value)
-            self._hidden = None
+            self._encoder_hidden = None
             slider = self._controls["encoder_hidden"]
             slider.max = max(slider.max, self._sizes.token_dim)
             slider.value = self._sizes.token_dim  # PEFT's choice
-            self._hidden = None
+            self._encoder_hidden = None
         elif name == "encoder_hidden":
-            self._hidden = value
+            self._encoder_hidden = value
         chosen = {one: self._controls[one].value for one in ("prefix_len", "r")}
-        self._bars = ways_to_train(self._sizes, **chosen, encoder_hidden=self._hidden)
+        self._bars = ways_to_train(self._sizes, **chosen, encoder_hidden=self._encoder_hidden)
         self._draw()
 
     def _title(self) -> str:

@@ -32,7 +32,7 @@ START = "batch prefix_len 2·layers·hidden"
 SPLIT = "view(batch, prefix_len, 2*layers, heads, head_dim)"
 
 
-class Journey(NamedTuple):
+class Example(NamedTuple):
     """Steps to walk through, and what a sentence says of the start and of each step."""
 
     axes: str
@@ -41,7 +41,7 @@ class Journey(NamedTuple):
     rows: int  # of the blocks that the last step makes: key and value, and for an encoder-decoder two more
 
 
-GPT2 = Journey(
+GPT2 = Example(
     START,
     f"{SPLIT}\npermute(2, 0, 3, 1, 4)\nsplit(2)  # layers × (key_value, batch, heads, prefix_len, head_dim)",
     (
@@ -53,7 +53,7 @@ GPT2 = Journey(
     ),
     2,
 )
-T5 = Journey(
+T5 = Example(
     START,
     f"{SPLIT}\ncat([x, x], dim=2)\npermute(2, 0, 3, 1, 4)\n"
     "split(4)  # layers × (key_value, batch, heads, prefix_len, head_dim)",
@@ -67,7 +67,7 @@ T5 = Journey(
     ),
     4,
 )
-JOURNEYS = {"GPT-2": GPT2, "T5": T5}
+EXAMPLES = {"GPT-2": GPT2, "T5": T5}
 
 
 def complete(sizes: Mapping[str, int] | None) -> dict[str, int]:
@@ -96,7 +96,7 @@ def complete(sizes: Mapping[str, int] | None) -> dict[str, int]:
     return known
 
 
-def meanings(journey: Journey, layers: int) -> dict[str, tuple[str, ...]]:
+def meanings(journey: Example, layers: int) -> dict[str, tuple[str, ...]]:
     """What the numbers along an axis stand for: of 2·layers, each layer's key and value."""
     return {
         "2·layers": tuple(f"{row} of layer {layer}" for layer in range(layers) for row in KEY_VALUE[:2]),
@@ -125,7 +125,7 @@ class ReshapeView(TextForm, ipywidgets.VBox):
 
     def __init__(self, first: Any = None, *steps: Any, sizes: Mapping[str, int] | None = None):
         known = complete(sizes)
-        journey = JOURNEYS["GPT-2"] if first is None else JOURNEYS.get(first) if isinstance(first, str) else None
+        journey = EXAMPLES["GPT-2"] if first is None else EXAMPLES.get(first) if isinstance(first, str) else None
         if journey:
             known |= {"key_value": journey.rows}
             first, given = journey.axes, steps or (journey.steps,)
@@ -218,7 +218,7 @@ def start_of(first: Any, sizes: Mapping[str, int]) -> tuple[Any, tuple[str, ...]
         if None in shape:
             raise ValueError(
                 f"first names the axis {axes[shape.index(None)]!r}, and sizes has no number for it. Give it one, e.g. "
-                f"sizes={{...: 2}}; known are {', '.join(sizes)}. The journeys are {' and '.join(JOURNEYS)}."
+                f"sizes={{...: 2}}; known are {', '.join(sizes)}. The journeys are {' and '.join(EXAMPLES)}."
             )
         return torch.empty(shape, device="meta"), tuple("" if axis.isdigit() else axis for axis in axes)
     shape = (first,) if isinstance(first, int) and not isinstance(first, bool) else getattr(first, "shape", first)
@@ -229,7 +229,7 @@ def start_of(first: Any, sizes: Mapping[str, int]) -> tuple[Any, tuple[str, ...]
     if any(size < 0 for size in shape):
         raise ValueError(
             f"first is a {type(first).__name__}; expected a tensor, a shape like (2, 3, 4), axis names like "
-            f"'batch heads head_dim', or one of the journeys {' and '.join(JOURNEYS)}."
+            f"'batch heads head_dim', or one of the journeys {' and '.join(EXAMPLES)}."
         )
     bare = torch.empty(shape, device="meta")
     if isinstance(first, torch.Tensor) and first.layout == torch.strided and first.numel():

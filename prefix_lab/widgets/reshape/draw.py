@@ -15,7 +15,7 @@ import numpy as np
 from prefix_lab.widgets.colours import OTHER, colours_of
 from prefix_lab.widgets.picture import FAINT, IN_THE_PAGE, INK
 from prefix_lab.widgets.reshape.layout import CELL, LETTER, LINE, Layout, lay_out, together
-from prefix_lab.widgets.reshape.run import MOVES, Stage
+from prefix_lab.widgets.reshape.run import MOVES, State
 from prefix_lab.widgets.reshape.tell import count_of, locate
 
 NAMELESS = "#b0467e"  # for an axis without a name: in no axis's colour, and as readable in either theme
@@ -38,7 +38,7 @@ class Colouring:
         return 0.0 if index < 0 else PALEST + (FULLEST - PALEST) * index / max(self.count - 1, 1)
 
 
-def colourings(stages: Sequence[Stage], meanings: Mapping[str, Sequence[str]]) -> list[Colouring]:
+def colourings(stages: Sequence[State], meanings: Mapping[str, Sequence[str]]) -> list[Colouring]:
     """Every axis that gives each number one index and tells at least two apart, those that say the same once."""
     found: list[Colouring] = []
     total = stages[0].origins.size
@@ -53,7 +53,7 @@ def colourings(stages: Sequence[Stage], meanings: Mapping[str, Sequence[str]]) -
     return found
 
 
-def axes_of(stage: Stage, total: int) -> list[tuple[str, str, np.ndarray | None, int]]:
+def axes_of(stage: State, total: int) -> list[tuple[str, str, np.ndarray | None, int]]:
     """Label, name, index of each number and size, for each axis of the pieces, and for which piece it is in."""
     pieces = stage.pieces
     where = stage.step.operation if stage.step else "start"
@@ -76,7 +76,7 @@ def once(origins: np.ndarray, indices: np.ndarray, total: int) -> np.ndarray | N
     return index if np.array_equal(index[origins], indices) else None
 
 
-def first_choice(stages: Sequence[Stage], choices: Sequence[Colouring]) -> int:
+def first_choice(stages: Sequence[State], choices: Sequence[Colouring]) -> int:
     """The axis of layers; or else the one that a permute brings to the front; or else the first."""
     for number, choice in enumerate(choices):
         if "layers" in choice.label.split("·") and "hidden" not in choice.label:
@@ -106,7 +106,7 @@ STYLE = """<style>
 
 
 def picture(
-    stages: Sequence[Stage], number: int, colouring: Colouring | None, right: Stage, fly: bool, told: str
+    stages: Sequence[State], number: int, colouring: Colouring | None, right: State, fly: bool, told: str
 ) -> str:
     """The `<svg>` of one step. `right` is the stage as it should be, `fly` whether numbers fly, `told` the words."""
     after = stages[number]
@@ -136,11 +136,11 @@ def picture(
     )
 
 
-def parents(stage: Stage) -> np.ndarray:
+def parents(stage: State) -> np.ndarray:
     return np.concatenate([piece.parents for piece in stage.pieces]) if stage.pieces else np.empty(0, int)
 
 
-def arrange(stage: Stage) -> tuple[Layout, list]:
+def arrange(stage: State) -> tuple[Layout, list]:
     """The layout of a stage's tensor, or of its pieces with a frame around each."""
     layouts = [lay_out(piece.shape) for piece in stage.pieces]
     return together(layouts) if stage.many else (layouts[0], [])
@@ -150,7 +150,7 @@ def group(inner: str, x: float, y: float) -> str:
     return f'<g transform="translate({x:.0f} {y:.0f})">{inner}</g>'
 
 
-def heading(word: str, stage: Stage, layout: Layout) -> tuple[str, float]:
+def heading(word: str, stage: State, layout: Layout) -> tuple[str, float]:
     """`after batch 2 → heads 4 ↓`, with a patch of its colour before each axis; and how wide it is."""
     x = 12.0 + 8 * len(word)
     found = [write(0, 13, word, "font-weight: 600", 13)]
@@ -171,7 +171,7 @@ def heading(word: str, stage: Stage, layout: Layout) -> tuple[str, float]:
 
 
 def tensor(
-    stage: Stage,
+    stage: State,
     layout: Layout,
     around: list,
     colouring: Colouring | None,
@@ -226,7 +226,7 @@ def cell(x: float, y: float, origin: int, colouring, copy: bool, off: bool, fly,
     return f'<g class="{kind}"{move}><title>{escape(said)}</title>{box}{corner}{number}{cross}</g>'
 
 
-def where(stage: Stage, place: int, origin: int) -> str:
+def where(stage: State, place: int, origin: int) -> str:
     """What a cell says when the pointer rests on it: its number, and its index along each axis."""
     piece, inside = locate(stage, place)
     index = np.unravel_index(inside, piece.shape) if piece.shape else ()

@@ -47,7 +47,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Stage:
+class State:
     """What is there after a step (None for the start). `moved` says whether the numbers lie in new memory, and `each`
     what the pieces of a split are called."""
 
@@ -65,7 +65,7 @@ class Stage:
 
 def run(
     first: Tensor, axes: Sequence[str], steps: Sequence[WrittenStep], sizes: Mapping[str, int], by_view: bool = False
-) -> list[Stage]:
+) -> list[State]:
     """The start and what each step makes of it. With `by_view`, a view stands where axes change places.
 
     Of `first` only the shape and the strides count. Raises `ValueError` for a step that torch refuses, and for a
@@ -81,7 +81,7 @@ def run(
         place = np.zeros(span, int)
         place[memory] = where  # a number that is there more than once came from its first place
         address = now.untyped_storage().data_ptr()
-        stages = [Stage(None, (piece_of(now, now, tuple(axes), place, np.arange(now.numel())),))]
+        stages = [State(None, (piece_of(now, now, tuple(axes), place, np.arange(now.numel())),))]
         for step in steps:
             before, stage = now, stages[-1]
             replaced = by_view and step.operation in MOVES
@@ -93,8 +93,8 @@ def run(
 
 
 def stage_of(
-    step: WrittenStep, now: Any, before: Any, stage: Stage, place: np.ndarray, address: int, sizes: Any, by_view: bool
-) -> Stage:
+    step: WrittenStep, now: Any, before: Any, stage: State, place: np.ndarray, address: int, sizes: Any, by_view: bool
+) -> State:
     import torch
 
     starts = np.cumsum([0, *(one.numel() for one in tensors(before))])
@@ -111,7 +111,7 @@ def stage_of(
         for one, of, axes, label in zip(tensors(now), tensors(parents), names, labels, strict=True)
     )
     moved = any(one.untyped_storage().data_ptr() != address for one in tensors(now))
-    return Stage(step, pieces, moved, isinstance(now, tuple), each, by_view)
+    return State(step, pieces, moved, isinstance(now, tuple), each, by_view)
 
 
 def piece_of(
@@ -205,7 +205,7 @@ def check_size(shape: tuple[int, ...], what: str) -> None:
         )
 
 
-def axes_after(step: WrittenStep, stage: Stage, now: Any, sizes: Mapping[str, int]) -> list[Axes]:
+def axes_after(step: WrittenStep, stage: State, now: Any, sizes: Mapping[str, int]) -> list[Axes]:
     """The names for each tensor of the result, "" where an axis has none."""
     results = list(now) if isinstance(now, tuple) else [now]
     if step.axes and all(len(one.shape) == len(step.axes) for one in results):

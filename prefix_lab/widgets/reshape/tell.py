@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from prefix_lab.widgets.reshape.run import Piece, Stage
+from prefix_lab.widgets.reshape.run import Piece, State
 
 SHOWN = 24  # numbers of a tensor that the text shows
 
@@ -20,7 +20,7 @@ def shape_in_words(piece: Piece) -> str:
     return f"({names}) = {numbers}"
 
 
-def shapes_in_words(stage: Stage) -> str:
+def shapes_in_words(stage: State) -> str:
     """The shape of all pieces in one, if they have one: `layers: 2 × (…)`."""
     if not stage.many:
         return shape_in_words(stage.pieces[0])
@@ -30,12 +30,12 @@ def shapes_in_words(stage: Stage) -> str:
     return " and ".join(shapes) or "no tensors"
 
 
-def count_of(stage: Stage) -> str:
+def count_of(stage: State) -> str:
     """`2 layers`, `1 piece`, `3 pieces`."""
     return f"{len(stage.pieces)} {stage.each}{'s' * (stage.each == 'piece' and len(stage.pieces) != 1)}"
 
 
-def memory_in_words(stages: Sequence[Stage], number: int) -> str:
+def memory_in_words(stages: Sequence[State], number: int) -> str:
     """One line about where the numbers lie: what a step moved, the strides, and whether they are in reading order."""
     stage = stages[number]
     strides = " and ".join(dict.fromkeys(tuple_of(piece.strides) for piece in stage.pieces))
@@ -57,13 +57,13 @@ def memory_in_words(stages: Sequence[Stage], number: int) -> str:
     return f"{name} moved no numbers; it reads the same memory{start}: {new}.{zero} {order_of(stage)}"
 
 
-def order_of(stage: Stage) -> str:
+def order_of(stage: State) -> str:
     if all(piece.contiguous for piece in stage.pieces):
         return "Reading order is memory order (contiguous)."
     return "Reading order now jumps about in memory (not contiguous): where axes must be joined, view refuses."
 
 
-def mistake_in_words(right: Stage, wrong: Stage) -> str:
+def mistake_in_words(right: State, wrong: State) -> str:
     """What a view in place of the step did: how many numbers stand wrong, and an example."""
     count, off = right.origins.size, np.flatnonzero(right.origins != wrong.origins)
     what = right.step.text if right.step and wrong.instead else ""
@@ -79,7 +79,7 @@ def mistake_in_words(right: Stage, wrong: Stage) -> str:
     )
 
 
-def locate(stage: Stage, place: int) -> tuple[Piece, int]:
+def locate(stage: State, place: int) -> tuple[Piece, int]:
     """The piece that holds the number at a place among all pieces, and its place there."""
     for piece in stage.pieces:
         if place < piece.origins.size:
@@ -88,7 +88,7 @@ def locate(stage: Stage, place: int) -> tuple[Piece, int]:
     raise IndexError(place)
 
 
-def step_in_words(stages: Sequence[Stage], number: int) -> str:
+def step_in_words(stages: Sequence[State], number: int) -> str:
     """`2 of 3: permute(2, 0, 1)`."""
     stage = stages[number]
     if stage.step is None:
@@ -97,7 +97,7 @@ def step_in_words(stages: Sequence[Stage], number: int) -> str:
     return f"{number} of {len(stages) - 1}: {code}"
 
 
-def journey_in_words(stages: Sequence[Stage], notes: Sequence[str], right: Sequence[Stage]) -> str:
+def journey_in_words(stages: Sequence[State], notes: Sequence[str], right: Sequence[State]) -> str:
     """The whole journey as plain text, for a terminal and for screen readers."""
     lines = []
     for number, stage in enumerate(stages):

@@ -63,7 +63,7 @@ export class Answers {
   /** @param {Condition} condition @param {number} step */
   async holds(condition, step) {
     await this.store.page(step);
-    const values = await this.store.valuesOf(this.store.stop(step), condition.names);
+    const values = await this.store.valuesOf(this.store.at(step), condition.names);
     return values.size === condition.names.size && condition.isTrueOf(values);
   }
 

@@ -1,7 +1,6 @@
 // A kernel as a source of pieces: questions go over the wire with a number, and their answers come back with the same.
 
-import { unpacked } from "./packed.js";
-import { NoAnswer } from "./stepper.js";
+import { NoAnswer, unpacked } from "./pieces.js";
 
 const PATIENCE = 8000; // milliseconds until a kernel that says nothing is called silent
 

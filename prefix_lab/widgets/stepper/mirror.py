@@ -17,14 +17,14 @@ from prefix_lab.debugger.summary import as_summary
 from prefix_lab.widgets.picture import TextForm
 from prefix_lab.widgets.stepper.page import HERE, linked
 from prefix_lab.widgets.stepper.questions import LANGUAGES, Desk, must_be_language, must_be_recording
-from prefix_lab.widgets.stepper.stages import Band, known_stages, outermost, runs_of
+from prefix_lab.widgets.stepper.stages import Band, known_stages, runs_of, runs_of_stage
 
 SIDES = ("ours", "theirs")
 EQUAL, SHAPES, DIFFERENT, ONE_SIDE, NO_VALUE = "equal", "shapesOnly", "different", "only", "noValue"
 RESULT = "the result"
 TENSOR = ("shape", "dtype", "digest")
 MODULE = ("parameters", "trainable")
-MARKS = {"equal": "=", "shapesOnly": "~", "different": "≠", "only": "·", "noValue": "·"}
+MARKS = {EQUAL: "=", SHAPES: "~", DIFFERENT: "≠", ONE_SIDE: "·", NO_VALUE: "·"}
 
 
 class Boundary(NamedTuple):
@@ -131,15 +131,10 @@ def boundaries(ours: Recording, theirs: Recording, stages: Iterable[Any] | None 
     """The stages that either ran through, in the order in which they end in the first."""
     found = []
     for row in known_stages() if stages is None else stages:
-        mine, other = runs(ours, row), runs(theirs, row)
+        mine, other = runs_of_stage(ours, row), runs_of_stage(theirs, row)
         for at in range(max(len(mine), len(other))):
             found.append(boundary(row.name, ours, theirs, mine[at : at + 1], other[at : at + 1]))
     return sorted(found, key=lambda one: (one.ours or one.theirs)[1])
-
-
-def runs(recording: Recording, row: Any) -> list[Band]:
-    """A stage's runs in a recording, whichever code it is of."""
-    return outermost(sorted({*runs_of(recording, row.ours), *runs_of(recording, row.peft)}))
 
 
 def boundary(name: str, ours: Recording, theirs: Recording, mine: list[Band], other: list[Band]) -> Boundary:

@@ -1,7 +1,7 @@
 // The stepper in a page of its own: everything is in the page, packed, and nothing is asked of a network.
 
 import { Answers } from "./answers.js";
-import { unpacked } from "./packed.js";
+import { unpacked } from "./pieces.js";
 import { StepperView } from "./stepper.js";
 import { Store } from "./store.js";
 

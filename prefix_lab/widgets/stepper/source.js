@@ -1,10 +1,12 @@
 // The pane with the source: only the lines that are in view are in the page.
 
 import { h, shown } from "./text.js";
+import { shortText } from "./values.js";
 
 export const HEIGHT = 20; // pixels of a line, as in stepper.css
 const MARGIN = 6; // lines around the current one
 const LONGEST_LINE = 2000; // characters of a line
+const MOST_GHOSTS = 3; // values beside a line
 /** @type {Record<string, string>} the letters that written.py gives pieces of source → classes of stepper.css */
 const KINDS = { c: "comment", s: "string", n: "number", k: "keyword", d: "decorator", f: "definition", b: "builtin" };
 
@@ -139,6 +141,30 @@ export class SourcePane {
     const what = /** @type {Shown} */ (this.shown);
     return (what.ghosts.get(line) ?? []).map(({ text, kind, title }) => h("bdi", { class: `pl-ghost pl-ghost-${kind}`, title }, shown(text)));
   }
+}
+
+/**
+ * The values beside lines: what each line of this call bound last, and on the current one what it is about to bind.
+ * @param {import("./store.js").Store} store @param {import("./store.js").Moment} moment @param {boolean} hidden whether the latter is not to be seen yet
+ */
+export function ghostsAt(store, moment, hidden) {
+  /** @type {Map<number, Ghost[]>} */
+  const found = new Map();
+  const { names, watches } = store.meta;
+  /** @param {number} line @param {number} name @param {number} value @param {string} kind */
+  const add = (line, name, value, kind) => {
+    const all = found.get(line) ?? [];
+    const headline = store.headline(moment.step, value);
+    if (all.length < MOST_GHOSTS && line) all.push({ text: `${names[name]} ${shortText(headline)}`, kind, title: headline[1] });
+    found.set(line, all);
+  };
+  const next = moment.event === "line" ? moment.bound.filter(([name]) => name !== 0 && !watches.includes(name)) : [];
+  for (const [name, value] of moment.locals) {
+    const line = moment.lines.get(name) ?? 0;
+    if (!(line === moment.line && next.some(([one]) => one === name)) && !watches.includes(name)) add(line, name, value, "past");
+  }
+  if (!hidden) for (const [name, value] of next) if (value !== null) add(moment.line, name, value, "next");
+  return found;
 }
 
 /** The lines of a source by its colours, `k3.1f7`: so many signs of each; what comes after has none. @param {string} text @param {string} colours */

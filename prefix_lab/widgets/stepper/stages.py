@@ -38,10 +38,15 @@ def bands(recording: Recording, stages: Iterable[Any] | None = None) -> list[tup
     """For each stage that the recording ran through: its name, its sentence, and where. Outermost runs alone."""
     found = []
     for row in known_stages() if stages is None else stages:
-        runs = sorted({*runs_of(recording, row.ours), *runs_of(recording, row.peft)})
+        runs = runs_of_stage(recording, row)
         if runs:
-            found.append((row.name, row.sentence, outermost(runs)[:MOST]))
+            found.append((row.name, row.sentence, runs[:MOST]))
     return found
+
+
+def runs_of_stage(recording: Recording, row: Any) -> list[Band]:
+    """A stage's runs, whichever code they are of; those inside another left out."""
+    return outermost(sorted({*runs_of(recording, row.ours), *runs_of(recording, row.peft)}))
 
 
 def runs_of(recording: Recording, dotted: str) -> list[Band]:

@@ -5,7 +5,7 @@ import { h, shown } from "./text.js";
 import { headlineOf, insideOf, valueElement } from "./values.js";
 
 /** @typedef {import("./stepper.js").StepperView} View */
-/** @typedef {import("./store.js").Stop} Stop */
+/** @typedef {import("./store.js").Moment} Moment */
 
 /** A pane with a heading. @param {string} title @param {string} kind @param {...Node} content */
 export function pane(title, kind, ...content) {
@@ -23,35 +23,35 @@ export class Variables {
     this.open = new Set();
   }
 
-  /** @param {Stop} stop @param {boolean} hidden whether the result is for the reader to find */
-  show(stop, hidden) {
+  /** @param {Moment} moment @param {boolean} hidden whether the result is for the reader to find */
+  show(moment, hidden) {
     const { view } = this;
     const names = view.store.meta.names;
     const watched = new Set(view.store.meta.watches);
-    const rows = [...stop.locals].filter(([name]) => !watched.has(name));
-    this.list.replaceChildren(...rows.map(([name, value]) => this.row(stop, names[name], name, value)));
+    const rows = [...moment.locals].filter(([name]) => !watched.has(name));
+    this.list.replaceChildren(...rows.map(([name, value]) => this.row(moment, names[name], name, value)));
     if (!rows.length) this.list.append(h("li", { class: "pl-hint" }, view.t("none")));
-    const said = stop.bound.find(([name]) => name === 0);
+    const said = moment.bound.find(([name]) => name === 0);
     this.result.replaceChildren();
     this.result.className = "pl-result";
     if (said && !hidden && said[1] !== null) {
-      const label = { return: "returns", yield: "yields", exception: "raises" }[stop.event];
-      this.result.classList.add(`pl-result-${stop.event}`);
-      const value = valueElement(view.store.headline(stop.step, said[1]), view.colours);
+      const label = { return: "returns", yield: "yields", exception: "raises" }[moment.event];
+      this.result.classList.add(`pl-result-${moment.event}`);
+      const value = valueElement(view.store.headline(moment.step, said[1]), view.colours);
       this.result.append(h("b", {}, label ? view.t(label) : ""), " ", value);
     }
     const { failure } = view.store.meta;
-    if (failure?.step === stop.step) this.result.append(...failure.said.map((/** @type {string} */ one) => h("p", {}, shown(one))));
+    if (failure?.step === moment.step) this.result.append(...failure.said.map((/** @type {string} */ one) => h("p", {}, shown(one))));
   }
 
-  /** @param {Stop} stop @param {string} text @param {number} name @param {number} value */
-  row(stop, text, name, value) {
+  /** @param {Moment} moment @param {string} text @param {number} name @param {number} value */
+  row(moment, text, name, value) {
     const { view } = this;
-    const line = view.store.headline(stop.step, value);
-    const key = `${stop.function} ${text}`;
+    const line = view.store.headline(moment.step, value);
+    const key = `${moment.function} ${text}`;
     const history = h(
       "button",
-      { class: "pl-name", title: `${view.t("showHistory")} ${shown(text)}`, onclick: () => view.showHistory(stop.step, name, text) },
+      { class: "pl-name", title: `${view.t("showHistory")} ${shown(text)}`, onclick: () => view.showHistory(moment.step, name, text) },
       h("bdi", {}, shown(text)),
     );
     const maker = h(
@@ -59,7 +59,7 @@ export class Variables {
       { class: "pl-maker", title: view.t("goThere"), "aria-label": `${view.t("goThere")}: ${shown(text)}`, onclick: () => view.goToMaker(value) },
       "↶",
     );
-    const row = h("li", { class: stop.fresh.has(name) ? "pl-variable pl-fresh" : "pl-variable" });
+    const row = h("li", { class: moment.fresh.has(name) ? "pl-variable pl-fresh" : "pl-variable" });
     const inside = line[2] || line[5];
     if (inside) {
       const opener = h(
@@ -148,20 +148,20 @@ export class Watches {
     if (!model.get("watches").includes(text)) model.set("watches", [...model.get("watches"), text]);
   }
 
-  /** @param {Stop} stop */
-  async show(stop) {
+  /** @param {Moment} moment */
+  async show(moment) {
     const { view } = this;
     /** @type {HTMLElement[]} */
     const rows = [];
     for (const name of view.store.meta.watches) {
-      const value = stop.locals.get(name);
-      if (value !== undefined) rows.push(this.row(view.store.meta.names[name], valueElement(view.store.headline(stop.step, value), view.colours)));
+      const value = moment.locals.get(name);
+      if (value !== undefined) rows.push(this.row(view.store.meta.names[name], valueElement(view.store.headline(moment.step, value), view.colours)));
     }
     for (const text of view.model.get("watches")) rows.push(this.row(text, h("span", {}, "…"), true));
     this.list.replaceChildren(...rows);
     if (!rows.length) this.list.append(h("li", { class: "pl-hint" }, view.t("noWatches")));
     for (const [at, text] of view.model.get("watches").entries()) {
-      const found = await view.tried(this.worth(stop, text));
+      const found = await view.tried(this.worth(moment, text));
       const row = rows[rows.length - view.model.get("watches").length + at];
       row?.querySelector(".pl-watched")?.replaceChildren(found ?? h("i", {}, view.t("notKnown")));
     }
@@ -181,11 +181,11 @@ export class Watches {
     );
   }
 
-  /** @param {Stop} stop @param {string} text @returns {Promise<HTMLElement | null>} */
-  async worth(stop, text) {
+  /** @param {Moment} moment @param {string} text @returns {Promise<HTMLElement | null>} */
+  async worth(moment, text) {
     try {
       const watch = new Condition(text);
-      const found = watch.worth(await this.view.store.valuesOf(stop, watch.names));
+      const found = watch.worth(await this.view.store.valuesOf(moment, watch.names));
       if (found && typeof found === "object" && !Array.isArray(found)) return valueElement(found.headline ?? headlineOf(found), this.view.colours);
       return h("bdi", { class: "pl-value" }, shown(asPython(found)));
     } catch (error) {
@@ -214,7 +214,7 @@ export class Breakpoints {
   row(one) {
     const { view } = this;
     const label = `${one.file.split("/").at(-1)}:${one.line}`;
-    const box = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", "aria-label": label, onchange: () => view.changeBreakpoint(one, { on: box.checked }) }));
+    const box = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", "aria-label": label, onchange: () => this.change(one, { on: box.checked }) }));
     box.checked = one.on !== false;
     const problem = h("span", { class: "pl-problem", role: "alert" });
     const wrong = () => (problem.textContent = condition.value.trim() && wrongWith(condition.value));
@@ -227,7 +227,7 @@ export class Breakpoints {
         "aria-label": `${view.t("condition")}: ${label}`,
         spellcheck: "false",
         onchange: () => {
-          if (!wrong()) view.changeBreakpoint(one, { condition: condition.value.trim() });
+          if (!wrong()) this.change(one, { condition: condition.value.trim() });
         },
         oninput: () => wrong(),
       })
@@ -239,8 +239,29 @@ export class Breakpoints {
       box,
       h("button", { class: "pl-name", title: shown(one.file), onclick: () => view.lookAt(one.file, one.line) }, shown(label)),
       condition,
-      h("button", { class: "pl-remove", "aria-label": `${view.t("remove")}: ${label}`, onclick: () => view.changeBreakpoint(one, null) }, "×"),
+      h("button", { class: "pl-remove", "aria-label": `${view.t("remove")}: ${label}`, onclick: () => this.change(one, null) }, "×"),
       problem,
     );
+  }
+  /** Set one at a line, or take it away; with a condition, bring its box into view. @param {string} file @param {number} line @param {boolean} [withCondition] */
+  toggle(file, line, withCondition = false) {
+    const { view } = this;
+    /** @type {any[]} */
+    const all = view.model.get("breakpoints");
+    const there = all.find((one) => one.file === file && one.line === line);
+    if (there && !withCondition) return this.change(there, null);
+    if (!there) view.model.set("breakpoints", [...all, { file, line, condition: "", on: true }]);
+    if (withCondition) view.showTab("variables");
+    view.draw();
+    if (withCondition) /** @type {HTMLElement | null} */ (this.list.querySelector(`[data-place="${CSS.escape(`${file}:${line}`)}"]`))?.focus();
+  }
+
+  /** @param {any} one @param {any} change null takes it away */
+  change(one, change) {
+    /** @type {any[]} */
+    const all = this.view.model.get("breakpoints");
+    const others = all.map((other) => (other.file === one.file && other.line === one.line ? change && { ...other, ...change } : other));
+    this.view.model.set("breakpoints", others.filter(Boolean));
+    this.view.draw();
   }
 }

@@ -1,13 +1,15 @@
 // The stepper: source, state and timeline of one recording, and all moves. It draws what the model says, so that two
 // views of one stepper, and the Python side, always agree.
 
+import { choose, help, splitter, tabs, toolbar } from "./controls.js";
 import { Calls, History, Search } from "./finder.js";
-import { KEYS, meant, said } from "./keys.js";
-import { SourcePane } from "./source.js";
+import { meant } from "./keys.js";
+import { NoAnswer } from "./pieces.js";
+import { Question } from "./question.js";
+import { ghostsAt, SourcePane } from "./source.js";
 import { Breakpoints, Stack, Variables, Watches } from "./state.js";
 import { h, Language, shown, withCommas } from "./text.js";
 import { Timeline } from "./timeline.js";
-import { shortText } from "./values.js";
 
 /**
  * What is shared with other views and with Python: `step`, `breakpoints`, `watches`, `question`.
@@ -26,7 +28,6 @@ const MOVES = /** @type {Record<string, [string, boolean]>} */ ({
   out: ["out", false],
   outBack: ["out", true],
 });
-const GHOST_FIRST = 3; // values beside a line
 
 export class StepperView {
   /**
@@ -58,18 +59,19 @@ export class StepperView {
     this.history = new History(this);
     this.timeline = new Timeline(this);
     this.source = new SourcePane(this.language, {
-      toggle: (line) => this.toggleBreakpoint(line),
-      condition: (line) => this.toggleBreakpoint(line, true),
+      toggle: (line) => this.breakpoints.toggle(this.file, line),
+      condition: (line) => this.breakpoints.toggle(this.file, line, true),
     });
     this.where = h("p", { class: "pl-where" });
     this.stage = h("p", { class: "pl-stage" });
     this.news = h("p", { class: "pl-news", role: "status", "aria-live": "polite" });
-    this.questionBar = h("div", { class: "pl-question", hidden: true });
-    this.side = this.tabs();
-    this.body = h("div", { class: "pl-body" }, this.source.element, this.splitter(), this.side);
+    this.question = new Question(this);
+    const state = h("div", { class: "pl-state" }, this.variables.element, this.stack.element, this.watches.element, this.breakpoints.element);
+    this.side = tabs(this, { variables: state, calls: this.calls.element, search: this.search.element, history: this.history.element });
+    this.body = h("div", { class: "pl-body" }, this.source.element, splitter(this), this.side);
     this.failed = h("button", { type: "button", class: "pl-failed", hidden: true, onclick: () => this.jump(this.store.meta.failure.step) });
-    const head = h("div", { class: "pl-head" }, this.toolbar(), this.failed, this.where);
-    this.root.append(head, this.stage, this.questionBar, this.body, this.timeline.element, this.news);
+    const head = h("div", { class: "pl-head" }, toolbar(this), this.failed, this.where);
+    this.root.append(head, this.stage, this.question.element, this.body, this.timeline.element, this.news);
     this.root.addEventListener("keydown", (event) => this.key(event));
     host.append(this.root);
   }
@@ -77,6 +79,11 @@ export class StepperView {
   /** @param {string} label */
   t(label) {
     return this.language.t(label);
+  }
+
+  /** The name of the file whose source is shown. */
+  get file() {
+    return this.source.shown?.title ?? "";
   }
 
   /** Show the recording; until then, the panes are empty. */
@@ -105,81 +112,10 @@ export class StepperView {
     for (const note of meta.notes) this.tell(note);
   }
 
-  toolbar() {
-    const buttons = KEYS.filter(({ word }) => word).map(({ does, label, keys, word, group }) =>
-      h(
-        "button",
-        {
-          type: "button",
-          class: group ? "pl-group" : null,
-          "data-does": does,
-          "aria-label": this.t(label),
-          title: `${this.t(label)} (${keys.map(said).join(", ")})`,
-          onclick: () => this.act(does),
-        },
-        this.language.word(word ?? ""),
-      ),
-    );
-    return h("div", { class: "pl-toolbar", role: "toolbar", "aria-label": this.t("stepper") }, ...buttons);
-  }
-
-  tabs() {
-    const state = h("div", { class: "pl-state" }, this.variables.element, this.stack.element, this.watches.element, this.breakpoints.element);
-    /** @type {[string, HTMLElement][]} */
-    const all = [
-      ["variables", state],
-      ["calls", this.calls.element],
-      ["search", this.search.element],
-      ["history", this.history.element],
-    ];
-    const buttons = all.map(([name]) => h("button", { type: "button", role: "tab", "data-tab": name, onclick: () => this.showTab(name) }, this.t(name)));
-    const panels = all.map(([name, element]) => h("div", { role: "tabpanel", class: "pl-panel", "data-panel": name, "aria-label": this.t(name), tabindex: "0" }, element));
-    const list = h("div", { role: "tablist", class: "pl-tabs", "aria-label": this.t("tabs") }, ...buttons);
-    list.addEventListener("keydown", (event) => {
-      const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (!by) return;
-      event.stopPropagation();
-      const at = buttons.findIndex((one) => one.getAttribute("aria-selected") === "true");
-      const next = buttons[(at + by + buttons.length) % buttons.length];
-      this.showTab(/** @type {string} */ (next.getAttribute("data-tab")));
-      next.focus();
-    });
-    const side = h("div", { class: "pl-side" }, list, ...panels);
-    choose(side, "variables");
-    return side;
-  }
-
   /** @param {string} name */
   showTab(name) {
     choose(this.side, name);
     if (name === "calls") this.calls.show();
-  }
-
-  /** What shares the width between source and state; the reader moves it. */
-  splitter() {
-    const label = `${this.t("source")} | ${this.t("variables")}`;
-    const split = h("div", { class: "pl-split", role: "separator", "aria-orientation": "vertical", "aria-label": label, tabindex: "0" });
-    /** @param {number} share */
-    const set = (share) => {
-      const now = Math.round(Math.min(85, Math.max(25, share)));
-      this.root.style.setProperty("--pl-share", `${now}%`);
-      split.setAttribute("aria-valuenow", String(now));
-    };
-    let share = 62;
-    set(share);
-    split.addEventListener("pointerdown", (event) => split.setPointerCapture(event.pointerId));
-    split.addEventListener("pointermove", (event) => {
-      if (!split.hasPointerCapture(event.pointerId)) return;
-      const { left, width } = this.body.getBoundingClientRect();
-      set((share = (100 * (event.clientX - left)) / width));
-    });
-    split.addEventListener("keydown", (event) => {
-      const by = { ArrowLeft: -4, ArrowRight: 4 }[event.key];
-      if (!by) return;
-      event.stopPropagation();
-      set((share += by));
-    });
-    return split;
   }
 
   /** @param {KeyboardEvent} event */
@@ -201,13 +137,16 @@ export class StepperView {
     if (does === "run" || does === "runBack") return this.run(does === "runBack");
     if (does === "nextStage" || does === "stageBefore") return this.toStage(does === "stageBefore");
     if (does === "undo") return this.undo();
-    if (does === "breakHere") return this.toggleBreakpoint(this.source.shown?.current ?? 0);
+    if (does === "breakHere") return this.breakpoints.toggle(this.file, this.source.shown?.current ?? 0);
     if (does === "find") {
       this.showTab("search");
       return this.search.input.focus();
     }
     if (does === "full") return this.full();
-    if (does === "help") return this.help();
+    if (does === "help") {
+      this.close();
+      return help(this);
+    }
     if (does === "close") return this.close();
   }
 
@@ -232,20 +171,9 @@ export class StepperView {
 
   /** @param {boolean} back */
   toStage(back) {
-    const starts = this.store.meta.stages.flatMap((/** @type {any[]} */ [, , runs]) => runs.map((/** @type {number[]} */ run) => run[0]));
-    starts.sort((/** @type {number} */ one, /** @type {number} */ other) => one - other);
-    const there = back ? starts.filter((/** @type {number} */ one) => one < this.step).at(-1) : starts.find((/** @type {number} */ one) => one > this.step);
+    const there = this.store.stageBeside(this.step, back);
     if (there === undefined) return this.tell(this.t(back ? "atStart" : "atEnd"));
     return this.jump(there);
-  }
-
-  /** The names of the stages around the current step, outermost first. @returns {string[]} */
-  stagesNow() {
-    /** @type {[string, number][]} */
-    const found = [];
-    for (const [name, , runs] of this.store.meta.stages)
-      for (const [first, last] of runs) if (first <= this.step && this.step <= last) found.push([name, first]);
-    return found.sort(([, one], [, other]) => one - other).map(([name]) => name);
   }
 
   remember() {
@@ -287,26 +215,26 @@ export class StepperView {
 
   draw() {
     const calls = this.store.stack(this.step);
-    const stop = this.store.stop(calls[this.chosen].step);
+    const moment = this.store.at(calls[this.chosen].step);
     const { meta } = this.store;
-    this.variables.show(stop, Boolean(this.hidden(stop)));
+    this.variables.show(moment, this.question.hides(moment.step));
     this.stack.show(calls, this.chosen);
-    this.watches.show(stop);
+    this.watches.show(moment);
     this.breakpoints.show();
     this.timeline.show();
-    this.drawSource(stop, true);
-    const event = stop.event === "line" ? "" : ` · ${stop.event}`;
-    const thread = meta.threads.length > 1 ? ` · ${stop.thread}` : "";
-    this.where.replaceChildren(`${this.t("step")} ${withCommas(this.step)} ${this.t("of")} ${withCommas(meta.steps)} · ${shown(stop.function)}:${stop.line}${event}${shown(thread)}`);
-    const now = this.stagesNow().at(-1);
+    this.drawSource(moment, true);
+    const event = moment.event === "line" ? "" : ` · ${moment.event}`;
+    const thread = meta.threads.length > 1 ? ` · ${moment.thread}` : "";
+    this.where.replaceChildren(`${this.t("step")} ${withCommas(this.step)} ${this.t("of")} ${withCommas(meta.steps)} · ${shown(moment.function)}:${moment.line}${event}${shown(thread)}`);
+    const now = this.store.stagesAt(this.step).at(-1);
     const sentence = meta.stages.find((/** @type {any[]} */ [name]) => name === now)?.[1] ?? "";
     this.stage.replaceChildren(...(now ? [h("b", {}, `${this.t("stage")} ${shown(now)}`), ` ${shown(sentence)}`] : []));
-    this.drawQuestion();
+    this.question.show();
   }
 
-  /** @param {import("./store.js").Stop} stop @param {boolean} follow */
-  async drawSource(stop, follow) {
-    const key = `source/${stop.file}`;
+  /** @param {import("./store.js").Moment} moment @param {boolean} follow */
+  async drawSource(moment, follow) {
+    const key = `source/${moment.file}`;
     const { pieces } = this.store;
     const turn = this.turn;
     if (!pieces.has(key) && this.source.shown) this.source.show({ ...this.source.shown, current: 0, ghosts: new Map() }, false);
@@ -314,64 +242,13 @@ export class StepperView {
     if (found === undefined || turn !== this.turn) return;
     const [text, colours] = found[0] ? found : [`# ${this.t("noSource")}`, ""];
     const { meta } = this.store;
-    const file = meta.files[stop.file];
+    const file = meta.files[moment.file];
     const breakpoints = new Map(this.model.get("breakpoints").filter((/** @type {any} */ one) => one.file === file).map((/** @type {any} */ one) => [one.line, { on: one.on !== false, condition: one.condition }]));
-    const inFile = (/** @type {number[]} */ [, called]) => meta.functions[called][0] === stop.file;
+    const inFile = (/** @type {number[]} */ [, called]) => meta.functions[called][0] === moment.file;
     const reached = new Set(meta.places.filter(inFile).map((/** @type {number[]} */ [, , line]) => line));
     this.source.show(
-      { file: stop.file, title: file, text, colours, current: stop.line, event: stop.event, visited: stop.visited, reached, ghosts: this.ghosts(stop), breakpoints },
+      { file: moment.file, title: file, text, colours, current: moment.line, event: moment.event, visited: moment.visited, reached, ghosts: ghostsAt(this.store, moment, this.question.hides(moment.step)), breakpoints },
       follow,
-    );
-  }
-
-  /** The values beside lines: what each line of this call bound last, and on the current one what it is about to bind. */
-  ghosts(/** @type {import("./store.js").Stop} */ stop) {
-    /** @type {Map<number, import("./source.js").Ghost[]>} */
-    const found = new Map();
-    const { names, watches } = this.store.meta;
-    /** @param {number} line @param {number} name @param {number} value @param {string} kind */
-    const add = (line, name, value, kind) => {
-      const all = found.get(line) ?? [];
-      const headline = this.store.headline(stop.step, value);
-      if (all.length < GHOST_FIRST && line) all.push({ text: `${name ? names[name] : "→"} ${shortText(headline)}`, kind, title: headline[1] });
-      found.set(line, all);
-    };
-    const now = stop.bound.filter(([name]) => name !== 0 && !watches.includes(name));
-    for (const [name, value] of stop.locals) {
-      const line = stop.lines.get(name) ?? 0;
-      if (!(line === stop.line && stop.event === "line" && now.some(([one]) => one === name)) && !watches.includes(name)) add(line, name, value, "past");
-    }
-    if (stop.event === "line" && !this.hidden(stop)) for (const [name, value] of now) if (value !== null) add(stop.line, name, value, "next");
-    return found;
-  }
-
-  /** The question that waits at this step, if its answer is not to be seen yet. @param {import("./store.js").Stop} stop */
-  hidden(stop) {
-    const question = this.model.get("question");
-    return question && !question.done && question.step === stop.step ? question : null;
-  }
-
-  drawQuestion() {
-    const bar = this.questionBar;
-    const question = this.model.get("question");
-    const asked = question && question.step === this.step;
-    bar.toggleAttribute("hidden", !asked);
-    if (!asked) return;
-    const key = JSON.stringify(question);
-    if (bar.dataset.key === key) return;
-    bar.dataset.key = key;
-    const input = /** @type {HTMLInputElement} */ (h("input", { type: "text", "aria-label": shown(question.text), placeholder: "(…, …)", spellcheck: "false", autocomplete: "off" }));
-    input.value = question.given ?? "";
-    const answer = (/** @type {Event} */ event) => {
-      event.preventDefault();
-      this.model.set("answer", { text: input.value, turn: Date.now() });
-    };
-    bar.replaceChildren(
-      h("b", {}, this.t("question")),
-      h("p", {}, shown(question.text)),
-      h("form", { onsubmit: answer }, input, h("button", { type: "submit" }, this.t("check"))),
-      h("p", { class: question.done ? "pl-right" : "pl-wrong", role: "status" }, shown(question.said ?? "")),
-      h("small", {}, shown(question.score ?? "")),
     );
   }
 
@@ -383,37 +260,12 @@ export class StepperView {
     } else if (this.step >= 0) this.draw();
   }
 
-  /** @param {number} line @param {boolean} [withCondition] */
-  toggleBreakpoint(line, withCondition = false) {
-    if (!this.source.shown) return;
-    const file = this.source.shown.title;
-    /** @type {any[]} */
-    const all = this.model.get("breakpoints");
-    const there = all.find((one) => one.file === file && one.line === line);
-    if (there && !withCondition) this.changeBreakpoint(there, null);
-    else if (!there) this.model.set("breakpoints", [...all, { file, line, condition: "", on: true }]);
-    if (withCondition) {
-      this.showTab("variables");
-      this.draw();
-      /** @type {HTMLElement | undefined | null} */ (this.root.querySelector(`[data-place="${CSS.escape(`${file}:${line}`)}"]`))?.focus();
-    } else this.draw();
-  }
-
-  /** @param {any} one @param {any} change */
-  changeBreakpoint(one, change) {
-    /** @type {any[]} */
-    const all = this.model.get("breakpoints");
-    const others = all.map((other) => (other.file === one.file && other.line === one.line ? change && { ...other, ...change } : other));
-    this.model.set("breakpoints", others.filter(Boolean));
-    this.draw();
-  }
-
   /** Show a line of a file without moving. @param {string} file @param {number} line */
   async lookAt(file, line) {
     const number = this.store.meta.files.indexOf(file);
     if (number < 0) return;
     const calls = this.store.stack(this.step);
-    await this.drawSource({ ...this.store.stop(calls[this.chosen].step), file: number, line, visited: new Set(), locals: new Map(), bound: [] }, true);
+    await this.drawSource({ ...this.store.at(calls[this.chosen].step), file: number, line, visited: new Set(), locals: new Map(), bound: [] }, true);
   }
 
   /** @param {number} step @param {number} name @param {string} text */
@@ -431,16 +283,6 @@ export class StepperView {
   full() {
     if (document.fullscreenElement) return document.exitFullscreen();
     return this.root.requestFullscreen?.().catch(() => this.root.classList.toggle("pl-fixed"));
-  }
-
-  help() {
-    this.close();
-    const rows = KEYS.map(({ keys, label }) => h("tr", {}, h("td", {}, ...keys.flatMap((key, at) => [at ? " " : null, h("kbd", {}, said(key))])), h("td", {}, this.t(label))));
-    const dialog = /** @type {HTMLDialogElement} */ (
-      h("dialog", { class: "pl-help", "aria-label": this.t("help") }, h("h3", {}, this.t("help")), h("table", {}, h("tbody", {}, ...rows)), h("button", { onclick: () => this.close() }, this.t("close")))
-    );
-    this.root.append(dialog);
-    dialog.showModal();
   }
 
   close() {
@@ -465,16 +307,3 @@ export class StepperView {
     }
   }
 }
-
-/** Show one panel of the side. @param {HTMLElement} side @param {string} name */
-function choose(side, name) {
-  for (const one of side.querySelectorAll("[role=tab]")) {
-    const chosen = one.getAttribute("data-tab") === name;
-    one.setAttribute("aria-selected", String(chosen));
-    one.setAttribute("tabindex", chosen ? "0" : "-1");
-  }
-  for (const one of side.querySelectorAll("[role=tabpanel]")) one.toggleAttribute("hidden", one.getAttribute("data-panel") !== name);
-}
-
-/** The kernel is busy, or gone. */
-export class NoAnswer extends Error {}

@@ -1,18 +1,12 @@
-// What the page knows of a recording: pieces as they come in, and the steps in them.
+// What a page knows of a recording, step by step: where one stands, where moves lead, what is around.
 
-/**
- * Where pieces come from: a kernel, or the page itself.
- * @typedef {object} Source
- * @property {(keys: string[]) => Promise<Record<string, any>>} get
- * @property {(question: Record<string, any>) => Promise<any>} ask
- * @property {() => Record<string, any>} [opening] the pieces that are there from the start
- */
+import { Pieces } from "./pieces.js";
 
 /** A value in one line: type, text, shape, axes, object, whether more is inside. @typedef {any[]} Headline */
 
 /**
  * What is at a step. `locals` are name → value as the step finds them, by their numbers; `bound` is what it binds.
- * @typedef {object} Stop
+ * @typedef {object} Moment
  * @property {number} step
  * @property {string} event
  * @property {number} file
@@ -29,90 +23,7 @@
 
 /** A line of the stack. @typedef {{step: number, place: number, frame: number}} Call */
 
-const KEPT = 48; // pages
-
-export class Store {
-  /** @param {Source} source */
-  constructor(source) {
-    this.source = source;
-    /** @type {any} */
-    this.meta = null;
-    /** @type {Map<string, any>} */
-    this.pieces = new Map();
-    /** @type {Map<string, Promise<any>>} */
-    this.coming = new Map();
-    /** @type {{key: string, done: (piece: any) => void, failed: (error: any) => void}[]} */
-    this.queue = [];
-  }
-
-  async open() {
-    this.meta ??= await this.piece("opening");
-    return this.meta;
-  }
-
-  /** A piece, at once or when it has come; those that are asked for together come together. @param {string} key */
-  piece(key) {
-    if (this.pieces.has(key)) return Promise.resolve(this.pieces.get(key));
-    let coming = this.coming.get(key);
-    if (!coming) {
-      coming = new Promise((done, failed) => {
-        if (!this.queue.length) queueMicrotask(() => this.send());
-        this.queue.push({ key, done, failed });
-      });
-      this.coming.set(key, coming);
-    }
-    return coming;
-  }
-
-  async send() {
-    const asked = this.queue;
-    this.queue = [];
-    try {
-      const found = await this.source.get(asked.map((one) => one.key));
-      for (const { key, done } of asked) {
-        this.keep(key, found[key]);
-        done(found[key]);
-      }
-    } catch (error) {
-      for (const { failed } of asked) failed(error);
-    }
-    for (const { key } of asked) this.coming.delete(key);
-  }
-
-  /** @param {string} key @param {any} piece */
-  keep(key, piece) {
-    this.pieces.set(key, piece);
-    const pages = [...this.pieces.keys()].filter((one) => one.startsWith("steps/"));
-    for (const old of pages.slice(0, Math.max(0, pages.length - KEPT))) this.pieces.delete(old);
-  }
-
-  /** @param {number} step */
-  pageKey(step) {
-    return `steps/${Math.floor(step / this.meta.page)}`;
-  }
-
-  /** Whether everything about a step is here. @param {number} step */
-  has(step) {
-    return this.pieces.has(this.pageKey(step));
-  }
-
-  /** @param {number} step @returns {Promise<any>} */
-  async page(step) {
-    const key = this.pageKey(step);
-    const page = this.pieces.get(key);
-    if (page) {
-      this.pieces.delete(key); // the ones used last are kept longest
-      this.pieces.set(key, page);
-      return page;
-    }
-    return this.piece(key);
-  }
-
-  /** @param {number} step @returns {any} a page that is here */
-  here(step) {
-    return this.pieces.get(this.pageKey(step));
-  }
-
+export class Store extends Pieces {
   /** The event, function and line of a place. @param {number} place @returns {[string, number, number]} */
   place(place) {
     const [event, called, line] = this.meta.places[place];
@@ -202,8 +113,8 @@ export class Store {
     return step >= 0 && step < this.meta.steps ? step : null;
   }
 
-  /** What is at a step whose page is here. @param {number} step @returns {Stop} */
-  stop(step) {
+  /** What is at a step whose page is here. @param {number} step @returns {Moment} */
+  at(step) {
     const page = this.here(step);
     const index = step - page.first;
     const frame = page.frame[index];
@@ -236,6 +147,22 @@ export class Store {
     return { step, event, file, function: name, line, frame, thread, locals, lines, bound, fresh, visited };
   }
 
+  /** The names of the stages around a step, outermost first. @param {number} step @returns {string[]} */
+  stagesAt(step) {
+    /** @type {[string, number][]} */
+    const found = [];
+    for (const [name, , runs] of this.meta.stages)
+      for (const [first, last] of runs) if (first <= step && step <= last) found.push([name, first]);
+    return found.sort(([, one], [, other]) => one - other).map(([name]) => name);
+  }
+
+  /** The first step of the stage after a step, or before. @param {number} step @param {boolean} back @returns {number | undefined} */
+  stageBeside(step, back) {
+    /** @type {number[]} */
+    const starts = this.meta.stages.flatMap((/** @type {any[]} */ [, , runs]) => runs.map((/** @type {number[]} */ [first]) => first));
+    return back ? starts.sort((one, other) => other - one).find((one) => one < step) : starts.sort((one, other) => one - other).find((one) => one > step);
+  }
+
   /** A value's line. It is in the page of the step where it was seen. @param {number} step @param {number} value */
   headline(step, value) {
     return /** @type {Headline} */ (this.here(step).values[value]);
@@ -248,10 +175,10 @@ export class Store {
     return page[value % size];
   }
 
-  /** Values of names at a step, whole, for expressions. @param {Stop} stop @param {Set<string>} wanted */
-  async valuesOf(stop, wanted) {
+  /** Values of names at a step, whole, for expressions. @param {Moment} moment @param {Set<string>} wanted */
+  async valuesOf(moment, wanted) {
     const found = new Map();
-    for (const [name, value] of stop.locals) {
+    for (const [name, value] of moment.locals) {
       const text = this.meta.names[name];
       if (wanted.has(text)) found.set(text, await this.value(value));
     }

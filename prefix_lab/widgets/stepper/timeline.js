@@ -57,10 +57,8 @@ export class Timeline {
     this.cursor.style.left = `${(100 * (view.step + 0.5)) / meta.steps}%`;
     this.track.setAttribute("aria-valuenow", String(view.step));
     this.track.setAttribute("aria-valuetext", `${view.t("step")} ${withCommas(view.step)} ${view.t("of")} ${withCommas(meta.steps)}`);
-    for (const band of this.bands.children) {
-      const now = view.stagesNow().includes(band.getAttribute("data-stage") ?? "");
-      band.toggleAttribute("data-now", now);
-    }
+    const now = view.store.stagesAt(view.step);
+    for (const band of this.bands.children) band.toggleAttribute("data-now", now.includes(band.getAttribute("data-stage") ?? ""));
   }
 
   /** @param {PointerEvent} event */

@@ -35,18 +35,18 @@ const MOVES = ["in", "over", "out"].flatMap((move) => [false, true].map((back) =
 /** Everything that a view can say of a step. */
 async function at(store, step) {
   await store.page(step);
-  const stop = store.stop(step);
+  const moment = store.at(step);
   const line = (value) => (value === null ? null : store.headline(step, value));
   const told = {
-    event: stop.event,
-    file: store.meta.files[stop.file],
-    function: stop.function,
-    line: stop.line,
-    frame: stop.frame,
-    thread: stop.thread,
-    locals: [...stop.locals].map(([name, value]) => [store.meta.names[name], line(value), stop.lines.get(name)]),
-    bound: stop.bound.map(([name, value, flag]) => [store.meta.names[name], line(value), flag]),
-    fresh: [...stop.fresh].map((name) => store.meta.names[name]),
+    event: moment.event,
+    file: store.meta.files[moment.file],
+    function: moment.function,
+    line: moment.line,
+    frame: moment.frame,
+    thread: moment.thread,
+    locals: [...moment.locals].map(([name, value]) => [store.meta.names[name], line(value), moment.lines.get(name)]),
+    bound: moment.bound.map(([name, value, flag]) => [store.meta.names[name], line(value), flag]),
+    fresh: [...moment.fresh].map((name) => store.meta.names[name]),
     stack: store.stack(step).map((call) => [call.step, ...store.place(call.place), call.frame]),
     caller: store.caller(step),
   };

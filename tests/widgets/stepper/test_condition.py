@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from prefix_lab.debugger.conditions import HAS
 from prefix_lab.debugger.look import Look
 from prefix_lab.debugger.summary import Summary, as_summary
+from tests.debugger.recorded import PHASES
 from tests.debugger.table_of_conditions import ANSWERS, REFUSED, VALUES, nested
-from tests.debugger.test_against_interpreter import PHASES
 from tests.debugger.test_conditions import answer, expressions, plain
 from tests.widgets.stepper.javascript import as_seen, javascript
 

