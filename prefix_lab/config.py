@@ -7,9 +7,7 @@ when printed and the same JSON.
 
 import enum
 import json
-import os
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 MIRRORED_PEFT = "0.21.2"
@@ -62,16 +60,6 @@ class PeftConfig:
         """The text of `adapter_config.json`, as PEFT writes it: sorted keys, indented by two."""
         return json.dumps(self.to_dict(), indent=2, sort_keys=True)
 
-    def save_pretrained(self, save_directory: str | Path) -> None:
-        """Write `adapter_config.json`. Source: `peft.config.PeftConfigMixin.save_pretrained`."""
-        write_whole(Path(save_directory) / CONFIG_NAME, self.to_json().encode())
-
-    @classmethod
-    def from_pretrained(cls, save_directory: str | Path) -> "PeftConfig":
-        """Read the `adapter_config.json` in a folder. Source: `peft.config.PeftConfigMixin.from_pretrained`."""
-        given = json.loads((Path(save_directory) / CONFIG_NAME).read_text(encoding="utf-8"))
-        return cls(**{row.name: given[row.name] for row in fields(cls) if row.name in given})
-
 
 @dataclass
 class PromptLearningConfig(PeftConfig):
@@ -112,12 +100,3 @@ class PrefixTuningConfig(PromptLearningConfig):
     def prefix_width(self) -> int:
         """2·layers·hidden: how wide the vector of a virtual token is, with a key and a value for every layer."""
         return 2 * self.num_layers * self.token_dim
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write the file beside its place, then move it there: it is never half there. A link stays a link."""
-    place = path.resolve()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = place.with_name(f".{place.name}.unfinished")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, place)

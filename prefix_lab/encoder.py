@@ -23,16 +23,12 @@ class PrefixEncoder(nn.Module):
     def __init__(self, config: PrefixTuningConfig):
         super().__init__()
         self.prefix_projection = config.prefix_projection
-        prefix_len, token_dim = config.num_virtual_tokens, config.token_dim
+        prefix_len, token_dim, inner = config.num_virtual_tokens, config.token_dim, config.encoder_hidden_size
         key_values = config.prefix_width  # 2·layers·hidden: a key and a value for every layer
 
         if config.prefix_projection and not config.inference_mode:
             self.embedding = nn.Embedding(prefix_len, token_dim)
-            self.transform = nn.Sequential(
-                nn.Linear(token_dim, config.encoder_hidden_size),
-                nn.Tanh(),
-                nn.Linear(config.encoder_hidden_size, key_values),
-            )
+            self.transform = nn.Sequential(nn.Linear(token_dim, inner), nn.Tanh(), nn.Linear(inner, key_values))
             last = [self.transform[-1].weight, self.transform[-1].bias]
         else:
             self.embedding = nn.Embedding(prefix_len, key_values)
@@ -46,8 +42,6 @@ class PrefixEncoder(nn.Module):
         """Look the virtual tokens up, and project them if so configured."""
         if not self.prefix_projection:
             return self.embedding(prefix)  # (batch, prefix_len) → (batch, prefix_len, 2·layers·hidden)
-        if not hasattr(self, "transform"):
-            raise ValueError("inference_mode=True and prefix_projection=True keep no projection: call `get_prompt`.")
         prefix_tokens = self.embedding(prefix)  # (batch, prefix_len) → (batch, prefix_len, hidden)
         past_key_values = self.transform(prefix_tokens)  # → (batch, prefix_len, 2·layers·hidden)
         return past_key_values

@@ -23,7 +23,6 @@ def get_peft_model(
     model: nn.Module,
     peft_config: PeftConfig,
     adapter_name: str = "default",
-    revision: str | None = None,
     classes: Mapping[str | None, type[PeftModel]] = MODEL_TYPE_TO_PEFT_MODEL_MAPPING,
     **options: Any,
 ) -> PeftModel:
@@ -34,7 +33,6 @@ def get_peft_model(
     task_class = choose_task_class(peft_config, classes)
     peft_model = task_class(model, peft_config, adapter_name, **options)
     peft_config.base_model_name_or_path = model.__dict__.get("name_or_path") or None  # "" if built from a config
-    peft_config.revision = revision or peft_config.revision
     return peft_model
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from prefix_lab.config import PeftConfig, PromptLearningConfig, TaskType
@@ -17,8 +16,7 @@ from prefix_lab.encoder import PrefixEncoder
 from prefix_lab.past import past_key_values
 from prefix_lab.prepare import prepare_prompt_learning_config
 
-Mask = Shaped[Tensor, "batch tokens"] | None
-"""1 where a token may be read, 0 where it is padding; as whole numbers, floats or booleans."""
+Mask = Shaped[Tensor, "batch tokens"] | None  # 1 where a token may be read, 0 where it is padding
 
 
 class PeftModel(nn.Module):
@@ -43,7 +41,7 @@ class PeftModel(nn.Module):
         self.peft_config[adapter_name] = peft_config
 
     def _setup_prompt_encoder(self, adapter_name: str, config: PromptLearningConfig) -> None:
-        """Freeze the base model, find its word embeddings, make the encoder and the numbers it looks up."""
+        """Freeze the base model, make the encoder and the numbers that it looks up."""
         if not hasattr(self, "prompt_encoder"):
             self.prompt_encoder = nn.ModuleDict()
             self.prompt_tokens: dict[str, Int[Tensor, " virtual_tokens"]] = {}
@@ -51,7 +49,6 @@ class PeftModel(nn.Module):
             child.requires_grad_(False)
         if config.num_transformer_submodules is None:
             config.num_transformer_submodules = 2 if config.task_type == TaskType.SEQ_2_SEQ_LM else 1
-        self.word_embeddings = find_word_embeddings(self.base_model)  # unused here, but its name is in the state dict
         encoder = PrefixEncoder(config)
         self.prompt_encoder[adapter_name] = encoder.to(next(self.base_model.parameters()).device)
         # An encoder-decoder gets twice as many numbers as it looks up; PEFT's other methods need them.
@@ -83,10 +80,7 @@ class PeftModel(nn.Module):
         return torch.cat((virtual, mask), dim=1)
 
     def shift_position_ids(self, kwargs: dict[str, Any], drop_token_types: bool = True) -> None:
-        """Positions begin after the prefix; token types are dropped, except where a task keeps them.
-
-        Source: `peft.peft_model.PeftModel._adjust_prompt_learning_kwargs`.
-        """
+        """Shift positions, drop token types: `peft.peft_model.PeftModel._adjust_prompt_learning_kwargs`."""
         if kwargs.get("position_ids") is not None:
             kwargs["position_ids"] = kwargs["position_ids"] + self.active_peft_config.num_virtual_tokens
         if drop_token_types and kwargs.get("token_type_ids") is not None:
@@ -108,24 +102,3 @@ class PeftModel(nn.Module):
     def active_peft_config(self) -> PeftConfig:
         """The configuration of the adapter in use."""
         return self.peft_config[self.active_adapter]
-
-    def __getattr__(self, name: str) -> Any:
-        """What this class does not have, the base model may."""
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            if name == "base_model":  # not set yet: asking it would ask again without end
-                raise
-            return getattr(self.base_model, name)
-
-
-def find_word_embeddings(model: nn.Module) -> nn.Module | None:
-    """The table of word vectors: the module of the first parameter that is as long as the vocabulary.
-
-    Source: `peft.peft_model.PeftModel._setup_prompt_encoder`.
-    """
-    text_config = model.config.get_text_config() if hasattr(model.config, "get_text_config") else model.config
-    vocab_size = getattr(text_config, "vocab_size", None)
-    backbone = next((child for child in model.children() if isinstance(child, PreTrainedModel)), model)
-    names = [name for name, parameter in backbone.named_parameters() if parameter.shape[:1] == (vocab_size,)]
-    return backbone.get_submodule(names[0].removesuffix(".weight")) if names else None

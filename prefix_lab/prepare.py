@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from prefix_lab.config import PromptLearningConfig
 
+SIZES = ("num_layers", "token_dim", "num_attention_heads")
 NUM_LAYERS = ("num_hidden_layers", "num_layers", "n_layer")
 TOKEN_DIM = ("hidden_size", "n_embd", "d_model")
 NUM_ATTENTION_HEADS = ("num_attention_heads", "n_head", "num_heads", "encoder_attention_heads")
@@ -39,17 +40,10 @@ def explain_preparation(peft_config: PromptLearningConfig, model_config: Any) ->
     Grouped-query models cache fewer heads than they ask with, so there num_attention_heads becomes
     num_key_value_heads, and token_dim their joint width, whatever the user set: as PEFT.
     """
-    known, rows = text_config(model_config), []
-
-    def size(field: str, names: tuple[str, ...]) -> int:
-        value = getattr(peft_config, field)
-        if value is None:
-            rows.append(first_known(field, names, known))
-            value = rows[-1].value
-        return value
-
-    size("num_layers", NUM_LAYERS)
-    token_dim, heads = size("token_dim", TOKEN_DIM), size("num_attention_heads", NUM_ATTENTION_HEADS)
+    known, names_of = text_config(model_config), zip(SIZES, (NUM_LAYERS, TOKEN_DIM, NUM_ATTENTION_HEADS), strict=True)
+    rows = [first_known(field, names, known) for field, names in names_of if getattr(peft_config, field) is None]
+    found = {row.field: row.value for row in rows}
+    _, token_dim, heads = (found.get(field, getattr(peft_config, field)) for field in SIZES)
     if known.get("num_key_value_heads") is not None:
         kv_heads, head_dim, source = known["num_key_value_heads"], known.get("head_dim"), "head_dim"
         if head_dim is None:

@@ -8,9 +8,8 @@ import pkgutil
 from collections.abc import Callable
 from typing import NamedTuple
 
-WIDTH = "hidden|kv_heads·head_dim|heads·head_dim"
+WIDTH, HEADS = "hidden|kv_heads·head_dim|heads·head_dim", "heads|kv_heads"
 ROW = "|".join(f"2·layers·{way}" for way in WIDTH.split("|"))
-HEADS = "heads|kv_heads"
 
 
 class Flow(NamedTuple):
@@ -18,12 +17,6 @@ class Flow(NamedTuple):
 
     name: str
     axes: tuple[str, ...] | None = None
-
-
-def flows(*written: str) -> tuple[Flow, ...]:
-    """Each from `name`, or `name: axis axis …` for a tensor; a number has no axes after its colon."""
-    parts = [one.partition(":") for one in written]
-    return tuple(Flow(name, tuple(axes.split()) if colon else None) for name, colon, axes in parts)
 
 
 class Stage(NamedTuple):
@@ -46,80 +39,69 @@ class Stage(NamedTuple):
         return resolve(getattr(self, where), self.name)
 
 
-STAGES: tuple[Stage, ...] = (
-    Stage(
-        "choose",
-        "prefix_lab.mapping.get_peft_model",
-        "peft.mapping_func.get_peft_model",
-        flows("model", "config.task_type"),
-        flows("task class"),
-        "The task type picks the class that will wrap the model.",
-    ),
-    Stage(
-        "prepare",
-        "prefix_lab.prepare.prepare_prompt_learning_config",
-        "peft.utils.other._prepare_prompt_learning_config",
-        flows("model.config"),
-        flows("num_layers", "token_dim", "num_attention_heads", "encoder_hidden_size"),
-        "The sizes that the user left out are read from the model.",
-    ),
-    Stage(
-        "wrap",
-        "prefix_lab.models.PeftModel._setup_prompt_encoder",
-        "peft.peft_model.PeftModel._setup_prompt_encoder",
-        flows("base model"),
-        flows(
-            f"embedding.weight: prefix_len {ROW}|{WIDTH}",
-            f"transform.0.weight: encoder_hidden {WIDTH}",
-            f"transform.2.weight: {ROW} encoder_hidden",
-        ),
-        "The base model is frozen, and a prefix encoder stands beside it.",
-    ),
-    Stage(
-        "encode",
-        "prefix_lab.encoder.PrefixEncoder.forward",
-        "peft.tuners.prefix_tuning.model.PrefixEncoder.forward",
-        flows("prompt_tokens: batch prefix_len"),
-        flows(f"past_key_values: batch prefix_len {ROW}"),
-        "Each virtual token becomes one long vector: a key and a value for every layer.",
-    ),
-    Stage(
-        "split",
-        "prefix_lab.past.past_key_values",
-        "peft.peft_model.PeftModel.get_prompt",
-        flows(f"past_key_values: batch prefix_len {ROW}"),
-        flows(*(f"{what} of layer 0: batch {HEADS} prefix_len head_dim" for what in ("key", "value"))),
-        "The long vector is cut into layers, keys and values, and heads, and put into a cache.",
-    ),
-    Stage(
-        "attend",
-        "prefix_lab.tasks.PeftModelForSeq2SeqLM.forward",
-        "peft.peft_model.PeftModelForSeq2SeqLM.forward",
-        flows("mask: batch target|source"),
-        flows(
-            "mask in the model: batch prefix_len+target|prefix_len+source",
-            "logits: batch target|source vocab",
-            "last_hidden_state: batch source hidden",
-        ),
-        "The model runs with the cache as its past; the mask grows by prefix_len.",
-    ),
-    Stage(
-        "learn",
-        "torch.Tensor.backward",
-        "torch.Tensor.backward",
-        flows("loss:"),
-        flows(f"embedding.weight.grad: prefix_len {ROW}|{WIDTH}"),
-        "The gradient goes through the frozen model into the prefix, and nowhere else.",
-    ),
-    Stage(
-        "keep",
-        "prefix_lab.checkpoint.save_pretrained",
-        "peft.peft_model.PeftModel.save_pretrained",
-        flows(f"past_key_values: batch prefix_len {ROW}"),
-        flows(f"prompt_embeddings: prefix_len {ROW}"),
-        "The computed prefix is written; the projection that made it is not.",
-    ),
-)
+WALK = f"""
+choose
+prefix_lab.mapping.get_peft_model
+peft.mapping_func.get_peft_model
+model; config.task_type → task class
+The task type picks the class that will wrap the model.
+
+prepare
+prefix_lab.prepare.prepare_prompt_learning_config
+peft.utils.other._prepare_prompt_learning_config
+model.config → num_layers; token_dim; num_attention_heads; encoder_hidden_size
+The sizes that the user left out are read from the model.
+
+wrap
+prefix_lab.models.PeftModel._setup_prompt_encoder
+peft.peft_model.PeftModel._setup_prompt_encoder
+base model → embedding.weight: prefix_len {ROW}|{WIDTH}; \
+transform.0.weight: encoder_hidden {WIDTH}; transform.2.weight: {ROW} encoder_hidden
+The base model is frozen, and a prefix encoder stands beside it.
+
+encode
+prefix_lab.encoder.PrefixEncoder.forward
+peft.tuners.prefix_tuning.model.PrefixEncoder.forward
+prompt_tokens: batch prefix_len → past_key_values: batch prefix_len {ROW}
+Each virtual token becomes one long vector: a key and a value for every layer.
+
+split
+prefix_lab.past.past_key_values
+peft.peft_model.PeftModel.get_prompt
+past_key_values: batch prefix_len {ROW} → key of layer 0: batch {HEADS} prefix_len head_dim; \
+value of layer 0: batch {HEADS} prefix_len head_dim
+The long vector is cut into layers, keys and values, and heads, and put into a cache.
+
+attend
+prefix_lab.tasks.PeftModelForSeq2SeqLM.forward
+peft.peft_model.PeftModelForSeq2SeqLM.forward
+mask: batch target|source → mask in the model: batch prefix_len+target|prefix_len+source; \
+logits: batch target|source vocab; last_hidden_state: batch source hidden
+The model runs with the cache as its past; the mask grows by prefix_len.
+
+learn
+torch.Tensor.backward
+torch.Tensor.backward
+loss: → embedding.weight.grad: prefix_len {ROW}|{WIDTH}
+The gradient goes through the frozen model into the prefix, and nowhere else.
+
+keep
+prefix_lab.checkpoint.save_pretrained
+peft.peft_model.PeftModel.save_pretrained
+past_key_values: batch prefix_len {ROW} → prompt_embeddings: prefix_len {ROW}
+The computed prefix is written; the projection that made it is not.
+"""
+
+
+def read(block: str) -> Stage:
+    """A stage from its five lines; what flows is a name, or `name: axis axis …` for a tensor. A number has no axes."""
+    name, ours, peft, flow, sentence = block.strip().splitlines()
+    sides = [[one.strip().partition(":") for one in side.split(";")] for side in flow.split("→")]
+    takes, gives = (tuple(Flow(n, tuple(axes.split()) if colon else None) for n, colon, axes in one) for one in sides)
+    return Stage(name, ours, peft, takes, gives, sentence)
+
+
+STAGES: tuple[Stage, ...] = tuple(read(block) for block in WALK.split("\n\n"))
 
 
 def stage(name: str) -> Stage:

@@ -8,7 +8,6 @@ from typing import Any
 
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
-from transformers.cache_utils import Cache
 
 from prefix_lab.models import Mask, PeftModel
 
@@ -72,13 +71,6 @@ class PeftModelForSeq2SeqLM(GenerativeModel):
             **kwargs,
         )
 
-    def generate(self, **kwargs: Any) -> Any:
-        """As the base model's `generate`. Raises `ValueError` without `input_ids`, as PEFT does."""
-        if "input_ids" not in kwargs:
-            raise ValueError("input_ids must be provided for Peft model generation: pass generate(input_ids=...).")
-        self.shift_position_ids(kwargs)
-        return super().generate(**kwargs)
-
     def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Before the first token, put the prefix in the cache; the loop keeps it from there."""
         model_kwargs = self.base_model_prepare_inputs_for_generation(*args, **kwargs)
@@ -101,10 +93,7 @@ class PeftModelForCausalLM(GenerativeModel):
         return_dict: bool | None = None,
         **kwargs: Any,
     ) -> Any:
-        """The base model's forward; `attention_mask` grows from (batch, tokens) to (batch, prefix_len+tokens).
-
-        Labels stay as they are: the cache makes no logits.
-        """
+        """The base's forward; the mask grows to (batch, prefix_len+tokens), labels do not: a past has no logits."""
         batch_size = get_batch_size(input_ids, inputs_embeds)
         self.shift_position_ids(kwargs)
         kwargs |= {"output_attentions": output_attentions, "output_hidden_states": output_hidden_states}
@@ -121,7 +110,7 @@ class PeftModelForCausalLM(GenerativeModel):
     def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """For each token: only the newest id, the mask grown by prefix_len, positions after the prefix."""
         model_kwargs = self.base_model_prepare_inputs_for_generation(*args, **kwargs)
-        cache: Cache | None = model_kwargs.get("past_key_values")
+        cache = model_kwargs.get("past_key_values")
         filled = 0 if cache is None else cache.get_seq_length()
         if filled and filled >= model_kwargs["input_ids"].shape[1]:
             model_kwargs["input_ids"] = model_kwargs["input_ids"][:, -1:]  # the cache knows the others

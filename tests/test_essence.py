@@ -5,8 +5,6 @@ import sys
 
 import peft
 import pytest
-import torch
-from safetensors.torch import load_file
 
 from prefix_lab import checkpoint, mapping
 from prefix_lab.config import PrefixTuningConfig
@@ -44,17 +42,12 @@ def test_outputs_gradients_and_tokens_are_the_same(make_model, projection):
 
 @every_encoder
 @every_model
-def test_what_is_saved_is_the_same_and_can_be_read_again(make_model, projection, tmp_path):
+def test_what_is_saved_is_the_same(make_model, projection, tmp_path):
     ours, theirs = wrapped(make_model, projection)
     checkpoint.save_pretrained(ours, tmp_path / "ours")
     theirs.save_pretrained(tmp_path / "theirs")
     for name in (checkpoint.WEIGHTS_NAME, "adapter_config.json"):
         assert (tmp_path / "ours" / name).read_bytes() == (tmp_path / "theirs" / name).read_bytes()
-    again = mapping.get_peft_model(make_model(), PrefixTuningConfig.from_pretrained(tmp_path / "theirs"))
-    checkpoint.set_peft_model_state_dict(again, load_file(tmp_path / "theirs" / checkpoint.WEIGHTS_NAME))
-    batch = TASKS[make_model][1]()
-    with torch.no_grad():
-        assert torch.allclose(again(**batch)[0], ours(**batch)[0], rtol=1e-5, atol=1e-5)
 
 
 def test_nothing_beside_it_is_imported():

@@ -8,7 +8,7 @@ from torch import nn
 from transformers import T5Config, T5ForConditionalGeneration
 
 from prefix_lab import PeftModel, PeftModelForSeq2SeqLM, PrefixTuningConfig, get_peft_model
-from prefix_lab.models import find_word_embeddings
+from prefix_lab.beside.adapters import find_word_embeddings
 from tests.tiny_models import refuses, tiny_bert, tiny_gpt2, tiny_llama, tiny_t5, two_texts
 
 

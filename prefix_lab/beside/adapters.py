@@ -5,7 +5,7 @@ Mirrors what `peft.peft_model.PeftModel` does beside making one prefix, which is
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,7 +23,8 @@ from prefix_lab.beside.hub import CARD_NAME, model_card, sort_out
 from prefix_lab.beside.many_sizes import fill, repeated, sliding_cache, sliding_config, to_devices
 from prefix_lab.beside.modules_to_save import ModulesToSaveWrapper, wrap_modules
 from prefix_lab.beside.trainer import make_known
-from prefix_lab.config import PeftConfig, write_whole
+from prefix_lab.checkpoint import write_whole
+from prefix_lab.config import PeftConfig
 
 MODEL_TYPE_TO_PEFT_MODEL_MAPPING: dict[str, type["PeftModel"]] = {}
 """Task type → the class that wraps the model; written out in `wrapping.py`, which knows the classes."""
@@ -91,8 +92,7 @@ class PeftModel(models.PeftModel, PushToHubMixin):
         names = [name for name, child in self.base_model.named_children() if isinstance(child, PreTrainedModel)]
         if names:
             self.transformer_backbone_name = names[0]
-        with suppress(AttributeError):  # a bare BERT says which table it is
-            self.word_embeddings = self.base_model.get_submodule("embeddings.word_embeddings")
+        self.word_embeddings = find_word_embeddings(self.base_model)  # unused, but its name is in the state dict
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with prefix_is_read(self, args, kwargs):
@@ -347,6 +347,31 @@ class PeftModel(models.PeftModel, PushToHubMixin):
     def get_base_model(self) -> nn.Module:
         """The model that was wrapped."""
         return self.base_model
+
+    def __getattr__(self, name: str) -> Any:
+        """What this class does not have, the base model may."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name == "base_model":  # not set yet: asking it would ask again without end
+                raise
+            return getattr(self.base_model, name)
+
+
+def find_word_embeddings(model: nn.Module) -> nn.Module | None:
+    """The table of word vectors: `embeddings.word_embeddings`, or the first parameter as long as the vocabulary.
+
+    Source: `peft.peft_model.PeftModel._setup_prompt_encoder`.
+    """
+    try:
+        return model.get_submodule("embeddings.word_embeddings")
+    except AttributeError:
+        pass
+    text_config = model.config.get_text_config() if hasattr(model.config, "get_text_config") else model.config
+    vocab_size = getattr(text_config, "vocab_size", None)
+    backbone = next((child for child in model.children() if isinstance(child, PreTrainedModel)), model)
+    names = [name for name, parameter in backbone.named_parameters() if parameter.shape[:1] == (vocab_size,)]
+    return backbone.get_submodule(names[0].removesuffix(".weight")) if names else None
 
 
 def warn_of_name(adapter_name: str, prefix: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from prefix_lab import config
 from prefix_lab.beside.hub import sort_out, whereabouts
+from prefix_lab.checkpoint import write_whole
 from prefix_lab.config import CONFIG_NAME, MIRRORED_PEFT, PeftType, TaskType
 
 OWN = {"own": True}
@@ -53,7 +54,7 @@ class PeftConfig(config.PeftConfig):
         if Path(save_directory).is_file():
             raise ValueError(f"save_directory={str(save_directory)!r} is a file. Give a folder; it is made if need be.")
         kept = self if auto_mapping_dict is None else replace(self, auto_mapping=auto_mapping_dict)
-        config.PeftConfig.save_pretrained(kept, save_directory)
+        write_whole(Path(save_directory) / CONFIG_NAME, kept.to_json().encode())
 
     @classmethod
     def from_json_file(cls, path_json_file: str | Path) -> dict[str, Any]:

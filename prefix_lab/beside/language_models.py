@@ -51,6 +51,13 @@ class Generates:
 class PeftModelForSeq2SeqLM(Generates, tasks.PeftModelForSeq2SeqLM, PeftModel):
     """Text to text, with an encoder and a decoder. Source: `peft.peft_model.PeftModelForSeq2SeqLM`."""
 
+    def generate(self, **kwargs: Any) -> Any:
+        """As the base model's `generate`. Raises `ValueError` without `input_ids`, as PEFT does."""
+        if "input_ids" not in kwargs:
+            raise ValueError("input_ids must be provided for Peft model generation: pass generate(input_ids=...).")
+        self.shift_position_ids(kwargs)
+        return super().generate(**kwargs)
+
 
 class PeftModelForCausalLM(Generates, tasks.PeftModelForCausalLM, PeftModel):
     """Text that goes on, with one stack of layers. Source: `peft.peft_model.PeftModelForCausalLM`."""

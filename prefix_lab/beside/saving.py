@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 from torch.nn.modules.module import _IncompatibleKeys
 
 from prefix_lab import checkpoint
@@ -19,9 +20,10 @@ from prefix_lab.beside.configs import PeftConfig
 from prefix_lab.beside.hub import CARD_NAME, PICKLED_NAME, WEIGHTS_NAME, model_card, read_weights, sort_out, whereabouts
 from prefix_lab.beside.many_sizes import prepare_prompt_learning_config
 from prefix_lab.beside.modules_to_save import matching
-from prefix_lab.checkpoint import StateDict, as_safetensors
-from prefix_lab.config import write_whole
+from prefix_lab.checkpoint import as_safetensors, write_whole
 from prefix_lab.models import PeftModel
+
+StateDict = dict[str, Float[Tensor, "..."]]
 
 
 @torch.no_grad()

@@ -60,14 +60,12 @@ def get_peft_model(
     check_name(adapter_name, peft_config, {})
     warn_of_what_is_replaced(model, peft_config, revision)
     warn_of_name(adapter_name, task_class.parameter_prefix)
-    return mapping.get_peft_model(
-        model,
-        peft_config,
-        adapter_name,
-        revision=revision,
-        classes=classes_for(peft_config),
-        autocast_adapter_dtype=autocast_adapter_dtype,
+    classes = classes_for(peft_config)
+    peft_model = mapping.get_peft_model(
+        model, peft_config, adapter_name, classes, autocast_adapter_dtype=autocast_adapter_dtype
     )
+    peft_config.revision = revision or peft_config.revision
+    return peft_model
 
 
 def choose_task_class(peft_config: PeftConfig) -> type[PeftModel]:

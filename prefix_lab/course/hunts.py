@@ -12,9 +12,8 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from prefix_lab import PrefixTuningConfig, tasks
 from prefix_lab.beside import heads
-from prefix_lab.beside.adapters import PeftModel
+from prefix_lab.beside.adapters import PeftModel, find_word_embeddings
 from prefix_lab.encoder import PrefixEncoder
-from prefix_lab.models import find_word_embeddings
 from prefix_lab.past import split_layers
 from prefix_lab.tasks import get_batch_size
 
