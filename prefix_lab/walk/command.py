@@ -11,6 +11,7 @@ from typing import Any
 
 from prefix_lab import PrefixTuningConfig
 from prefix_lab.walk.batch import example
+from prefix_lab.walk.compare import Check
 from prefix_lab.walk.model import Base, choose_task, load_base, size_like
 from prefix_lab.walk.page import About, Painter, Row, about, rows_about, rows_of, rows_of_end, rows_of_refusal
 from prefix_lab.walk.run import StageResult, walk
@@ -154,42 +155,40 @@ def as_json(head: About, results: Sequence[StageResult], instead: str = "") -> s
             **head._asdict(),
             "axes": [dict(zip(("name", "size", "meaning"), axis, strict=True)) for axis in head.axes],
         },
-        "stages": [stage_as_dict(result) for result in results],
+        "stages": [
+            {
+                "name": result.stage.name,
+                "sentence": result.stage.sentence,
+                "ours": result.ours,
+                "peft": result.peft,
+                "takes": result.takes,
+                "gives": result.gives,
+                "facts": result.facts,
+                "equal": result.equal,
+                "checks": result.checks,
+                "stop": result.stop,
+            }
+            for result in results
+        ],
         "complete": not results[-1].stop,
         "instead": instead or None,
         "equal": all(compared) if compared else None,
     }
-    return json.dumps(finite(document), indent=2, default=plain)
-
-
-def finite(value: Any) -> Any:
-    """JSON has no word for infinity or for what is not a number: null stands for both."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: finite(part) for name, part in value.items()}
-    return [finite(part) for part in value] if isinstance(value, list | tuple) else value
-
-
-def stage_as_dict(result: StageResult) -> dict[str, Any]:
-    """One stage, its NamedTuples as objects."""
-    return {
-        "name": result.stage.name,
-        "sentence": result.stage.sentence,
-        "ours": result.ours,
-        "peft": result.peft,
-        "takes": [seen._asdict() for seen in result.takes],
-        "gives": [seen._asdict() for seen in result.gives],
-        "facts": [fact._asdict() for fact in result.facts],
-        "equal": result.equal,
-        "checks": [
-            {**check._asdict(), "equal": check.equal, "differences": [found._asdict() for found in check.differences]}
-            for check in result.checks
-        ],
-        "stop": result.stop._asdict() if result.stop else None,
-    }
+    return json.dumps(plain(document), indent=2)
 
 
 def plain(value: Any) -> Any:
-    """What JSON has no form for: an enum is its text."""
-    return value.value if isinstance(value, Enum) else str(value)
+    """What JSON has a form for: a NamedTuple as an object, an enum as its text, null for what is no finite number."""
+    if isinstance(value, Check):
+        value = {**value._asdict(), "equal": value.equal}
+    elif hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, Enum):
+        return value.value
+    return value if value is None or isinstance(value, str | int) else str(value)

@@ -11,7 +11,7 @@ from prefix_lab.shapes.axes import worth
 from prefix_lab.shapes.finding import recorder_of, seen_in, several
 from prefix_lab.shapes.names import choice_made, identity
 from prefix_lab.shapes.solving import same_in, table_of
-from prefix_lab.shapes.walks import check_sizes, held_out_run, standard_runs
+from prefix_lab.shapes.walks import WALKS, check_sizes, held_out_run, standard_runs
 from tests.tiny_models import random_ids, refuses, tiny_gpt2, tiny_t5
 
 STANDARD_AXES = tuple(standard_runs()[0])

@@ -9,10 +9,10 @@ from importlib.metadata import entry_points
 
 import pytest
 
-from prefix_lab.cli import main
 from prefix_lab.course.tasks import target_text
+from prefix_lab.terminal.commands import main
 from prefix_lab.walk.batch import INSTRUCTED
-from prefix_lab.walk.command import finite
+from prefix_lab.walk.command import plain
 from prefix_lab.walk.model import size_like
 from prefix_lab.widgets.sizes import shipped
 from tests.walk.walking import saved, say, say_json
@@ -174,7 +174,7 @@ def test_the_example_texts_are_instructions_that_the_course_knows():
 
 
 def test_json_has_no_word_for_what_is_not_a_number():
-    assert json.dumps(finite({"a": [float("nan"), 1.5], "b": float("inf")})) == '{"a": [null, 1.5], "b": null}'
+    assert json.dumps(plain({"a": [float("nan"), 1.5], "b": float("inf")})) == '{"a": [null, 1.5], "b": null}'
 
 
 @pytest.mark.parametrize(
