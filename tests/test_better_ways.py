@@ -7,13 +7,13 @@ from transformers import FalconConfig, FalconForCausalLM
 
 from prefix_lab import PeftModel, PrefixTuningConfig, get_peft_model
 from tests.parity.pair import ENCODERS, TASKS, without_pefts_deprecation
-from tests.parity.test_adapters import tiny_classifier
 from tests.tiny_models import (
     SPECIAL,
     VOCAB,
     one_text,
     random_weights,
     tiny_bart,
+    tiny_classifier,
     tiny_gpt2,
     tiny_llama,
     tiny_t5,

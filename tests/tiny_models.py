@@ -18,6 +18,7 @@ from transformers import (
     BartConfig,
     BartForConditionalGeneration,
     BertConfig,
+    BertForSequenceClassification,
     BertModel,
     GPT2Config,
     GPT2LMHeadModel,
@@ -92,10 +93,18 @@ def tiny_llama(layers: int = 2, **changes: Any) -> LlamaForCausalLM:
     return random_weights(lambda: LlamaForCausalLM(LlamaConfig(**sizes)))
 
 
+TINY_BERT = {
+    **{"num_hidden_layers": 2, "hidden_size": 12, "num_attention_heads": 3, "intermediate_size": 20},
+    **{"vocab_size": VOCAB, "max_position_embeddings": 40},
+}
+
+
 def tiny_bert(layers: int = 2, **changes: Any) -> BertModel:
-    sizes = {"num_hidden_layers": layers, "hidden_size": 12, "num_attention_heads": 3, "intermediate_size": 20}
-    rest = {"vocab_size": VOCAB, "max_position_embeddings": 40}
-    return random_weights(lambda: BertModel(BertConfig(**{**sizes, **rest, **changes})))
+    return random_weights(lambda: BertModel(BertConfig(**{**TINY_BERT, "num_hidden_layers": layers, **changes})))
+
+
+def tiny_classifier() -> BertForSequenceClassification:
+    return random_weights(lambda: BertForSequenceClassification(BertConfig(**TINY_BERT, num_labels=4)))
 
 
 HEADS = {

@@ -3,7 +3,6 @@
 import peft
 import pytest
 import torch
-from transformers import BertConfig, BertForSequenceClassification
 
 import prefix_lab
 from tests.parity.pair import assert_same, both, in_both, made, run, warnings_of
@@ -11,21 +10,14 @@ from tests.tiny_models import (
     everything_about,
     one_text,
     random_ids,
-    random_weights,
     refuses,
     tiny_bart,
     tiny_bert,
+    tiny_classifier,
     tiny_gpt2,
     tiny_t5,
     two_texts,
 )
-
-
-def tiny_classifier():
-    sizes = {"num_hidden_layers": 2, "hidden_size": 12, "num_attention_heads": 3, "intermediate_size": 20}
-    config = BertConfig(vocab_size=37, max_position_embeddings=40, num_labels=4, **sizes)
-    return random_weights(lambda: BertForSequenceClassification(config))
-
 
 CASES = {
     "T5": (tiny_t5, "SEQ_2_SEQ_LM", two_texts),

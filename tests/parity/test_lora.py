@@ -19,8 +19,7 @@ from tests.parity.pair import (
     run,
     without_pefts_deprecation,
 )
-from tests.parity.test_adapters import tiny_classifier
-from tests.tiny_models import one_text, random_ids, refuses, tiny_bert, tiny_llama, tiny_t5, two_texts
+from tests.tiny_models import one_text, random_ids, refuses, tiny_bert, tiny_classifier, tiny_llama, tiny_t5, two_texts
 
 WELL_KNOWN = {
     "peft_type": "LORA",

@@ -14,7 +14,7 @@ import prefix_lab
 from prefix_lab.beside.hub import HUB, IDLE, ONLY
 from prefix_lab.beside.wrapping import NAMES
 from tests.parity.pair import TASKS, assert_same, both, in_both, run
-from tests.tiny_models import refuses, tiny_bart, tiny_bert, tiny_gpt2, tiny_llama, tiny_t5, two_texts
+from tests.tiny_models import refuses, tiny_bart, tiny_bert, tiny_classifier, tiny_gpt2, tiny_llama, tiny_t5, two_texts
 
 LORA_LAYERS = {tiny_llama: ["q_proj"], tiny_t5: ["q"], tiny_bert: ["query"]}
 TASK_CLASSES = [name for name in peft.__all__ if name.startswith("PeftModelFor")]
@@ -129,9 +129,7 @@ def test_a_state_dict_is_taken_with_the_same_options(make_model, options):
 
 
 def test_heads_are_taken_from_the_state_dict_that_is_given():
-    model = prefix_lab.get_peft_model(
-        tiny_bert_with_head(), prefix_lab.PrefixTuningConfig("SEQ_CLS", num_virtual_tokens=3)
-    )
+    model = prefix_lab.get_peft_model(tiny_classifier(), prefix_lab.PrefixTuningConfig("SEQ_CLS", num_virtual_tokens=3))
     ones = {name: torch.ones_like(tensor) for name, tensor in model.state_dict().items()}
     kept = prefix_lab.get_peft_model_state_dict(model, ones)
     assert all((kept[name] == 1).all() for name in kept if "classifier" in name)
@@ -139,13 +137,7 @@ def test_heads_are_taken_from_the_state_dict_that_is_given():
         prefix_lab.get_peft_model_state_dict(model, {})
 
 
-def tiny_bert_with_head():
-    from transformers import BertForSequenceClassification
-
-    return BertForSequenceClassification(tiny_bert().config)
-
-
-@pytest.mark.parametrize("make_model", [tiny_gpt2, tiny_bert_with_head])
+@pytest.mark.parametrize("make_model", [tiny_gpt2, tiny_classifier])
 def test_loading_says_the_same_of_the_keys(make_model, tmp_path):
     def do(library):
         task = TASKS.get(make_model, "SEQ_CLS")
@@ -160,12 +152,10 @@ def test_loading_says_the_same_of_the_keys(make_model, tmp_path):
 
 
 def test_mismatched_heads_are_left_when_asked():
-    model = prefix_lab.get_peft_model(
-        tiny_bert_with_head(), prefix_lab.PrefixTuningConfig("SEQ_CLS", num_virtual_tokens=3)
-    )
+    model = prefix_lab.get_peft_model(tiny_classifier(), prefix_lab.PrefixTuningConfig("SEQ_CLS", num_virtual_tokens=3))
     state = prefix_lab.get_peft_model_state_dict(model)
     state["base_model.classifier.bias"] = torch.zeros(9)
-    with refuses(ValueError, "base_model.classifier.bias has shape (9,), expected (2,)"):
+    with refuses(ValueError, "base_model.classifier.bias has shape (9,), expected (4,)"):
         prefix_lab.set_peft_model_state_dict(model, peft_model_state_dict=state)
     with pytest.warns(UserWarning, match="Left as they are.*classifier.bias"):
         prefix_lab.set_peft_model_state_dict(model, state, ignore_mismatched_sizes=True)
