@@ -24,10 +24,8 @@ from prefix_lab.course import make_ready
 
 make_ready()
 
-from prefix_lab.course import load_tiny_t5, record_walk, show_progress, show_stage
+from prefix_lab.course import answers, load_tiny_t5, record_walk, self_check, show_progress, show_stage
 from prefix_lab.course.lessons.lesson_00 import check_first_shape, check_where_to_look, draw_walk
-from prefix_lab.course.self_check import self_check
-from prefix_lab.course.training import answers
 from prefix_lab.widgets import ShapeFlow, Stepper, predict
 
 # %% [markdown] lang="en"

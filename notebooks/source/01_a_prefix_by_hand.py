@@ -31,7 +31,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 from transformers.cache_utils import DynamicLayer
 
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import load_tiny_t5, show_progress, show_stage
+from prefix_lab.course import load_tiny_t5, show_progress, show_source, show_stage
 from prefix_lab.course.lessons.lesson_01 import (
     check_attend_with_prefix,
     check_order,
@@ -39,7 +39,6 @@ from prefix_lab.course.lessons.lesson_01 import (
     draw_attention,
     draw_shares,
 )
-from prefix_lab.course.source import readable
 from prefix_lab.shapes import named
 
 # %% [markdown] lang="en"
@@ -224,7 +223,7 @@ draw_shares(zero_shares, word)
 # marked lines.)
 
 # %%
-print(readable(DynamicLayer.update))
+show_source(DynamicLayer.update)
 
 # %%
 show_stage("attend", mark=("past_key_values",))

@@ -32,9 +32,8 @@ from peft.utils import register_peft_method
 
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import load_tiny_t5, record_walk, show_progress, show_stage
+from prefix_lab.course import load_tiny_t5, make_batch, record_walk, show_progress, show_stage
 from prefix_lab.course.lessons.lesson_03 import check_classes, check_outcomes, check_registry, draw_choice
-from prefix_lab.course.training import make_batch
 from prefix_lab.widgets import Mirror
 
 # %% [markdown] lang="en"

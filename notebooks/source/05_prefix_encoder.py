@@ -33,7 +33,16 @@ import peft
 import torch
 
 import prefix_lab
-from prefix_lab.course import load_tiny_t5, record_walk, show_progress, show_stage
+from prefix_lab.course import (
+    answers,
+    load_tiny_t5,
+    record_walk,
+    seen_words,
+    show_progress,
+    show_stage,
+    task_batches,
+    train,
+)
 from prefix_lab.course.lessons.lesson_05 import (
     check_fold,
     check_key_and_value,
@@ -41,8 +50,6 @@ from prefix_lab.course.lessons.lesson_05 import (
     check_prefix_tokens,
     draw_forms,
 )
-from prefix_lab.course.tasks import seen_words
-from prefix_lab.course.training import answers, task_batches, train
 from prefix_lab.prepare import prepare_prompt_learning_config
 from prefix_lab.shapes import named
 from prefix_lab.widgets import ParameterBars, ShapeFlow, TensorView, predict

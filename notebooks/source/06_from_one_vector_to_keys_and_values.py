@@ -30,9 +30,8 @@ import torch
 from peft.tuners.cartridge.utils import initialize_kv_prefix_from_text
 
 import prefix_lab
-from prefix_lab.course import load_tiny_t5, record_prompt, show_progress, show_stage
+from prefix_lab.course import load_tiny_t5, record_prompt, show_progress, show_stage, small_gpt2
 from prefix_lab.course.lessons.lesson_06 import check_address, check_table_of, check_viewed
-from prefix_lab.course.small_models import small_gpt2
 from prefix_lab.shapes import named
 from prefix_lab.widgets import Mirror, ReshapeView, TensorView, predict
 
@@ -44,7 +43,7 @@ from prefix_lab.widgets import Mirror, ReshapeView, TensorView, predict
 # virtual token 3.
 
 # %%
-model = small_gpt2(layers=3, heads=4, hidden=32)  # or AutoModelForCausalLM.from_pretrained("a/local/folder")
+model = small_gpt2(layers=3, heads=4, head_dim=8)  # or AutoModelForCausalLM.from_pretrained("a/local/folder")
 _, tokenizer = load_tiny_t5()  # reads bytes; for a model of yours, take its own tokenizer
 
 config = prefix_lab.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5)

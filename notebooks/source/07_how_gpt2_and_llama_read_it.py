@@ -32,7 +32,7 @@ from transformers.models.llama import modeling_llama
 
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import load_tiny_t5, show_progress, show_stage
+from prefix_lab.course import load_tiny_t5, show_progress, show_stage, small_gpt2, small_llama
 from prefix_lab.course.lessons.lesson_07 import (
     check_content,
     check_kv_head,
@@ -40,7 +40,6 @@ from prefix_lab.course.lessons.lesson_07 import (
     draw_attention,
     draw_shares,
 )
-from prefix_lab.course.small_models import small_gpt2, small_llama
 from prefix_lab.shapes import named
 from prefix_lab.tasks import PeftModelForCausalLM
 from prefix_lab.widgets import ShapeFlow, TensorView
@@ -52,7 +51,7 @@ from prefix_lab.widgets import ShapeFlow, TensorView
 # attention look at? Decide, then run the cell. (Random weights do here: what we look at is the same in every GPT-2.)
 
 # %%
-model = small_gpt2(layers=3, heads=4, hidden=32)  # or GPT2LMHeadModel.from_pretrained(…, attn_implementation="eager")
+model = small_gpt2(layers=3, heads=4, head_dim=8)  # or GPT2LMHeadModel.from_pretrained(…, attn_implementation="eager")
 _, tokenizer = load_tiny_t5()  # reads bytes; for a model of yours, take its own tokenizer
 
 torch.manual_seed(0)

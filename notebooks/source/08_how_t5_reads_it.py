@@ -29,11 +29,20 @@ import peft
 import torch
 
 import prefix_lab
-from prefix_lab.course import load_tiny_t5, record_prompt, show_progress, show_stage
+from prefix_lab.course import (
+    exact_match,
+    held_out_words,
+    load_tiny_t5,
+    make_batch,
+    record_prompt,
+    seen_words,
+    show_progress,
+    show_stage,
+    small_t5,
+    task_batches,
+    train,
+)
 from prefix_lab.course.lessons.lesson_08 import check_encoder_sees, check_rows_of, check_silent_rows, draw_rows
-from prefix_lab.course.small_models import small_t5
-from prefix_lab.course.tasks import held_out_words, seen_words
-from prefix_lab.course.training import exact_match, make_batch, task_batches, train
 from prefix_lab.widgets import ReshapeView, ShapeFlow, Stepper
 
 # %% [markdown] lang="en"

@@ -42,8 +42,7 @@ from transformers import (
 
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import show_progress
-from prefix_lab.course.arrivals import listen
+from prefix_lab.course import listen, show_progress, table
 from prefix_lab.course.lessons.lesson_09 import (
     check_ending,
     check_grown_mask,
@@ -52,7 +51,6 @@ from prefix_lab.course.lessons.lesson_09 import (
     draw_masks,
     record_classification,
 )
-from prefix_lab.course.shown import table
 from prefix_lab.shapes import named
 from prefix_lab.widgets import ParameterBars, Stepper, predict
 

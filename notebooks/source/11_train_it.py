@@ -30,20 +30,30 @@ import torch
 import prefix_lab
 from prefix_lab.beside.paper_layout import OneLayerPast
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import load_tiny_t5, show_progress, show_stage
+from prefix_lab.course import (
+    LiveTraining,
+    answers,
+    digest,
+    exact_match,
+    held_out_words,
+    load_tiny_t5,
+    make_batch,
+    rate_at,
+    seen_words,
+    show_progress,
+    show_stage,
+    table,
+    task_batches,
+    train,
+)
 from prefix_lab.course.lessons.lesson_11 import (
     check_moved,
     check_step,
     check_what_trains,
-    digest,
     draw_attention,
     draw_rows,
     sharpest,
 )
-from prefix_lab.course.live_training import LiveTraining
-from prefix_lab.course.shown import table
-from prefix_lab.course.tasks import held_out_words, seen_words
-from prefix_lab.course.training import answers, exact_match, make_batch, rate_at, task_batches, train
 
 torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy machine ten times slower
 

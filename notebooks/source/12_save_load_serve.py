@@ -34,7 +34,19 @@ from safetensors.torch import load_file, save_file
 
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import load_tiny_t5, show_progress, show_stage
+from prefix_lab.course import (
+    answers,
+    exact_match,
+    held_out_words,
+    load_tiny_t5,
+    make_batch,
+    seen_words,
+    show_progress,
+    show_stage,
+    table,
+    task_batches,
+    train,
+)
 from prefix_lab.course.lessons.lesson_12 import (
     anatomy,
     bytes_of,
@@ -44,9 +56,6 @@ from prefix_lab.course.lessons.lesson_12 import (
     check_serve,
     draw_bytes,
 )
-from prefix_lab.course.shown import table
-from prefix_lab.course.tasks import held_out_words, seen_words
-from prefix_lab.course.training import answers, exact_match, make_batch, task_batches, train
 from prefix_lab.shapes import named
 
 torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy machine ten times slower

@@ -32,8 +32,7 @@ import torch
 
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import load_tiny_t5, show_progress, show_stage
-from prefix_lab.course.arrivals import listen
+from prefix_lab.course import listen, load_tiny_t5, make_batch, show_progress, show_stage
 from prefix_lab.course.lessons.lesson_13 import (
     check_lora_count,
     check_lora_layer,
@@ -45,7 +44,6 @@ from prefix_lab.course.lessons.lesson_13 import (
     where_they_part,
     without_weights,
 )
-from prefix_lab.course.training import make_batch
 from prefix_lab.widgets import ParameterBars, Stepper
 
 torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy machine ten times slower

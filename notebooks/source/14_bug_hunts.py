@@ -30,39 +30,27 @@ import torch
 import prefix_lab
 from prefix_lab import get_peft_model_state_dict, set_peft_model_state_dict
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import load_tiny_t5, show_progress, show_stage
-from prefix_lab.course.arrivals import arriving
-from prefix_lab.course.hunts import (
-    hunt_01,
-    hunt_02,
-    hunt_03,
-    hunt_04,
-    hunt_05,
-    hunt_06,
-    hunt_07,
-    hunt_08,
-    hunt_09,
-    hunt_10,
+from prefix_lab.course import (
+    arriving,
+    before,
+    hunts,
+    load_tiny_t5,
+    make_batch,
+    show_progress,
+    show_source,
+    show_stage,
+    small_bert,
+    small_gpt2,
+    small_ids,
+    small_t5,
 )
-from prefix_lab.course.hunts.models import before, small_bert, small_gpt2, small_ids, small_t5
 from prefix_lab.course.lessons.lesson_14 import (
-    check_hunt_1,
-    check_hunt_2,
-    check_hunt_3,
-    check_hunt_4,
-    check_hunt_5,
-    check_hunt_6,
-    check_hunt_7,
-    check_hunt_8,
-    check_hunt_9,
-    check_hunt_10,
+    check_hunt,
     draw_moves,
     draw_positions,
     draw_rows,
     rows_read,
 )
-from prefix_lab.course.source import show_copy, show_peft
-from prefix_lab.course.training import make_batch
 from prefix_lab.debugger import Breakpoint, record
 from prefix_lab.past import past_key_values
 from prefix_lab.shapes import named
@@ -90,12 +78,12 @@ gpt2, ids = small_gpt2(), small_ids()  # random weights, so that we can choose e
 # A prefix of five virtual tokens before the tiny T5. How many numbers train?
 
 # %%
-for name, by in {"the copy": hunt_01.PeftModelForSeq2SeqLM, "PEFT": peft}.items():
+for name, by in {"the copy": hunts.Hunt1, "PEFT": peft}.items():
     trainable, total = before(model, by).get_nb_trainable_parameters()
     print(f"{name:9} {trainable:6,} of {total:,}")
 
 # %%
-show_copy(hunt_01)
+show_source(hunts.Hunt1)
 
 # %% [markdown] lang="en"
 # A recording can watch an expression after every line. Here it counts what trains, while the copy wraps the model.
@@ -103,8 +91,8 @@ show_copy(hunt_01)
 
 # %%
 counting = "sum(p.numel() for p in self.parameters() if p.requires_grad)"
-with record([hunt_01], watch=counting) as recording:
-    before(model, hunt_01.PeftModelForSeq2SeqLM)
+with record([hunts], watch=counting) as recording:
+    before(model, hunts.Hunt1)
 Stepper(recording, title="hunt 1", height="600px")
 
 # %% [markdown] lang="en" tags=["hint"]
@@ -121,13 +109,13 @@ Stepper(recording, title="hunt 1", height="600px")
 wrong = ...
 right = ...
 
-check_hunt_1(wrong, right)
+check_hunt(1, wrong, right)
 
 # %% tags=["solution"]
 wrong = "for child in self.children():"
 right = "for child in self.base_model.children():"
 
-check_hunt_1(wrong, right)
+check_hunt(1, wrong, right)
 
 # %% [markdown] lang="en"
 # ## Hunt 2 · the right shape
@@ -139,14 +127,14 @@ check_hunt_1(wrong, right)
 layers, heads, head_dim, prefix_len = 3, 2, 4, 5
 sizes = {"batch": 2, "layers": layers, "heads": heads, "head_dim": head_dim, "prefix_len": prefix_len}
 counted = torch.arange(2 * prefix_len * 2 * layers * heads * head_dim).view(2, prefix_len, -1)
-key = hunt_02.split_layers(counted, layers, heads)[0][0]  # layer 0, its key
+key = hunts.hunt_2(counted, layers, heads)[0][0]  # layer 0, its key
 
 print(named(key.shape, "batch heads prefix_len head_dim", sizes))
 print("the copy:         ", key[0, 0, 1].tolist())
 print("token 1's vector: ", counted[0, 1, :head_dim].tolist(), "and so on")
 
 # %%
-show_copy(hunt_02)
+show_source(hunts.hunt_2)
 
 # %% [markdown] lang="en"
 # Here are the copy's own steps at tiny sizes, each number in the colour of the token that it belongs to. Press
@@ -177,13 +165,13 @@ view
 wrong = ...
 right = ...
 
-check_hunt_2(wrong, right)
+check_hunt(2, wrong, right)
 
 # %% tags=["solution"]
 wrong = "rows = rows.permute(2, 0, 1, 3, 4).reshape(2 * layers, batch, heads, prefix_len, head_dim)"
 right = "rows = rows.permute(2, 0, 3, 1, 4)"
 
-check_hunt_2(wrong, right)
+check_hunt(2, wrong, right)
 
 # %% [markdown] lang="en"
 # ## Hunt 3 · a mask of ones
@@ -191,23 +179,23 @@ check_hunt_2(wrong, right)
 # A mask of ones says "read everything". So it should change nothing. With a prefix before a GPT-2:
 
 # %%
-for name, by in {"the copy": hunt_03.PeftModelForCausalLM, "PEFT": peft}.items():
+for name, by in {"the copy": hunts.Hunt3, "PEFT": peft}.items():
     wrapped = before(gpt2, by)
     without = wrapped(input_ids=ids, labels=ids).loss
     ones = wrapped(input_ids=ids, labels=ids, attention_mask=torch.ones_like(ids)).loss
     print(f"{name:9} loss without a mask {without:.6f}, with a mask of ones {ones:.6f}")
 
 # %%
-show_copy(hunt_03)
+show_source(hunts.Hunt3)
 
 # %% [markdown] lang="en"
 # Let us stand where the copy hands over to GPT-2, with pdb. How many positions will attention read, and how many does
 # the mask speak of?
 
 # %%
-broken = before(gpt2, hunt_03.PeftModelForCausalLM)
+broken = before(gpt2, hunts.Hunt3)
 show = ["p input_ids.shape", "p kwargs['past_key_values'].get_seq_length()", "p attention_mask.shape"]
-with stop_at(hunt_03.PeftModelForCausalLM.forward, commands=["n", "n", "n", *show, "c"], debugger="pdb"):
+with stop_at(hunts.Hunt3.forward, commands=["n", "n", "n", *show, "c"], debugger="pdb"):
     output = broken(input_ids=ids, attention_mask=torch.ones_like(ids))
 
 # %% [markdown] lang="en" tags=["hint"]
@@ -224,13 +212,13 @@ with stop_at(hunt_03.PeftModelForCausalLM.forward, commands=["n", "n", "n", *sho
 wrong = ...
 right = ...
 
-check_hunt_3(wrong, right)
+check_hunt(3, wrong, right)
 
 # %% tags=["solution"]
 wrong = "attention_mask=attention_mask,"
 right = "attention_mask=self.prepend_prefix(attention_mask),"
 
-check_hunt_3(wrong, right)
+check_hunt(3, wrong, right)
 
 # %% [markdown] lang="en"
 # ## Hunt 4 · who reads which row
@@ -242,13 +230,13 @@ check_hunt_3(wrong, right)
 right_one, layers, heads = before(gpt2, peft), 3, 4
 table = right_one.prompt_encoder["default"].embedding.weight
 prefix = table.expand(2, -1, -1)  # (batch, prefix_len, 2·layers·hidden)
-caches = {"the copy": hunt_04.past_key_values(prefix, layers, heads), "PEFT": right_one.get_prompt(2)}
+caches = {"the copy": hunts.hunt_4(prefix, layers, heads), "PEFT": right_one.get_prompt(2)}
 for name, cache in caches.items():
     loss = gpt2(input_ids=ids, labels=ids, past_key_values=cache).loss
     print(f"{name:9} loss {loss:.6f}, layers in the cache {len(cache.layers)}")
 
 # %%
-show_copy(hunt_04)
+show_source(hunts.hunt_4)
 
 # %% [markdown] lang="en"
 # To see who reads what, put the number 0 everywhere in row 0, 1 in row 1, and so on, and look what arrives. Full
@@ -257,7 +245,7 @@ show_copy(hunt_04)
 # %%
 layers, heads, width = 3, 4, prefix.shape[-1]
 found = {
-    "the copy": rows_read(lambda rows: hunt_04.past_key_values(rows, layers, heads), layers, width),
+    "the copy": rows_read(lambda rows: hunts.hunt_4(rows, layers, heads), layers, width),
     "prefix_lab": rows_read(lambda rows: past_key_values(rows, layers, heads, 1), layers, width),
 }
 draw_rows(found)
@@ -275,13 +263,13 @@ draw_rows(found)
 wrong = ...
 right = ...
 
-check_hunt_4(wrong, right)
+check_hunt(4, wrong, right)
 
 # %% tags=["solution"]
 wrong = "key, value = rows[number::layers]"
 right = "key, value = rows[2 * number : 2 * number + 2]"
 
-check_hunt_4(wrong, right)
+check_hunt(4, wrong, right)
 
 # %% [markdown] lang="en"
 # ## Hunt 5 · a classifier that guesses
@@ -292,7 +280,7 @@ check_hunt_4(wrong, right)
 # %%
 bert, other_bert = small_bert(), small_bert()
 torch.nn.init.normal_(other_bert.classifier.weight, generator=torch.Generator().manual_seed(5))
-classify = {"the copy": hunt_05.PeftModelForSequenceClassification, "prefix_lab": prefix_lab}
+classify = {"the copy": hunts.Hunt5, "prefix_lab": prefix_lab}
 for name, by in classify.items():
     trained, fresh = before(bert, by), before(other_bert, by)
     trained(input_ids=ids, labels=torch.tensor([0, 2])).loss.backward()
@@ -305,7 +293,7 @@ for name, by in classify.items():
     print(f"{name:11} {trainable:,} numbers train; after loading, logits differ by {difference:.3f}")
 
 # %%
-show_copy(hunt_05)
+show_source(hunts.Hunt5)
 
 # %% [markdown] lang="en"
 # What happens, and in which order? The stepper stands in `wrap_modules`, which copies what is to train beside the
@@ -313,8 +301,8 @@ show_copy(hunt_05)
 
 # %%
 ours = ["prefix_lab.models", *(f"prefix_lab.beside.{name}" for name in ("adapters", "heads", "modules_to_save"))]
-with record([hunt_05, *ours]) as recording:
-    before(bert, hunt_05.PeftModelForSequenceClassification)
+with record([hunts, *ours]) as recording:
+    before(bert, hunts.Hunt5)
 stepper = Stepper(recording, title="hunt 5", height="460px")
 stepper.run_to(Breakpoint("wrap_modules"))
 stepper
@@ -332,7 +320,7 @@ stepper
 wrong = ...
 right = ...
 
-check_hunt_5(wrong, right)
+check_hunt(5, wrong, right)
 
 # %% tags=["solution"]
 wrong = """
@@ -344,7 +332,7 @@ self.name_the_head(peft_config)
 PeftModel.add_adapter(self, adapter_name, peft_config, autocast_adapter_dtype)
 """
 
-check_hunt_5(wrong, right)
+check_hunt(5, wrong, right)
 
 # %% [markdown] lang="en"
 # ## Hunt 6 · twice as many numbers
@@ -355,13 +343,13 @@ check_hunt_5(wrong, right)
 # %%
 deep, flat = small_gpt2(layers=4), small_gpt2(layers=2)
 for name, models in {"second": [deep, flat], "alone": [flat]}.items():
-    last = hunt_06.wrap_each(models, prefix_len=5)[-1]
+    last = hunts.hunt_6(models, prefix_len=5)[-1]
     last(input_ids=ids, labels=ids).loss.backward()
     gradient = last.prompt_encoder["default"].embedding.weight.grad
     print(f"{name:7} {gradient.numel():,} numbers train, {(gradient != 0).sum():,} get a gradient")
 
 # %%
-show_copy(hunt_06)
+show_source(hunts.hunt_6)
 
 # %% [markdown] lang="en"
 # The sizes come from `_prepare_prompt_learning_config`. The stepper stands at its second call, in PEFT's own source.
@@ -369,7 +357,7 @@ show_copy(hunt_06)
 
 # %%
 with record(["peft.utils.other"]) as recording:
-    hunt_06.wrap_each([small_gpt2(layers=4), small_gpt2(layers=2)], prefix_len=5)
+    hunts.hunt_6([small_gpt2(layers=4), small_gpt2(layers=2)], prefix_len=5)
 stepper = Stepper(recording, title="hunt 6", height="460px")
 stepper.run_to(Breakpoint("_prepare_prompt_learning_config"))
 stepper.run_to(Breakpoint("_prepare_prompt_learning_config"))
@@ -389,7 +377,7 @@ stepper
 wrong = ...
 right = ...
 
-check_hunt_6(wrong, right)
+check_hunt(6, wrong, right)
 
 # %% tags=["solution"]
 wrong = "wrapped.append(get_peft_model(model, config))"
@@ -398,7 +386,7 @@ config = PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=prefix_len
 wrapped.append(get_peft_model(model, config))
 """
 
-check_hunt_6(wrong, right)
+check_hunt(6, wrong, right)
 
 # %% [markdown] lang="en"
 # ## Hunt 7 · a loss that will not fall
@@ -407,18 +395,18 @@ check_hunt_6(wrong, right)
 # higher than PEFT's, for the same model, the same prefix, the same labels.
 
 # %%
-for name, by in {"the copy": hunt_07.PeftModelForSeq2SeqLM, "PEFT": peft}.items():
+for name, by in {"the copy": hunts.Hunt7, "PEFT": peft}.items():
     print(f"{name:9} loss {before(model, by)(**batch).loss:.4f}")
 
 # %%
-show_copy(hunt_07)
+show_source(hunts.Hunt7)
 
 # %% [markdown] lang="en"
 # Listen at the base model's door, and at its decoder's: at each place the decoder has read one token and is asked for
 # one. Which pair makes sense?
 
 # %%
-broken = before(model, hunt_07.PeftModelForSeq2SeqLM)
+broken = before(model, hunts.Hunt7)
 [labels] = arriving(broken.base_model, "labels", lambda: broken(**batch))
 [reads] = arriving(broken.base_model.decoder, "input_ids", lambda: broken(**batch))
 
@@ -447,13 +435,13 @@ print("and is asked for    ", letters(labels[0]))
 wrong = ...
 right = ...
 
-check_hunt_7(wrong, right)
+check_hunt(7, wrong, right)
 
 # %% tags=["solution"]
-wrong = "labels=next_tokens(labels),"
+wrong = "labels=self.next_tokens(labels),"
 right = "labels=labels,"
 
-check_hunt_7(wrong, right)
+check_hunt(7, wrong, right)
 
 # %% [markdown] lang="en"
 # ## Hunt 8 · steps too small to see
@@ -463,7 +451,7 @@ check_hunt_7(wrong, right)
 
 # %%
 small_base, moved = small_t5().to(torch.bfloat16), {}
-for name, by in {"the copy": hunt_08.PeftModelForSeq2SeqLM, "PEFT": peft}.items():
+for name, by in {"the copy": hunts.Hunt8, "PEFT": peft}.items():
     wrapped = before(small_base, by)
     [weight] = [parameter for parameter in wrapped.parameters() if parameter.requires_grad]
     start, moved[name] = weight.detach().clone(), []  # its distance from there, after each step
@@ -480,16 +468,16 @@ for name, by in {"the copy": hunt_08.PeftModelForSeq2SeqLM, "PEFT": peft}.items(
 draw_moves(moved)
 
 # %%
-show_copy(hunt_08)
+show_source(hunts.Hunt8)
 
 # %% [markdown] lang="en"
 # Numbers have a precision as well as a shape, and a recording keeps it. Every tensor on the way, from the table to
 # the keys, in the copy and in ours:
 
 # %%
-for name, by in {"the copy": hunt_08.PeftModelForSeq2SeqLM, "prefix_lab": prefix_lab}.items():
+for name, by in {"the copy": hunts.Hunt8, "prefix_lab": prefix_lab}.items():
     wrapped = before(small_base, by)
-    with record(["prefix_lab.encoder", "prefix_lab.past", "prefix_lab.models", hunt_08]) as recording:
+    with record(["prefix_lab.encoder", "prefix_lab.past", "prefix_lab.models", hunts]) as recording:
         wrapped.get_prompt(2)
     for step in recording.find(event="return"):
         if "dtype" in step.value.facts:
@@ -511,13 +499,13 @@ for name, by in {"the copy": hunt_08.PeftModelForSeq2SeqLM, "prefix_lab": prefix
 wrong = ...
 right = ...
 
-check_hunt_8(wrong, right)
+check_hunt(8, wrong, right)
 
 # %% tags=["solution"]
 wrong = "self.prompt_encoder[adapter_name] = encoder.to(next(self.base_model.parameters()))"
 right = "self.prompt_encoder[adapter_name] = encoder.to(next(self.base_model.parameters()).device)"
 
-check_hunt_8(wrong, right)
+check_hunt(8, wrong, right)
 
 # %% [markdown] lang="en"
 # ## Hunt 9 · deaf to the source
@@ -527,7 +515,7 @@ check_hunt_8(wrong, right)
 
 # %%
 words = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"]}
-for name, by in {"the copy": hunt_09.PeftModelForSeq2SeqLM, "PEFT": peft}.items():
+for name, by in {"the copy": hunts.Hunt9, "PEFT": peft}.items():
     wrapped = before(model, by, prefix_len=16)
     written = wrapped.generate(**words, max_new_tokens=8)
     logits = wrapped(**words, decoder_input_ids=written[:, :1]).logits
@@ -535,7 +523,7 @@ for name, by in {"the copy": hunt_09.PeftModelForSeq2SeqLM, "PEFT": peft}.items(
     print(f"{name:9} writes {answers}; their first logits differ by up to {apart:.4f}")
 
 # %%
-show_copy(hunt_09)
+show_source(hunts.Hunt9)
 
 # %% [markdown] lang="en"
 # Both sides call the same T5, and hand it a cache. So let us record T5's own source in both, and look for the first
@@ -543,7 +531,7 @@ show_copy(hunt_09)
 
 # %%
 small, sides = small_t5(), {}
-for name, by in {"the copy": hunt_09.PeftModelForSeq2SeqLM, "prefix_lab": prefix_lab}.items():
+for name, by in {"the copy": hunts.Hunt9, "prefix_lab": prefix_lab}.items():
     wrapped = before(small, by)
     with record(["transformers.models.t5.modeling_t5"]) as sides[name]:
         wrapped(input_ids=ids, labels=ids)
@@ -577,13 +565,13 @@ mirror
 wrong = ...
 right = ...
 
-check_hunt_9(wrong, right)
+check_hunt(9, wrong, right)
 
 # %% tags=["solution"]
 wrong = "cache = EncoderDecoderCache(own, cross)"
 right = "cache = EncoderDecoderCache(own, DynamicCache())"
 
-check_hunt_9(wrong, right)
+check_hunt(9, wrong, right)
 
 # %% [markdown] lang="en"
 # PEFT of 2023 had this bug, in one case: when the source had exactly as many tokens as the prefix. Two different
@@ -594,13 +582,13 @@ check_hunt_9(wrong, right)
 # A GPT-2 writes eight tokens after a prefix. The loss of `forward` is right. So is the first token.
 
 # %%
-for name, by in {"the copy": hunt_10.PeftModelForCausalLM, "PEFT": peft}.items():
+for name, by in {"the copy": hunts.Hunt10, "PEFT": peft}.items():
     wrapped = before(gpt2, by)
     written = wrapped.generate(input_ids=ids, max_new_tokens=8, do_sample=False)[1, ids.shape[1] :]
     print(f"{name:9} loss {wrapped(input_ids=ids, labels=ids).loss:.4f}, writes {written.tolist()}")
 
 # %%
-show_copy(hunt_10)
+show_source(hunts.Hunt10)
 
 # %% [markdown] lang="en"
 # What does the base model get at each call? Listen at its door again: `position_ids` says where its tokens are put.
@@ -615,7 +603,7 @@ def positions(wrapped):
 
 
 places = {}
-for name, by in {"the copy": hunt_10.PeftModelForCausalLM, "PEFT": peft}.items():
+for name, by in {"the copy": hunts.Hunt10, "PEFT": peft}.items():
     calls = positions(before(gpt2, by))
     for number, one in enumerate(calls, 1):
         print(f"{name:9} call {number}: {one[0].tolist()}")
@@ -637,7 +625,7 @@ draw_positions(places, prefix_len=5)
 wrong = ...
 right = ...
 
-check_hunt_10(wrong, right)
+check_hunt(10, wrong, right)
 
 # %% tags=["solution"]
 wrong = """
@@ -649,7 +637,7 @@ self.shift_position_ids(model_kwargs)
 if not filled:
 """
 
-check_hunt_10(wrong, right)
+check_hunt(10, wrong, right)
 
 # %% [markdown] lang="en"
 # ## Where PEFT does it right
@@ -676,7 +664,7 @@ show_stage(
 # %%
 from peft.utils.other import ModulesToSaveWrapper, _set_trainable
 
-show_peft(
+show_source(
     peft.PeftModelForSequenceClassification.__init__,
     _set_trainable,
     ModulesToSaveWrapper.update,
@@ -696,7 +684,7 @@ show_peft(
 # left to do but the prefix.
 
 # %%
-show_peft(
+show_source(
     peft.PeftModelForCausalLM.generate,
     peft.PeftModelForCausalLM.prepare_inputs_for_generation,
     peft.PeftModelForSeq2SeqLM.generate,

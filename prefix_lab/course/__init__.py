@@ -1,25 +1,39 @@
-"""The course's parts: the tiny real model, the walk recorded, and what every lesson uses."""
+"""The course's parts: the tiny real model, the walk recorded, and what the lessons use."""
 
 import importlib
 from typing import Any
 
 _HOMES = {
-    "load_tiny_t5": "tiny_t5",
+    "LiveTraining": "training",
+    "answers": "training",
+    "arriving": "recordings",
+    "before": "small_models",
+    "digest": "training",
+    "exact_match": "training",
+    "held_out_words": "tasks",
+    "listen": "recordings",
+    "load_tiny_t5": "small_models",
+    "make_batch": "training",
     "make_ready": "ready",
+    "rate_at": "training",
     "record_prompt": "recordings",
     "record_walk": "recordings",
-    "show_progress": "contents",
-    "show_stage": "source",
+    "seen_words": "tasks",
+    "self_check": "ready",
+    "show_progress": "progress",
+    "show_source": "shown",
+    "show_stage": "shown",
+    "small_bert": "small_models",
+    "small_gpt2": "small_models",
+    "small_ids": "small_models",
+    "small_llama": "small_models",
+    "small_t5": "small_models",
+    "table": "shown",
+    "task_batches": "training",
+    "train": "training",
 }
 
-__all__ = [
-    "load_tiny_t5",
-    "make_ready",
-    "record_prompt",
-    "record_walk",
-    "show_progress",
-    "show_stage",
-]
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

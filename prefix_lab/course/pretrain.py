@@ -10,6 +10,7 @@ same number of threads (the shipped ones: OMP_NUM_THREADS=1); elsewhere sums rou
 import argparse
 import json
 import platform
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,11 +21,9 @@ import torch
 import transformers
 from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
 
-from prefix_lab.course.folders import check_replaceable, replaced_folder
+from prefix_lab.course.small_models import WEIGHTS, quiet
 from prefix_lab.course.tasks import TASKS, held_out_words, seen_words, source_text, target_text
-from prefix_lab.course.tiny_t5 import WEIGHTS, quiet
 from prefix_lab.course.training import Batch, exact_match, make_batch, train
-from prefix_lab.terminal.signs import all_signs
 
 STEPS, BATCH_SIZE, RATE = 8000, 32, 2e-3
 REPORT = "report.json"
@@ -115,45 +114,6 @@ def print_report(report: dict[str, Any]) -> None:
         print(f"  {task:<12}{share:7.1%}")
 
 
-def whole_number(least: int, most: int) -> Any:
-    """A reader of a command-line argument that refuses all but whole numbers from `least` to `most`."""
-
-    def read(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = least - 1
-        if not least <= number <= most:
-            message = f"got {text!r}, expected a whole number from {least} to {most}; leave it out for the usual one."
-            raise argparse.ArgumentTypeError(message)
-        return number
-
-    return read
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command. Exits with code 2 and a message for a bad argument, before anything is written."""
-    parser = argparse.ArgumentParser(prog="python -m prefix_lab.course.pretrain", description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="the folder to write (default: the shipped one)")
-    parser.add_argument("--steps", type=whole_number(1, 1_000_000), default=STEPS, help="default: %(default)s")
-    parser.add_argument("--seed", type=whole_number(0, 2**32 - 1), default=0, help="default: %(default)s")
-    given = parser.parse_args(arguments)
-    try:
-        check_replaceable(given.out, FILES)
-    except ValueError as error:
-        parser.error(f"argument --out: {error}")
-    with replaced_folder(given.out) as draft:
-        model, tokenizer, report = pretrain(given.steps, given.seed)
-        save(draft, model, tokenizer, report)
-    print_report(report)
-    print(f"written: {given.out}")
-
-
-if __name__ == "__main__":
-    with all_signs():
-        main()
-
-
 def instructed_batches(tokenizer: Any, words: list[str], batch_size: int, seed: int) -> Iterator[Batch]:
     """Batches without end: in each row a task drawn by its share, and any word.
 
@@ -165,3 +125,39 @@ def instructed_batches(tokenizer: Any, words: list[str], batch_size: int, seed: 
     while True:
         rows = [(task, random.choice(words)) for task in random.choices(list(TASKS), shares, k=batch_size)]
         yield make_batch(tokenizer, [source_text(*row) for row in rows], [target_text(*row) for row in rows])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command. Exits with code 2 and a message for a bad argument, before anything is trained or written.
+
+    The files are written beside the folder and moved into it at the end, so that a broken run leaves the old ones.
+    """
+    parser = argparse.ArgumentParser(prog="python -m prefix_lab.course.pretrain", description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, default=WEIGHTS, help="the folder to write (default: the shipped one)")
+    parser.add_argument("--steps", type=int, default=STEPS, help="default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    given = parser.parse_args(arguments)
+    for name, number, least, most in (("steps", given.steps, 1, 10**6), ("seed", given.seed, 0, 2**32 - 1)):
+        if not least <= number <= most:
+            parser.error(f"argument --{name}: got {number}, expected a whole number from {least} to {most}.")
+    got = f"argument --out: got {str(given.out)!r}"
+    if given.out.exists() and not given.out.is_dir():
+        parser.error(f"{got}, which is a file, expected a folder to write; choose another name.")
+    if others := sorted({path.name for path in given.out.glob("*")} - FILES):
+        parser.error(f"{got}, which holds {others[0]!r}, a file that no run writes; choose a new or an empty folder.")
+    try:
+        beside = tempfile.TemporaryDirectory(dir=given.out.resolve().parent, prefix=".pretraining-")
+    except OSError as error:
+        parser.error(f"{got}, and nothing can be written beside it ({error.strerror}); choose another place.")
+    with beside as draft:
+        model, tokenizer, report = pretrain(given.steps, given.seed)
+        save(Path(draft), model, tokenizer, report)
+        given.out.mkdir(exist_ok=True)
+        for file in Path(draft).iterdir():
+            file.replace(given.out / file.name)
+    print_report(report)
+    print(f"written: {given.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
-"""What a learner has done, in a small file on this machine. Nothing is sent anywhere.
+"""The course's lessons and their exercises, and which of them a learner has solved.
 
-The file is `progress.json` in the user's data folder; the environment's PREFIX_LAB_PROGRESS names another one, and an
-empty value keeps no notes.
+What is solved is noted in a small file on this machine, and nothing is sent anywhere. It is `progress.json` in the
+user's data folder; the environment's PREFIX_LAB_PROGRESS names another one, and an empty value keeps no notes.
 """
 
 from __future__ import annotations
@@ -12,26 +12,101 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
+from platformdirs import user_data_path
+
+from prefix_lab.course.shown import Table, table
 from prefix_lab.debugger.storage import write_whole
 
-NAME = "PREFIX_LAB_PROGRESS"
+
+class Lesson(NamedTuple):
+    """One lesson: its number, its file in notebooks/source, its title, and how many minutes it takes."""
+
+    number: int
+    file: str
+    title: str
+    minutes: int
 
 
-def file() -> Path | None:
-    """Where the notes are; None where none are kept."""
-    try:
-        if NAME in os.environ:
-            return Path(os.environ[NAME]).expanduser() if os.environ[NAME] else None
-        if sys.platform == "win32":
-            home = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-        elif sys.platform == "darwin":
-            home = Path.home() / "Library" / "Application Support"
-        else:
-            home = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
-    except RuntimeError:  # a user without a home, as in a container
-        return None
-    return home / "prefix_lab" / "progress.json"
+LESSONS = (
+    Lesson(0, "00_start_here", "Start here", 10),
+    Lesson(1, "01_a_prefix_by_hand", "A prefix by hand", 20),
+    Lesson(2, "02_step_into_get_peft_model", "Step into get_peft_model", 20),
+    Lesson(3, "03_from_task_type_to_class", "From task type to class", 15),
+    Lesson(4, "04_preparing_the_config", "Preparing the config", 20),
+    Lesson(5, "05_prefix_encoder", "PrefixEncoder", 20),
+    Lesson(6, "06_from_one_vector_to_keys_and_values", "From one vector to keys and values", 25),
+    Lesson(7, "07_how_gpt2_and_llama_read_it", "How GPT-2 and Llama read it", 25),
+    Lesson(8, "08_how_t5_reads_it", "How T5 reads it: a detective story", 25),
+    Lesson(9, "09_six_tasks_six_forwards", "Six tasks, six forwards", 20),
+    Lesson(10, "10_breakpoints_three_ways", "Breakpoints three ways", 25),
+    Lesson(11, "11_train_it", "Train it", 25),
+    Lesson(12, "12_save_load_serve", "Save, load, serve", 25),
+    Lesson(13, "13_lora_the_other_branch", "LoRA, the other branch", 20),
+    Lesson(14, "14_bug_hunts", "Bug hunts", 60),
+)
+
+EXERCISES = {
+    0: ("say a shape before it is there", "which stage would you look at?"),
+    1: ("attend with a prefix", "the share that the prefix takes", "does the order of virtual tokens matter?"),
+    2: ("how wide is a virtual token?", "view and permute"),
+    3: ("which class for which job?", "what happens then?", "a registry of your own"),
+    4: ("read the sizes", "rescue flan-t5-small", "a config for the next model"),
+    5: (
+        "one layer's key and value",
+        "the shape inside the projection",
+        "parameters of both forms",
+        "fold the projection away",
+    ),
+    6: ("an address in the long vector", "the shape after view", "a cache, turned back into a table"),
+    7: ("mask and positions", "whose key does a head read?", "attention without the prefix's share"),
+    8: ("rows that never learn", "which rows a decoder layer reads", "does the encoder see the prefix?"),
+    9: (
+        "the line where the mask grows",
+        "which mask arrives how wide?",
+        "end the forward yourself",
+        "count what trains",
+    ),
+    10: ("commands for pdb", "what split makes", "only in the second layer"),
+    11: ("what the optimizer gets", "one step of training", "how far did each row move?"),
+    12: ("how many bytes are kept?", "what goes into the file", "go on from a file", "serve several from one base"),
+    13: ("how many numbers does LoRA train?", "the stale total", "a LoRA layer of your own", "merge it"),
+    14: (
+        "hunt 1 · nothing learns",
+        "hunt 2 · the right shape",
+        "hunt 3 · a mask of ones",
+        "hunt 4 · who reads which row",
+        "hunt 5 · a classifier that guesses",
+        "hunt 6 · twice as many numbers",
+        "hunt 7 · a loss that will not fall",
+        "hunt 8 · steps too small to see",
+        "hunt 9 · deaf to the source",
+        "hunt 10 · right once, then wrong",
+    ),
+}
+"""Lesson → the titles of its exercises, in order."""
+
+
+def lesson(number: int) -> Lesson:
+    """The lesson of that number. Raises `ValueError` that lists them."""
+    for one in LESSONS:
+        if one.number == number:
+            return one
+    raise ValueError(f"lesson={number!r}, expected one of {', '.join(str(one.number) for one in LESSONS)}.")
+
+
+def show_progress(number: int | None = None) -> Table:
+    """What is done and what is left, of one lesson, or without a number of the whole course."""
+    rows, notes = [], done()
+    for one in LESSONS if number is None else (lesson(number),):
+        solved = notes.get(one.number, set())
+        titles = EXERCISES[one.number]
+        left = [title for place, title in enumerate(titles, 1) if place not in solved]
+        begun = solved or number is not None
+        count = f"{len(titles) - len(left)} of {len(titles)}"
+        rows.append(("" if left else "✓", f"{one.number:02} · {one.title}", count, "; ".join(left) if begun else ""))
+    return table(("", "lesson", "solved", "left"), rows)
 
 
 def done() -> dict[int, set[int]]:
@@ -56,6 +131,18 @@ def reset(lesson: int | None = None) -> None:
     """Forget one lesson, or all."""
     with alone():
         write({} if lesson is None else {one: numbers for one, numbers in done().items() if one != lesson})
+
+
+def file() -> Path | None:
+    """Where the notes are; None where none are kept."""
+    chosen = os.environ.get("PREFIX_LAB_PROGRESS")
+    if chosen is not None:
+        return Path(chosen).expanduser() if chosen else None
+    try:
+        path = user_data_path("prefix_lab", appauthor=False) / "progress.json"
+    except RuntimeError:  # a user without a home, as in a container
+        return None
+    return path if path.is_absolute() else None  # older versions of platformdirs give "~/…" then
 
 
 @contextmanager
@@ -83,12 +170,10 @@ def lock_file(descriptor: int) -> None:
 
 
 def write(notes: dict[int, set[int]]) -> None:
-    path = file()
-    if path is None:
-        return
+    """The notes in place of those that were there, where they can be written."""
     text = json.dumps({"done": {str(lesson): sorted(numbers) for lesson, numbers in sorted(notes.items())}})
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text.encode())
-    except OSError:
-        return
+    path = file()
+    if path is not None:
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, text.encode())

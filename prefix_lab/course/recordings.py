@@ -1,14 +1,16 @@
-"""The walk, recorded: PEFT's own source or ours at work, every axis named; whole, or of `get_prompt` alone."""
+"""A call as it happened: the walk line by line, PEFT's own source or ours; and what arrived at a model's door."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 from transformers.utils import logging
 
-from prefix_lab.course.small_models import small_gpt2, small_t5
-from prefix_lab.course.tiny_t5 import load_tiny_t5
+from prefix_lab.course.small_models import load_tiny_t5, small_gpt2, small_t5
 from prefix_lab.debugger import Recording, record
 from prefix_lab.shapes import Names, name_axes
 from prefix_lab.walk.libraries import PEFT_ASKS_BY_AN_OLD_NAME, without_warning
@@ -84,3 +86,42 @@ def quietly_named(walk: str) -> Names:
         return name_axes(walk)
     finally:
         logging.set_verbosity(before)
+
+
+def listen(peft_model: nn.Module, inputs: Mapping[str, Tensor]) -> tuple[str, dict[str, Any], Any]:
+    """Run the model, and listen at two doors: that of the base model, and that of the backbone inside it.
+
+    Returns which of the two PEFT knocked at, what was handed over there, and the output.
+    """
+    doors = {"the base model": peft_model.get_base_model()}
+    if backbone := getattr(peft_model, "transformer_backbone_name", None):
+        doors[f"the backbone, {backbone}"] = doors["the base model"].get_submodule(backbone)
+    arrived: dict[str, dict[str, Any]] = {}
+    listeners = [
+        module.register_forward_pre_hook(
+            lambda module, args, kwargs, door=door: arrived.setdefault(door, dict(kwargs)) and None, with_kwargs=True
+        )
+        for door, module in doors.items()
+    ]
+    try:
+        output = peft_model(**inputs)
+    finally:
+        for listener in listeners:
+            listener.remove()
+    door = next(iter(arrived))  # the first one that was opened
+    return door, arrived[door], output
+
+
+def arriving(model: nn.Module, name: str, call: Callable[[], Any]) -> list[Any]:
+    """What comes in at a model's door under this name, at each of its calls, while `call()` runs; also if it fails
+    behind the door."""
+    seen: list[Any] = []
+    hook = model.register_forward_pre_hook(lambda _, args, kwargs: seen.append(kwargs.get(name)), with_kwargs=True)
+    try:
+        call()
+    except Exception:
+        if not seen:
+            raise
+    finally:
+        hook.remove()
+    return seen

@@ -1,11 +1,25 @@
-"""SMALL"""
+"""The models that the lessons run on: the tiny T5 that ships, smaller ones with random weights, prefixes before them.
+
+The tiny T5 has about one million parameters and is real enough to be steered by a prefix. It is an ordinary
+transformers T5 over bytes (transformers' ByT5Tokenizer), in an ordinary folder, pretrained by
+`prefix_lab.course.pretrain`. The others are made when they are asked for, the same in every run, and leave the caller's
+random numbers as they are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import torch
 from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    ByT5Tokenizer,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
@@ -14,25 +28,63 @@ from transformers import (
     T5Config,
     T5ForConditionalGeneration,
 )
+from transformers.utils import logging
 
+import prefix_lab
+
+WEIGHTS = Path(__file__).parent / "weights" / "tiny_t5"
 VOCAB = 384  # transformers' ByT5Tokenizer
 SPECIAL = {"pad_token_id": 0, "eos_token_id": 1}
 
 
-def small_gpt2(layers: int = 3, heads: int = 4, hidden: int = 32) -> GPT2LMHeadModel:
-    """A GPT-2, in eval mode, with attention that gives its weights on demand."""
+def load_tiny_t5(folder: str | Path = WEIGHTS) -> tuple[T5ForConditionalGeneration, ByT5Tokenizer]:
+    """The model, in eval mode and float32, and its tokenizer: from a local folder, without network, in under a second.
+
+    `folder` is one that `python -m prefix_lab.course.pretrain --out folder` wrote; the shipped one by default. Raises
+    `FileNotFoundError` when the folder holds no model.
+    """
+    folder = Path(folder)
+    if not (folder / "model.safetensors").is_file():
+        raise FileNotFoundError(
+            f"folder={str(folder)!r} holds no model.safetensors, expected a folder written by the pretraining; run "
+            f"`python -m prefix_lab.course.pretrain --out {folder}` to write it."
+        )
+    with quiet():
+        model = T5ForConditionalGeneration.from_pretrained(folder, local_files_only=True)
+        tokenizer = ByT5Tokenizer.from_pretrained(folder, local_files_only=True)
+    return model.eval(), tokenizer
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No progress bars from transformers inside, and afterwards as before: one second of work needs none."""
+    shown = logging.is_progress_bar_enabled()
+    if shown:
+        logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def small_gpt2(layers: int = 3, heads: int = 4, head_dim: int = 8) -> GPT2LMHeadModel:
+    """A GPT-2 that never ends a text by itself, with attention that gives its weights on demand."""
     config = GPT2Config(
         n_layer=layers,
         n_head=heads,
-        n_embd=hidden,
+        n_embd=heads * head_dim,
         vocab_size=VOCAB,
         n_positions=128,
         initializer_range=0.2,
         bos_token_id=2,
+        eos_token_id=None,
+        pad_token_id=0,
         attn_implementation="eager",
-        **SPECIAL,
     )
-    return built(lambda: GPT2LMHeadModel(config))
+    model = built(lambda: GPT2LMHeadModel(config))
+    model.loss_type = "ForCausalLM"  # transformers guesses it from the class's name, in vain, and says so
+    return model
 
 
 def small_llama(layers: int = 3, heads: int = 6, kv_heads: int = 2, head_dim: int = 8) -> LlamaForCausalLM:
@@ -53,7 +105,7 @@ def small_llama(layers: int = 3, heads: int = 6, kv_heads: int = 2, head_dim: in
     return built(lambda: LlamaForCausalLM(config))
 
 
-def small_t5(layers: int = 4, heads: int = 4, head_dim: int = 8) -> T5ForConditionalGeneration:
+def small_t5(layers: int = 3, heads: int = 4, head_dim: int = 8) -> T5ForConditionalGeneration:
     """A T5 with as many encoder layers as decoder layers."""
     config = T5Config(
         num_layers=layers,
@@ -68,8 +120,47 @@ def small_t5(layers: int = 4, heads: int = 4, head_dim: int = 8) -> T5ForConditi
     return built(lambda: T5ForConditionalGeneration(config))
 
 
+def small_bert(layers: int = 3, heads: int = 4, head_dim: int = 8) -> BertForSequenceClassification:
+    """A BERT that sorts texts into three classes."""
+    config = BertConfig(
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        hidden_size=heads * head_dim,
+        intermediate_size=64,
+        vocab_size=VOCAB,
+        max_position_embeddings=128,
+        initializer_range=0.2,
+        num_labels=3,
+    )
+    return built(lambda: BertForSequenceClassification(config))
+
+
 def built(build: Callable[[], PreTrainedModel]) -> PreTrainedModel:
     """The model in eval mode, the same in every run; the caller's random numbers stay as they are."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return build().eval()
+
+
+def small_ids(batch: int = 2, tokens: int = 7, seed: int = 2) -> torch.Tensor:
+    """Random tokens, (batch, tokens); none of them pads, begins or ends a text."""
+    return torch.randint(3, VOCAB, (batch, tokens), generator=torch.Generator().manual_seed(seed))
+
+
+def before(model: PreTrainedModel, by: Any, prefix_len: int = 5, **wanted: Any) -> Any:
+    """A copy of the model with a random prefix before it, the same one each time.
+
+    `by` is who puts it there: `peft`, `prefix_lab`, or a class of one of the hunts; `wanted` are fields of its config.
+    """
+    library = by if isinstance(by, ModuleType) else prefix_lab
+    task = "CAUSAL_LM"
+    if model.config.is_encoder_decoder:
+        task = "SEQ_2_SEQ_LM"
+    elif isinstance(model, BertForSequenceClassification):
+        task = "SEQ_CLS"
+    config = library.PrefixTuningConfig(task_type=task, num_virtual_tokens=prefix_len, **wanted)
+    wrap = library.get_peft_model if isinstance(by, ModuleType) else by
+    base = copy.deepcopy(model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return wrap(base, config)

@@ -286,7 +286,7 @@ def add_progress(commands: Any) -> None:
 
 
 def run_progress(args: argparse.Namespace) -> int:
-    from prefix_lab.course.contents import show_progress
+    from prefix_lab.course.progress import show_progress
 
     if args.reset is not None:
         try:
@@ -300,9 +300,8 @@ def run_progress(args: argparse.Namespace) -> int:
 def forget(lesson: str) -> None:
     """Forget what is done of a lesson, or of "all". Raises `ValueError` for another word."""
     from prefix_lab.course import progress
-    from prefix_lab.course.contents import lesson as find
 
     if lesson == "all":
         progress.reset()
     else:
-        progress.reset(find(int(lesson) if lesson.isdecimal() else lesson).number)
+        progress.reset(progress.lesson(int(lesson) if lesson.isdecimal() else lesson).number)

@@ -1,16 +1,14 @@
 """The pretraining command, for two steps: what it writes, and what it refuses."""
 
 import json
-from contextlib import suppress
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from prefix_lab.course import pretrain
-from prefix_lab.course.folders import replaced_folder
+from prefix_lab.course.small_models import load_tiny_t5
 from prefix_lab.course.tasks import TASKS
-from prefix_lab.course.tiny_t5 import load_tiny_t5
 from prefix_lab.course.training import answers
 
 
@@ -69,14 +67,13 @@ def test_a_second_run_replaces_the_first(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--steps", "0"], "argument --steps: got '0', expected a whole number from 1"),
-        (["--steps", "-3"], "argument --steps: got '-3', expected a whole number from 1"),
-        (["--steps", "many"], "argument --steps: got 'many', expected a whole number from 1"),
-        (["--seed", "-1"], "argument --seed: got '-1', expected a whole number from 0"),
+        (["--steps", "0"], "argument --steps: got 0, expected a whole number from 1"),
+        (["--steps", "many"], "argument --steps: invalid int value: 'many'"),
+        (["--seed", "-1"], "argument --seed: got -1, expected a whole number from 0"),
         (["--out", "file.txt"], "argument --out: got 'file.txt', which is a file, expected a folder"),
-        (["--out", "full"], "argument --out: got 'full', which holds 'notes.txt', a file that no run writes, expected"),
-        (["--out", "nowhere/model"], "argument --out: got 'nowhere/model', but 'nowhere' is no folder, expected"),
-        (["--out", "file.txt/model"], "argument --out: got 'file.txt/model', but 'file.txt' is no folder, expected"),
+        (["--out", "full"], "argument --out: got 'full', which holds 'notes.txt', a file that no run writes; choose"),
+        (["--out", "nowhere/model"], "argument --out: got 'nowhere/model', and nothing can be written beside it"),
+        (["--out", "file.txt/model"], "argument --out: got 'file.txt/model', and nothing can be written beside it"),
     ],
 )
 def test_a_bad_argument_is_refused_at_once_and_leaves_no_files(arguments, message, tmp_path, monkeypatch, capsys):
@@ -94,14 +91,16 @@ def test_a_bad_argument_is_refused_at_once_and_leaves_no_files(arguments, messag
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_run_that_breaks_leaves_the_old_folder_and_no_draft(tmp_path):
+def test_a_run_that_breaks_leaves_the_old_folder_and_no_draft(tmp_path, monkeypatch):
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "report.json").write_text("the old one")
 
-    with suppress(KeyboardInterrupt), replaced_folder(folder) as draft:
-        (draft / "report.json").write_text("half of a new o")
+    def broken(model, tokenizer, words, task):
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(pretrain, "exact_match", broken)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, "--steps", "1")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     assert (folder / "report.json").read_text() == "the old one"

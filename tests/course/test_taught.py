@@ -15,12 +15,12 @@ from typing import Any
 import peft
 import pytest
 import torch
-from transformers import BertForQuestionAnswering, BertForTokenClassification, BertModel, LlamaConfig, LlamaForCausalLM
+from transformers import BertForQuestionAnswering, BertForTokenClassification, BertModel
 
+from notebooks import taught
 from notebooks.build import SOURCE
-from prefix_lab.course import taught
-from prefix_lab.course.contents import lesson
-from prefix_lab.course.hunts.models import small_bert, small_gpt2, small_ids, small_t5
+from prefix_lab.course.progress import lesson
+from prefix_lab.course.small_models import small_bert, small_gpt2, small_ids, small_llama, small_t5
 from prefix_lab.debugger import Recording, record
 from prefix_lab.debugger.steps import EVENTS
 
@@ -34,9 +34,7 @@ def walks() -> Iterator[tuple[Any, str, dict[str, Any]]]:
     yield small_t5(), "SEQ_2_SEQ_LM", {"labels": ids, "decoder_attention_mask": mask}
     positions = torch.arange(ids.shape[1]).expand_as(ids)
     yield small_gpt2(), "CAUSAL_LM", {"labels": ids, "position_ids": positions, "attention_mask": mask}
-    sizes = {"num_hidden_layers": 2, "hidden_size": 24, "num_attention_heads": 6, "num_key_value_heads": 2}
-    llama = LlamaForCausalLM(LlamaConfig(**sizes, intermediate_size=20, vocab_size=37, bos_token_id=0, eos_token_id=1))
-    yield llama, "CAUSAL_LM", {"labels": ids}
+    yield small_llama(), "CAUSAL_LM", {"labels": ids}
     bert = small_bert()
     yield bert, "SEQ_CLS", {"labels": torch.tensor([0, 2]), "attention_mask": mask, "token_type_ids": mask}
     yield BertForTokenClassification(bert.config), "TOKEN_CLS", {"labels": ids % 3}
@@ -174,4 +172,4 @@ def text_of(number: int) -> str:
 
 
 def test_the_page_is_up_to_date():
-    assert taught.PAGE.read_text(encoding="utf8") == taught.page(), "run python -m prefix_lab.course.taught"
+    assert taught.PAGE.read_text(encoding="utf8") == taught.page(), "run python -m notebooks.taught"

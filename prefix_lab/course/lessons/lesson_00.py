@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from prefix_lab.course.checking import TODO, Verdict, check_shape, exercise, is_open
+from prefix_lab.course.checking import Verdict, check_shape, exercise, is_open, unfilled
 from prefix_lab.course.shown import Drawn
 from prefix_lab.stages import STAGES, Flow, Stage, stage
 from prefix_lab.widgets.colours import colours_of
@@ -95,7 +95,7 @@ HINTS = {
 }
 
 
-@exercise(0, 1, "say a shape before it is there")
+@exercise(0, 1)
 def check_first_shape(question: Any, answer: Any) -> Verdict:
     """The answer to the stepper's question, by names or numbers; one that was given in the picture counts."""
     if is_open(answer) and getattr(question, "is_right", False):
@@ -103,15 +103,11 @@ def check_first_shape(question: Any, answer: Any) -> Verdict:
     return check_shape(question, answer)
 
 
-@exercise(0, 2, "which stage would you look at?")
+@exercise(0, 2)
 def check_where_to_look(answer: Any) -> Verdict:
     """`answer` has, for each symptom, the name of a stage."""
-    if not isinstance(answer, dict):
-        return Verdict(False, f"your answer is a {type(answer).__name__}, expected the dict of the cell, filled in.")
-    if missing := [symptom for symptom in SYMPTOMS if symptom not in answer]:
-        return Verdict(False, f"the line {missing[0]!r} is gone. Put it back as it was.")
-    if is_open([answer[symptom] for symptom in SYMPTOMS]):
-        return Verdict(False, TODO)
+    if problem := unfilled(answer, SYMPTOMS):
+        return problem
     names = [row.name for row in STAGES]
     for symptom in SYMPTOMS:
         if not isinstance(answer[symptom], str) or answer[symptom].strip().lower() not in names:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from prefix_lab.course.checking import DICE, SIZES, TODO, Verdict, answered, exercise, is_open
+from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise, generator, unfilled, wrong_tensor
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.picture import FAINT, INK, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from torch import Tensor
 
 OWN, PREFIX = COLOURS["source"], COLOURS["prefix_len"]
 
@@ -83,13 +82,10 @@ def draw_shares(shares: dict[int, Tensor], letters: str) -> Drawn:
     return drawn(figure, "What a prefix of zeros takes of each letter's attention", "\n".join(lines))
 
 
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}
-
-
 def drawn_head() -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """query, keys, values of a head (source, head_dim), then a prefix's keys and values (prefix_len, head_dim)."""
     source, prefix_len, head_dim = DICE.sample(SIZES, 3)
-    dice = torch.Generator().manual_seed(DICE.randrange(2**31))
+    dice = generator()
     own = [torch.randn(source, head_dim, generator=dice) for _ in range(3)]
     added = [torch.randn(prefix_len, head_dim, generator=dice) for _ in range(2)]
     return *own, *added
@@ -99,31 +95,17 @@ def attend(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     return (query @ keys.T).softmax(-1) @ values
 
 
-def same(result: Tensor, other: Tensor) -> bool:
-    return result.shape == other.shape and torch.allclose(result.float(), other, **CLOSE)
-
-
-@exercise(1, 1, "attend with a prefix")
+@exercise(1, 1)
 def check_attend_with_prefix(answer: Any) -> Verdict:
     """`answer(query, keys, values, prefix_keys, prefix_values)` is (source, head_dim)."""
     query, keys, values, prefix_keys, prefix_values = drawn_head()
     result, problem = answered(answer, query, keys, values, prefix_keys, prefix_values)
     if problem:
         return problem
-    if not isinstance(result, Tensor):
-        return Verdict(False, f"your function returned a {type(result).__name__}, expected a tensor.")
     all_keys, all_values = torch.cat([prefix_keys, keys]), torch.cat([prefix_values, values])
-    right = attend(query, all_keys, all_values)
-    if result.shape != right.shape:
-        cause = "one row for each query"
-        if result.shape[0] == len(all_keys):
-            cause = "the prefix is read, and asks nothing: query stays as it was"
-        given, expected = tuple(result.shape), tuple(right.shape)
-        return Verdict(False, f"the shape is {given}, expected (source, head_dim) = {expected}: {cause}.")
-    if same(result, right):
-        return Verdict(True, "one softmax over the prefix's keys and the letters' keys together.")
     scores = query @ all_keys.T
-    causes = {
+    shapes = {all_keys.shape: "the prefix is read, and asks nothing: query stays as it was"}
+    numbers = {
         "this is attention without the prefix": attend(query, keys, values),
         "this is attention to the prefix alone: the letters' own keys and values are missing": attend(
             query, prefix_keys, prefix_values
@@ -136,64 +118,59 @@ def check_attend_with_prefix(answer: Any) -> Verdict:
         "the keys end with the prefix and the values begin with it: both in the same order": attend(
             query, torch.cat([keys, prefix_keys]), all_values
         ),
-        "the softmax runs over the queries: each row of weights must add up to 1, softmax(-1)": scores.softmax(0)
-        @ all_values,
+        "the softmax runs over the queries: each row of weights must add up to 1, softmax(-1)": (
+            scores.softmax(0) @ all_values
+        ),
         "T5 has no division by √head_dim: leave it out here": (scores / query.shape[1] ** 0.5).softmax(-1) @ all_values,
         "the softmax is missing": scores @ all_values,
     }
-    cause = next((text for text, wrong in causes.items() if same(result, wrong)), "keys: cat; values: cat; then attend")
-    return Verdict(False, f"the shape is right, the numbers are not: {cause}.")
+    otherwise = "one row for each query", "join the prefix's keys with the letters', and the values too, then attend"
+    right = attend(query, all_keys, all_values)
+    return wrong_tensor(result, right, "(source, head_dim)", shapes, numbers, otherwise) or Verdict(
+        True, "one softmax over the prefix's keys and the letters' keys together."
+    )
 
 
-@exercise(1, 2, "the share that the prefix takes")
+@exercise(1, 2)
 def check_prefix_share(answer: Any) -> Verdict:
     """`answer(query, keys, prefix_keys)` is (source,): the prefix's part of each row of weights."""
     query, keys, _, prefix_keys, _ = drawn_head()
     result, problem = answered(answer, query, keys, prefix_keys)
     if problem:
         return problem
-    if not isinstance(result, Tensor):
-        return Verdict(False, f"your function returned a {type(result).__name__}, expected a tensor.")
     prefix_len = len(prefix_keys)
     scores = query @ torch.cat([prefix_keys, keys]).T  # (source, prefix_len+source)
-    weights = scores.softmax(-1)
+    weights, masses = scores.softmax(-1), scores.exp()
     right = weights[:, :prefix_len].sum(-1)
-    if result.shape != right.shape:
-        causes = {
-            weights[:, :prefix_len].shape: "these are the weights of each virtual token; add them up in each row",
-            (prefix_len,): "one number for each query: sum over the last axis, not over the first",
-            weights.shape: "these are all weights; take the prefix's columns and add them up in each row",
-            (): "one number for each query: sum over the last axis alone",
-        }
-        cause = causes.get(tuple(result.shape), "one number for each query")
-        return Verdict(
-            False, f"the shape is {tuple(result.shape)}, expected (source,) = {tuple(right.shape)}: {cause}."
-        )
-    if same(result, right):
-        return Verdict(True, "e^score of the prefix's keys, as a part of e^score of all keys.")
-    masses = scores.exp()
-    causes = {
+    shapes = {
+        weights[:, :prefix_len].shape: "these are the weights of each virtual token; add them up in each row",
+        (prefix_len,): "one number for each query: sum over the last axis, not over the first",
+        weights.shape: "these are all weights; take the prefix's columns and add them up in each row",
+        (): "one number for each query: sum over the last axis alone",
+    }
+    of_prefix, of_letters = masses[:, :prefix_len].sum(-1), masses[:, prefix_len:].sum(-1)
+    numbers = {
         "this is the share of the letters, 1 minus the prefix's": 1 - right,
-        "this holds the prefix against the letters; its share is prefix / (prefix + letters)": masses[
-            :, :prefix_len
-        ].sum(-1)
-        / masses[:, prefix_len:].sum(-1),
-        "these columns belong to letters: how many of the first are the prefix's? len(prefix_keys)": weights[
-            :, : len(keys)
-        ].sum(-1),
-        "this is the average over the virtual tokens: sum them": weights[:, :prefix_len].mean(-1),
-        "a softmax over the prefix alone always adds up to 1: it has to see the letters' keys, too": torch.ones_like(
-            right
+        "this holds the prefix against the letters; its share is prefix / (prefix + letters)": of_prefix / of_letters,
+        "these columns belong to letters: how many of the first are the prefix's? len(prefix_keys)": (
+            weights[:, : len(keys)].sum(-1)
         ),
-        "the scores themselves are no shares: the softmax takes e^score": scores[:, :prefix_len].sum(-1)
-        / scores.sum(-1),
-        "the number of keys does not say it: what each query thinks of them does": torch.full_like(
-            right, prefix_len / scores.shape[1]
+        "this is the average over the virtual tokens: sum them": weights[:, :prefix_len].mean(-1),
+        "a softmax over the prefix alone always adds up to 1: it has to see the letters' keys, too": (
+            torch.ones_like(right)
+        ),
+        "the scores themselves are no shares: the softmax takes e^score": (
+            scores[:, :prefix_len].sum(-1) / scores.sum(-1)
+        ),
+        "the number of keys does not say it: what each query thinks of them does": (
+            torch.full_like(right, prefix_len / scores.shape[1])
         ),
         "the softmax runs over the queries: softmax(-1)": scores.softmax(0)[:, :prefix_len].sum(-1),
     }
-    cause = next((text for text, wrong in causes.items() if same(result, wrong)), "weights of all keys, then a sum")
-    return Verdict(False, f"the shape is right, the numbers are not: {cause}.")
+    otherwise = "one number for each query", "weights of all keys, then a sum"
+    return wrong_tensor(result, right, "(source,)", shapes, numbers, otherwise) or Verdict(
+        True, "e^score of the prefix's keys, as a part of e^score of all keys."
+    )
 
 
 ORDER_MATTERS = {"our head": False, "GPT-2": False, "Llama": False, "T5": True}
@@ -205,15 +182,11 @@ WHY = {
 }
 
 
-@exercise(1, 3, "does the order of virtual tokens matter?")
+@exercise(1, 3)
 def check_order(answer: Any) -> Verdict:
     """`answer` says for each model whether shuffling the prefix's rows changes its logits."""
-    if not isinstance(answer, dict):
-        return Verdict(False, f"your answer is a {type(answer).__name__}, expected the dict of the cell, filled in.")
-    if missing := [name for name in ORDER_MATTERS if name not in answer]:
-        return Verdict(False, f"the line {missing[0]!r} is gone. Put it back as it was.")
-    if is_open([answer[name] for name in ORDER_MATTERS]):
-        return Verdict(False, TODO)
+    if problem := unfilled(answer, ORDER_MATTERS):
+        return problem
     for name in ORDER_MATTERS:
         if not isinstance(answer[name], bool):
             return Verdict(False, f"{name}: {answer[name]!r}, expected True (it matters) or False.")

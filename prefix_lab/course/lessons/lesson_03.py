@@ -6,7 +6,7 @@ import string
 from typing import Any
 
 from prefix_lab.beside.wrapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
-from prefix_lab.course.checking import DICE, TODO, Verdict, exercise, is_open, raised
+from prefix_lab.course.checking import DICE, TODO, Verdict, exercise, is_open, raised, unfilled
 from prefix_lab.course.shown import Drawn
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.picture import FAINT, INK, Picture
@@ -117,19 +117,10 @@ CLUES = {
 }
 
 
-def filled(answer: Any, lines: dict[str, str]) -> Verdict | None:
-    """What is wrong with the form of a dict that the learner filled in; None when nothing is."""
-    if not isinstance(answer, dict):
-        return Verdict(False, f"your answer is a {type(answer).__name__}, expected the dict of the cell, filled in.")
-    if missing := [line for line in lines if line not in answer]:
-        return Verdict(False, f"the line {missing[0]!r} is gone. Put it back as it was.")
-    return Verdict(False, TODO) if is_open([answer[line] for line in lines]) else None
-
-
-@exercise(3, 1, "which class for which job?")
+@exercise(3, 1)
 def check_classes(answer: Any) -> Verdict:
     """`answer` has the name of a class for every job; the class itself is taken, too."""
-    if problem := filled(answer, JOBS):
+    if problem := unfilled(answer, JOBS):
         return problem
     names = {job: getattr(answer[job], "__name__", answer[job]) for job in JOBS}
     for job, given in names.items():
@@ -161,10 +152,10 @@ REASONS = {
 }
 
 
-@exercise(3, 2, "what happens then?")
+@exercise(3, 2)
 def check_outcomes(answer: Any) -> Verdict:
     """`answer` has one of `OUTCOMES` for every case."""
-    if problem := filled(answer, CASES):
+    if problem := unfilled(answer, CASES):
         return problem
     names = {case: getattr(answer[case], "__name__", answer[case]) for case in CASES}
     for case, given in names.items():
@@ -181,7 +172,7 @@ def drawn_names(count: int) -> list[str]:
     return ["".join(DICE.choices(string.ascii_uppercase, k=6)) + f"_{number}" for number in range(count)]
 
 
-@exercise(3, 3, "a registry of your own")
+@exercise(3, 3)
 def check_registry(answer: Any) -> Verdict:
     """`answer` is a class with `register(task_type, kind)` and `choose(task_type)`."""
     if not isinstance(answer, type):

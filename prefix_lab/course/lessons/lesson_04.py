@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
@@ -10,8 +9,8 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM, PreTrainedModel
 
 from prefix_lab import PrefixTuningConfig
-from prefix_lab.course.checking import DICE, SIZES, TODO, Verdict, answered, exercise, is_open
-from prefix_lab.course.shown import Drawn, drawn, plain_axes
+from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise, wrong_number
+from prefix_lab.course.shown import Drawn, Table, drawn, plain_axes, table
 from prefix_lab.prepare import explain_preparation
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.picture import INK, new_figure
@@ -55,46 +54,18 @@ def readings() -> list[Reading]:
     return found
 
 
-class SizeTable(NamedTuple):
-    """A line for each model: a table in a notebook, text in a terminal."""
-
-    rows: list[Reading]
-
-    def lines(self) -> list[list[str]]:
-        """model, then each field with the name that it was read from, then what is cached."""
-        return [
-            [
-                row.name,
-                str(row.found["num_layers"][0]),
-                *(f"{row.found[field][0]} ← {row.found[field][1]}" for field in FIELDS[1:]),
-                f"{'✓' if row.fits else '✗'} {row.cached}",
-            ]
-            for row in self.rows
-        ]
-
-    @property
-    def heads(self) -> list[str]:
-        return ["model", *FIELDS, "heads · head_dim"]
-
-    def __repr__(self) -> str:
-        lines = [self.heads, *self.lines()]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(self.heads))]
-        return "\n".join(
-            "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
+def show_sizes() -> Table:
+    """All models that ship, as PEFT's preparation reads them: each size with the name that it was read from."""
+    rows = [
+        (
+            row.name,
+            row.found["num_layers"][0],
+            *(f"{row.found[field][0]} ← {row.found[field][1]}" for field in FIELDS[1:]),
+            f"{'✓' if row.fits else '✗'} {row.cached}",
         )
-
-    def _repr_html_(self) -> str:
-        left = "style='text-align: left; white-space: nowrap'"
-        heads = "".join(f"<th scope='col' {left}>{html.escape(head)}</th>" for head in self.heads)
-        body = "".join(
-            "<tr>" + "".join(f"<td {left}>{html.escape(text)}</td>" for text in line) + "</tr>" for line in self.lines()
-        )
-        return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def show_sizes() -> SizeTable:
-    """All models that ship, as PEFT's preparation reads them."""
-    return SizeTable(readings())
+        for row in readings()
+    ]
+    return table(("model", *FIELDS, "heads · head_dim"), rows)
 
 
 READ, CACHED = COLOURS["hidden"], COLOURS["head_dim"]
@@ -140,7 +111,7 @@ NAMES = {
 """Family → its names for layers, width and heads."""
 
 
-@exercise(4, 1, "read the sizes")
+@exercise(4, 1)
 def check_read_sizes(answer: Any) -> Verdict:
     """`answer(known)` is (num_layers, token_dim, num_attention_heads), as PEFT prepares them."""
     for family, names in NAMES.items():
@@ -170,8 +141,6 @@ def wrong_reading(answer: Any, family: str, known: dict[str, int], right: tuple[
         return Verdict(False, f"{family}: none of your names is in {known}. Which one does this family use?")
     if problem:
         return Verdict(False, f"{family}: {problem.text}") if known and "raised" in problem.text else problem
-    if is_open(result):
-        return Verdict(False, TODO)
     if not isinstance(result, list | tuple) or len(result) != 3:
         return Verdict(False, f"your function returned {result!r}, expected three numbers: layers, token_dim, heads.")
     if tuple(result) == right:
@@ -205,36 +174,31 @@ def reason(known: dict[str, int], result: Any, right: tuple[int, int, int]) -> s
     return "token_dim is num_key_value_heads · head_dim."
 
 
-@exercise(4, 2, "rescue flan-t5-small")
+@exercise(4, 2)
 def check_rescue(answer: Any) -> Verdict:
     """`answer(d_model, num_heads, d_kv)` is the token_dim that fits the model's cache."""
     for _ in range(5):
         num_heads, d_kv = DICE.sample(SIZES, 2)
         d_model = num_heads * (d_kv + 2) + 1  # no multiple of num_heads
-        result, problem = answered(answer, d_model, num_heads, d_kv)
-        if problem:
-            return problem
-        right = num_heads * d_kv
-        if result == right:
-            continue
         causes = {
             d_model: "this is what PEFT reads by itself, and it fails: the heads together are not as wide as the model",
             d_kv: "this is the width of one head; a key holds all heads",
             d_model // num_heads * num_heads: "this divides by the heads, and view is content, but the heads get "
             "another width than the model's own",
-            2 * right: "a key and a value: the factor 2 is the encoder's business, token_dim is one of them",
+            2 * num_heads * d_kv: "a key and a value: the factor 2 is the encoder's business, token_dim is one of them",
             d_model // num_heads: "this is a head's width as PEFT computes it; the model has its own, d_kv",
         }
-        given = f"for d_model={d_model}, num_heads={num_heads}, d_kv={d_kv} it gave {result}, and {right} fits"
-        cause = causes.get(result) if isinstance(result, int) else None
-        return Verdict(False, f"{given}: {cause or 'how wide is a key of all heads together?'}.")
+        given = {"d_model": d_model, "num_heads": num_heads, "d_kv": d_kv}
+        otherwise = "how wide is a key of all heads together?"
+        if problem := wrong_number(answer, given, num_heads * d_kv, causes, otherwise):
+            return problem
     return Verdict(True, "heads · head_dim, whatever the width of the model.")
 
 
 OPEN = ("num_layers", "token_dim", "num_attention_heads", "num_transformer_submodules", "encoder_hidden_size")
 
 
-@exercise(4, 3, "a config for the next model")
+@exercise(4, 3)
 def check_reopened(answer: Any) -> Verdict:
     """`answer(config)` is a new config whose sizes are open again, and whose choices are kept."""
     layers, heads, head_dim, prefix_len = DICE.sample(SIZES, 4)

@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from prefix_lab.course.checking import DICE, SIZES, TODO, Verdict, answered, check_shape, exercise, is_open
+from prefix_lab import PrefixTuningConfig
+from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, check_shape, exercise, wrong_number, wrong_tensor
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
+from prefix_lab.course.training import digest
 from prefix_lab.encoder import PrefixEncoder
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.picture import INK, new_figure
@@ -64,7 +66,7 @@ def meeting(layers: int, hidden: int, encoder_hidden: int) -> float:
     return projected(0, layers, hidden, encoder_hidden) / (2 * layers * hidden - hidden)
 
 
-@exercise(5, 1, "one layer's key and value")
+@exercise(5, 1)
 def check_key_and_value(answer: Callable[[Tensor, int, int], tuple[Tensor, Tensor]]) -> Verdict:
     """`answer(table, layer, layers)` is the layer's key and value, each (prefix_len, hidden)."""
     prefix_len, layers, hidden = DICE.sample(SIZES, 3)
@@ -73,8 +75,6 @@ def check_key_and_value(answer: Callable[[Tensor, int, int], tuple[Tensor, Tenso
         result, problem = answered(answer, table.flatten(1), layer, layers)
         if problem:
             return problem
-        if is_open(result):
-            return Verdict(False, TODO)
         parts = list(result) if isinstance(result, tuple | list) else []
         if len(parts) != 2 or not all(isinstance(one, Tensor) for one in parts):
             return Verdict(False, f"your function gave {kind(result)}, expected two tensors: return key, value.")
@@ -118,13 +118,13 @@ def kind(result: Any) -> str:
     return f"{len(result)} parts" if isinstance(result, tuple | list) else f"a {type(result).__name__}"
 
 
-@exercise(5, 2, "the shape inside the projection")
+@exercise(5, 2)
 def check_prefix_tokens(prediction: Any, answer: Any) -> Verdict:
     """The shape of what the small table gives, before the MLP."""
     return check_shape(prediction, answer)
 
 
-@exercise(5, 3, "parameters of both forms")
+@exercise(5, 3)
 def check_parameters(answer: Callable[[int, int, int, int], tuple[int, int]]) -> Verdict:
     """`answer(prefix_len, layers, hidden, encoder_hidden)` is what trains without and with projection."""
     for _ in range(4):
@@ -134,35 +134,30 @@ def check_parameters(answer: Callable[[int, int, int, int], tuple[int, int]]) ->
             return problem
         if not isinstance(result, tuple | list) or len(result) != 2:
             return Verdict(False, f"your function gave {kind(result)}, expected two numbers: table, projected.")
-        if is_open(result):
-            return Verdict(False, TODO)
-        if not all(isinstance(one, int | float) for one in result):
-            return Verdict(False, f"your function gave {result!r:.60}, expected two numbers: table, projected.")
         row = 2 * layers * hidden
-        table, parts = prefix_len * row, (prefix_len * hidden, hidden * inner, inner * row)
-        projected = sum(parts) + inner + row
-        asked = f"for prefix_len={prefix_len}, layers={layers}, hidden={hidden}, encoder_hidden={inner}"
-        if result[0] != table:
-            cause = {row: "that is one row; there are prefix_len of them", table // 2: "a key and a value"}
-            said = cause.get(result[0], "a table has prefix_len rows of 2·layers·hidden numbers")
-            return Verdict(False, f"{asked} the table alone has {table:,} numbers, and you gave {result[0]}: {said}.")
-        if result[1] != projected:
-            causes = {
-                sum(parts): "the two Linear layers have biases, encoder_hidden and 2·layers·hidden numbers",
-                projected - parts[0]: "the small table trains too: prefix_len · hidden",
-                sum(parts[1:]): "the small table trains too, and the Linear layers have biases",
-                projected - parts[1] - inner: "there are two Linear layers, hidden → encoder_hidden and then on",
-                projected + table - parts[0]: "with projection there is a small table, prefix_len · hidden, and not "
-                "the wide one",
-                projected - row: "the second Linear layer has a bias too, 2·layers·hidden numbers",
-                projected - inner: "the first Linear layer has a bias too, encoder_hidden numbers",
-            }
-            said = causes.get(result[1], "count the small table, and each Linear's weight and bias")
-            return Verdict(False, f"{asked} the projection trains {projected:,}, and you gave {result[1]}: {said}.")
+        small, first, second = prefix_len * hidden, hidden * inner, inner * row
+        table, both = prefix_len * row, small + first + inner + second + row
+        given = {"prefix_len": prefix_len, "layers": layers, "hidden": hidden, "encoder_hidden": inner}
+        causes = {row: "that is one row; there are prefix_len of them", table // 2: "a key and a value"}
+        otherwise = "a table has prefix_len rows of 2·layers·hidden numbers"
+        if problem := wrong_number(lambda *_, one=result[0]: one, given, table, causes, otherwise):
+            return Verdict(False, f"table alone: {problem.text}")
+        causes = {
+            small + first + second: "the two Linear layers have biases, encoder_hidden and 2·layers·hidden numbers",
+            both - small: "the small table trains too: prefix_len · hidden",
+            first + second: "the small table trains too, and the Linear layers have biases",
+            both - first - inner: "there are two Linear layers, hidden → encoder_hidden and then on",
+            both + table - small: "with projection there is a small table, prefix_len · hidden, and not the wide one",
+            both - row: "the second Linear layer has a bias too, 2·layers·hidden numbers",
+            both - inner: "the first Linear layer has a bias too, encoder_hidden numbers",
+        }
+        otherwise = "count the small table, and each Linear's weight and bias"
+        if problem := wrong_number(lambda *_, one=result[1]: one, given, both, causes, otherwise):
+            return Verdict(False, f"with projection: {problem.text}")
     return Verdict(True, "a wide table, or a small one and an MLP that all virtual tokens share.")
 
 
-@exercise(5, 4, "fold the projection away")
+@exercise(5, 4)
 def check_fold(answer: Callable[[PrefixEncoder], Tensor]) -> Verdict:
     """`answer(encoder)` is the flat table that gives what the projected encoder gives, to the last bit."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
@@ -173,45 +168,37 @@ def folded(answer: Callable[[PrefixEncoder], Tensor]) -> Verdict:
     encoder = random_encoder()
     prefix_len, hidden = encoder.embedding.weight.shape
     right = encoder(torch.arange(prefix_len)[None])[0]  # (prefix_len, 2·layers·hidden)
-    before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
+    first, _, last = encoder.transform
+    before = digest(encoder)
     result, problem = answered(answer, encoder)
     if problem:
         return problem
-    if not isinstance(result, Tensor):
-        return Verdict(False, f"your function gave {kind(result)}, expected a tensor.")
-    if any(not torch.equal(before[name], tensor) for name, tensor in encoder.state_dict().items()):
+    if digest(encoder) != before:
         return Verdict(False, "your function changed the encoder's own weights; it should only read them.")
-    axes = f"(prefix_len, 2·layers·hidden) = {tuple(right.shape)}"
-    if result.shape != right.shape:
-        if result.shape == (prefix_len, hidden):
-            cause = "that is the small table, before the MLP: let the MLP work on it"
-        elif result.dim() == 3 and result.shape[1:] == right.shape:
-            cause = "there is a batch axis left: a table has none, take [0]"
-        elif result.shape == encoder.transform[-1].weight.shape:
-            cause = "that is the last Linear's weight; the table is what comes out of it"
-        else:
-            cause = "a row for each virtual token, and in it a key and a value for every layer"
-        return Verdict(False, f"the shape is {tuple(result.shape)}, expected {axes}: {cause}.")
-    if torch.equal(result, right):
-        return Verdict(True, f"the same numbers to the last bit, {axes}, and no MLP is needed any more.")
-    linear_only = encoder.transform[2](encoder.transform[0](encoder.embedding.weight))
-    if torch.allclose(result, linear_only, atol=1e-6):
-        cause = "the Tanh between the two Linear layers is missing"
-    elif torch.allclose(result, right - encoder.transform[-1].bias, atol=1e-6):
-        cause = "the last Linear's bias is missing"
-    elif result.shape[0] == prefix_len and torch.allclose(result, right.flip(0), atol=1e-6):
-        cause = "the virtual tokens come in another order: 0, 1, 2, …"
-    elif torch.allclose(result, right, atol=1e-5):
-        cause = "they differ in the last bits only: run the very same module, encoder.transform"
-    else:
-        cause = "look the virtual tokens 0, 1, 2, … up, and let encoder.transform work on them"
-    return Verdict(False, f"the shape {axes} is right, the numbers are not: {cause}.")
+    axes = "(prefix_len, 2·layers·hidden)"
+    shapes = {
+        (prefix_len, hidden): "that is the small table, before the MLP: let the MLP work on it",
+        (1, *right.shape): "there is a batch axis left: a table has none, take [0]",
+        last.weight.shape: "that is the last Linear's weight; the table is what comes out of it",
+    }
+    numbers = {
+        "the Tanh between the two Linear layers is missing": last(first(encoder.embedding.weight)),
+        "the last Linear's bias is missing": right - last.bias,
+        "the virtual tokens come in another order: 0, 1, 2, …": right.flip(0),
+    }
+    otherwise = (
+        "a row for each virtual token, and in it a key and a value for every layer",
+        "look the virtual tokens 0, 1, 2, … up, and let encoder.transform work on them",
+    )
+    if problem := wrong_tensor(result, right, axes, shapes, numbers, otherwise):
+        return problem
+    if not torch.equal(result, right):
+        return Verdict(False, "they differ in the last bits only: run the very same module, encoder.transform.")
+    return Verdict(True, f"the same numbers to the last bit, {axes}, and no MLP is needed any more.")
 
 
 def random_encoder() -> PrefixEncoder:
     """A projected encoder of sizes drawn anew."""
-    from prefix_lab import PrefixTuningConfig
-
     prefix_len, layers, hidden, inner = DICE.sample(SIZES, 4)
     torch.manual_seed(DICE.randrange(1000))
     return PrefixEncoder(

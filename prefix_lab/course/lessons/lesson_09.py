@@ -8,10 +8,22 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from prefix_lab.course.checking import DICE, SIZES, TODO, Verdict, answered, check_shape, exercise, is_open
+from prefix_lab.course.checking import (
+    DICE,
+    SIZES,
+    Verdict,
+    answered,
+    check_shape,
+    exercise,
+    generator,
+    wrong_number,
+    wrong_tensor,
+)
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.debugger import Recording, record
 from prefix_lab.shapes import name_axes
+from prefix_lab.widgets.colours import COLOURS
+from prefix_lab.widgets.picture import INK, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,8 +62,6 @@ def record_classification() -> Recording:
 
 def draw_masks(rows: list[tuple[str, str, Tensor, Tensor]]) -> Drawn:
     """Each mask as it was given and as it arrived. A row is its task, its name, the first mask and the second."""
-    from prefix_lab.widgets.picture import INK, new_figure
-
     most = max(arrived.shape[1] for _, _, _, arrived in rows)
     figure = new_figure(9.6, 0.62 * len(rows) + 0.9)
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[most, most])
@@ -73,15 +83,13 @@ def draw_masks(rows: list[tuple[str, str, Tensor, Tensor]]) -> Drawn:
         for side in axes.spines.values():
             side.set_visible(False)
     left.set_yticks(ticks, labels)
-    legend(figure, INK)
+    legend(figure)
     return drawn(figure, "Six tasks, seven masks: what you gave and what arrived", "\n".join(said))
 
 
 def draw_mask(axes: Axes, row: int, mask: Tensor, axis: str, new: int) -> None:
     """One mask, a line for each text: filled where it may be read, an empty frame where it is padding."""
     from matplotlib.patches import Rectangle
-
-    from prefix_lab.widgets.colours import COLOURS
 
     height = 0.74 / len(mask)
     for text, line in enumerate(mask.tolist()):
@@ -92,28 +100,26 @@ def draw_mask(axes: Axes, row: int, mask: Tensor, axis: str, new: int) -> None:
             axes.add_patch(Rectangle(corner, 0.88, height * 0.86, **look))
 
 
-def legend(figure: Any, ink: str) -> None:
+def legend(figure: Any) -> None:
     """What the colours mean, below."""
     from matplotlib.patches import Patch
 
-    from prefix_lab.widgets.colours import COLOURS
-
     patches = [Patch(color=COLOURS[name], label=name) for name in ("prefix_len", "source", "target")]
     patches.append(Patch(facecolor="none", edgecolor=COLOURS["source"], label="padding"))
-    figure.legend(handles=patches, loc="outside lower center", ncols=4, frameon=False, labelcolor=ink, fontsize=9)
+    figure.legend(handles=patches, loc="outside lower center", ncols=4, frameon=False, labelcolor=INK, fontsize=9)
 
 
 ENCODER_DECODER = "SEQ_2_SEQ_LM"
 TASKS = ("SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION", "CAUSAL_LM", ENCODER_DECODER)
 
 
-@exercise(9, 1, "the line where the mask grows")
+@exercise(9, 1)
 def check_grown_mask(question: Any, answer: Any) -> Verdict:
     """`answer` is the shape that `question`, a prediction, asks for."""
     return check_shape(question, answer)
 
 
-@exercise(9, 2, "which mask arrives how wide?")
+@exercise(9, 2)
 def check_widths(answer: Callable[[str, int, int, int], Any]) -> Verdict:
     """`answer(task_type, prefix_len, source, target)` is the widths of the two masks; None where there is none."""
     prefix_len, source, target = DICE.sample(SIZES, 3)
@@ -121,9 +127,8 @@ def check_widths(answer: Callable[[str, int, int, int], Any]) -> Verdict:
         result, problem = answered(answer, task, prefix_len, source, target)
         if problem:
             return problem
-        if isinstance(result, tuple | list) and any(one is ... for one in result):
-            return Verdict(False, TODO)
-        if not isinstance(result, tuple | list) or len(result) != 2:
+        pair = isinstance(result, tuple | list) and len(result) == 2
+        if not pair or not all(one is None or isinstance(one, int) for one in result):
             return Verdict(False, "return two things: the width of attention_mask, and that of decoder_attention_mask.")
         right = (source, prefix_len + target) if task == ENCODER_DECODER else (prefix_len + source, None)
         if tuple(result) == right:
@@ -165,11 +170,11 @@ class Halved(nn.Module):
         return x / 2
 
 
-@exercise(9, 3, "end the forward yourself")
+@exercise(9, 3)
 def check_ending(answer: Callable[..., Any]) -> Verdict:
     """`answer(outputs, dropout, classifier, labels)` is (loss, logits) of a sequence classification."""
     batch, source, hidden, classes = DICE.sample(SIZES, 4)
-    dice = torch.Generator().manual_seed(DICE.randrange(2**31))
+    dice = generator()
     tokens = torch.randn(batch, source, hidden, generator=dice)
     outputs = Outputs((tokens, torch.randn(batch, hidden, generator=dice)))
     labels = torch.randint(classes, (batch,), generator=dice)
@@ -180,53 +185,42 @@ def check_ending(answer: Callable[..., Any]) -> Verdict:
     result, problem = answered(answer, outputs, Halved(), head, labels)
     if problem:
         return problem
-    if is_open(result):
-        return Verdict(False, TODO)
     if not isinstance(result, tuple | list) or len(result) != 2 or not all(isinstance(one, Tensor) for one in result):
         return Verdict(False, "return two tensors, as in `return loss, logits`.")
     loss, logits = result
-    right = outputs[1] / 2 @ weight.T  # (batch, classes)
     if logits.dim() == 0 and loss.dim() > 0:
         return Verdict(False, "the two are there, in the other order: loss first, then logits.")
-    if logits.shape != right.shape:
-        cause = "one answer a text is asked for"
-        if logits.shape == (batch, source, classes):
-            cause = "this is one answer a token. A text's own vector is the pooled one, outputs[1]"
-        return Verdict(
-            False, f"logits has shape {tuple(logits.shape)}, expected (batch, classes) = {tuple(right.shape)}: {cause}."
-        )
-    if not torch.allclose(logits, right, atol=1e-5):
-        cause = "they are not what the head makes of outputs[1] after dropout"
-        if torch.allclose(logits, right * 2, atol=1e-5):
-            cause = "the dropout between the backbone and the head is missing"
-        elif torch.allclose(logits, tokens[:, 0] / 2 @ weight.T, atol=1e-5):
-            cause = "outputs[0][:, 0] is the first token's vector; BERT's pooler makes outputs[1] of it, with a tanh"
-        elif torch.allclose(logits, right.softmax(-1), atol=1e-5):
-            cause = "cross entropy does the softmax itself; logits go out without it"
-        return Verdict(False, f"logits has the right shape and other numbers: {cause}.")
+    right = outputs[1] / 2 @ weight.T  # (batch, classes)
+    shapes = {(batch, source, classes): "this is one answer a token. A text's own vector is the pooled one, outputs[1]"}
+    numbers = {
+        "the dropout between the backbone and the head is missing": right * 2,
+        "outputs[0][:, 0] is the first token's vector; BERT's pooler makes outputs[1] of it, with a tanh": (
+            tokens[:, 0] / 2 @ weight.T
+        ),
+        "cross entropy does the softmax itself; logits go out without it": right.softmax(-1),
+    }
+    otherwise = "one answer a text is asked for", "they are not what the head makes of outputs[1] after dropout"
+    if problem := wrong_tensor(logits, right, "(batch, classes)", shapes, numbers, otherwise, name="logits"):
+        return problem
     expected = nn.functional.cross_entropy(right, labels)
-    if loss.shape != expected.shape or not torch.allclose(loss, expected, atol=1e-5):
-        cause = "expected cross_entropy(logits, labels)"
-        if torch.allclose(loss, nn.functional.cross_entropy(right.softmax(-1), labels), atol=1e-5):
-            cause = "cross_entropy takes the logits as they are; a softmax before it is one too many"
-        elif torch.allclose(loss, expected * batch, atol=1e-4):
-            cause = "this is the sum over the batch; PEFT takes the mean"
-        return Verdict(False, f"the logits are right, the loss is not: {cause}.")
-    return Verdict(True, "pooled vector, dropout, head, cross entropy: what PEFT does where the base model cannot.")
+    numbers = {
+        "cross_entropy takes the logits as they are; a softmax before it is one too many": (
+            nn.functional.cross_entropy(right.softmax(-1), labels)
+        ),
+        "this is the sum over the batch; PEFT takes the mean": expected * batch,
+    }
+    otherwise = ("one number for the whole batch", "expected cross_entropy(logits, labels)")
+    return wrong_tensor(loss, expected, "()", {}, numbers, otherwise, name="the loss") or Verdict(
+        True, "pooled vector, dropout, head, cross entropy: what PEFT does where the base model cannot."
+    )
 
 
-@exercise(9, 4, "count what trains")
+@exercise(9, 4)
 def check_trainable(answer: Callable[[int, int, int, int], int]) -> Verdict:
     """`answer(prefix_len, layers, hidden, classes)` is how many numbers train for SEQ_CLS."""
     for _ in range(5):
         prefix_len, layers, hidden, classes = DICE.sample(SIZES, 4)
-        result, problem = answered(answer, prefix_len, layers, hidden, classes)
-        if problem:
-            return problem
         prefix, head = prefix_len * 2 * layers * hidden, hidden * classes + classes
-        if result == prefix + head:
-            continue
-        asked = f"for prefix_len={prefix_len}, layers={layers}, hidden={hidden}, classes={classes} you gave {result}"
         causes = {
             prefix: "that is the prefix alone; the head started at random, and trains too",
             head: "that is the head alone",
@@ -234,6 +228,8 @@ def check_trainable(answer: Callable[[int, int, int, int], int]) -> Verdict:
             prefix + 2 * head: "the original head is kept, but frozen: only its copy trains",
             prefix // 2 + head: "every virtual token has a key and a value in every layer",
         }
-        told = causes.get(result, f"the prefix has {prefix:,}, the head {head:,}")
-        return Verdict(False, f"{asked}, and {prefix + head:,} train: {told}.")
+        given = {"prefix_len": prefix_len, "layers": layers, "hidden": hidden, "classes": classes}
+        otherwise = f"the prefix has {prefix:,}, the head {head:,}"
+        if problem := wrong_number(answer, given, prefix + head, causes, otherwise):
+            return problem
     return Verdict(True, "the prefix, and a copy of the head.")

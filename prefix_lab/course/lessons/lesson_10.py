@@ -115,7 +115,7 @@ def session(library: Any, sizes: Sizes, stage: str, where: str, commands: list[s
     return Session(shown.getvalue(), ended)
 
 
-@exercise(10, 1, "commands for pdb")
+@exercise(10, 1)
 def check_commands(answer: Any) -> Verdict:
     """`answer` is typed where our `PrefixEncoder.forward` begins, and should show the shape after the projection."""
     if is_open(answer):
@@ -189,7 +189,7 @@ ALIASES = {
 }
 
 
-@exercise(10, 2, "what split makes")
+@exercise(10, 2)
 def check_split_shapes(answer: Any) -> Verdict:
     """`answer[moment]` names the axes of past_key_values after PEFT's view, its cat, and of a block after its split."""
     if is_open(answer):
@@ -248,7 +248,7 @@ def cause(moment: str, seen: Sequence[int | None], sizes: Sizes) -> str:
     return "these sizes are not what comes out. Stop behind that line, and type shapes()."
 
 
-@exercise(10, 3, "only in the second layer")
+@exercise(10, 3)
 def check_condition(answer: Any) -> Verdict:
     """`answer` lets the debugger stop in the second layer of transformers' decoder, and in no other."""
     if is_open(answer):

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise
+from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise, generator, wrong_tensor
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
+from prefix_lab.widgets.colours import COLOURS
+from prefix_lab.widgets.picture import INK, new_figure
 
 STACKS = ("encoder", "decoder", "cross-attention")
 
 
-def digest(module: nn.Module) -> str:
-    """A short fingerprint of every number of a module: one changed bit anywhere, and it is another."""
-    found = hashlib.sha256()
-    for name, tensor in module.state_dict().items():
-        found.update(name.encode() + tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()[:16]
-
-
 def draw_rows(moved: Tensor, layers: int) -> Drawn:
     """How far each virtual token's share of each row moved: (prefix_len, rows), rows by stack, layer, key and value."""
-    from prefix_lab.widgets.picture import INK, new_figure
-
     prefix_len, rows = moved.shape
     figure = new_figure(9.6, 4.2)
     axes = figure.add_subplot()
@@ -56,9 +47,6 @@ def draw_attention(
 
     `output` is that of a forward pass with `output_attentions=True`, of one text.
     """
-    from prefix_lab.widgets.colours import COLOURS
-    from prefix_lab.widgets.picture import INK, new_figure
-
     shares = torch.cat(
         [
             torch.stack([one[0, ..., :prefix_len].sum(-1).mean(-1) for one in output[name]])
@@ -106,17 +94,12 @@ def sharpest(output: Any, source: int, prefix_len: int) -> tuple[int, int]:
     return best // peaks.shape[1], best % peaks.shape[1]
 
 
-def dice() -> torch.Generator:
-    """Random numbers for tensors that are not the learner's."""
-    return torch.Generator().manual_seed(DICE.randrange(2**31))
-
-
 class Wrapped(nn.Module):
     """A frozen base, a prefix that trains, and a head that trains: the least that a training loop can meet."""
 
     def __init__(self, hidden: int, prefix_len: int):
         super().__init__()
-        random = dice()
+        random = generator()
         self.base = nn.Parameter(1 + torch.rand(hidden, generator=random), requires_grad=False)
         self.prefix = nn.Parameter(torch.randn(prefix_len, hidden, generator=random))
         self.head = nn.Parameter(1 + torch.rand(hidden, generator=random))
@@ -132,7 +115,7 @@ class Output(NamedTuple):
     loss: Tensor
 
 
-@exercise(11, 1, "what the optimizer gets")
+@exercise(11, 1)
 def check_what_trains(answer: Callable[[nn.Module], Any]) -> Verdict:
     """`answer(model)` is a list of the parameters that train."""
     hidden, prefix_len = DICE.sample(SIZES, 2)
@@ -164,11 +147,11 @@ def check_what_trains(answer: Callable[[nn.Module], Any]) -> Verdict:
     return Verdict(True, "all that has requires_grad, and nothing else.")
 
 
-@exercise(11, 2, "one step of training")
+@exercise(11, 2)
 def check_step(answer: Callable[..., Any]) -> Verdict:
     """`answer(model, batch, optimizer)` does one step and returns the loss as a number."""
     hidden, prefix_len = DICE.sample(SIZES, 2)
-    model, random = Wrapped(hidden, prefix_len), dice()
+    model, random = Wrapped(hidden, prefix_len), generator()
     fresh = copy.deepcopy(model)
     batches = [{"x": torch.randn(hidden, generator=random)} for _ in range(3)]
     twin = copy.deepcopy(model)
@@ -229,38 +212,36 @@ def other_way(model: Wrapped, fresh: Wrapped, batches: list[dict[str, Tensor]]) 
     return "the prefix moves, but elsewhere than with forward, zero_grad, backward, step on each batch."
 
 
-@exercise(11, 3, "how far did each row move?")
+@exercise(11, 3)
 def check_moved(answer: Callable[[Tensor, Tensor, int], Any]) -> Verdict:
     """`answer(before, after, rows)` is (prefix_len, rows): the distance over hidden."""
     prefix_len, rows, hidden = DICE.sample(SIZES, 3)
-    random = dice()
+    random = generator()
     before, after = (torch.randn(prefix_len, rows * hidden, generator=random) for _ in range(2))
     change = (after - before).view(prefix_len, rows, hidden)
     right = change.norm(dim=2)  # (prefix_len, rows)
     result, problem = answered(answer, before, after, rows)
     if problem:
         return problem
-    if not isinstance(result, Tensor):
-        return Verdict(False, f"your function returned a {type(result).__name__}, expected a tensor.")
-    if result.shape != right.shape:
-        told = {
-            (rows, prefix_len): "the two axes are in the other order",
-            (prefix_len, hidden): "this is the distance over the rows; take it over hidden, the last axis of three",
-            (prefix_len,): "this is one distance a virtual token: cut the width into rows and hidden first, with view",
-            (prefix_len, rows, hidden): "this is the change itself; its length over hidden is one number a row",
-            (): "this is one number for all: say along which axis, as in norm(dim=...)",
-        }.get(tuple(result.shape), "view makes three axes, norm(dim=...) takes the last of them away")
-        expected = f"expected (prefix_len, rows) = ({prefix_len}, {rows})"
-        return Verdict(False, f"the shape is {tuple(result.shape)}, {expected}: {told}.")
-    if not torch.allclose(result.float(), right, atol=1e-4):
-        told = "what is asked for is the square root of the summed squares of after - before"
-        if torch.allclose(result, (after - before).view(prefix_len, hidden, rows).norm(dim=1), atol=1e-4):
-            told = "a row's numbers lie side by side, so in the view rows come before hidden"
-        elif torch.allclose(result, after.view(prefix_len, rows, hidden).norm(dim=2), atol=1e-4):
-            told = "this is how long the rows are now, not how far they moved"
-        elif torch.allclose(result, change.abs().sum(2), atol=1e-3):
-            told = "this is the sum of the absolute changes; take norm, as a ruler does"
-        elif torch.allclose(result, right**2, atol=1e-3):
-            told = "this is the square of the distance"
-        return Verdict(False, f"the shape is right, the numbers are not: {told}.")
-    return Verdict(True, "one distance for each virtual token and each row.")
+    shapes = {
+        (rows, prefix_len): "the two axes are in the other order",
+        (prefix_len, hidden): "this is the distance over the rows; take it over hidden, the last axis of three",
+        (prefix_len,): "this is one distance a virtual token: cut the width into rows and hidden first, with view",
+        (prefix_len, rows, hidden): "this is the change itself; its length over hidden is one number a row",
+        (): "this is one number for all: say along which axis, as in norm(dim=...)",
+    }
+    numbers = {
+        "a row's numbers lie side by side, so in the view rows come before hidden": (
+            (after - before).view(prefix_len, hidden, rows).norm(dim=1)
+        ),
+        "this is how long the rows are now, not how far they moved": after.view(prefix_len, rows, hidden).norm(dim=2),
+        "this is the sum of the absolute changes; take norm, as a ruler does": change.abs().sum(2),
+        "this is the square of the distance": right**2,
+    }
+    otherwise = (
+        "view makes three axes, norm(dim=...) takes the last of them away",
+        "what is asked for is the square root of the summed squares of after - before",
+    )
+    return wrong_tensor(result, right, "(prefix_len, rows)", shapes, numbers, otherwise) or Verdict(
+        True, "one distance for each virtual token and each row."
+    )

@@ -12,9 +12,22 @@ import torch
 from torch import Tensor, nn
 
 from prefix_lab import PrefixTuningConfig
-from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise, raised
+from prefix_lab.course.checking import (
+    DICE,
+    SIZES,
+    Verdict,
+    answered,
+    exercise,
+    generator,
+    raised,
+    wrong_number,
+    wrong_tensor,
+)
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
+from prefix_lab.course.training import digest
 from prefix_lab.encoder import PrefixEncoder
+from prefix_lab.widgets.colours import COLOURS, OTHER
+from prefix_lab.widgets.picture import INK, new_figure
 
 LENGTH = 8  # bytes that say how long the header is
 
@@ -50,9 +63,6 @@ def bytes_of(module: nn.Module, trains: bool | None = None) -> int:
 
 def draw_bytes(rows: list[tuple[str, int]]) -> Drawn:
     """A bar for each thing, in bytes, on a logarithmic scale; those of the prefix in its colour."""
-    from prefix_lab.widgets.colours import COLOURS, OTHER
-    from prefix_lab.widgets.picture import INK, new_figure
-
     figure = new_figure(9.6, 0.45 * len(rows) + 0.9)
     axes = figure.add_subplot()
     least = min(count for _, count in rows) / 10
@@ -69,26 +79,23 @@ def draw_bytes(rows: list[tuple[str, int]]) -> Drawn:
     return drawn(figure, "What is trained, and what is kept", said)
 
 
-@exercise(12, 1, "how many bytes are kept?")
+@exercise(12, 1)
 def check_bytes(answer: Callable[[int, int, int, int], int]) -> Verdict:
     """`answer(prefix_len, layers, hidden, bytes_each)` is how many bytes the saved numbers take."""
     for each in (4, 2):
         prefix_len, layers, hidden = DICE.sample(SIZES, 3)
-        result, problem = answered(answer, prefix_len, layers, hidden, each)
-        if problem:
-            return problem
-        numbers = prefix_len * 2 * layers * hidden
-        if result == numbers * each:
-            continue
-        asked = f"for prefix_len={prefix_len}, layers={layers}, hidden={hidden}, bytes_each={each} you gave {result}"
-        told = {
-            numbers: "that is how many numbers there are; each takes bytes_each bytes",
-            numbers * each // 2: "every layer has a key and a value",
+        count = prefix_len * 2 * layers * hidden
+        causes = {
+            count: "that is how many numbers there are; each takes bytes_each bytes",
+            count * each // 2: "every layer has a key and a value",
             prefix_len * hidden * each: "that is the small table before the projection; what is kept is what comes out",
-            numbers * 4: "a number takes bytes_each bytes, and that is not always 4",
+            count * 4: "a number takes bytes_each bytes, and that is not always 4",
             2 * layers * hidden * each: "that is one virtual token",
-        }.get(result, "kept is (prefix_len, 2·layers·hidden), whatever the projection was")
-        return Verdict(False, f"{asked}, and it is {numbers * each}: {told}.")
+        }
+        given = {"prefix_len": prefix_len, "layers": layers, "hidden": hidden, "bytes_each": each}
+        otherwise = "kept is (prefix_len, 2·layers·hidden), whatever the projection was"
+        if problem := wrong_number(answer, given, count * each, causes, otherwise):
+            return problem
     return Verdict(True, "prefix_len · 2 · layers · hidden numbers; how they were trained makes no difference.")
 
 
@@ -107,46 +114,39 @@ def some_encoder(projection: bool) -> PrefixEncoder:
         return PrefixEncoder(config)
 
 
-@exercise(12, 2, "what goes into the file")
+@exercise(12, 2)
 def check_kept(answer: Callable[[nn.Module], Any]) -> Verdict:
     """`answer(encoder)` is the computed prefix, (prefix_len, 2·layers·hidden), with no graph behind it."""
     encoder = some_encoder(projection=True)
-    right = encoder.transform(encoder.embedding.weight).detach()
-    before = [one.detach().clone() for one in encoder.parameters()]
+    table, (first, _, last) = encoder.embedding.weight, encoder.transform
+    right, before = encoder.transform(table).detach(), digest(encoder)
     result, problem = answered(answer, encoder)
     if problem:
         return problem
-    if not isinstance(result, Tensor):
-        return Verdict(False, f"your function returned a {type(result).__name__}, expected a tensor.")
-    if any(not torch.equal(one, two) for one, two in zip(encoder.parameters(), before, strict=True)):
+    if digest(encoder) != before:
         return Verdict(False, "the encoder itself has changed; only look at it.")
-    if result.shape != right.shape:
-        told = "every virtual token has one row"
-        if result.shape == encoder.embedding.weight.shape:
-            told = "that is the small table; what attention reads comes out of encoder.transform"
-        elif result.shape == (1, *right.shape):
-            told = "there is a batch axis too many: a prefix is kept once, for all texts"
-        expected = f"expected (prefix_len, 2·layers·hidden) = {tuple(right.shape)}"
-        return Verdict(False, f"the shape is {tuple(result.shape)}, {expected}: {told}.")
-    if not torch.allclose(result, right, atol=1e-6):
-        told = "they are not what transform makes of the table"
-        steps = encoder.transform(encoder.embedding.weight)
-        if torch.allclose(result, steps.tanh(), atol=1e-6):
-            told = "the tanh is inside transform already"
-        elif torch.allclose(result, encoder.transform[2](encoder.transform[0](encoder.embedding.weight)), atol=1e-6):
-            told = "the tanh in the middle is left out; call transform as a whole"
-        return Verdict(False, f"the shape is right, the numbers are not: {told}.")
+    shapes = {
+        table.shape: "that is the small table; what attention reads comes out of encoder.transform",
+        (1, *right.shape): "there is a batch axis too many: a prefix is kept once, for all texts",
+    }
+    numbers = {
+        "the tanh is inside transform already": right.tanh(),
+        "the tanh in the middle is left out; call transform as a whole": last(first(table)),
+    }
+    otherwise = "every virtual token has one row", "they are not what transform makes of the table"
+    if problem := wrong_tensor(result, right, "(prefix_len, 2·layers·hidden)", shapes, numbers, otherwise):
+        return problem
     if result.requires_grad:
         return Verdict(False, "the numbers are right, and the whole graph still hangs on them: detach() lets it go.")
     return Verdict(True, "the table, once through the projection. The projection itself can be forgotten.")
 
 
-@exercise(12, 3, "go on from a file")
+@exercise(12, 3)
 def check_go_on(answer: Callable[[nn.Module, Tensor], Any]) -> Verdict:
     """`answer(encoder, kept)` puts the kept prefix into a direct encoder, so that training goes on from it."""
     encoder = some_encoder(projection=False)
     weight = encoder.embedding.weight
-    kept = torch.randn(weight.shape, generator=torch.Generator().manual_seed(DICE.randrange(2**31)))
+    kept = torch.randn(weight.shape, generator=generator())
     given, optimizer = kept.clone(), torch.optim.SGD(encoder.parameters(), lr=1.0)
     start = weight.detach().clone()
     try:
@@ -201,7 +201,7 @@ class Served:
         return word if self.off else f"{self.active_adapter}({word})"
 
 
-@exercise(12, 4, "serve several from one base")
+@exercise(12, 4)
 def check_serve(answer: Callable[..., Any]) -> Verdict:
     """`answer(peft_model, requests, reply)` is a list of replies, in order; None as a name asks the bare base."""
     names = [f"adapter_{number}" for number in DICE.sample(range(100), 3)]

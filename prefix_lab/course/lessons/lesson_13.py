@@ -11,8 +11,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from prefix_lab.course.checking import DICE, SIZES, TODO, Verdict, answered, exercise, raised
+from prefix_lab.course.checking import (
+    DICE,
+    SIZES,
+    TODO,
+    Verdict,
+    answered,
+    exercise,
+    generator,
+    raised,
+    wrong_number,
+    wrong_tensor,
+)
 from prefix_lab.debugger import Recording, Step, record
+from prefix_lab.widgets.sizes import sizes_of
 
 MODULES = ["peft.mapping_func", "peft.peft_model"]
 
@@ -38,8 +50,6 @@ def numbers_in(line: str) -> list[int]:
 def without_weights(name: str = "t5-base") -> nn.Module:
     """A T5 of a well-known size on the meta device: every shape, not one number; from the sizes that ship."""
     from transformers import T5Config, T5ForConditionalGeneration
-
-    from prefix_lab.widgets.sizes import sizes_of
 
     with torch.device("meta"):
         return T5ForConditionalGeneration(T5Config(**sizes_of(name).config))
@@ -67,24 +77,12 @@ def where_they_part(one: Recording, two: Recording, function: str) -> tuple[Step
     return ours[number - 1], ours[number], theirs[number]
 
 
-def dice() -> torch.Generator:
-    """Random numbers for tensors that are not the learner's."""
-    return torch.Generator().manual_seed(DICE.randrange(2**31))
-
-
-@exercise(13, 1, "how many numbers does LoRA train?")
+@exercise(13, 1)
 def check_lora_count(answer: Callable[[int, int, int, int], int]) -> Verdict:
     """`answer(replaced, wide_in, wide_out, r)` is how many numbers train in that many replaced layers."""
     for _ in range(5):
         replaced, wide_in, wide_out, r = DICE.sample(SIZES, 4)
-        result, problem = answered(answer, replaced, wide_in, wide_out, r)
-        if problem:
-            return problem
-        right = replaced * r * (wide_in + wide_out)
-        if result == right:
-            continue
-        asked = f"for replaced={replaced}, wide_in={wide_in}, wide_out={wide_out}, r={r} you gave {result}"
-        told = {
+        causes = {
             r * (wide_in + wide_out): "that is one layer",
             replaced * r * wide_in: "that is A alone; B leads from r back to wide_out",
             replaced * r * wide_out: "that is B alone; A leads from wide_in to r",
@@ -92,43 +90,42 @@ def check_lora_count(answer: Callable[[int, int, int, int], int]) -> Verdict:
             replaced * (wide_in + wide_out): "A and B have r rows or columns each",
             replaced * r * 2 * wide_in: "B leads to wide_out, which need not be wide_in",
             replaced * (r * (wide_in + wide_out) + wide_out): "there is no bias any more: that is the next exercise",
-        }.get(result, "A is (r, wide_in), B is (wide_out, r), in every replaced layer")
-        return Verdict(False, f"{asked}, and it is {right}: {told}.")
+        }
+        given = {"replaced": replaced, "wide_in": wide_in, "wide_out": wide_out, "r": r}
+        otherwise = "A is (r, wide_in), B is (wide_out, r), in every replaced layer"
+        if problem := wrong_number(answer, given, replaced * r * (wide_in + wide_out), causes, otherwise):
+            return problem
     return Verdict(True, "A and B in every replaced layer; what is frozen does not count.")
 
 
-@exercise(13, 2, "the stale total")
+@exercise(13, 2)
 def check_stale_total(answer: Callable[[int, int, int, int, int], int]) -> Verdict:
     """`answer(base, replaced, wide_in, wide_out, r)` is what was printed when each replaced layer had a bias."""
     for _ in range(5):
         replaced, wide_in, wide_out, r = DICE.sample(SIZES, 4)
         base = DICE.randrange(10_000, 20_000)
-        result, problem = answered(answer, base, replaced, wide_in, wide_out, r)
-        if problem:
-            return problem
-        lora = replaced * r * (wide_in + wide_out)
-        right = base + lora + replaced * wide_out
-        if result == right:
-            continue
-        asked = f"for base={base}, replaced={replaced}, wide_in={wide_in}, wide_out={wide_out}, r={r} you gave {result}"
-        told = {
-            base + lora: "that is today's total; a bias more in each replaced layer is asked for",
-            base + lora + replaced * wide_in: "a bias is as wide as what comes out",
-            base + lora + wide_out: "every replaced layer had one",
+        today = base + replaced * r * (wide_in + wide_out)
+        causes = {
+            today: "that is today's total; a bias more in each replaced layer is asked for",
+            today + replaced * wide_in: "a bias is as wide as what comes out",
+            today + wide_out: "every replaced layer had one",
             base + replaced * wide_out: "A and B are in the total too",
-            base + lora + replaced * (wide_out + r): "only the replaced layer had a bias, A and B had none",
-        }.get(result, "today's total, and for each replaced layer one bias of wide_out numbers")
-        return Verdict(False, f"{asked}, and it is {right}: {told}.")
+            today + replaced * (wide_out + r): "only the replaced layer had a bias, A and B had none",
+        }
+        given = {"base": base, "replaced": replaced, "wide_in": wide_in, "wide_out": wide_out, "r": r}
+        otherwise = "today's total, and for each replaced layer one bias of wide_out numbers"
+        if problem := wrong_number(answer, given, today + replaced * wide_out, causes, otherwise):
+            return problem
     return Verdict(True, "the base, A and B, and a bias in each replaced layer. Now put t5-base's numbers in.")
 
 
-@exercise(13, 3, "a LoRA layer of your own")
+@exercise(13, 3)
 def check_lora_layer(answer: Any) -> Verdict:
     """`answer(base, r, alpha)` is a module with `down` and `up`, whose call gives W x + alpha/r · B A x."""
     wide_in, wide_out, r, alpha = DICE.sample(SIZES, 4)
     if not callable(answer):
         return Verdict(False, TODO)
-    random = dice()
+    random = generator()
     with torch.random.fork_rng():
         torch.manual_seed(DICE.randrange(2**31))
         base = nn.Linear(wide_in, wide_out)
@@ -164,17 +161,16 @@ def check_lora_layer(answer: Any) -> Verdict:
     with torch.no_grad():
         up.weight.copy_(torch.randn(up.weight.shape, generator=random))
     added = x @ down.weight.T @ up.weight.T
-    if not torch.allclose(layer(x), plain + added * alpha / r, atol=1e-4):
-        told = "expected base(x) + alpha / r · up(down(x))"
-        if torch.allclose(layer(x), plain + added, atol=1e-4):
-            told = "the scaling alpha / r is missing"
-        elif torch.allclose(layer(x), plain + added * r / alpha, atol=1e-4):
-            told = "the scaling is upside down: alpha / r"
-        elif torch.allclose(layer(x), plain + added * alpha, atol=1e-3):
-            told = "alpha is divided by r"
-        elif torch.allclose(layer(x), plain, atol=1e-4):
-            told = "the addition is missing: the layer answers as the base alone"
-        return Verdict(False, f"once B is not zero, the answer is not right: {told}.")
+    numbers = {
+        "the scaling alpha / r is missing": plain + added,
+        "the scaling is upside down: alpha / r": plain + added * r / alpha,
+        "alpha is divided by r": plain + added * alpha,
+        "the addition is missing: the layer answers as the base alone": plain,
+    }
+    otherwise = "one row for each input", "once B is not zero, expected base(x) + alpha / r · up(down(x))"
+    right = plain + added * alpha / r
+    if problem := wrong_tensor(layer(x), right, "(3, wide_out)", {}, numbers, otherwise):
+        return problem
     if any(one.requires_grad for one in base.parameters()):
         return Verdict(False, "it computes the right thing, and the base trains too: base.requires_grad_(False).")
     if not (down.weight.requires_grad and up.weight.requires_grad):
@@ -202,11 +198,11 @@ def described(result: object) -> str:
     return f"{tuple(result.shape)}" if isinstance(result, Tensor) else f"a {type(result).__name__}"
 
 
-@exercise(13, 4, "merge it")
+@exercise(13, 4)
 def check_merge(answer: Callable[[Tensor, Tensor, Tensor, float], Any]) -> Verdict:
     """`answer(weight, a, b, scaling)` is one matrix that does what the two ways together do."""
     wide_in, wide_out, r = DICE.sample(SIZES, 3)
-    random, scaling = dice(), DICE.choice([0.5, 3.0, 4.0])
+    random, scaling = generator(), DICE.choice([0.5, 3.0, 4.0])
     weight = torch.randn(wide_out, wide_in, generator=random)
     a, b = torch.randn(r, wide_in, generator=random), torch.randn(wide_out, r, generator=random)
     right = weight + scaling * b @ a
@@ -214,17 +210,12 @@ def check_merge(answer: Callable[[Tensor, Tensor, Tensor, float], Any]) -> Verdi
     if problem:
         told = " B is (wide_out, r) and A is (r, wide_in): which order fits?" if "shapes" in problem.text else ""
         return Verdict(False, problem.text + told)
-    if not isinstance(result, Tensor) or result.shape != right.shape:
-        return Verdict(
-            False, f"your function gave {described(result)}, expected a matrix like weight, {tuple(right.shape)}."
-        )
-    if not torch.allclose(result, right, atol=1e-4):
-        told = "expected weight + scaling · B A"
-        if torch.allclose(result, weight + b @ a, atol=1e-4):
-            told = "the scaling is missing"
-        elif torch.allclose(result, scaling * b @ a, atol=1e-4):
-            told = "that is the addition alone; the weight itself is missing"
-        elif torch.allclose(result, scaling * (weight + b @ a), atol=1e-4):
-            told = "the scaling belongs to the addition, not to the weight"
-        return Verdict(False, f"the shape is right, the numbers are not: {told}.")
-    return Verdict(True, "one matrix, no layer more, no time more.")
+    numbers = {
+        "the scaling is missing": weight + b @ a,
+        "that is the addition alone; the weight itself is missing": scaling * b @ a,
+        "the scaling belongs to the addition, not to the weight": scaling * (weight + b @ a),
+    }
+    otherwise = "a matrix like weight", "expected weight + scaling · B A"
+    return wrong_tensor(result, right, "(wide_out, wide_in)", {}, numbers, otherwise) or Verdict(
+        True, "one matrix, no layer more, no time more."
+    )

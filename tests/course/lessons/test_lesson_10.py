@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from notebooks.build import HERE, SOURCE
-from prefix_lab.course.checking import EXERCISES
 from prefix_lab.course.editor import Editor
 from prefix_lab.course.lessons.lesson_10 import (
     AFTER_SPLIT,
@@ -89,13 +88,11 @@ CONDITION_MISTAKES = {
     "is not an expression": "",
     "SystemExit": "exit()",
 }
-
-
-@pytest.mark.parametrize("cause", COMMANDS_MISTAKES)
-def test_commands_that_do_not_show_it_are_told_their_cause(cause):
-    verdict = check_commands(COMMANDS_MISTAKES[cause])
-    assert not verdict.passed
-    assert cause in verdict.text
+MISTAKES = {
+    check_commands: COMMANDS_MISTAKES,
+    check_split_shapes: SPLIT_MISTAKES,
+    check_condition: CONDITION_MISTAKES,
+}
 
 
 @pytest.mark.parametrize("answer", HOSTILE_COMMANDS, ids=str)
@@ -116,13 +113,6 @@ def test_hostile_commands_are_not_right_and_break_nothing(answer):
 )
 def test_every_way_to_show_it_is_right(answer):
     assert check_commands(answer).passed
-
-
-@pytest.mark.parametrize("cause", SPLIT_MISTAKES)
-def test_wrong_axes_are_told_their_cause(cause):
-    verdict = check_split_shapes(SPLIT_MISTAKES[cause])
-    assert not verdict.passed
-    assert cause in verdict.text
 
 
 def test_axes_may_be_written_in_several_ways():
@@ -147,14 +137,6 @@ def test_the_right_axes_are_those_that_peft_makes():
         assert tuple(evaluate(axis, known) for axis in AFTER_SPLIT[moment].split()) in seen
 
 
-@pytest.mark.parametrize("cause", CONDITION_MISTAKES)
-def test_a_wrong_condition_is_told_its_cause(cause):
-    verdict = check_condition(CONDITION_MISTAKES[cause])
-    assert not verdict.passed
-    assert cause in verdict.text
-    assert sys.gettrace() is None
-
-
 def test_right_conditions_pass():
     assert check_condition("self.layer_idx == 1").passed
     assert check_condition(" self.layer_idx in (1,) and past_key_values is not None").passed
@@ -172,11 +154,6 @@ def test_a_check_leaves_the_learners_random_numbers_alone_and_prints_nothing(cap
 
 def test_what_a_learner_wrote_is_shown_as_text():
     assert "<script>" not in check_commands(["p '<script>'["])._repr_html_()
-
-
-def test_the_exercises_are_numbered_from_one():
-    own = [one for one in EXERCISES.values() if one.lesson == 10]
-    assert [one.number for one in own] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Lesson 11's checks: a stub is not yet right, the solution is, and plausible mistakes are told by their cause."""
 
-import pytest
 import torch
 from torch import nn
 
@@ -8,13 +7,11 @@ from prefix_lab.course.lessons.lesson_11 import (
     check_moved,
     check_step,
     check_what_trains,
-    digest,
     draw_attention,
     draw_rows,
     sharpest,
 )
-from prefix_lab.course.live_training import LiveTraining
-from tests.course.lessons.common import leaves_random_numbers_alone, shows_as_text
+from prefix_lab.course.training import LiveTraining, digest
 
 
 def what_trains(model):
@@ -31,10 +28,6 @@ def step(model, batch, optimizer):
 
 def moved(before, after, rows):
     return (after - before).view(len(before), rows, -1).norm(dim=-1)
-
-
-def raises(*arguments):
-    raise ZeroDivisionError("division by zero")
 
 
 def without_zero_grad(model, batch, optimizer):
@@ -97,8 +90,6 @@ MISTAKES = {
         "only once": lambda model: (one for one in model.parameters() if one.requires_grad),
         "expected a list": lambda model: 3,
         "not everything": lambda model: [3],
-        "put your answer": lambda model: ...,
-        "ZeroDivisionError": raises,
     },
     check_step: {
         "gradients add up": without_zero_grad,
@@ -109,8 +100,6 @@ MISTAKES = {
         "not this batch's loss": other_loss,
         "loss.item()": keeps_the_graph,
         "return the loss, not a str": lambda *given: str(step(*given)),
-        "put your answer": lambda model, batch, optimizer: ...,
-        "ZeroDivisionError": raises,
     },
     check_moved: {
         "in the other order": lambda *given: moved(*given).T,
@@ -125,26 +114,8 @@ MISTAKES = {
         "square root of the summed": lambda *given: moved(*given) + 1,
         "view makes three axes": lambda before, after, rows: after[:1, :1],
         "expected a tensor": lambda *given: 3,
-        "put your answer": lambda before, after, rows: ...,
-        "ZeroDivisionError": raises,
     },
 }
-SOLUTIONS = {check_what_trains: what_trains, check_step: step, check_moved: moved}
-ALL = [(check, cause) for check, mistakes in MISTAKES.items() for cause in mistakes]
-
-
-@pytest.mark.parametrize(("check", "cause"), ALL, ids=[cause for _, cause in ALL])
-def test_a_mistake_is_told_its_cause(check, cause):
-    for _ in range(3):
-        verdict = check(MISTAKES[check][cause])
-        assert not verdict.passed
-        assert cause in verdict.text
-
-
-@pytest.mark.parametrize("check", SOLUTIONS)
-def test_the_solution_passes_whatever_the_sizes(check):
-    for _ in range(20):
-        assert check(SOLUTIONS[check]).passed
 
 
 def test_zero_grad_may_stand_first():
@@ -156,16 +127,6 @@ def test_zero_grad_may_stand_first():
         return loss.item()
 
     assert check_step(first).passed
-
-
-@pytest.mark.parametrize("check", SOLUTIONS)
-def test_a_check_leaves_the_learners_random_numbers_alone(check):
-    leaves_random_numbers_alone(lambda: check(SOLUTIONS[check]))
-
-
-@pytest.mark.parametrize("check", SOLUTIONS)
-def test_what_a_learner_wrote_is_shown_as_text(check):
-    shows_as_text(check)
 
 
 def test_one_changed_bit_gives_another_digest():

@@ -15,7 +15,6 @@ from prefix_lab.course.lessons.lesson_13 import (
     where_they_part,
     without_weights,
 )
-from tests.course.lessons.common import leaves_random_numbers_alone, shows_as_text
 from tests.tiny_models import tiny_t5
 
 
@@ -100,8 +99,6 @@ MISTAKES = {
         "need not be wide_in": lambda replaced, wide_in, wide_out, r: replaced * r * 2 * wide_in,
         "no bias any more": lambda replaced, wide_in, wide_out, r: stale_total(0, replaced, wide_in, wide_out, r),
         "in every replaced layer": lambda *given: 884736,
-        "put your answer": lambda *given: ...,
-        "ZeroDivisionError": raises,
     },
     check_stale_total: {
         "today's total; a bias more": lambda base, *given: base + lora_count(*given),
@@ -116,8 +113,6 @@ MISTAKES = {
             stale_total(base, replaced, wide_in, wide_out, r) + replaced * r
         ),
         "one bias of wide_out": lambda *given: 223843584,
-        "put your answer": lambda *given: ...,
-        "ZeroDivisionError": raises,
     },
     check_lora_layer: {
         "put your answer": Stub,
@@ -140,7 +135,6 @@ MISTAKES = {
         "forward gives (3,": answering(lambda made, x: made.down(x)),
         "two torch.nn.Linear": layer(down=lambda made, *rest: nn.Identity()),
         "expected a torch.nn.Module": lambda base, r, alpha: 3,
-        "your function raised ZeroDivisionError": raises,
     },
     check_merge: {
         "the scaling is missing": lambda weight, a, b, scaling: weight + b @ a,
@@ -148,37 +142,9 @@ MISTAKES = {
         "not to the weight": lambda weight, a, b, scaling: scaling * (weight + b @ a),
         "which order fits": lambda weight, a, b, scaling: weight + scaling * a @ b,
         "expected weight + scaling": lambda weight, a, b, scaling: weight,
-        "expected a matrix": lambda weight, a, b, scaling: (b @ a).T[:1],
-        "put your answer": lambda *given: ...,
-        "ZeroDivisionError": raises,
+        "a matrix like weight": lambda weight, a, b, scaling: (b @ a).T[:1],
     },
 }
-SOLUTIONS = {check_lora_count: COUNT, check_stale_total: TOTAL, check_lora_layer: Layer, check_merge: merged}
-ALL = [(check, cause) for check, mistakes in MISTAKES.items() for cause in mistakes]
-
-
-@pytest.mark.parametrize(("check", "cause"), ALL, ids=[cause for _, cause in ALL])
-def test_a_mistake_is_told_its_cause(check, cause):
-    for _ in range(3):
-        verdict = check(MISTAKES[check][cause])
-        assert not verdict.passed
-        assert cause in verdict.text
-
-
-@pytest.mark.parametrize("check", SOLUTIONS)
-def test_the_solution_passes_whatever_the_sizes(check):
-    for _ in range(10):
-        assert check(SOLUTIONS[check]).passed
-
-
-@pytest.mark.parametrize("check", SOLUTIONS)
-def test_a_check_leaves_the_learners_random_numbers_alone(check):
-    leaves_random_numbers_alone(lambda: check(SOLUTIONS[check]))
-
-
-@pytest.mark.parametrize("check", SOLUTIONS)
-def test_what_a_learner_wrote_is_shown_as_text(check):
-    shows_as_text(check)
 
 
 def test_a_class_that_is_no_class_yet_is_not_right():

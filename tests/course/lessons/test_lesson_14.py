@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from prefix_lab.course.contents import LESSONS
-from prefix_lab.course.hunts import hunt_01, hunt_02, hunt_06
-from prefix_lab.course.hunts.mending import found, mend
+from prefix_lab.course import hunts
 from prefix_lab.course.lessons import lesson_14
+from prefix_lab.course.trials import found, mend
 
 
 class Hunt(NamedTuple):
@@ -20,6 +19,7 @@ class Hunt(NamedTuple):
     mistakes: dict[str, str | tuple[str, str]]
 
 
+HEAD = "class Hunt1(tasks.PeftModelForSeq2SeqLM):"
 FREEZE = "for child in self.children():"
 ROWS = "rows = rows.permute(2, 0, 1, 3, 4).reshape(2 * layers, batch, heads, prefix_len, head_dim)"
 ADD = "PeftModel.add_adapter(self, adapter_name, peft_config, autocast_adapter_dtype)\nself.name_the_head(peft_config)"
@@ -111,7 +111,7 @@ HUNTS = {
         },
     ),
     7: Hunt(
-        "labels=next_tokens(labels),",
+        "labels=self.next_tokens(labels),",
         ["labels=labels,"],
         {
             "one place late": "labels=None if labels is None else labels.roll(1, dims=1),",
@@ -168,7 +168,7 @@ HUNTS = {
 
 
 def check(number: int, wrong: Any, right: Any) -> Any:
-    return getattr(lesson_14, f"check_hunt_{number}")(wrong, right)
+    return lesson_14.check_hunt(number, wrong, right)
 
 
 @pytest.mark.parametrize(("number", "right"), [(number, right) for number in HUNTS for right in HUNTS[number].right])
@@ -207,8 +207,8 @@ def test_the_stub_is_not_answered_yet_and_the_copy_as_it_stands_is_not_right(num
         (FREEZE, "", "no Python any more"),
         (FREEZE, "raise SystemExit('<script>')\nfor child in ():", "it stops, SystemExit"),
         (FREEZE, "raise ZeroDivisionError\nfor child in ():", "it stops, ZeroDivisionError"),
-        ("class PeftModelForSeq2SeqLM(tasks.PeftModelForSeq2SeqLM):", "class Other:", "it stops, AttributeError"),
-        ("import torch", "import no_such_module", "cannot be loaded, ModuleNotFoundError"),
+        (HEAD, HEAD.replace("Hunt1", "Other"), "there is no Hunt1 any more"),
+        (HEAD, "class Hunt1(no_such_module.Base):", "cannot be loaded, NameError"),
     ],
 )
 def test_a_hostile_answer_is_answered_in_words(wrong, right, said):
@@ -225,18 +225,16 @@ def test_a_line_that_stands_there_twice_is_to_be_given_with_its_neighbour():
 
 
 def test_a_mend_keeps_the_indentation_of_the_line():
-    mended, problem = mend(hunt_06, f"        {LOOP}  ", f"    if True:\n        {LOOP}\n    pass")
+    mended, problem = mend(hunts.hunt_6, f"        {LOOP}  ", f"    if True:\n        {LOOP}\n    pass")
     assert problem is None
     assert f"        if True:\n            {LOOP}\n        pass\n" in inspect.getsource(mended)
 
 
 def test_a_mend_leaves_the_copy_as_it_was():
-    before = inspect.getsource(hunt_02)
+    before = inspect.getsource(hunts.hunt_2)
     assert check(2, ROWS, HUNTS[2].right[0]).passed
-    assert inspect.getsource(hunt_02) == before
-    prefix = torch.zeros(2, 3, 2 * 2 * 5 * 4)
-    assert hunt_02.split_layers(prefix, 2, 5)[0].shape == (2, 2, 5, 3, 4)
-    assert hunt_01.PeftModelForSeq2SeqLM is not None
+    assert inspect.getsource(hunts.hunt_2) == before
+    assert hunts.hunt_2(torch.zeros(2, 3, 80), 2, 5)[0].shape == (2, 2, 5, 3, 4)
 
 
 @pytest.mark.parametrize("number", [1, 9])
@@ -246,7 +244,3 @@ def test_a_check_leaves_the_learners_random_numbers_alone(number):
     torch.manual_seed(0)
     check(number, HUNTS[number].wrong, HUNTS[number].right[0])
     assert torch.equal(torch.rand(3), first)
-
-
-def test_there_is_an_exercise_for_each_hunt():
-    assert len(LESSONS[14].exercises) == len(HUNTS) == 10

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from prefix_lab.course.source import show_stage
+from prefix_lab.course.shown import show_stage
 from prefix_lab.shapes import name_axes, named
 from prefix_lab.stages import STAGES
 

@@ -1,4 +1,4 @@
-"""Which lesson teaches which lines of PEFT's prefix-tuning path; `python -m prefix_lab.course.taught` writes the page.
+"""Which lesson teaches which lines of PEFT's prefix-tuning path; `python -m notebooks.taught` writes the page.
 
 `TAUGHT` has every function of PEFT's that runs from `get_peft_model` to loading. A function is cut into sections: each
 begins at the first line that contains its anchor, the first one at the function's head. `PASSED_OVER` has what runs
@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from prefix_lab.course.contents import lesson
+from prefix_lab.course.progress import lesson
 
-PAGE = Path(__file__).parents[2] / "docs" / "what-is-taught.md"
+PAGE = Path(__file__).parents[1] / "docs" / "what-is-taught.md"
 MODEL, OTHER, FILES = "peft.peft_model", "peft.utils.other", "peft.utils.save_and_load"
 TASKS = f"{MODEL}.PeftModelFor"
 
@@ -209,8 +209,8 @@ HEAD = """# What is taught
 
 Every function of PEFT that runs from `get_peft_model` to a loaded prefix, and the lesson that teaches it. Where a
 function is taught in parts, each part begins at the first line with the text given. The table is
-`prefix_lab/course/taught.py`, and `tests/course/test_taught.py` compares it with the lines that a run of PEFT executes
-for T5, GPT-2, Llama and BERT, and with the lessons' own text. `python -m prefix_lab.course.taught` writes this page.
+`notebooks/taught.py`, and `tests/course/test_taught.py` compares it with the lines that a run of PEFT executes
+for T5, GPT-2, Llama and BERT, and with the lessons' own text. `python -m notebooks.taught` writes this page.
 """
 
 
