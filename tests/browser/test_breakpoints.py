@@ -29,9 +29,9 @@ CHOSEN = ".jp-DebuggerCallstackFrame.selected"
 
 
 @pytest.mark.parametrize(("where", "library", "file", "theme", "width"), CASES)
-def test_the_bug_stops_at_the_stage_in_the_side_bar_steps_and_goes_on(lab, window, where, library, file, theme, width):
+def test_the_bug_stops_at_the_stage_in_the_side_bar_steps_and_goes_on(lab, browser, where, library, file, theme, width):
     cells = [text.format(where=where, library=library) for text in SET]
-    with notebook(lab, window, f"breakpoints-{where}.ipynb", cells, run=False, theme=theme, width=width) as opened:
+    with notebook(lab, browser, f"breakpoints-{where}.ipynb", cells, run=False, theme=theme, width=width) as opened:
         page = opened.page
         run(page, 0)
         ends(page, 0)
