@@ -2,7 +2,7 @@
 
 import sys
 
-from prefix_lab.cli import main
+from prefix_lab.terminal.commands import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -49,37 +49,47 @@ def random_weights(build: Callable[[], PreTrainedModel]) -> PreTrainedModel:
     return model.eval()
 
 
+STACK = {"vocab_size": VOCAB, "num_hidden_layers": 2, "intermediate_size": 20, "max_position_embeddings": 48, **SPECIAL}
+T5 = {
+    **{"vocab_size": VOCAB, "num_layers": 2, "d_model": 12, "num_heads": 3, "d_kv": 4, "d_ff": 20},
+    **{"relative_attention_num_buckets": 8, "decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1},
+}
+BART = {
+    "vocab_size": VOCAB,
+    "d_model": 12,
+    **dict.fromkeys(("encoder_layers", "decoder_layers"), 2),
+    **dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 3),
+    **dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), 20),
+    "decoder_start_token_id": 0,
+    "forced_eos_token_id": None,
+    **SPECIAL,
+}
+GPT = {"vocab_size": VOCAB, "n_layer": 2, "n_embd": 12, "n_head": 3, "n_positions": 48, **SPECIAL}
+BERT = {**STACK, "hidden_size": 12, "num_attention_heads": 3, "embedding_size": 8}
+GROUPED = {**STACK, "hidden_size": 24, "num_attention_heads": 6, "num_key_value_heads": 2}  # six heads ask
+OWN_HEAD_DIM = {**STACK, "hidden_size": 24, "num_attention_heads": 6, "num_key_value_heads": 3, "head_dim": 10}
+GEMMA = {**OWN_HEAD_DIM, "sliding_window": 6, "query_pre_attn_scalar": 10}  # a window that a text outgrows
+FLAT = {key: STACK[key] for key in ("vocab_size", "num_hidden_layers", "max_position_embeddings")}
+
+
 def tiny_t5(layers: int = 2, **changes: Any) -> T5ForConditionalGeneration:
-    sizes = {"num_layers": layers, "d_model": 12, "num_heads": 3, "d_kv": 4, "d_ff": 20, "vocab_size": VOCAB}
-    rest = {"relative_attention_num_buckets": 8, "decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1}
-    return random_weights(lambda: T5ForConditionalGeneration(T5Config(**{**sizes, **rest, **changes})))
+    return random_weights(lambda: T5ForConditionalGeneration(T5Config(**{**T5, "num_layers": layers, **changes})))
 
 
 def tiny_bart(layers: int = 2, **changes: Any) -> BartForConditionalGeneration:
-    sizes = {"encoder_layers": layers, "decoder_layers": layers, "d_model": 12, "vocab_size": VOCAB}
-    rest = {
-        "encoder_attention_heads": 3,
-        "decoder_attention_heads": 3,
-        "encoder_ffn_dim": 20,
-        "decoder_ffn_dim": 20,
-        "max_position_embeddings": 40,
-        "decoder_start_token_id": 0,
-        "forced_eos_token_id": None,
-        **SPECIAL,
-    }
-    return random_weights(lambda: BartForConditionalGeneration(BartConfig(**{**sizes, **rest, **changes})))
+    sizes = {**BART, "encoder_layers": layers, "decoder_layers": layers, "max_position_embeddings": 40, **changes}
+    return random_weights(lambda: BartForConditionalGeneration(BartConfig(**sizes)))
 
 
 def tiny_gpt2(layers: int = 2, **changes: Any) -> GPT2LMHeadModel:
-    sizes = {"n_layer": layers, "n_embd": 12, "n_head": 3, "vocab_size": VOCAB, "n_positions": 40, **SPECIAL}
-    return random_weights(lambda: GPT2LMHeadModel(GPT2Config(**{**sizes, **changes})))
+    sizes = {**GPT, "n_layer": layers, "n_positions": 40, **changes}
+    return random_weights(lambda: GPT2LMHeadModel(GPT2Config(**sizes)))
 
 
 def tiny_llama(layers: int = 2, **changes: Any) -> LlamaForCausalLM:
     """Grouped-query attention: six heads ask, two are cached."""
-    sizes = {"num_hidden_layers": layers, "hidden_size": 24, "num_attention_heads": 6, "num_key_value_heads": 2}
-    rest = {"intermediate_size": 20, "vocab_size": VOCAB, "max_position_embeddings": 40, **SPECIAL}
-    return random_weights(lambda: LlamaForCausalLM(LlamaConfig(**{**sizes, **rest, **changes})))
+    sizes = {**GROUPED, "num_hidden_layers": layers, "max_position_embeddings": 40, **changes}
+    return random_weights(lambda: LlamaForCausalLM(LlamaConfig(**sizes)))
 
 
 def tiny_bert(layers: int = 2, **changes: Any) -> BertModel:
@@ -98,30 +108,10 @@ HEADS = {
 }
 """How transformers calls the class that is made for a task."""
 
-STACK = {"vocab_size": VOCAB, "num_hidden_layers": 2, "intermediate_size": 20, "max_position_embeddings": 48, **SPECIAL}
-T5 = {"vocab_size": VOCAB, "num_layers": 2, "d_model": 12, "num_heads": 3, "d_kv": 4, "d_ff": 20}
-T5_REST = {"relative_attention_num_buckets": 8, "decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1}
-BART = {
-    "vocab_size": VOCAB,
-    "d_model": 12,
-    **dict.fromkeys(("encoder_layers", "decoder_layers"), 2),
-    **dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 3),
-    **dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), 20),
-    "decoder_start_token_id": 0,
-    "forced_eos_token_id": None,
-    **SPECIAL,
-}
-GPT = {"vocab_size": VOCAB, "n_layer": 2, "n_embd": 12, "n_head": 3, "n_positions": 48, **SPECIAL}
-BERT = {**STACK, "hidden_size": 12, "num_attention_heads": 3, "embedding_size": 8}
-GROUPED = {**STACK, "hidden_size": 24, "num_attention_heads": 6, "num_key_value_heads": 2}  # six heads ask
-OWN_HEAD_DIM = {**STACK, "hidden_size": 24, "num_attention_heads": 6, "num_key_value_heads": 3, "head_dim": 10}
-GEMMA = {**OWN_HEAD_DIM, "sliding_window": 6, "query_pre_attn_scalar": 10}  # a window that a text outgrows
-FLAT = {key: STACK[key] for key in ("vocab_size", "num_hidden_layers", "max_position_embeddings")}
-
 FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
-    "T5": ("T5", {**T5, **T5_REST}),
-    "mT5": ("MT5", {**T5, **T5_REST}),
-    "UMT5": ("UMT5", {**T5, **T5_REST}),
+    "T5": ("T5", T5),
+    "mT5": ("MT5", T5),
+    "UMT5": ("UMT5", T5),
     "BART": ("Bart", {**BART, "max_position_embeddings": 48}),
     "LED": ("LED", {**BART, "attention_window": 4, "max_encoder_position_embeddings": 48}),
     "GPT-2": ("GPT2", GPT),

@@ -38,8 +38,8 @@ from prefix_lab.debugger.steps import EVENTS, NONE, RecordedSteps
 from prefix_lab.debugger.summary import Summary, as_summary
 
 HAS = (
-    "The language has names, numbers, texts, facts and items such as x.shape[0], len(x), + - * / // %, comparisons, "
-    "in, and, or, not. Write one: i == 5."
+    "Conditions and watches have names, numbers, texts, facts and items such as x.shape[0], len(x), + - * / // %, "
+    "comparisons, in, and, or, not. Write one: i == 5."
 )
 CANNOT = "cannot be worked out on a recording"
 LONGEST, DEEPEST = 1_000, 30
@@ -164,7 +164,7 @@ class Condition:
                 return compared(inner(node.left), [OPERATORS[type(one)] for one in node.ops], others)
             case ast.Call():
                 raise self.refused(f"{CANNOT}: nothing can be called but len")
-        raise self.refused(f"{CANNOT}: {self.written(node)} is not in the language")
+        raise self.refused(f"{CANNOT}: {self.written(node)} is not among what it may have")
 
     def written(self, node: ast.AST) -> str:
         return ast.get_source_segment(self.text.strip(), node) or ast.unparse(node)

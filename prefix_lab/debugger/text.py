@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 LONGEST = 1000  # characters of one value
 NEAR = 4  # lines, or names, that are offered instead
-GIVEN = {"return": "returned", "yield": "yielded", "exception": "raised"}  # what a step's `value` is called, by event
 
 
 def visible(text: str) -> str:

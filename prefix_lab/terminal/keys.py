@@ -11,13 +11,14 @@ from typing import NamedTuple
 from rich.text import Text
 from textual import on
 from textual.binding import Binding
+from textual.worker import get_current_worker
 
-from prefix_lab.debugger import Breakpoint
+from prefix_lab.debugger.placing import PlacedBreakpoint, nearest
 from prefix_lab.debugger.text import count_of, visible
 from prefix_lab.terminal import panes
 from prefix_lab.terminal.lines import READING, Choices, Lines
 from prefix_lab.terminal.screen import ReplayScreen
-from prefix_lab.terminal.where import EXPECTED, breakpoint_at, label, next_hit
+from prefix_lab.terminal.state import EXPECTED, breakpoint_at
 
 
 class Key(NamedTuple):
@@ -32,12 +33,12 @@ class Key(NamedTuple):
 
 # A terminal without newer protocols says F13 and up for Shift with a function key: F23 is Shift+F11.
 KEYS = (
-    Key("n,j,f10", "over(False)", "n  j  F10", "step over: the next line of this function", "over"),
-    Key("s,l,right,f11", "into(False)", "s  l  →  F11", "step in: the very next step, into calls", "in"),
-    Key("o,shift+f11,f23", "out(False)", "o  Shift+F11", "step out: to the caller, after this call", "out"),
-    Key("N,p,k,shift+f10,f22", "over(True)", "N  p  k  Shift+F10", "step over, backwards", "back"),
-    Key("S,left", "into(True)", "S  ←", "step in, backwards: the step before this one"),
-    Key("O", "out(True)", "O", "step out, backwards: to the call itself"),
+    Key("n,j,f10", "step('over', False)", "n  j  F10", "step over: the next line of this function", "over"),
+    Key("s,l,right,f11", "step('in', False)", "s  l  →  F11", "step in: the very next step, into calls", "in"),
+    Key("o,shift+f11,f23", "step('out', False)", "o  Shift+F11", "step out: to the caller, after this call", "out"),
+    Key("N,p,k,shift+f10,f22", "step('over', True)", "N  p  k  Shift+F10", "step over, backwards", "back"),
+    Key("S,left", "step('in', True)", "S  ←", "step in, backwards: the step before this one"),
+    Key("O", "step('out', True)", "O", "step out, backwards: to the call itself"),
     Key("c,f5", "run_on(False)", "c  F5", "run on to the next breakpoint", "run"),
     Key("C,shift+f5,f17", "run_on(True)", "C  Shift+F5", "run backwards to the breakpoint before"),
     Key("b", "ask_breakpoint", "b", "set a breakpoint, or take it away by typing it again", "break"),
@@ -81,17 +82,9 @@ class Replay(ReplayScreen):
 
     BINDINGS = bindings()
 
-    def action_over(self, backwards: bool) -> None:
-        self.move(self.state.cursor.step_over, backwards)
-
-    def action_into(self, backwards: bool) -> None:
-        self.move(self.state.cursor.step_in, backwards)
-
-    def action_out(self, backwards: bool) -> None:
-        self.move(self.state.cursor.step_out, backwards)
-
-    def move(self, by, backwards: bool) -> None:
+    def action_step(self, move: str, backwards: bool) -> None:
         self.workers.cancel_all()
+        by = getattr(self.state.cursor, f"step_{move}")
         moved = self.state.move(partial(by, backwards))
         self.show("" if moved else f"This is the {'first' if backwards else 'last'} step.")
 
@@ -126,7 +119,7 @@ class Replay(ReplayScreen):
 
     @on(Lines.Clicked, "#source")
     def clicked_source(self, event: Lines.Clicked) -> None:
-        if self.state.sources.lines(self.state.step.file):
+        if panes.coloured_lines(self.state.recording, self.state.step.file):
             self.break_at(event.number + 1)
 
     def break_at(self, line: int) -> None:
@@ -135,9 +128,9 @@ class Replay(ReplayScreen):
         except ValueError as error:
             self.say(str(error))
 
-    def toggle(self, breakpoint: Breakpoint) -> None:
-        is_set = self.state.toggle(breakpoint)
-        self.show(f"{label(breakpoint)}: " + ("c runs on to it, C runs back to it." if is_set else "taken away."))
+    def toggle(self, breakpoint: PlacedBreakpoint) -> None:
+        said = "c runs on to it, C runs back to it." if self.state.toggle(breakpoint) else "taken away."
+        self.show(f"{breakpoint.moved} {breakpoint.label}: {said}".strip())
 
     def action_clear(self) -> None:
         self.state.breakpoints.clear()
@@ -151,13 +144,17 @@ class Replay(ReplayScreen):
         self.run_worker(self.run_on(backwards), exclusive=True)
 
     async def run_on(self, backwards: bool) -> None:
-        state = self.state
-        found = await next_hit(state.recording, state.breakpoints, state.index, backwards)
+        state, worker = self.state, get_current_worker()
+
+        def search() -> tuple[int, list[PlacedBreakpoint]] | None:
+            return nearest(state.breakpoints, state.index, backwards, given_up=lambda: worker.is_cancelled)
+
+        found = await asyncio.to_thread(search)
         if found is None:
             self.say(f"No breakpoint is reached {'before' if backwards else 'after'} this step.")
             return
         state.goto(found[0])
-        self.show(f"Stopped at {label(found[1])}.")
+        self.show(f"Stopped at {found[1][0].label}.")
 
     def action_ask_search(self) -> None:
         self.ask("find", "text in a source line or a value", self.search, self.state.searched)

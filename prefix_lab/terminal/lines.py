@@ -6,14 +6,15 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.events import Click
 from textual.geometry import Size
 from textual.message import Message
 from textual.screen import ModalScreen
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.widgets import Static
+from textual.suggester import SuggestFromList
+from textual.widgets import Input, Label, Static
 
 MARGIN = 3  # lines that stay visible around the marked one
 GOING = "↑ ↓ move   Enter goes there   Esc closes"
@@ -149,3 +150,36 @@ class Choices(ModalScreen[int | None]):
 
     def on_lines_clicked(self, event: Lines.Clicked) -> None:
         self.dismiss(event.number)
+
+
+class Prompt(Horizontal):
+    """The line in which a replay asks for a word: a breakpoint, a text, a number, a name.
+
+    Hidden until `ask`; a `ValueError` of what takes the answer is said, and the answer can be mended.
+    """
+
+    DEFAULT_CSS = """
+    Prompt { height: 1; display: none; }
+    Prompt Label { color: $accent; text-style: bold; padding: 0 1; }
+    Prompt Input { width: 1fr; }
+    """
+
+    def compose(self) -> ComposeResult:
+        yield Label("", markup=False)
+        yield Input(compact=True, disabled=True)
+
+    def ask(self, label: str, placeholder: str, take: Callable[[str], None], value: str, known: list[str]) -> None:
+        """Show it, with `value` typed already. `known` words are offered while typing; → takes one."""
+        self.take = take
+        self.query_one(Label).update(label)
+        box = self.query_one(Input)
+        box.disabled, box.placeholder, box.value = False, placeholder, value
+        box.suggester = SuggestFromList(known) if known else None
+        self.display = True
+        box.focus()
+
+    def close(self) -> bool:
+        """Hide it; whether it was there."""
+        was_open, self.display = self.display, False
+        self.query_one(Input).disabled = True  # keys are the replay's own again
+        return was_open

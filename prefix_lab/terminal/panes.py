@@ -3,18 +3,18 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
-from functools import lru_cache
-from pathlib import PurePath
-from typing import Any
+from functools import cache, lru_cache
 
-from rich.text import Text
+from rich.style import Style
+from rich.syntax import Syntax
+from rich.text import Span, Text
 
 from prefix_lab.debugger import Recording, Step, Summary
+from prefix_lab.debugger.shown import before_it, facts_of, given_by, happening, place_of, text_of
 from prefix_lab.debugger.steps import NONE
 from prefix_lab.debugger.summary import as_summary
-from prefix_lab.debugger.text import GIVEN, visible
+from prefix_lab.debugger.text import visible
 from prefix_lab.terminal.state import ReplayState
-from prefix_lab.terminal.where import label
 
 DIM, GHOST, COMING = "#7f848e", "italic #7f9f7f", "italic bold #98c379"
 CHANGED, IN_PLACE, FAILED, NUMBER = "bold #e5c07b", "bold #c678dd", "bold #e06c75", "#61afef"
@@ -25,50 +25,43 @@ ROOM = 20  # columns, with less than that a value is not begun beside its line
 BAR = 20
 DEEPEST = 20  # indents of a call tree
 LEGEND = f"{NEW} changed just now  {SAME} in place"
-KEPT = 16  # frames: those that a walk in and out of calls comes back to
-
-
-def value_text(value: Summary) -> str:
-    return visible(value.text)
+KEPT = 16  # frames, and files: those that a walk in and out of calls comes back to
+THEME = "one-dark"
+TAB = 4
+MOST = 500_000  # characters: a longer file would take seconds, and is shown without colours
 
 
 def heading(state: ReplayState) -> Text:
     """Where a step is, and what happens there."""
     step = state.step
-    _, file, function, line = step.place
     thread = f"  thread {visible(step.thread)}" if state.threads > 1 else ""
-    place = (f" {visible(PurePath(file).name)}:{line}", "bold")
-    found = Text.assemble(place, ("  in ", DIM), visible(function), thread)
-    return found.append("  ").append_text(happening(step))
-
-
-def happening(step: Step) -> Text:
+    place = (f" {place_of(step.file, step.line)}", "bold")
+    found = Text.assemble(place, ("  in ", DIM), visible(step.function), thread, "  ")
     gives = given(step)
     said = {
         "call": "is called; its arguments are below" if gives else "begins",
         "line": "this line runs next" + (f", and gives  {gives}" if gives else ""),
-        "resume": "goes on after its yield",
+        "resume": happening(step),
     }
-    return Text(said.get(step.event, gives), FAILED if step.event == "exception" else COMING)
+    return found.append(said.get(step.event, gives), FAILED if step.event == "exception" else COMING)
 
 
 def given(step: Step) -> str:
     """What a step bound, changed, returned or raised, as it stands beside its line."""
     in_place = step.in_place
-    signs = {name: SAME if name in in_place else "=" for name in step.changed}
-    found = [f"{visible(name)} {signs[name]} {value_text(value)}" for name, value in step.changed.items()]
-    if step.value is not None:
-        found.append(f"{dict(exception='raises').get(step.event, step.event + 's')} {value_text(step.value)}")
-    return ", ".join(found)
+    found = [
+        f"{visible(name)} {SAME if name in in_place else '='} {text_of(value)}" for name, value in step.changed.items()
+    ]
+    return ", ".join(found if step.value is None else [*found, happening(step)])
 
 
 def source_line(state: ReplayState, lines: list[Text], number: int, width: int) -> Text:
     """A line of the file with its marks, its number, and what it gave when it last ran in this frame, if it fits."""
-    step, file = state.step, state.step.file
+    step = state.step
     ran = frame_steps(state.recording, step.frame)
     here, visited = number == step.line, ran.visited(number, step.index)
     found = Text()
-    found.append(STOP if state.stops_at(file, number) else " ", FAILED)
+    found.append(STOP if any((one.file, one.line) == (step.file, number) for one in state.breakpoints) else " ", FAILED)
     found.append(HERE if here else RAN if visited else " ", COMING if here else GHOST)
     found.append(f"{number:>{gutter_width(lines) - 3}} ", "bold" if here else "" if visited else DIM)
     found.append_text(lines[number - 1])
@@ -94,9 +87,7 @@ def without_source(step: Step) -> list[Text]:
 
 def local_lines(step: Step) -> list[Text]:
     """The frame's names, those that the step before has given or changed in place marked; then the watches."""
-    columns = step.recording.columns
-    before = columns.step_before[step.index]
-    last = step.recording.steps[before] if before < len(columns) else None
+    last = before_it(step)
     fresh, in_place = (set(last.changed), last.in_place) if last else (set(), frozenset())
     held, watches = step.locals, step.watches
     width = min(NAMES, max(map(len, [*map(visible, held), *map(visible, watches)]), default=0))
@@ -104,22 +95,22 @@ def local_lines(step: Step) -> list[Text]:
     gone = sorted(fresh - held.keys())
     found += [Text.assemble(f"  {visible(name):<{width}}  ", ("(deleted)", DIM)) for name in gone]
     for text, value in watches.items():
-        found.append(Text.assemble(("⌕ ", NUMBER), f"{visible(text):<{width}}  ", value_text(value)))
+        found.append(Text.assemble(("⌕ ", NUMBER), f"{visible(text):<{width}}  ", text_of(value)))
     return found or [Text("  no names yet", DIM)]
 
 
 def local_line(name: str, value: Summary, width: int, fresh: bool, in_place: bool) -> Text:
     mark, style = (SAME, IN_PLACE) if in_place else (NEW, CHANGED) if fresh else (" ", "")
-    return Text.assemble((f"{mark} ", style), (f"{visible(name):<{width}}", style or NUMBER), "  ", value_text(value))
+    return Text.assemble((f"{mark} ", style), (f"{visible(name):<{width}}", style or NUMBER), "  ", text_of(value))
 
 
 def stack_line(step: Step, here: bool) -> Text:
-    place = f"{visible(PurePath(step.file).name)}:{step.line}"
-    return Text.assemble((f"{HERE if here else ' '} ", COMING), visible(step.function), (f"  {place}", DIM))
+    place = (f"  {place_of(step.file, step.line)}", DIM)
+    return Text.assemble((f"{HERE if here else ' '} ", COMING), visible(step.function), place)
 
 
 def breakpoint_lines(state: ReplayState) -> list[Text]:
-    return [Text.assemble((f"{STOP} ", FAILED), visible(label(one))) for one in state.breakpoints]
+    return [Text.assemble((f"{STOP} ", FAILED), visible(one.label)) for one in state.breakpoints]
 
 
 def position(state: ReplayState) -> Text:
@@ -136,7 +127,7 @@ def position(state: ReplayState) -> Text:
 
 def history_line(values: list[tuple[Step, Summary]], number: int) -> Text:
     step, value = values[number]
-    return Text.assemble(f"step {step.index:,}  ", (f"line {step.line}  ", DIM), (value_text(value), CHANGED))
+    return Text.assemble(f"step {step.index:,}  ", (f"line {step.line}  ", DIM), (text_of(value), CHANGED))
 
 
 def call_rows(recording: Recording) -> list[tuple[Text, int]]:
@@ -147,7 +138,7 @@ def call_rows(recording: Recording) -> list[tuple[Text, int]]:
         call, depth = waiting.pop()
         count = f"  {call.count:,}×" if call.count > 1 else ""
         step = f"step {call.first:,}, " if call.first < len(recording) else ""  # one that ran already may have none
-        place = f"  {step}{visible(PurePath(call.file).name)}:{call.line}"
+        place = f"  {step}{place_of(call.file, call.line)}"
         said = Text.assemble("  " * min(depth, DEEPEST), visible(call.function), (count, CHANGED), (place, DIM))
         rows.append((said, call.first))
         waiting += [(inner, depth + 1) for inner in reversed(call.calls)]
@@ -156,27 +147,18 @@ def call_rows(recording: Recording) -> list[tuple[Text, int]]:
 
 def values_at(step: Step) -> dict[str, Summary]:
     """What can be asked for at a step: the locals, the watches, what the step binds, what it gives its caller."""
-    found = {**step.changed, **step.locals, **step.watches}
-    if step.value is not None:
-        found[GIVEN.get(step.event, "value")] = step.value
-    return found
+    return {**given_by(step), **step.locals, **step.watches}
 
 
 def details(name: str, value: Summary, depth: int = 0) -> Iterator[Text]:
     """A line for the value, then its facts, then its parts, each a level further in."""
     indent = "  " * depth
     type_name = (f"  {visible(value.type)}", DIM)
-    yield Text.assemble(indent, (visible(name), NUMBER), "  ", value_text(value), type_name)
-    for fact, known in value.facts.items():
-        if fact not in ("value", "bases"):
-            yield Text.assemble(f"{indent}  ", (visible(fact), DIM), "  ", fact_text(known))
+    yield Text.assemble(indent, (visible(name), NUMBER), "  ", text_of(value), type_name)
+    for fact, known in facts_of(value).items():
+        yield Text.assemble(f"{indent}  ", (visible(fact), DIM), "  ", known)
     for inner, part in value.parts:
         yield from details(inner, as_summary(part), depth + 1)
-
-
-def fact_text(known: Any) -> str:
-    """A number as it is told in a table: six digits are enough to compare."""
-    return f"{known:.6g}" if isinstance(known, float) else visible(str(known))
 
 
 class FrameSteps:
@@ -212,3 +194,31 @@ class FrameSteps:
 def frame_steps(recording: Recording, frame: int) -> FrameSteps:
     """A frame's steps, remembered for the frames that were asked for last."""
     return FrameSteps(recording, frame)
+
+
+@lru_cache(maxsize=KEPT)
+def coloured_lines(recording: Recording, file: str) -> list[Text]:
+    """A file's lines as they were when recorded, with Python's colours; none when its text is not known."""
+    return coloured(recording.sources.get(file, ""))
+
+
+def coloured(source: str) -> list[Text]:
+    """The lines, without what would steer a terminal."""
+    if not source:
+        return []
+    lines = [visible(line.rstrip("\r").expandtabs(TAB)) for line in source.split("\n")]
+    if len(source) > MOST:
+        return list(map(Text, lines))
+    found = Syntax("", "python", theme=THEME).highlight("\n".join(lines))
+    found.style = ""
+    found.spans = [Span(span.start, span.end, without_background(span.style)) for span in found.spans]
+    parts = found.split("\n", allow_blank=True)[: len(lines)]
+    same = [part.plain for part in parts] == lines
+    return list(parts) if same else list(map(Text, lines))
+
+
+@cache
+def without_background(style: Style | str) -> Style:
+    """The pane has a background of its own, and marks the current line with another."""
+    plain = Style.parse(style) if isinstance(style, str) else style
+    return Style(color=plain.color, bold=plain.bold, italic=plain.italic, underline=plain.underline)

@@ -5,13 +5,12 @@ from collections.abc import Callable
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.suggester import SuggestFromList
-from textual.widgets import Footer, Input, Label, Static
+from textual.widgets import Footer, Input, Static
 
 from prefix_lab.debugger import Recording
 from prefix_lab.debugger.text import visible
 from prefix_lab.terminal import panes
-from prefix_lab.terminal.lines import Lines
+from prefix_lab.terminal.lines import Lines, Prompt
 from prefix_lab.terminal.state import ReplayState
 
 
@@ -75,7 +74,7 @@ class ReplayScreen(App[None]):
 
     def show_source(self) -> None:
         state, pane = self.state, self.lines("source")
-        lines = state.sources.lines(state.step.file)
+        lines = panes.coloured_lines(state.recording, state.step.file)
         if not lines:
             instead = panes.without_source(state.step)
             pane.fill(len(instead), instead.__getitem__)
@@ -125,36 +124,3 @@ class ReplayScreen(App[None]):
         self.workers.cancel_all()
         self.query_one(Prompt).close()
         self.say("")
-
-
-class Prompt(Horizontal):
-    """The line in which a replay asks for a word: a breakpoint, a text, a number, a name.
-
-    Hidden until `ask`; a `ValueError` of what takes the answer is said, and the answer can be mended.
-    """
-
-    DEFAULT_CSS = """
-    Prompt { height: 1; display: none; }
-    Prompt Label { color: $accent; text-style: bold; padding: 0 1; }
-    Prompt Input { width: 1fr; }
-    """
-
-    def compose(self) -> ComposeResult:
-        yield Label("", markup=False)
-        yield Input(compact=True, disabled=True)
-
-    def ask(self, label: str, placeholder: str, take: Callable[[str], None], value: str, known: list[str]) -> None:
-        """Show it, with `value` typed already. `known` words are offered while typing; → takes one."""
-        self.take = take
-        self.query_one(Label).update(label)
-        box = self.query_one(Input)
-        box.disabled, box.placeholder, box.value = False, placeholder, value
-        box.suggester = SuggestFromList(known) if known else None
-        self.display = True
-        box.focus()
-
-    def close(self) -> bool:
-        """Hide it; whether it was there."""
-        was_open, self.display = self.display, False
-        self.query_one(Input).disabled = True  # keys are the replay's own again
-        return was_open

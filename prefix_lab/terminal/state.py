@@ -1,22 +1,24 @@
-"""A replay without its screen: where it stands, where it came from, where it should stop, what was searched for."""
+"""A replay without its screen: where it stands, where it came from, where it should stop, what was searched for.
 
+Where to stop is what a person types: `forward`, `encoder.py:31`, `31`, `x.shape[0] > 2`, `forward if i == 5`.
+"""
+
+import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable
-from functools import cache
+from pathlib import PurePath
 
-from rich.style import Style
-from rich.syntax import Syntax
-from rich.text import Span, Text
-
-from prefix_lab.debugger import Breakpoint, Recording, Step
-from prefix_lab.debugger.text import visible
+from prefix_lab.debugger import Recording, Step
+from prefix_lab.debugger.breakpoints import is_end_of
+from prefix_lab.debugger.placing import PlacedBreakpoint, at_function, at_line
+from prefix_lab.debugger.text import listed
 
 JUMPS = 1000
-THEME = "one-dark"
-TAB = 4
-MOST = 500_000  # characters: a longer file would take seconds, and is shown without colours
+EXPECTED = "a function, file.py:line, or a condition such as i == 5"
+LINE = re.compile(r"(?:(?P<file>.+):)?(?P<line>[0-9]{1,9})")
+FUNCTION = re.compile(r"[^\W\d]\w*(\.(\w+|<\w+>))*|<\w+>")
 
 
 class ReplayState:
@@ -25,8 +27,7 @@ class ReplayState:
     def __init__(self, recording: Recording, first: int = 0):
         self.recording = recording
         self.cursor = recording.cursor(first)
-        self.sources = ColouredSources(recording)
-        self.breakpoints: list[Breakpoint] = []
+        self.breakpoints: list[PlacedBreakpoint] = []
         self.jumps: deque[int] = deque(maxlen=JUMPS)
         self.searched = ""
         self.matches = array("I")
@@ -55,17 +56,12 @@ class ReplayState:
         """Back to where the last jump was made from; False when there is none left."""
         return bool(self.jumps) and (self.cursor.goto(self.jumps.pop()) or True)
 
-    def toggle(self, breakpoint: Breakpoint) -> bool:
+    def toggle(self, breakpoint: PlacedBreakpoint) -> bool:
         """Set a breakpoint, or take away the same one; whether it is set now."""
-        if breakpoint in self.breakpoints:
-            self.breakpoints.remove(breakpoint)
-            return False
-        self.breakpoints.append(breakpoint)
-        return True
-
-    def stops_at(self, file: str, line: int) -> bool:
-        """Whether a breakpoint names this line."""
-        return any(one.line == line and one.place_fits("line", file, "", line) for one in self.breakpoints)
+        others = [one for one in self.breakpoints if (one.label, one.file) != (breakpoint.label, breakpoint.file)]
+        is_set = len(others) == len(self.breakpoints)
+        self.breakpoints = [*others, breakpoint] if is_set else others
+        return is_set
 
     def next_match(self, backwards: bool = False, here: bool = False) -> int | None:
         """The nearest step that was found, on that side; with `here`, this one too. None if there is none."""
@@ -76,37 +72,31 @@ class ReplayState:
         return self.matches[at] if 0 <= at < len(self.matches) else None
 
 
-class ColouredSources:
-    """The lines of a recording's files, with Python's colours; each file is read once."""
-
-    def __init__(self, recording: Recording):
-        self.recording = recording
-        self.files: dict[str, list[Text]] = {}
-
-    def lines(self, file: str) -> list[Text]:
-        """A file's lines as they were when recorded; none when its text is not known."""
-        if file not in self.files:
-            self.files[file] = coloured(self.recording.sources.get(file, ""))
-        return self.files[file]
-
-
-def coloured(source: str) -> list[Text]:
-    """The lines, without what would steer a terminal."""
-    if not source:
-        return []
-    lines = [visible(line.rstrip("\r").expandtabs(TAB)) for line in source.split("\n")]
-    if len(source) > MOST:
-        return list(map(Text, lines))
-    found = Syntax("", "python", theme=THEME).highlight("\n".join(lines))
-    found.style = ""
-    found.spans = [Span(span.start, span.end, without_background(span.style)) for span in found.spans]
-    parts = found.split("\n", allow_blank=True)[: len(lines)]
-    same = [part.plain for part in parts] == lines
-    return list(parts) if same else list(map(Text, lines))
+def breakpoint_at(text: str, step: Step) -> PlacedBreakpoint:
+    """What the text means, said while standing at `step`. Raises `ValueError` for what could never be reached."""
+    recording = step.recording
+    place, _, condition = (part.strip() for part in f" {text} ".partition(" if "))
+    if line := LINE.fullmatch(place):
+        file = file_named(line["file"], step) if line["file"] else step.file
+        found = at_line(recording, file, int(line["line"]), condition)
+        place = f"{PurePath(file).name}:{found.line}"
+    elif FUNCTION.fullmatch(place) and (condition or place not in step.locals):
+        found = at_function(recording, place, condition)
+    elif place and condition:
+        raise ValueError(f"{place!r} is no place. Before `if` stands a function, or file.py:line.")
+    elif place:
+        return PlacedBreakpoint(recording, place, range(len(recording)), place)
+    else:
+        raise ValueError(f"Type {EXPECTED}.")
+    found.label = f"{place} if {condition}" if condition else place
+    return found
 
 
-@cache
-def without_background(style: Style | str) -> Style:
-    """The pane has a background of its own, and marks the current line with another."""
-    plain = Style.parse(style) if isinstance(style, str) else style
-    return Style(color=plain.color, bold=plain.bold, italic=plain.italic, underline=plain.underline)
+def file_named(name: str, step: Step) -> str:
+    """The recorded file that ends in this; of several the one that is being looked at."""
+    files = dict.fromkeys(file for file, _, _ in step.recording.columns.functions if is_end_of(name, file))
+    if step.file in files:
+        return step.file
+    if len(files) > 1:
+        raise ValueError(f"{name!r} is several files. Type more of the path: {listed(list(files), 4)}.")
+    return next(iter(files), name)

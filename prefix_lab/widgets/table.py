@@ -10,29 +10,33 @@ STYLE = "text-align: left; vertical-align: top; padding: 3px 10px 3px 0"
 
 
 class Table(NamedTuple):
-    """Rows under heads, if there are any; the first cell of a row names it."""
+    """Rows under heads, if there are any, and a sentence below; the first cell of a row names it."""
 
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    below: str = ""
 
     def _repr_html_(self) -> str:
         heads = "".join(f"<th scope='col' style='{STYLE}'>{escape(head)}</th>" for head in self.heads)
+        whole = "" if self.heads else "; white-space: nowrap"  # a column of short names alone
         rows = "".join(
-            f"<tr><th scope='row' style='{STYLE}'>{escape(first)}</th>"
+            f"<tr><th scope='row' style='{STYLE}{whole}'>{escape(first)}</th>"
             + "".join(f"<td style='{STYLE}'>{escape(cell)}</td>" for cell in rest)
             + "</tr>"
             for first, *rest in self.rows
         )
         head = f"<thead><tr>{heads}</tr></thead>" if heads else ""
-        return f"<div style='overflow-x: auto'><table>{head}<tbody>{rows}</tbody></table></div>"
+        below = f"<p><b>{escape(self.below)}</b></p>" if self.below else ""
+        return f"<div style='overflow-x: auto'><table>{head}<tbody>{rows}</tbody></table></div>{below}"
 
     def __repr__(self) -> str:
-        return "\n".join(in_columns([self.heads, *self.rows] if self.heads else self.rows))
+        lines = in_columns([self.heads, *self.rows] if self.heads else self.rows)
+        return "\n".join([*lines, *filter(None, [self.below])])
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """A table of whatever can be printed."""
-    return Table(tuple(heads), tuple(tuple(map(str, row)) for row in rows))
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]], below: str = "") -> Table:
+    """A table of whatever can be printed, and a sentence below it."""
+    return Table(tuple(heads), tuple(tuple(map(str, row)) for row in rows), below)
 
 
 def in_columns(lines: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:

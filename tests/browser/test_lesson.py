@@ -7,7 +7,7 @@ CELLS = [
     "from peft import PrefixTuningConfig, get_peft_model\n"
     "from prefix_lab.course import load_tiny_t5\n"
     "from prefix_lab.debugger import Breakpoint, record\n"
-    "from prefix_lab.terminal.progress import step_bar\n"
+    "from prefix_lab.terminal.record import step_bar\n"
     "base, tokenizer = load_tiny_t5()\n"
     "batch = tokenizer(['garden', 'piano'], padding=True, return_tensors='pt')\n"
     "config = PrefixTuningConfig(task_type='SEQ_2_SEQ_LM', num_virtual_tokens=20, prefix_projection=True)",

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from prefix_lab.cli import main
 from prefix_lab.course import progress
 from prefix_lab.course.lessons.lesson_02 import check_row_width
 from prefix_lab.course.progress import LESSONS, lesson, show_progress
+from prefix_lab.terminal.commands import main
 
 
 @pytest.fixture

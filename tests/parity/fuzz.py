@@ -27,7 +27,7 @@ from transformers.cache_utils import DynamicCache
 
 import prefix_lab
 from tests import tiny_models
-from tests.parity.pair import assert_close_gradients, assert_same
+from tests.parity.pair import assert_close_gradients, assert_same, made
 from tests.tiny_models import ENCODER_DECODERS, FAMILY_TASKS, HEADS_OF_TWO, batch_for, mask_of, random_ids, tiny
 
 LANGUAGE = ("SEQ_2_SEQ_LM", "CAUSAL_LM")
@@ -217,23 +217,13 @@ def perform(library: ModuleType, case: Case, found: Trace) -> None:
     inputs = inputs_of(case, base)
     model = library.get_peft_model(base, config, adapter_name=case.adapter_name)
     found.model = model
-    found.values.append(("wrapped", about(model)))
+    found.values.append(("wrapped", made(model)))
     if case.second is not None:
         model.add_adapter("other", library.PrefixTuningConfig(task_type=case.task, **copy.deepcopy(case.second)))
-        found.values.append(("added", about(model)))
+        found.values.append(("added", made(model)))
     for step in case.steps:
         tiny_models.seed(1)
         found.values.append((step, take(library, model, case, step, dict(inputs))))
-
-
-def about(model: nn.Module) -> dict[str, Any]:
-    """State, who trains, and the filled configs."""
-    return {
-        "state_dict": {name: tensor.clone() for name, tensor in model.state_dict().items()},
-        "requires_grad": {name: parameter.requires_grad for name, parameter in model.named_parameters()},
-        "configs": repr(model.peft_config),
-        "prompt_tokens": dict(model.prompt_tokens),
-    }
 
 
 def take(library: ModuleType, model: nn.Module, case: Case, step: str, inputs: dict[str, Any]) -> Any:
@@ -256,22 +246,14 @@ def take(library: ModuleType, model: nn.Module, case: Case, step: str, inputs: d
             return model.generate(**texts, min_new_tokens=2, max_new_tokens=2, **ways[step])
         case "saved":
             names = {"adapter_name": model.active_adapter}
-            return {name: tensor.clone() for name, tensor in state_dict_of(library)(model, **names).items()}
+            return {name: tensor.clone() for name, tensor in library.get_peft_model_state_dict(model, **names).items()}
         case "switch":
             model.set_adapter("other" if model.active_adapter != "other" else case.adapter_name)
         case "delete":
             model.delete_adapter(case.adapter_name)
         case "delete other":
             model.delete_adapter("other")
-    return about(model)
-
-
-def state_dict_of(library: ModuleType) -> Any:
-    if library is peft:
-        return peft.get_peft_model_state_dict
-    from prefix_lab import get_peft_model_state_dict
-
-    return get_peft_model_state_dict
+    return made(model)
 
 
 def compare(case: Case) -> str:

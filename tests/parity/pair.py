@@ -84,6 +84,17 @@ def run(models: Both, do: Callable[[Any], Any]) -> Both:
     return Both(*results)
 
 
+def made(model: Any) -> dict[str, Any]:
+    """Everything that wrapping makes, as it is now: names and numbers, who trains, and the configs that were filled."""
+    return {
+        "class": type(model).__name__,
+        "state_dict": {name: tensor.clone() for name, tensor in model.state_dict().items()},
+        "trains": {name: parameter.requires_grad for name, parameter in model.named_parameters()},
+        "configs": repr(model.peft_config),
+        "prompt_tokens": dict(model.prompt_tokens),
+    }
+
+
 def assert_same(ours: Any, theirs: Any, where: str = "result") -> None:
     """The same types, and every tensor bit for bit, however deep in outputs, caches, tuples and dicts."""
     if isinstance(ours, enum.Enum):  # each library has its own TaskType and PeftType

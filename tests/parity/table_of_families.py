@@ -27,7 +27,7 @@ from transformers import CONFIG_MAPPING, PreTrainedModel
 from transformers.models.auto import modeling_auto
 
 import prefix_lab
-from tests.parity.pair import assert_same
+from tests.parity.pair import assert_same, made
 from tests.parity.shrunk import tiny_model
 from tests.tiny_models import labels_for, mask_of, random_ids, seed
 
@@ -153,7 +153,7 @@ def wrapped(library: ModuleType, base: nn.Module, task: str) -> Any:
 def compare(row: Row, base: PreTrainedModel) -> None:
     """Wrap and run in both, and say what came of it."""
     theirs, ours = wrapped(peft, base, row.task), wrapped(prefix_lab, base, row.task)
-    checks = {"state": state, **ways_to_call(base, row.task)}
+    checks = {"state": made, **ways_to_call(base, row.task)}
     results = {
         name: [outcome(library, model, do) for library, model in ((peft, theirs), (prefix_lab, ours))]
         for name, do in checks.items()
@@ -161,16 +161,6 @@ def compare(row: Row, base: PreTrainedModel) -> None:
     for name, (their, our) in results.items():
         row.checks[name] = described(their, our)
     row.verdict, row.why = judged(results, base, theirs)
-
-
-def state(model: Any) -> Any:
-    """Everything that wrapping made."""
-    return (
-        dict(model.state_dict()),
-        {name: parameter.requires_grad for name, parameter in model.named_parameters()},
-        repr(model.peft_config),
-        type(model).__name__,
-    )
 
 
 def ways_to_call(base: PreTrainedModel, task: str) -> dict[str, Callable[[Any], Any]]:

@@ -6,7 +6,7 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification
 
 import prefix_lab
-from tests.parity.pair import assert_same, both, in_both, run, warnings_of
+from tests.parity.pair import assert_same, both, in_both, made, run, warnings_of
 from tests.tiny_models import (
     everything_about,
     one_text,
@@ -56,13 +56,9 @@ def two_adapters(case, **second):
 
 
 def state(model):
-    return {
+    return made(model) | {
         "active": (model.active_adapter, list(model.active_adapters)),
-        "configs": repr(model.peft_config),
         "active config": repr(model.active_peft_config) if model.peft_config else None,
-        "trains": {name: parameter.requires_grad for name, parameter in model.named_parameters()},
-        "weights": dict(model.state_dict()),
-        "tokens": model.prompt_tokens,
         "modules_to_save": sorted(model.modules_to_save or ()),
     }
 

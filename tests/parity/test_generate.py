@@ -32,9 +32,11 @@ def test_the_same_tokens_are_generated(make_model, way):
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
-@pytest.mark.parametrize("make_model", [tiny_t5, tiny_llama])
-def test_the_same_tokens_are_generated_with_any_encoder(make_model, encoder):
-    models = kept(make_model, encoder)
+@pytest.mark.parametrize(
+    ("make_model", "dtype"), [(tiny_t5, torch.float32), (tiny_llama, torch.float32), (tiny_t5, torch.bfloat16)]
+)
+def test_the_same_tokens_are_generated_with_any_encoder_and_precision(make_model, dtype, encoder):
+    models = kept(make_model, encoder, dtype)
     for batch in (1, 3):
         assert_same(*run(models, lambda model, n=batch: model.generate(**prompts(make_model, n), **LENGTH)), "tokens")
 
@@ -55,11 +57,6 @@ def test_greedy_tokens_are_those_of_a_loop_over_forward():
         logits[:, 1] = float("-inf")  # min_new_tokens forbids the end
         loop = torch.cat([loop, logits.argmax(-1, keepdim=True)], dim=1)
     assert torch.equal(model.generate(**inputs, **LENGTH, do_sample=False), loop)
-
-
-def test_a_bfloat16_model_generates_the_same_tokens():
-    models = kept(tiny_t5, dtype=torch.bfloat16)
-    assert_same(*run(models, lambda model: model.generate(**prompts(tiny_t5), **LENGTH)), "tokens")
 
 
 def test_a_language_model_takes_its_ids_by_position_and_without_a_mask():

@@ -75,6 +75,10 @@ def wrapped(case, fresh=False):
     return in_both(build)
 
 
+def weights_and_what_trains(model):
+    return dict(model.state_dict()), {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+
+
 def answers(model, case):
     with torch.no_grad():
         return model(**CASES[case][2]())[0]
@@ -94,8 +98,7 @@ def test_the_well_known_example_counts_884736_of_223788288(capsys):
 @every_case
 def test_names_values_and_what_trains_are_the_same(case):
     models = wrapped(case, fresh=True)
-    assert_same(*run(models, lambda model: dict(model.state_dict())), "state_dict")
-    assert_same(*run(models, lambda model: {n: p.requires_grad for n, p in model.named_parameters()}), "trains")
+    assert_same(*run(models, weights_and_what_trains), "state_dict, trains")
     assert_same(*run(models, lambda model: model.get_nb_trainable_parameters()), "counts")
     assert_same(*run(models, lambda model: type(model).__name__), "class")
     assert_same(*run(models, lambda model: model.peft_type.value), "method")
@@ -179,15 +182,20 @@ def test_a_second_adapter_is_chosen_and_trained_alone():
         model.eval()
     for name in ("other", "default", "other"):
         run(models, lambda model, name=name: model.set_adapter(name))
-        assert_same(*run(models, lambda model: {n: p.requires_grad for n, p in model.named_parameters()}), "trains")
+        assert_same(*run(models, weights_and_what_trains), name)
         assert_same(*run(models, lambda model: answers(model, "T5")), name)
 
 
 @every_case
-def test_saved_tensors_are_the_same_bytes_and_each_library_loads_the_others(case, tmp_path, recwarn):
+def test_saved_tensors_and_configs_are_the_same_and_each_library_loads_the_others(case, tmp_path, recwarn):
     models = wrapped(case)
+    said = []
     for model, name in zip(models, ("ours", "theirs"), strict=True):
         model.save_pretrained(tmp_path / name)
+        fields = json.loads((tmp_path / name / "adapter_config.json").read_text())
+        lists = {field: sorted(fields[field]) for field in ("target_modules", "modules_to_save") if fields[field]}
+        said.append(fields | lists | {"auto_mapping": None})  # PEFT keeps the class of a model without a task there
+    assert_same(*said, "adapter_config.json")
     weights = [tmp_path / name / "adapter_model.safetensors" for name in ("ours", "theirs")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
     expected = answers(models.ours.eval(), case)
@@ -292,18 +300,6 @@ def test_a_saved_lora_that_gives_other_numbers_is_refused_and_not_read_wrongly(n
         prefix_lab.PeftModel.from_pretrained(model, tmp_path)
 
 
-@every_case
-def test_saved_configs_say_the_same(case, tmp_path):
-    models = wrapped(case)
-    said = []
-    for model, name in zip(models, ("ours", "theirs"), strict=True):
-        model.save_pretrained(tmp_path / name)
-        fields = json.loads((tmp_path / name / "adapter_config.json").read_text())
-        lists = {field: sorted(fields[field]) for field in ("target_modules", "modules_to_save") if fields[field]}
-        said.append(fields | lists | {"auto_mapping": None})  # PEFT keeps the class of a model without a task there
-    assert_same(*said, "adapter_config.json")
-
-
 @pytest.mark.parametrize("autocast", [True, False])
 def test_a_half_precision_base_trains_lora_in_the_precision_that_was_asked_for(autocast):
     def build(library):
@@ -335,8 +331,7 @@ def test_deleting_an_adapter_leaves_the_same_one_in_use(deleted):
             warned = pytest.warns(UserWarning, match="was active which is now deleted") if active else nullcontext()
             with warned:
                 model.delete_adapter(name)
-        assert_same(*run(models, lambda model: dict(model.state_dict())), "state_dict")
-        assert_same(*run(models, lambda model: {n: p.requires_grad for n, p in model.named_parameters()}), "trains")
+        assert_same(*run(models, weights_and_what_trains), "state_dict, trains")
         assert_same(*run(models, lambda model: (model.active_adapter, list(model.peft_config))), "adapters")
         assert_same(*run(models, lambda model: answers(model, "T5")), "outputs")
 

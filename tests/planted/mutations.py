@@ -55,8 +55,7 @@ class Verdict(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """A copy to try: the file that has another source there, and the tests, of which those in a later group count
-    when all in the groups before have passed."""
+    """A copy to try: the file that has another source there, and the tests, in groups: the first failure ends it."""
 
     name: str
     path: Path | None
@@ -225,7 +224,7 @@ def preload() -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    """Try all copies, print the table in the order of the list, and return the exit code."""
+    """Try all copies, print what becomes of each, and return the exit code."""
     lists = [word for word in words if word in ROOMS] or list(ROOMS)
     words = [word for word in words if word not in ROOMS]
     os.environ |= {"HF_HUB_OFFLINE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # one plugin is enough
@@ -239,11 +238,7 @@ def main(words: Sequence[str]) -> int:
         found = []
         for verdict in verdicts(copies(known, asked, room)) if asked else ():
             found.append(verdict)
-            if sys.stderr.isatty():
-                print(f"\r{len(found)} of {len(asked) + 1}", end="\r", file=sys.stderr, flush=True)
-        order = ["no mistake", *(one.name for one in asked)]
-        for verdict in sorted(found, key=lambda verdict: order.index(verdict.name)):
-            print(verdict)
+            print(verdict, flush=True)
         caught = sum(verdict.outcome == "caught" for verdict in found)
         print(f"{name}: {caught} of {len(asked)} mistakes caught in {time.monotonic() - begun:.0f} s", flush=True)
         good = good and all(verdict.outcome in ("caught", "passes") for verdict in found)

@@ -1,8 +1,8 @@
 """Code found by its shape and changed: `torch.cat(($virtual, $mask), dim=1)` → `torch.cat(($mask, $virtual), dim=1)`.
 
 In a pattern, `$name` stands for any expression, any name, or, alone on a line, any statement, the same wherever it is
-repeated; `$_` for anything at all, and `$$name` for any number of arguments, elements or statements, none included. The rest is
-compared as syntax trees, so that neither layout nor comments, nor what a local name is called, decide.
+repeated; `$_` for anything at all, and `$$name` for any number of arguments, elements or statements, none included.
+The rest is compared as syntax trees, so that neither layout nor comments, nor what a local name is called, decide.
 """
 
 import ast

@@ -11,9 +11,22 @@ from tests.planted.patterns import plant
 from tests.tiny_models import refuses
 
 ROOM = {
-    Path("a.py"): "def grown(self, old):\n    # as PEFT\n    new = old.view(2, 3)\n    return torch.cat(\n        (new, old), dim=1\n    )\n",
-    Path("b.py"): "class Rows:\n    def first(self, rows):\n        if rows:\n            return rows[0]\n        elif self:\n            return f'{rows}·{len(self):,d}'\n        return self.take(1, by=2, to=3)\n",
-}  # fmt: skip
+    Path("a.py"): """def grown(self, old):
+    # as PEFT
+    new = old.view(2, 3)
+    return torch.cat(
+        (new, old), dim=1
+    )
+""",
+    Path("b.py"): """class Rows:
+    def first(self, rows):
+        if rows:
+            return rows[0]
+        elif self:
+            return f'{rows}·{len(self):,d}'
+        return self.take(1, by=2, to=3)
+""",
+}
 
 
 @pytest.mark.parametrize("name", ROOMS)
@@ -33,8 +46,8 @@ def test_there_are_enough_mistakes_and_each_has_a_name_of_its_own(name, enough):
 
 
 def test_the_list_is_read_as_it_says():
-    text = "How it is written.\n\n-- area::test_x\nkey lost\n@ Cache.keys\n<a\n<  b\n>c\n\n-- area::test_y\nrow lost\n<d\n>e\n"
-    assert mistakes(text) == [
+    text = "How it is written.\n\n-- area::test_x\nkey lost\n@ Cache.keys\n<a\n<  b\n>c\n\n-- area::test_y\n"
+    assert mistakes(text + "row lost\n<d\n>e\n") == [
         Mistake("key lost", "area::test_x", "Cache.keys", "a\n  b", "c"),
         Mistake("row lost", "area::test_y", "", "d", "e"),
     ]
@@ -43,16 +56,21 @@ def test_the_list_is_read_as_it_says():
 @pytest.mark.parametrize(
     ("old", "new", "where", "gives"),
     [
-        ("torch.cat(($one, $two), dim=1)", "torch.cat(($two, $one), dim=1)", "", "return (torch.cat((old, new), dim=1))"),
-        ("$a = $b.view($$sizes)\nreturn $c", "return $c", "", "    # as PEFT\n    return torch.cat((new, old), dim=1)\n"),
+        ("$f(($one, $two), dim=1)", "$f(($two, $one), dim=1)", "", "return (torch.cat((old, new), dim=1))"),
+        ("$a = $b.view($$sizes)\nreturn $c", "return $c", "", "# as PEFT\n    return torch.cat((new, old), dim=1)\n"),
         ("$x.view($$sizes)", "$x.view(5, $$sizes)", "grown", "new = (old.view(5, 2, 3))"),
         ("$x.take($$rest, to=3)", "$x.take($$rest, to=4)", "", "return (self.take(1, to=4, by=2))"),
         ("f'{$$a}{len($x):,d}{$$b}'", "f'{$$a}{len($x):d}{$$b}'", "Rows", "return (f'{rows}·{len(self):d}')"),
         ("if self:\n    $$rest", "if not self:\n    $$rest", "", "elif not self:\n            return f'{rows}·"),
         ("$rows[0]", "$rows[1]", "b", "return (rows[1])"),
-        ("def first($self, $rows):\n    $$all", "def first($self, $rows):\n    pass", "", "(self, rows):\n        pass\n"),
+        (
+            "def first($self, $rows):\n    $$rest",
+            "def first($self, $rows):\n    pass",
+            "",
+            "(self, rows):\n        pass\n",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_pattern_says_is_changed_and_all_around_it_is_not(old, new, where, gives):
     path, source = plant(ROOM, old, new, where)
     assert gives in source

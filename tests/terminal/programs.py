@@ -13,8 +13,7 @@ from textual.widgets import Input
 
 from prefix_lab.debugger import Recording, record
 from prefix_lab.terminal.keys import Replay
-from prefix_lab.terminal.lines import Choices, Lines
-from prefix_lab.terminal.screen import Prompt
+from prefix_lab.terminal.lines import Choices, Lines, Prompt
 
 DOUBLES = """
 def double(x):

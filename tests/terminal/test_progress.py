@@ -9,7 +9,7 @@ from io import StringIO
 import pytest
 
 from prefix_lab.debugger import record
-from prefix_lab.terminal.progress import step_bar
+from prefix_lab.terminal.record import step_bar
 from tests.terminal.programs import DOUBLES, written
 
 
@@ -56,7 +56,7 @@ def test_a_notebook_gets_a_widget():
     said = (
         "import ipykernel.zmqshell\n"
         "ipykernel.zmqshell.ZMQInteractiveShell()\n"
-        "from prefix_lab.terminal.progress import Bar\nfrom tqdm.notebook import tqdm_notebook\n"
+        "from prefix_lab.terminal.record import Bar\nfrom tqdm.notebook import tqdm_notebook\n"
         "print(issubclass(Bar, tqdm_notebook))"
     )
     done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=False, timeout=60)

@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import pytest
 
-from prefix_lab.cli import build_parser
 from prefix_lab.debugger import Recording
+from prefix_lab.terminal.commands import build_parser
 from tests.terminal.programs import DOUBLES, prefix_lab, recorded
 
 
@@ -122,7 +122,7 @@ def test_in_a_terminal_it_opens_on_the_whole_screen_until_q(folder):
 
 def test_help_comes_without_what_is_slow_to_import():
     said = (
-        "import sys, contextlib\nfrom prefix_lab.cli import main\n"
+        "import sys, contextlib\nfrom prefix_lab.terminal.commands import main\n"
         "with contextlib.suppress(SystemExit): main(['--help'])\n"
         "print([name for name in ('torch', 'transformers', 'textual', 'tqdm', 'rich') if name in sys.modules])"
     )

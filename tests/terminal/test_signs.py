@@ -29,7 +29,7 @@ SURROUNDINGS = {
 }
 EACH = """
 import json, os, sys
-from prefix_lab.cli import main
+from prefix_lab.terminal.commands import main
 for words in json.loads(sys.argv[1]):
     try:
         status = main([os.fsdecode(word.encode()) for word in words])
@@ -145,11 +145,9 @@ def test_streams_are_as_they_were_afterwards(monkeypatch):
 def test_a_file_that_is_no_python_is_refused_in_a_sentence(tmp_path):
     recorded(tmp_path, DOUBLES).save(tmp_path / "one.recording")
     written(tmp_path, '{"cells": []}', "one.ipynb")
-    (tmp_path / "one.bin").write_bytes(b"\x7fELF\0\0")
     for name, why in {
         "one.recording": "is a recording already. Walk through it: prefix-lab replay one.recording",
         "one.ipynb": "is a notebook. Record in a cell of it",
-        "one.bin": "is not text, so it is not Python",
     }.items():
         done = prefix_lab("record", "--output", "two.recording", name, folder=tmp_path)
         assert (done.returncode, done.stdout) == (2, "")

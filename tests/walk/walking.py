@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from prefix_lab import PrefixTuningConfig
-from prefix_lab.cli import main
+from prefix_lab.terminal.commands import main
 from prefix_lab.walk import StageResult, walk
 from prefix_lab.walk.model import choose_task
 from tests import tiny_models

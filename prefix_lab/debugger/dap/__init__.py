@@ -3,12 +3,10 @@
     serve_stdio(recording)
     serve_port(recording, 4711)
 
-Reading order: `messages.py` (how words travel), `arguments.py`, `session.py` (which request may come when, how it all
-begins and ends), then what answers: `set_breakpoints.py`, `moving.py`, `looking.py`. They stand on `debuggee.py`, what
-is debugged, and that on `stops.py` and `recorded_files.py`. `doors.py` has the two doors.
+Reading order: `messages.py` (how words travel), `session.py` (what can be asked, how it begins and ends), then what
+answers: `moving.py` and `looking.py`, which stand on `debuggee.py`, what is debugged. `server.py` has the two doors.
 """
 
-from prefix_lab.debugger.dap.doors import serve_port, serve_stdio
-from prefix_lab.debugger.dap.messages import Limits
+from prefix_lab.debugger.dap.server import serve_port, serve_stdio
 
-__all__ = ["Limits", "serve_port", "serve_stdio"]
+__all__ = ["serve_port", "serve_stdio"]

@@ -1,70 +1,39 @@
-"""What is debugged: a recording, where it and each thread stand, where it stops, and what the client was told of."""
+"""What is debugged: a recording, where it and each thread stand, where it stops, and how its files are named."""
 
 from __future__ import annotations
 
+import os
 from array import array
 from bisect import bisect_right
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
-from prefix_lab.debugger.dap.arguments import Arguments, Refused
-from prefix_lab.debugger.dap.recorded_files import CodeLines, RecordedFiles
-from prefix_lab.debugger.dap.stops import Raised, Stop
-from prefix_lab.debugger.text import clipped
+from prefix_lab.debugger.dap.messages import Arguments, Refused
+from prefix_lab.debugger.placing import PlacedBreakpoint
+from prefix_lab.debugger.sources import source_of
+from prefix_lab.debugger.text import clipped, listed
 
 if TYPE_CHECKING:
     from prefix_lab.debugger.recording import Recording
 
 
-class StackFrame(NamedTuple):
-    """A frame of a stack, at the step where it stands."""
-
-    step: int
-
-
-class GotoTarget(NamedTuple):
-    """A step that the client may jump to."""
-
-    step: int
-
-
-class Client(NamedTuple):
-    """What a client said of itself."""
-
-    first_line: int = 1
-    first_column: int = 1
-    with_types: bool = False
-    as_uri: bool = False
-
-
 class Debuggee:
-    """All that a session knows beside the protocol's own rules."""
+    """All that a session knows beside the protocol's own rules.
 
-    def __init__(self, recording: Recording):
-        self.recording, self.cursor = recording, recording.cursor()
-        self.threads = Threads(recording)
-        self.client = Client()
+    A frame is known to the client by the step where it stands, plus one; so is a place to jump to. Panes of variables
+    are numbered as they are told of, and forgotten at the next move.
+    """
+
+    def __init__(self, recording: Recording, given_up: Callable[[], bool]):
+        self.recording, self.cursor, self.given_up = recording, recording.cursor(), given_up
+        self.threads, self.files = Threads(recording), RecordedFiles(recording)
         self.stop_on_entry, self.first, self.only_outline = True, 0, False
-        self.by_source: dict[Any, list[Stop]] = {}
-        self.by_function: list[Stop] = []
-        self.by_exception: list[Stop] = []
+        self.set_in: dict[Any, list[PlacedBreakpoint]] = {}  # by file, and by the other kinds of breakpoint
         self.numbered = 0
-        self.lines: dict[str, CodeLines] = {}
-        self.known: dict[int, Any] = {}
+        self.panes: dict[int, Any] = {}
         self.told = 0
-
-    @cached_property
-    def raised(self) -> Raised:
-        return Raised(self.recording)
-
-    @cached_property
-    def files(self) -> RecordedFiles:
-        return RecordedFiles(self.recording, self.client.as_uri)
-
-    def lines_of(self, file: str) -> CodeLines:
-        if file not in self.lines:
-            self.lines[file] = CodeLines(self.recording, file)
-        return self.lines[file]
 
     @property
     def index(self) -> int:
@@ -72,40 +41,43 @@ class Debuggee:
 
     def goto(self, step: int) -> None:
         """Stand somewhere else; what was told of the place before is no longer known."""
-        self.known.clear()
-        if len(self.recording):
-            self.cursor.goto(step)
+        self.panes.clear()
+        self.cursor.goto(step)
 
     @property
-    def stops(self) -> list[Stop]:
-        lines = [stop for stops in self.by_source.values() for stop in stops]
-        return [*self.by_exception, *self.by_function, *lines]
+    def breakpoints(self) -> list[PlacedBreakpoint]:
+        return [one for some in self.set_in.values() for one in some]
 
     def number(self) -> int:
         """A breakpoint's number, which no other has."""
         self.numbered += 1
         return self.numbered
 
-    def tell(self, thing: Any) -> int:
+    def tell(self, pane: Any) -> int:
         """A number by which the client may ask for this until the recording stands elsewhere."""
         self.told += 1
-        self.known[self.told] = thing
+        self.panes[self.told] = pane
         return self.told
 
-    def told_of(self, arguments: Arguments, name: str, kind: type) -> Any:
-        """What a number was told for. Raises `Refused` for one that is not known, or no longer."""
+    def pane(self, arguments: Arguments) -> Any:
+        number = arguments.whole("variablesReference", least=1)
+        if number not in self.panes:
+            raise Refused(f"variablesReference: {number} is not known at this step; numbers of a stop end with it.")
+        return self.panes[number]
+
+    def step(self, arguments: Arguments, name: str) -> int:
+        """The step that a frame's or a target's number means."""
         number = arguments.whole(name, least=1)
-        found = self.known.get(number)
-        if not isinstance(found, kind):
-            raise Refused(
-                f"{arguments.named(name)}: {number} is not known at this step; numbers of a stop end with it."
-            )
-        return found
+        if number > len(self.recording):
+            raise Refused(f"{name}: {number} is not known.")
+        return number - 1
 
     def thread(self, arguments: Arguments) -> int:
-        thread = arguments.whole("threadId", least=1)
-        self.threads.check(thread)
-        return thread
+        """A thread's place in the recording's table."""
+        number = arguments.whole("threadId", least=1)
+        if number > len(self.threads.names):
+            raise Refused(f"threadId: there is no thread {number}; `threads` lists them.")
+        return number - 1
 
 
 class Threads:
@@ -128,27 +100,97 @@ class Threads:
             found[thread].extend(range(first, end))
         return found
 
-    def described(self) -> list[dict]:
-        return [{"id": number, "name": clipped(name)} for number, name in enumerate(self.names, 1)]
-
-    def check(self, thread: int) -> int:
-        """The thread's place in the table. Raises `Refused` for a thread that is not there."""
-        if not 1 <= thread <= len(self.names):
-            raise Refused(f"threadId: there is no thread {thread}; `threads` lists them.")
-        return thread - 1
-
-    def of(self, step: int) -> int:
-        columns = self.recording.columns
-        return columns.thread_of(step) + 1 if len(columns) else 1
-
-    def standing(self, thread: int, index: int) -> int | None:
-        """The step at which a thread stands; None when it has not begun."""
-        steps = self.steps[self.check(thread)]
-        at = bisect_right(steps, index) - 1
-        return steps[at] if at >= 0 else None
-
-    def neighbour(self, thread: int, index: int, backwards: bool) -> int | None:
-        """The thread's next step after the one at which it stands, or the one before it."""
-        steps = self.steps[self.check(thread)]
-        at = bisect_right(steps, index) - 1 + (-1 if backwards else 1)
+    def standing(self, thread: int, index: int, beyond: int = 0) -> int | None:
+        """The step at which a thread stands, or the one that is so many of its steps beyond; None if there is none."""
+        steps = self.steps[thread]
+        at = bisect_right(steps, index) - 1 + beyond
         return steps[at] if 0 <= at < len(steps) else None
+
+
+class RecordedFiles:
+    """All files of a recording, as a client and we name them.
+
+    A file that is on this disk as it was recorded is named by its path, and the client opens it. Any other has a
+    number, by which the client asks for the recorded text: its place in the sorted list, from 1 on.
+    """
+
+    def __init__(self, recording: Recording):
+        self.recording = recording
+        self.files = sorted({*recording.sources, *(file for file, _, _ in recording.columns.functions)})
+        self.compared: dict[str, tuple[tuple[int, int], bool]] = {}
+
+    def described(self, file: str) -> dict:
+        """The protocol's Source."""
+        name = clipped(PurePath(file).name or file)
+        if os.path.isabs(file) and self.is_as_recorded(file, file):
+            return {"name": name, "path": file}
+        number = self.files.index(file) + 1
+        found = {"name": name, "path": clipped(file), "sourceReference": number, "origin": "recorded"}
+        if not self.recording.sources.get(file):
+            found |= {"presentationHint": "deemphasize", "origin": "its text was not recorded"}
+        return found
+
+    def is_as_recorded(self, path: str, file: str) -> bool:
+        """Whether a file is here with the text that was recorded. Looked at again when it has changed."""
+        text = self.recording.sources.get(file)
+        try:
+            if not text or not os.path.isfile(path):  # a device could be read for ever
+                return False
+            stat = os.stat(path)
+        except (OSError, ValueError):
+            return False
+        state = (stat.st_mtime_ns, stat.st_size)
+        known = self.compared.get(path)
+        if known is None or known[0] != state:
+            known = self.compared[path] = (state, source_of(path) == text)
+        return known[1]
+
+    def text(self, given: Arguments) -> str:
+        """The recorded text of the Source that a client names. Raises `Refused` for one that has none."""
+        file = self.find(given)
+        text = self.recording.sources.get(file)
+        if not text:
+            raise Refused(f"The text of {clipped(file)} was not recorded.")
+        return text
+
+    def find(self, given: Arguments) -> str:
+        """The recorded file that a client's Source means. Raises `Refused` for a file that is not recorded."""
+        number = given.whole("sourceReference", 0)
+        if number > len(self.files):
+            raise Refused(f"{given.named('sourceReference')}: there is no source {number}; see `loadedSources`.")
+        if number:
+            return self.files[number - 1]
+        path = self.path_of(given)
+        found = path if path in self.files else self.by_link(path) or self.elsewhere(path)
+        if found is None:
+            names = [PurePath(file).name for file in self.files]
+            raise Refused(f"{clipped(PurePath(path).name)} is not in this recording, which has {listed(names)}.")
+        return found
+
+    def path_of(self, given: Arguments) -> str:
+        """The path of a Source, or its name. Raises `Refused` for one that has neither, and no number."""
+        path = given.text("path", "") or given.text("name", "")
+        if not path and not given.whole("sourceReference", 0):
+            raise Refused(f"{given.path or 'source'}: it has no path and no sourceReference. Give one of the two.")
+        return path
+
+    def by_link(self, path: str) -> str | None:
+        try:
+            real = os.path.realpath(path)
+            return next((file for file in self.files if os.path.isabs(file) and os.path.realpath(file) == real), None)
+        except (OSError, ValueError):
+            return None
+
+    def elsewhere(self, path: str) -> str | None:
+        """A file that was recorded in another folder: it ends in the same parts, more of them than any other."""
+        parts = PurePath(path).parts[::-1]
+        found: list[tuple[int, str]] = []
+        for file in self.files:
+            pairs = zip(parts, PurePath(file).parts[::-1], strict=False)
+            alike = next((at for at, (one, other) in enumerate(pairs) if one != other), len(parts))
+            found.append((min(alike, len(PurePath(file).parts)), file))
+        most = max((alike for alike, _ in found), default=0)
+        best = [file for alike, file in found if alike == most]
+        if not most or len(best) != 1:
+            return None
+        return best[0] if most > 1 or len(parts) == 1 or self.is_as_recorded(path, best[0]) else None

@@ -1,224 +1,192 @@
-"""Messages as they travel: bytes with a time limit on every wait, a header with the length, then JSON.
+"""Messages as they travel: a header with the length, then JSON; and the arguments of a request, asked for by name.
 
-Some that are malformed end it all, most do not.
+A thread of its own reads them, so that a long search can be told to end.
 """
 
 from __future__ import annotations
 
 import json
-import select
-import time
+import threading
 from collections import deque
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from queue import Empty, SimpleQueue
+from typing import Any, BinaryIO, NamedTuple
 
-CHUNK = getattr(select, "PIPE_BUF", 512)  # a pipe that is ready takes so many bytes without making us wait
-END = b"\r\n\r\n"
-FIELDS = (b"content-length", b"content-type")
+LARGEST = 4 * 2**20  # bytes of a message
+LONGEST = 4096  # bytes of a header's line
 INTERRUPTS = ("pause", "disconnect", "terminate")
+NO_HEADER = "This is no header of the Debug Adapter Protocol: 'Content-Length: N' was expected."
 
 
-class Limits(NamedTuple):
-    """Seconds that a client may take, and bytes that it may send."""
-
-    idle: float = 8 * 3600  # between two requests: a person may be reading
-    message: float = 30  # from the first byte of a message to its last
-    write: float = 30  # without reading any of what we send
-    header: int = 4096  # bytes of a header
-    body: int = 4 * 2**20  # bytes of a message; of a larger one the bytes are skipped
-    skipped: int = 2**30  # bytes of a message that is skipped; a larger one ends the session
+class Refused(Exception):
+    """What a client asked for cannot be done; the text says why, and what can."""
 
 
-class Closed(Exception):
-    """The client has gone."""
+class Gone(Exception):
+    """The client reads no more."""
 
 
-class Channel:
-    """Something to read from and something to write to, each of which `select` can wait for."""
+class Lost(Exception):
+    """After this nobody knows where the next message begins."""
 
-    def __init__(
-        self,
-        source: Any,
-        receive: Callable[[int], bytes],
-        sink: Any,
-        send: Callable[[memoryview], int],
-        write_seconds: float,
-    ):
-        self.source, self.receive, self.sink, self.send = source, receive, sink, send
-        self.write_seconds = write_seconds
 
-    def read(self, seconds: float) -> bytes | None:
-        """Some bytes; None when none came in that time. Raises `Closed` at the end of the stream."""
-        try:
-            if not select.select([self.source], [], [], max(seconds, 0))[0]:
-                return None
-            found = self.receive(2**16)
-        except BlockingIOError:
-            return None
-        except (OSError, ValueError) as error:
-            raise Closed(str(error)) from None
-        if not found:
-            raise Closed("the stream ended")
-        return found
+class Ended(NamedTuple):
+    """There are no more messages; the reason is empty when the client just went."""
 
-    def write(self, content: bytes) -> None:
-        """All of the bytes. Raises `Closed` when the client has gone, or takes none of them for too long."""
-        left = memoryview(content)
-        deadline = time.monotonic() + self.write_seconds
-        while left:
-            try:
-                if not select.select([], [self.sink], [], max(deadline - time.monotonic(), 0))[1]:
-                    raise Closed(f"the client read nothing for {self.write_seconds:g} seconds")
-                sent = self.send(left[:CHUNK])
-            except BlockingIOError:
-                continue
-            except (OSError, ValueError) as error:
-                raise Closed(str(error)) from None
-            left, deadline = left[sent:], time.monotonic() + self.write_seconds
+    reason: str = ""
 
 
 class Request(NamedTuple):
-    """What a client asks for."""
+    """What a client asks for; `malformed` says why it cannot be answered but by an error."""
 
     seq: int
     command: str
     arguments: dict[str, Any]
+    malformed: str = ""
 
 
-class Malformed(NamedTuple):
-    """A message that cannot be answered but by an error; the next one may be right."""
+class Connection:
+    """The client's requests, one after the other, and what is sent to it."""
 
-    reason: str
-    seq: int = 0
-    command: str = ""
+    def __init__(self, source: BinaryIO, sink: BinaryIO):
+        self.source, self.sink, self.sent = source, sink, 0
+        self.inbox: SimpleQueue[Request | Ended] = SimpleQueue()
+        self.waiting: deque[Request | Ended] = deque()
+        threading.Thread(target=self.read, daemon=True).start()
 
+    def read(self) -> None:
+        try:
+            while (body := read_body(self.source)) is not None:
+                self.inbox.put(request_of(body))
+        except Lost as error:
+            self.inbox.put(Ended(str(error)))
+        except (OSError, ValueError):  # it was closed
+            pass
+        self.inbox.put(Ended())
 
-class Broken(Exception):
-    """After this nobody knows where the next message begins, or the client took too long."""
-
-
-class Incoming:
-    """The client's messages, one after the other."""
-
-    def __init__(self, channel: Channel, limits: Limits):
-        self.channel, self.limits = channel, limits
-        self.buffer = bytearray()
-        self.skipping = 0  # bytes of a message that is too large
-        self.waiting: deque[Request | Malformed] = deque()
-
-    def next(self) -> Request | Malformed:
-        """The next message. Raises `Closed` at the end, `Broken` when what comes is no message, or comes too slowly."""
-        idle = time.monotonic() + self.limits.idle
-        begun: float | None = None
-        while not self.waiting:
-            if begun is None and (self.buffer or self.skipping):
-                begun = time.monotonic() + self.limits.message
-            self.take_in((idle if begun is None else begun) - time.monotonic())
-            self.split()
-            if self.waiting:
-                break
-            if begun is not None and time.monotonic() > begun:
-                raise Broken(f"A message was begun and not ended within {self.limits.message:g} seconds.")
-            if begun is None and not self.buffer and time.monotonic() > idle:
-                raise Broken(f"No request came for {self.limits.idle:g} seconds.")
-        return self.waiting.popleft()
+    def next(self, seconds: float) -> Request | Ended:
+        """The next request; the end, too, when none comes in that time."""
+        if self.waiting:
+            return self.waiting.popleft()
+        try:
+            return self.inbox.get(timeout=min(seconds, threading.TIMEOUT_MAX))
+        except Empty:
+            return Ended(f"No request came for {seconds:g} seconds.")
 
     def interrupted(self) -> bool:
         """Whether the client asks to stop what is being done, or has gone. Waits for nothing."""
+        while not self.inbox.empty():
+            self.waiting.append(self.inbox.get())
+        return any(isinstance(one, Ended) or one.command in INTERRUPTS for one in self.waiting)
+
+    def respond(self, request: Request, body: dict[str, Any] | None) -> None:
+        found = {"type": "response", "request_seq": request.seq, "success": True, "command": request.command}
+        self.send(found if body is None else found | {"body": body})
+
+    def refuse(self, request: Request, reason: str) -> None:
+        error = {"id": 1, "format": "{reason}", "variables": {"reason": reason}, "showUser": True}
+        found = {"type": "response", "request_seq": request.seq, "success": False, "command": request.command}
+        self.send(found | {"message": reason, "body": {"error": error}})
+
+    def event(self, name: str, body: dict[str, Any]) -> None:
+        self.send({"type": "event", "event": name, "body": body})
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Raises `Gone`. Half a surrogate pair, which some clients cannot read, becomes a `?`."""
+        self.sent += 1
+        text = json.dumps({"seq": self.sent, **message}, ensure_ascii=False, separators=(",", ":"))
+        body = text.encode("utf-8", "replace")
         try:
-            while self.take_in(0):
-                self.split()
-        except (Broken, Closed):
-            return True  # `next` will meet it again
-        return any(one.command in INTERRUPTS for one in self.waiting)
-
-    def take_in(self, seconds: float) -> bool:
-        found = self.channel.read(seconds)
-        if found:
-            self.buffer += found
-        return bool(found)
-
-    def split(self) -> None:
-        """Move the messages that are complete from the buffer to those that wait."""
-        while self.buffer:
-            if self.skipping:
-                gone = min(self.skipping, len(self.buffer))
-                del self.buffer[:gone]
-                self.skipping -= gone
-                if not self.skipping:
-                    limit = self.limits.body
-                    self.waiting.append(Malformed(f"The message is too large; the limit is {limit:,} bytes."))
-                continue
-            end = self.buffer.find(END)
-            length = content_length(self.buffer[: end if end >= 0 else None], end >= 0, self.limits.header)
-            if length is None:
-                return
-            if length > self.limits.skipped:
-                raise Broken(f"Content-Length is {length:,}; the limit is {self.limits.body:,} bytes.")
-            start = end + len(END)
-            if length > self.limits.body:
-                del self.buffer[:start]
-                self.skipping = length
-            elif len(self.buffer) - start < length:
-                return
-            else:
-                body = bytes(self.buffer[start : start + length])
-                del self.buffer[: start + length]
-                self.waiting.append(request_of(body))
+            self.sink.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+            self.sink.flush()
+        except (OSError, ValueError) as error:
+            raise Gone from error
 
 
-def content_length(header: bytearray, whole: bool, limit: int) -> int | None:
-    """What a header says; None while it is not whole. Raises `Broken` as soon as it cannot become one.
+def read_body(source: BinaryIO) -> bytes | None:
+    """The next message without its header; None at the end. Raises `Lost` when what comes is no message.
 
     Nothing but the protocol's two fields is let pass: a web page that posts to our port is not a client.
     """
-    if len(header) > limit:
-        raise Broken(f"The header is longer than {limit:,} bytes.")
-    *lines, last = bytes(header).lower().split(b"\r\n")
-    begun = any(field.startswith(last[: len(field)]) for field in FIELDS)
-    found = []
-    for line in [*lines, last] if whole else lines:
-        name, colon, value = line.partition(b":")
-        value = value.strip()
-        if not colon or name.strip() not in FIELDS:
-            raise Broken("This is no header of the Debug Adapter Protocol: 'Content-Length: N' was expected.")
-        if name.strip() == FIELDS[0]:
-            if not value.isdigit() or len(value) > 18:
-                raise Broken("Content-Length is no whole number.")
-            found.append(int(value))
-    if not whole:
-        if not begun or b"\n" in last:
-            raise Broken("This is no header of the Debug Adapter Protocol: 'Content-Length: N' was expected.")
+    length = None
+    while (line := source.readline(LONGEST)) not in (b"", b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length" and value.strip().isdigit() and len(value) < 20:
+            length = int(value)
+        elif name.lower() != b"content-type":
+            raise Lost(NO_HEADER)
+    if not line:
         return None
-    if len(set(found)) != 1:
-        raise Broken("The header has no Content-Length, or several; where the next message begins cannot be known.")
-    return found[0]
+    if length is None:
+        raise Lost(NO_HEADER)
+    if length > LARGEST:
+        raise Lost(f"Content-Length is {length:,}; the limit is {LARGEST:,} bytes.")
+    body = source.read(length)
+    return body if len(body) == length else None
 
 
-def request_of(body: bytes) -> Request | Malformed:
+def request_of(body: bytes) -> Request:
     try:
-        found = json.loads(body.decode(), parse_constant=refuse)
+        found = json.loads(body)
     except (ValueError, RecursionError) as error:
-        return Malformed(f"The message is no JSON in UTF-8: {str(error)[:200]}.")
-    if not isinstance(found, dict):
-        return Malformed("The message is no JSON object.")
-    seq, command, arguments = found.get("seq"), found.get("command"), found.get("arguments")
-    if type(seq) is not int:
-        return Malformed("seq: expected a whole number.")
-    if found.get("type") != "request":
-        return Malformed("type: expected 'request'; nothing else is sent to a debug adapter.", seq)
-    if not isinstance(command, str):
-        return Malformed("command: expected a text.", seq)
+        return Request(0, "", {}, f"The message is no JSON in UTF-8: {str(error)[:200]}.")
+    if not isinstance(found, dict) or type(found.get("seq")) is not int:
+        return Request(0, "", {}, "The message is no JSON object with a number named seq.")
+    seq, command, arguments = found["seq"], found.get("command"), found.get("arguments")
+    if found.get("type") != "request" or not isinstance(command, str):
+        return Request(seq, "", {}, "Nothing but a request, with its command as a text, is sent to a debug adapter.")
     if arguments is not None and not isinstance(arguments, dict):
-        return Malformed("arguments: expected an object.", seq, command)
+        return Request(seq, command, {}, f"arguments: {shown(arguments)} was given, expected an object.")
     return Request(seq, command, arguments or {})
 
 
-def refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+class Arguments:
+    """The arguments of one request, or an object inside them; a wrong one is refused in a sentence that names it."""
+
+    def __init__(self, given: Any, path: str = ""):
+        if not isinstance(given, dict):
+            raise Refused(f"{path}: {shown(given)} was given, expected an object.")
+        self.given, self.path = given, path
+
+    def named(self, name: str) -> str:
+        return f"{self.path}.{name}" if self.path else name
+
+    def has(self, name: str) -> bool:
+        return self.given.get(name) is not None
+
+    def taken(self, name: str, kind: type, expected: str, default: Any = None) -> Any:
+        value = self.given.get(name)
+        if value is None and default is not None:
+            return default
+        if type(value) is not kind:
+            raise Refused(f"{self.named(name)}: {shown(value)} was given, expected {expected}.")
+        return value
+
+    def whole(self, name: str, default: int | None = None, least: int = 0) -> int:
+        """A whole number from `least` up; `default` when it is not given, or an error when there is none."""
+        value, expected = self.given.get(name), f"a whole number of at least {least}"
+        if isinstance(value, float) and value.is_integer():  # to JSON, 5.0 is 5
+            return Arguments(self.given | {name: int(value)}, self.path).whole(name, default, least)
+        if type(value) is int and value < least:
+            raise Refused(f"{self.named(name)}: {value} was given, expected {expected}.")
+        return self.taken(name, int, expected, default)
+
+    def text(self, name: str, default: str | None = None) -> str:
+        return self.taken(name, str, "a text", default)
+
+    def flag(self, name: str, default: bool) -> bool:
+        return self.taken(name, bool, "true or false", default)
+
+    def inside(self, name: str) -> Arguments:
+        return Arguments(self.given.get(name), self.named(name))
+
+    def objects(self, name: str) -> list[Arguments]:
+        given = self.taken(name, list, "a list", [])
+        return [Arguments(one, f"{self.named(name)}[{at}]") for at, one in enumerate(given)]
 
 
-def as_bytes(message: dict[str, Any]) -> bytes:
-    """A message with its header. Half a surrogate pair, which some clients cannot read, becomes a `?`."""
-    body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+def shown(value: Any) -> str:
+    """What was given, in few words."""
+    if value is None:
+        return "nothing"
+    text = repr(value)
+    return text if len(text) <= 80 else text[:79] + "…"

@@ -1,109 +1,148 @@
-"""Moving: over, in, out, on to the next stop, and back. Each request is answered first; where it led follows."""
+"""Breakpoints, and moving: over, in, out, on to the next stop, and back.
+
+A request to move is answered first: what its function here yields first is the answer, and events follow.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from prefix_lab.debugger.dap.arguments import Arguments
-from prefix_lab.debugger.dap.debuggee import GotoTarget, StackFrame
-from prefix_lab.debugger.dap.stops import Interrupted, Stop, nearest
+from prefix_lab.debugger.dap.messages import Arguments, Refused
+from prefix_lab.debugger.placing import Interrupted, PlacedBreakpoint, at_exceptions, at_function, at_line, nearest
+from prefix_lab.debugger.shown import happening, text_of
 from prefix_lab.debugger.text import clipped
 
 if TYPE_CHECKING:
     from prefix_lab.debugger.dap.debuggee import Debuggee
 
-Events = Iterator[tuple[str, dict]]
-Poll = Callable[[], bool]
-GRANULARITIES = ("statement", "line", "instruction")
-HAPPENS = {"call": "is called", "return": "returns", "yield": "yields", "resume": "goes on", "exception": "raises"}
+Events = Iterator[Any]  # of names and bodies, after the answer
 FIRST = "This is the first step of the recording: go on from here."
 LAST = "This is the last step of the recording: step back, or run backwards."
+FILTERS = ("raised", "uncaught")
+REASONS = ("exception", "function breakpoint", "breakpoint")  # of several the first is said
 
 
-def check_step(debuggee: Debuggee, arguments: Arguments) -> None:
-    debuggee.thread(arguments)
-    arguments.one_of("granularity", GRANULARITIES, "statement")
+def set_breakpoints(debuggee: Debuggee, arguments: Arguments) -> dict:
+    """In one source, instead of those that were set there before."""
+    source = arguments.inside("source")
+    key = (source.whole("sourceReference", 0), debuggee.files.path_of(source))
+    try:
+        file, why = debuggee.files.find(source), ""
+    except Refused as error:
+        file, why = "", str(error)
+
+    def place(asked: Arguments) -> PlacedBreakpoint:
+        line, limits = asked.whole("line"), limits_of(asked)
+        if why:
+            raise ValueError(why)
+        return at_line(debuggee.recording, file, line, *limits)
+
+    return placed(debuggee, key, arguments.objects("breakpoints"), place)
 
 
-def check_thread(debuggee: Debuggee, arguments: Arguments) -> None:
-    debuggee.thread(arguments)
+def set_function_breakpoints(debuggee: Debuggee, arguments: Arguments) -> dict:
+    """At the calls of functions: a qualified name, or its end."""
+
+    def place(asked: Arguments) -> PlacedBreakpoint:
+        return at_function(debuggee.recording, asked.text("name").strip(), *limits_of(asked))
+
+    return placed(debuggee, "functions", arguments.objects("breakpoints"), place)
 
 
-def check_continue(debuggee: Debuggee, arguments: Arguments) -> dict:
-    debuggee.thread(arguments)
-    return {"allThreadsContinued": True}
+def set_exception_breakpoints(debuggee: Debuggee, arguments: Arguments) -> dict:
+    """`raised` stops at all, `uncaught` at those that leave the recorded code; a condition names classes."""
+
+    def place(asked: Arguments) -> PlacedBreakpoint:
+        name = asked.text("filterId")
+        if name not in FILTERS:
+            raise ValueError(f"{clipped(name)!r} is no filter; there are raised and uncaught.")
+        return at_exceptions(debuggee.recording, name == "uncaught", asked.text("condition", ""))
+
+    filters = [Arguments({"filterId": name}) for name in arguments.taken("filters", list, "a list")]
+    return placed(debuggee, "exceptions", filters + arguments.objects("filterOptions"), place)
 
 
-def step_over(debuggee: Debuggee, arguments: Arguments, poll: Poll) -> Events:
-    here = standing(debuggee, arguments)
-    yield from step_to(debuggee, here if here is None else over(debuggee, here, False), False, poll)
+def placed(
+    debuggee: Debuggee, key: object, asked: list[Arguments], place: Callable[[Arguments], PlacedBreakpoint]
+) -> dict:
+    """Set those that can stop, and say of each where it stands, or why it never will."""
+    described, found = [], []
+    for one in asked:
+        number, line = debuggee.number(), {"line": one.given["line"]} if one.has("line") else {}
+        try:
+            breakpoint = place(one)
+        except ValueError as error:
+            described.append(
+                {"id": number, "verified": False, "message": clipped(str(error)), "reason": "failed"} | line
+            )
+            continue
+        breakpoint.number = number
+        found.append(breakpoint)
+        told = {"id": number, "verified": True}
+        if breakpoint.file:
+            told |= {"line": breakpoint.line, "source": debuggee.files.described(breakpoint.file)}
+        described.append(told | ({"message": breakpoint.moved} if breakpoint.moved else {}))
+    debuggee.set_in[key] = found
+    return {"breakpoints": described}
 
 
-def step_back(debuggee: Debuggee, arguments: Arguments, poll: Poll) -> Events:
-    """The step before in this function; with `granularity: instruction` the very step before, also inside a call."""
-    here = standing(debuggee, arguments)
-    if arguments.text("granularity", "") == "instruction":
-        target = debuggee.threads.neighbour(debuggee.thread(arguments), debuggee.index, True)
-    else:
-        target = here if here is None else over(debuggee, here, True)
-    yield from step_to(debuggee, target, True, poll)
+def limits_of(asked: Arguments) -> tuple[str, str]:
+    return asked.text("condition", ""), asked.text("hitCondition", "")
 
 
-def step_in(debuggee: Debuggee, arguments: Arguments, poll: Poll) -> Events:
-    """The thread's next step. With one thread it is the cursor's own `step_in`."""
-    yield from step_to(
-        debuggee, debuggee.threads.neighbour(debuggee.thread(arguments), debuggee.index, False), False, poll
-    )
+def step(move: str, backwards: bool = False) -> Callable[[Debuggee, Arguments], Events]:
+    """One of the cursor's moves, from where the thread stands; its very next step, or the one before, is its own.
+
+    Backwards an editor has one button: with `granularity: instruction`, which is the finest, it goes into calls.
+    """
+
+    def answer(debuggee: Debuggee, arguments: Arguments) -> Events:
+        thread = debuggee.thread(arguments)
+        target = here = debuggee.threads.standing(thread, debuggee.index)
+        if move == "step_in" or (backwards and arguments.text("granularity", "") == "instruction"):
+            target = debuggee.threads.standing(thread, debuggee.index, -1 if backwards else 1)
+        elif here is not None:
+            scout = debuggee.recording.cursor(here)
+            target = scout.index if getattr(scout, move)(backwards) else None
+        yield None
+        yield from go(debuggee, target, backwards)
+
+    return answer
 
 
-def step_out(debuggee: Debuggee, arguments: Arguments, poll: Poll) -> Events:
-    here = standing(debuggee, arguments)
-    scout = debuggee.recording.cursor(here or 0)
-    yield from step_to(debuggee, scout.index if here is not None and scout.step_out() else None, False, poll)
+def run(backwards: bool) -> Callable[[Debuggee, Arguments], Events]:
+    def answer(debuggee: Debuggee, arguments: Arguments) -> Events:
+        debuggee.thread(arguments)
+        yield {"allThreadsContinued": True} if not backwards else None
+        yield from run_on(debuggee, backwards)
+
+    return answer
 
 
-def standing(debuggee: Debuggee, arguments: Arguments) -> int | None:
-    """The step at which the thread that was asked for stands."""
-    return debuggee.threads.standing(debuggee.thread(arguments), debuggee.index)
+def run_on(debuggee: Debuggee, backwards: bool) -> Events:
+    """To the nearest breakpoint in that direction; where there is none, to that end of the recording."""
+    return go(debuggee, -1 if backwards else len(debuggee.recording), backwards)
 
 
-def over(debuggee: Debuggee, here: int, backwards: bool) -> int | None:
-    scout = debuggee.recording.cursor(here)
-    return scout.index if scout.step_over(backwards) else None
-
-
-def step_to(debuggee: Debuggee, target: int | None, backwards: bool, poll: Poll) -> Events:
-    """Go there, unless a breakpoint lies on the way; None is beyond an end."""
+def go(debuggee: Debuggee, target: int | None, backwards: bool) -> Events:
+    """To a step, unless a breakpoint stands on the way; one beyond an end is that end, and None is nowhere."""
+    last = len(debuggee.recording) - 1
     if target is None:
         yield from at_an_end(debuggee, backwards)
         return
     try:
-        found = nearest(debuggee.stops, debuggee.index, backwards, target, poll)
+        found = nearest(debuggee.breakpoints, debuggee.index, backwards, target, debuggee.given_up)
     except Interrupted:
         yield stopped(debuggee, "pause", "It stays where it was")
         return
-    debuggee.goto(found[0] if found else target)
-    yield stopped_by(debuggee, found[1]) if found else stopped(debuggee, "step", "Paused on a step")
-
-
-def run(backwards: bool) -> Callable[[Debuggee, Arguments, Poll], Events]:
-    return lambda debuggee, arguments, poll: run_on(debuggee, backwards, poll)
-
-
-def run_on(debuggee: Debuggee, backwards: bool, poll: Poll) -> Events:
-    """To the nearest stop in that direction; where there is none, to that end of the recording."""
-    try:
-        found = nearest(debuggee.stops, debuggee.index, backwards, None, poll)
-    except Interrupted:
-        yield stopped(debuggee, "pause", "It stays where it was")
-        return
+    debuggee.goto(found[0] if found else min(max(target, 0), last))
     if found:
-        debuggee.goto(found[0])
         yield stopped_by(debuggee, found[1])
-        return
-    debuggee.goto(0 if backwards else len(debuggee.recording) - 1)
-    yield from at_an_end(debuggee, backwards)
+    elif 0 <= target <= last:
+        yield stopped(debuggee, "step", "Paused on a step")
+    else:
+        yield from at_an_end(debuggee, backwards)
 
 
 def at_an_end(debuggee: Debuggee, backwards: bool) -> Events:
@@ -115,61 +154,43 @@ def at_an_end(debuggee: Debuggee, backwards: bool) -> Events:
     yield stopped(debuggee, reason, said)
 
 
-def pause(debuggee: Debuggee, arguments: Arguments, poll: Poll) -> Events:
+def pause(debuggee: Debuggee, arguments: Arguments) -> Events:
+    yield None
     yield stopped(debuggee, "pause", "Paused")
 
 
-def goto(debuggee: Debuggee, arguments: Arguments) -> None:
-    debuggee.thread(arguments)
-    debuggee.goto(debuggee.told_of(arguments, "targetId", GotoTarget).step)
-
-
-def went(debuggee: Debuggee, arguments: Arguments, poll: Poll) -> Events:
+def goto(debuggee: Debuggee, arguments: Arguments) -> Events:
+    debuggee.goto(debuggee.step(arguments, "targetId"))
+    yield None
     yield stopped(debuggee, "goto", "Paused after a jump")
 
 
-def restart_frame(debuggee: Debuggee, arguments: Arguments) -> None:
+def restart_frame(debuggee: Debuggee, arguments: Arguments) -> Events:
     """To the first step of a frame: where it was called."""
-    step = debuggee.told_of(arguments, "frameId", StackFrame).step
     columns = debuggee.recording.columns
-    debuggee.goto(columns.frame_first[columns.step_frame[step]])
-
-
-def frame_restarted(debuggee: Debuggee, arguments: Arguments, poll: Poll) -> Events:
+    debuggee.goto(columns.frame_first[columns.step_frame[debuggee.step(arguments, "frameId")]])
+    yield None
     yield stopped(debuggee, "restart", "Paused at the beginning of the call")
 
 
-def stopped_by(debuggee: Debuggee, stops: list[Stop]) -> tuple[str, dict]:
+def stopped_by(debuggee: Debuggee, breakpoints: list[PlacedBreakpoint]) -> tuple[str, dict]:
     """Which breakpoints it was; an exception says what was raised."""
-    reason = stops[0].reason
+    breakpoints = sorted(breakpoints, key=lambda one: REASONS.index(one.label))
+    reason = breakpoints[0].label
     name, body = stopped(debuggee, reason, f"Paused on {reason}")
     if reason == "exception":
-        body["text"] = clipped(str(debuggee.cursor.step.value))
-    return name, body | {"hitBreakpointIds": [stop.number for stop in stops]}
+        body["text"] = text_of(debuggee.cursor.step.value)
+    return name, body | {"hitBreakpointIds": [one.number for one in breakpoints]}
 
 
 def stopped(debuggee: Debuggee, reason: str, description: str) -> tuple[str, dict]:
     """The event, with what happens at the step where it is no mere line."""
     body = {"reason": reason, "description": description, "allThreadsStopped": True}
     step = debuggee.cursor.step
-    if step.event in HAPPENS:
-        given = f" {step.value}" if step.value is not None else ""
-        body["text"] = clipped(f"{step.function} {HAPPENS[step.event]}{given}")
-    return "stopped", body | {"threadId": debuggee.threads.of(debuggee.index)}
+    if said := happening(step):
+        body["text"] = f"{clipped(step.function)} {said}"
+    return "stopped", body | {"threadId": debuggee.recording.columns.thread_of(step.index) + 1}
 
 
 def output(text: str) -> tuple[str, dict]:
     return "output", {"category": "console", "output": text + "\n"}
-
-
-ANSWERS = {
-    "next": (check_step, step_over),
-    "stepIn": (check_step, step_in),
-    "stepOut": (check_step, step_out),
-    "stepBack": (check_step, step_back),
-    "continue": (check_continue, run(backwards=False)),
-    "reverseContinue": (check_thread, run(backwards=True)),
-    "pause": (check_thread, pause),
-    "goto": (goto, went),
-    "restartFrame": (restart_frame, frame_restarted),
-}

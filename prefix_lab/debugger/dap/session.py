@@ -1,23 +1,19 @@
-"""One client's session, from initialize to disconnect: which request may come when, its answer, and what follows."""
+"""One client's session, from initialize to disconnect: what can be asked, who answers, and what follows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from enum import IntEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from prefix_lab.debugger.calls import closing_words, heading, outline
-from prefix_lab.debugger.dap import looking, moving, set_breakpoints
-from prefix_lab.debugger.dap.arguments import Arguments, Refused
-from prefix_lab.debugger.dap.debuggee import Client, Debuggee
-from prefix_lab.debugger.dap.messages import Broken, Channel, Closed, Incoming, Limits, Malformed, Request, as_bytes
+from prefix_lab.debugger.dap import looking, moving
+from prefix_lab.debugger.dap.debuggee import Debuggee
+from prefix_lab.debugger.dap.messages import Arguments, Connection, Ended, Gone, Refused, Request
 from prefix_lab.debugger.text import clipped, listed
 
 if TYPE_CHECKING:
     from prefix_lab.debugger.recording import Recording
 
-Answer = Callable[[Debuggee, Arguments], Any]
-Events = Iterator[tuple[str, dict]]
 CLASS_NAME = "a class, or several with commas: ValueError, torch.OutOfMemoryError"
 FILTERS = (
     {
@@ -59,17 +55,14 @@ CAPABILITIES = {
 
 
 def initialize(debuggee: Debuggee, arguments: Arguments) -> dict:
-    """Hear how the client counts and names; say what can be asked."""
-    debuggee.client = Client(
-        first_line=int(arguments.flag("linesStartAt1", True)),
-        first_column=int(arguments.flag("columnsStartAt1", True)),
-        with_types=arguments.flag("supportsVariableType", False),
-        as_uri=arguments.one_of("pathFormat", ("path", "uri"), "path") == "uri",
-    )
+    """Say what can be asked. No client is known that counts from 0 or names files by URI."""
+    for name, expected in (("linesStartAt1", True), ("columnsStartAt1", True), ("pathFormat", "path")):
+        if arguments.given.get(name, expected) != expected:
+            raise Refused(f"{name}: {arguments.given[name]!r} was given, and only {expected!r} is spoken here.")
     return CAPABILITIES
 
 
-def launch(debuggee: Debuggee, arguments: Arguments) -> None:
+def take(debuggee: Debuggee, arguments: Arguments) -> None:
     """`stopOnEntry` (true) stops at the beginning; `step` begins further on; `noDebug` prints the outline, and ends."""
     debuggee.stop_on_entry = arguments.flag("stopOnEntry", True)
     debuggee.only_outline = arguments.flag("noDebug", False)
@@ -79,187 +72,145 @@ def launch(debuggee: Debuggee, arguments: Arguments) -> None:
         raise Refused(f"step: {debuggee.first:,} was given, and the last of {count:,} steps is {max(count - 1, 0):,}.")
 
 
-def launched(debuggee: Debuggee, arguments: Arguments, poll: Callable[[], bool]) -> Events:
+def launch(debuggee: Debuggee, arguments: Arguments) -> moving.Events:
     """Breakpoints may come now."""
+    take(debuggee, arguments)
+    yield None
     yield "initialized", {}
 
 
-def configured(debuggee: Debuggee, arguments: Arguments, poll: Callable[[], bool]) -> Events:
+def configuration_done(debuggee: Debuggee, arguments: Arguments) -> moving.Events:
     """Say what the recording is, and stop at its beginning, or at the first breakpoint."""
+    yield None
     recording = debuggee.recording
     said = outline(recording).split("\n") if debuggee.only_outline else [heading(recording), *closing_words(recording)]
     yield moving.output("\n".join(map(clipped, said)))
     if debuggee.only_outline or not len(recording):
         yield "terminated", {}
-        return
-    yield from begin(debuggee, arguments, poll)
+    else:
+        yield from begin(debuggee)
 
 
-def begin(debuggee: Debuggee, arguments: Arguments, poll: Callable[[], bool]) -> Events:
+def begin(debuggee: Debuggee) -> moving.Events:
     debuggee.goto(debuggee.first)
     if debuggee.stop_on_entry:
         yield moving.stopped(debuggee, "entry", "Paused at the first step" if not debuggee.first else "Paused on entry")
-    elif found := [stop for stop in debuggee.stops if stop.at(debuggee.first)]:
+    elif found := [one for one in debuggee.breakpoints if one.stops_at(debuggee.first)]:
         yield moving.stopped_by(debuggee, found)
     else:
-        yield from moving.run_on(debuggee, False, poll)
+        yield from moving.run_on(debuggee, False)
 
 
-def restart(debuggee: Debuggee, arguments: Arguments) -> None:
+def restart(debuggee: Debuggee, arguments: Arguments) -> moving.Events:
     """To where the session began; breakpoints stay. A client may send the arguments of `launch` anew."""
     if arguments.has("arguments"):
-        launch(debuggee, arguments.inside("arguments"))
+        take(debuggee, arguments.inside("arguments"))
+    yield None
+    yield "continued", {"threadId": 1, "allThreadsContinued": True}
+    yield from begin(debuggee)
 
 
-def restarted(debuggee: Debuggee, arguments: Arguments, poll: Callable[[], bool]) -> Events:
-    yield "continued", {"threadId": debuggee.threads.of(debuggee.index), "allThreadsContinued": True}
-    yield from begin(debuggee, arguments, poll)
-
-
-def nothing(debuggee: Debuggee, arguments: Arguments) -> None:
-    """An answer without a body."""
-
-
-def terminated(debuggee: Debuggee, arguments: Arguments, poll: Callable[[], bool]) -> Events:
+def terminate(debuggee: Debuggee, arguments: Arguments) -> moving.Events:
+    yield None
     yield "terminated", {}
 
 
-class Phase(IntEnum):
-    """How far a session has come; each begins with the request that is named."""
-
-    CONNECTED = 0
-    INITIALIZE = 1
-    LAUNCH = 2
-    STOPPED = 3  # configurationDone
-    ENDED = 4  # terminate
+def disconnect(debuggee: Debuggee, arguments: Arguments) -> None:
+    """The session's last answer."""
 
 
-NEXT = {
-    Phase.CONNECTED: "Send initialize first.",
-    Phase.INITIALIZE: "Send launch or attach first.",
-    Phase.LAUNCH: "Send configurationDone first.",
-    Phase.STOPPED: "It can be sent once, and has been.",
-    Phase.ENDED: "The session has ended; send disconnect.",
+ANSWERS: dict[str, Callable[[Debuggee, Arguments], Any]] = {
+    "initialize": initialize,
+    "launch": launch,
+    "attach": launch,
+    "setBreakpoints": moving.set_breakpoints,
+    "setFunctionBreakpoints": moving.set_function_breakpoints,
+    "setExceptionBreakpoints": moving.set_exception_breakpoints,
+    "configurationDone": configuration_done,
+    "threads": looking.threads,
+    "source": looking.source_text,
+    "loadedSources": looking.loaded_sources,
+    "terminate": terminate,
+    "disconnect": disconnect,
 }
-
-
-class Command(NamedTuple):
-    """How a request is answered, in which phases, what follows its answer, and the phase that it leads to."""
-
-    answer: Answer
-    first: Phase
-    last: Phase
-    then: Callable[[Debuggee, Arguments, Callable[[], bool]], Events] | None = None
-    leads_to: Phase | None = None
-
-
-P = Phase
-ANSWERS: dict[str, Command] = {
-    "initialize": Command(initialize, P.CONNECTED, P.CONNECTED, leads_to=P.INITIALIZE),
-    "launch": Command(launch, P.INITIALIZE, P.INITIALIZE, launched, P.LAUNCH),
-    "attach": Command(launch, P.INITIALIZE, P.INITIALIZE, launched, P.LAUNCH),
-    "configurationDone": Command(nothing, P.LAUNCH, P.LAUNCH, configured, P.STOPPED),
-    "restart": Command(restart, P.STOPPED, P.STOPPED, restarted),
-    "terminate": Command(nothing, P.LAUNCH, P.STOPPED, terminated, P.ENDED),
-    "disconnect": Command(nothing, P.CONNECTED, P.ENDED),
-    **{
-        name: Command(answer, P.INITIALIZE, P.STOPPED)
-        for name, answer in (set_breakpoints.ANSWERS | looking.CONFIGURING).items()
-    },
-    **{name: Command(answer, P.LAUNCH, P.STOPPED) for name, answer in looking.ANYTIME.items()},
-    **{name: Command(answer, P.STOPPED, P.STOPPED) for name, answer in looking.STANDING.items()},
-    **{name: Command(answer, P.STOPPED, P.STOPPED, then) for name, (answer, then) in moving.ANSWERS.items()},
+STANDING: dict[str, Callable[[Debuggee, Arguments], Any]] = {  # at a step, so that there must be one
+    "stackTrace": looking.stack_trace,
+    "scopes": looking.scopes,
+    "variables": looking.variables,
+    "evaluate": looking.evaluate,
+    "exceptionInfo": looking.exception_info,
+    "gotoTargets": looking.goto_targets,
+    "next": moving.step("step_over"),
+    "stepIn": moving.step("step_in"),
+    "stepOut": moving.step("step_out"),
+    "stepBack": moving.step("step_over", backwards=True),
+    "continue": moving.run(backwards=False),
+    "reverseContinue": moving.run(backwards=True),
+    "pause": moving.pause,
+    "goto": moving.goto,
+    "restart": restart,
+    "restartFrame": moving.restart_frame,
 }
 
 
 class DebugSession:
     """Serves one client from its first word to its last. `run` returns why it ended: empty when the client went."""
 
-    def __init__(self, recording: Recording, channel: Channel, limits: Limits | None = None):
-        self.debuggee, self.channel = Debuggee(recording), channel
-        self.incoming = Incoming(channel, limits or Limits())
-        self.phase, self.sent, self.over = Phase.CONNECTED, 0, False
+    def __init__(self, recording: Recording, connection: Connection, idle: float):
+        self.connection, self.idle = connection, idle
+        self.debuggee = Debuggee(recording, connection.interrupted)
 
     def run(self) -> str:
         try:
-            while not self.over:
-                message = self.incoming.next()
-                if isinstance(message, Malformed):
-                    self.refuse(message.seq, message.command, message.reason)
-                else:
-                    self.serve(message)
-        except Closed:
+            while True:
+                request = self.connection.next(self.idle)
+                if isinstance(request, Ended):
+                    return self.give_up(request.reason)
+                self.serve(request)
+                if request.command == "disconnect":
+                    return ""
+        except Gone:
             return ""
-        except Broken as error:
-            return self.give_up(str(error))
-        return ""
 
     def give_up(self, reason: str) -> str:
         """Say why there will be no other answer."""
-        try:
-            self.refuse(0, "", reason)
-            if Phase.CONNECTED < self.phase < Phase.ENDED:
-                self.event("terminated", {})
-        except Closed:
-            pass
+        if reason:
+            self.connection.refuse(Request(0, "", {}), reason)
+            self.connection.event("terminated", {})
         return reason
 
     def serve(self, request: Request) -> None:
-        """Answer one request, and do what follows from it."""
-        arguments = Arguments(request.arguments)
+        """Answer one request, and send the events that follow from it."""
         try:
-            command = self.command(request.command)
-            body = command.answer(self.debuggee, arguments)
+            answer = self.answer(request)
+            following = answer if isinstance(answer, Iterator) else iter([answer])
+            body = next(following)
         except Refused as error:
-            self.refuse(request.seq, request.command, str(error))
+            self.connection.refuse(request, str(error))
             return
         except Exception as error:  # a mistake of ours costs this answer, and not the session
-            self.refuse(request.seq, request.command, internal(error))
+            self.connection.refuse(request, internal(error))
             return
-        self.respond(request.seq, request.command, body)
-        self.phase = self.phase if command.leads_to is None else command.leads_to
-        self.over = request.command == "disconnect"
-        if command.then is not None:
-            self.follow(command.then(self.debuggee, arguments, self.incoming.interrupted))
-
-    def command(self, name: str) -> Command:
-        command = ANSWERS.get(name)
-        if command is None:
-            raise Refused(
-                f"{name[:80]!r} is no request that a recording can answer. Those are: {listed(list(ANSWERS), 99)}."
-            )
-        if not command.first <= self.phase <= command.last:
-            raise Refused(f"{name} cannot be answered now. {NEXT[self.phase]}")
-        return command
-
-    def follow(self, events: Events) -> None:
-        """Send the events that come of a request. If finding them fails, the recording still stands somewhere."""
+        self.connection.respond(request, body)
         try:
-            for name, body in events:
-                self.event(name, body)
-                if name == "terminated":
-                    self.phase = Phase.ENDED
-        except (Closed, Broken):
+            for name, event in following:
+                self.connection.event(name, event)
+        except Gone:
             raise
-        except Exception as error:
-            self.event("output", {"category": "stderr", "output": internal(error) + "\n"})
-            self.event(*moving.stopped(self.debuggee, "pause", "It stays where it was"))
+        except Exception as error:  # the recording still stands somewhere
+            self.connection.event("output", {"category": "stderr", "output": internal(error) + "\n"})
+            self.connection.event(*moving.stopped(self.debuggee, "pause", "It stays where it was"))
 
-    def respond(self, seq: int, command: str, body: Any) -> None:
-        found = {"type": "response", "request_seq": seq, "success": True, "command": command}
-        self.send(found if body is None else found | {"body": body})
-
-    def refuse(self, seq: int, command: str, reason: str) -> None:
-        error = {"id": 1, "format": "{reason}", "variables": {"reason": reason}, "showUser": True}
-        found = {"type": "response", "request_seq": seq, "success": False, "command": command}
-        self.send(found | {"message": reason, "body": {"error": error}})
-
-    def event(self, name: str, body: dict) -> None:
-        self.send({"type": "event", "event": name, "body": body})
-
-    def send(self, message: dict) -> None:
-        self.sent += 1
-        self.channel.write(as_bytes({"seq": self.sent, **message}))
+    def answer(self, request: Request) -> Any:
+        if request.malformed:
+            raise Refused(request.malformed)
+        found = ANSWERS.get(request.command) or STANDING.get(request.command)
+        if found is None:
+            known = listed([*ANSWERS, *STANDING], 99)
+            raise Refused(f"{request.command[:80]!r} is no request that a recording can answer. Those are: {known}.")
+        if request.command in STANDING and not len(self.debuggee.recording):
+            raise Refused("This recording has no steps to stand at.")
+        return found(self.debuggee, Arguments(request.arguments))
 
 
 def internal(error: Exception) -> str:

@@ -6,8 +6,8 @@
 /** @typedef {{type: string, text: string, facts: Record<string, any>, parts: [string, any][], headline?: any[]}} Thing */
 
 const HAS =
-  "The language has names, numbers, texts, facts and items such as x.shape[0], len(x), + - * / // %, comparisons, " +
-  "in, and, or, not. Write one: i == 5.";
+  "Conditions and watches have names, numbers, texts, facts and items such as x.shape[0], len(x), + - * / // %, " +
+  "comparisons, in, and, or, not. Write one: i == 5.";
 const LONGEST = 1000;
 const DEEPEST = 30;
 const ESCAPE = String.raw`\\(?:[\\'"nrt]|x[\da-fA-F]{2}|u[\da-fA-F]{4}|U00(?:0[\da-fA-F]|10)[\da-fA-F]{4})`;
@@ -79,7 +79,7 @@ class Reader {
     while (TOKEN.lastIndex < text.length) {
       const start = TOKEN.lastIndex;
       const groups = TOKEN.exec(text)?.groups;
-      if (!groups) throw refused(`${[...text.slice(start).trim()][0]} is not in the language`);
+      if (!groups) throw refused(`${[...text.slice(start).trim()][0]} cannot stand here`);
       const [kind, found] = Object.entries(groups).find(([, one]) => one !== undefined) ?? ["", ""];
       this.tokens.push({ kind, text: kind === "name" ? found.normalize("NFKC") : found });
     }

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from prefix_lab.debugger import Recording
-from prefix_lab.debugger.dap import Limits
-from prefix_lab.debugger.dap.doors import channel_of
+from prefix_lab.debugger.dap import server
 from prefix_lab.debugger.dap.session import DebugSession
 
 SECONDS = 20  # more than any answer takes
@@ -32,6 +31,7 @@ class Client:
         self.seqs = itertools.count(1)
         self.inbox: queue.Queue[dict | None] = queue.Queue()
         self.events: list[dict] = []
+        self.seen: list[dict] = []
         self.reasons: list[str] = []
         self.hang_up: Callable[[], Any] = sink.close
         threading.Thread(target=self.read, daemon=True).start()
@@ -56,6 +56,7 @@ class Client:
         message = self.inbox.get(timeout=SECONDS)
         if message is not None:
             check(message)
+            self.seen.append(message)
         return message
 
     def response(self, seq: int | None = None) -> dict:
@@ -184,24 +185,33 @@ def check(message: dict) -> None:
 
 @contextmanager
 def connected(
-    recording: Recording, limits: Limits | None = None, before_looking: Callable[[], Any] = lambda: None
+    recording: Recording, idle: float = SECONDS, before_looking: Callable[[], Any] = lambda: None
 ) -> Iterator[Client]:
     """A client of a session in this process, over a pair of sockets.
 
-    `before_looking` is called when the session, in a long search, is about to look whether the client wants it to end.
+    `before_looking` is called when the session, in a long search, is about to look whether the client wants it to end;
+    it looks once something has come.
     """
     ours, theirs = socket.socketpair()
     ended: list[str] = []
 
     def serve() -> None:
         with theirs:
-            session = DebugSession(recording, channel_of(theirs, limits or Limits()), limits)
-            interrupted = session.incoming.interrupted
-            session.incoming.interrupted = lambda: (before_looking(), interrupted())[1]
-            ended.append(session.run())
+            connection = server.connected(theirs)
+            session = DebugSession(recording, connection, idle)
 
-    server = threading.Thread(target=serve)
-    server.start()
+            def interrupted() -> bool:
+                before_looking()
+                connection.waiting.append(connection.inbox.get(timeout=SECONDS))
+                return connection.interrupted()
+
+            session.debuggee.given_up = interrupted
+            ended.append(session.run())
+            with suppress(OSError):
+                theirs.shutdown(socket.SHUT_RDWR)
+
+    serving = threading.Thread(target=serve)
+    serving.start()
     with ours, ours.makefile("wb") as sink, ours.makefile("rb") as source:
         client = Client(sink, source)
         client.reasons, client.hang_up = ended, lambda: ours.shutdown(socket.SHUT_RDWR)
@@ -210,8 +220,8 @@ def connected(
         finally:
             with suppress(OSError):
                 ours.shutdown(socket.SHUT_RDWR)
-            server.join(SECONDS)
-    assert not server.is_alive(), "the session did not end with its client"
+            serving.join(SECONDS)
+    assert not serving.is_alive(), "the session did not end with its client"
 
 
 @contextmanager

@@ -7,8 +7,7 @@ import copy
 import pytest
 
 from prefix_lab.debugger import Recording, record
-from prefix_lab.debugger.dap.looking import inside
-from prefix_lab.debugger.summary import Summary, as_summary
+from prefix_lab.debugger.summary import Summary
 from tests.debugger.dap.client import connected
 from tests.debugger.dap.conftest import line_of
 
@@ -70,12 +69,9 @@ def test_a_value_opens_to_its_parts_and_each_can_be_asked_for_by_its_expression(
     parts = client.inside(held["variablesReference"])
     assert parts["key"]["value"].startswith("Tensor (4, 20, 128) float32")
     odd = client.inside(parts["odd name"]["variablesReference"])
-    assert [(name, one["value"]) for name, one in odd.items() if name != "length"] == [
-        ("0", "1"),
-        ("1", "2.5"),
-        ("2", "'text'"),
-        ("3", "None"),
-    ]
+    assert [odd[name]["value"] for name in "0123"] == ["1", "2.5", "'text'", "None"]
+    many = client.inside(parts["many"]["variablesReference"])
+    assert (many["left out"]["value"], len(many)) == ("76 of 100 items were not recorded", 26)
     asked = [odd["2"], *client.inside(parts["key"]["variablesReference"]).values()]
     frame = client.stack()[0]["id"]
     for one in asked:
@@ -83,33 +79,8 @@ def test_a_value_opens_to_its_parts_and_each_can_be_asked_for_by_its_expression(
         assert answer["result"].strip("'") in one["value"].replace(",)", ")") or one["name"] in ("shape", "axes")
 
 
-def test_items_come_in_pages(client):
-    held = client.scopes()["Locals"]["held"]
-    many = client.inside(held["variablesReference"])["many"]
-    assert (many["indexedVariables"], many["namedVariables"]) == (24, 2)
-    assert list(client.inside(many["variablesReference"], filter="indexed", start=20, count=10)) == [
-        "20",
-        "21",
-        "22",
-        "23",
-    ]
-    assert list(client.inside(many["variablesReference"], filter="indexed", start=3, count=2)) == ["3", "4"]
-    named = client.inside(many["variablesReference"], filter="named")
-    assert named["left out"]["value"] == "76 of 100 items were not recorded"
-    assert len(client.inside(many["variablesReference"])) == 26
-
-
 def test_text_of_the_program_cannot_steer_a_terminal(client):
     assert client.locals()["text"] == r"'\x1b[31mred\ud800'"
-
-
-def test_types_are_given_to_those_who_ask_for_them(tensors):
-    with connected(tensors) as client:
-        client.request("initialize", adapterID="x")
-        client.request("launch")
-        client.request("configurationDone")
-        client.event("stopped")
-        assert "type" not in client.scopes()["Locals"]["size"]
 
 
 def test_scopes_say_what_a_line_gives_and_what_is_watched(doubles):
@@ -123,11 +94,10 @@ def test_scopes_say_what_a_line_gives_and_what_is_watched(doubles):
         assert scopes["What this line gives"]["y"]["value"] == "[0, 0]"
         assert scopes["Watched"]["len(y)"]["value"] == "1"
         assert client.request("evaluate", expression="len(y)")["result"] == "1"
-        outer = client.scopes(frame=1)
-        assert outer["Locals"]["i"]["value"] == "0"
-        client.move("stepOut")
-        client.move("stepBack")
-        client.move("stepIn")
+        assert client.scopes(frame=1)["Locals"]["i"]["value"] == "0"
+        pane = client.request("scopes", frameId=client.stack()[0]["id"])["scopes"][0]["variablesReference"]
+        client.move("next")
+        assert "is not known at this step" in client.refused("variables", variablesReference=pane)
 
 
 def test_a_stack_comes_in_pages(doubles):
@@ -170,32 +140,13 @@ def test_expressions_over_recorded_names_are_worked_out(client, expression, resu
         ("prefix.zero_()", "cannot be worked out on a recording"),
         ("size =", "is not an expression"),
         ("", "is not an expression"),
-        ("-" * 999 + "1", "nested too deeply"),
         ("(" * 999, "expression"),
-        ("size" * 500, "longer than 1,000 signs"),
     ],
     ids=lambda text: text[:20],
 )
 def test_what_cannot_be_worked_out_is_said(client, expression, told):
     assert told in client.refused("evaluate", expression=expression)
     assert client.locals()["size"] == "128"
-
-
-def test_numbers_of_a_stop_end_with_it(doubles):
-    recording, _ = doubles
-    with connected(recording) as client:
-        client.start(step=5)
-        frame = client.stack()[0]["id"]
-        scope = client.request("scopes", frameId=frame)["scopes"][0]["variablesReference"]
-        client.move("next")
-        for command, arguments in (
-            ("scopes", {"frameId": frame}),
-            ("variables", {"variablesReference": scope}),
-            ("variables", {"variablesReference": client.stack()[0]["id"]}),
-            ("evaluate", {"expression": "x", "frameId": frame}),
-            ("restartFrame", {"frameId": 12345}),
-        ):
-            assert "is not known at this step" in client.refused(command, **arguments)
 
 
 def test_a_file_that_is_here_as_recorded_is_named_by_its_path(doubles):
@@ -231,17 +182,6 @@ def test_a_file_that_has_changed_or_gone_is_served_as_it_was(tmp_path, doubles):
             assert "there is no source" in client.refused("source", sourceReference=99)
 
 
-def test_each_file_is_served_under_its_own_number(doubles):
-    recording, path = doubles
-    several = elsewhere(recording, str(path), "b.py")
-    several.sources |= {"a.py": "first = 1", "c.py": "third = 3"}
-    with connected(several) as client:
-        client.start()
-        sources = client.request("loadedSources")["sources"]
-        texts = [client.request("source", sourceReference=one["sourceReference"])["content"] for one in sources]
-        assert texts == ["first = 1", recording.sources[str(path)], "third = 3"]
-
-
 def test_a_file_recorded_in_another_folder_is_found_by_the_end_of_its_path(tmp_path, doubles):
     recording, path = doubles
     moved = elsewhere(recording, str(path), "/far/away/package/program.py")
@@ -251,29 +191,6 @@ def test_a_file_recorded_in_another_folder_is_found_by_the_end_of_its_path(tmp_p
         assert client.break_at(tmp_path / "package" / "program.py", line)[0]["verified"]
         assert not client.break_at(tmp_path / "other" / "program.py", line)[0]["verified"]
         assert client.break_at(path, line)[0]["verified"]  # no folder in common, and the same text
-
-
-def test_a_device_or_a_relative_name_is_not_read(doubles):
-    recording, path = doubles
-    for name in ("/dev/zero", "program.py", "<string>", "/tmp/\0"):
-        with connected(elsewhere(recording, str(path), name)) as client:
-            client.start()
-            assert client.stack()[0]["source"]["sourceReference"] == 1
-
-
-def test_a_client_may_count_from_nought_and_name_files_by_uri(doubles):
-    recording, path = doubles
-    with connected(recording) as client:
-        client.request("initialize", adapterID="x", linesStartAt1=False, columnsStartAt1=False, pathFormat="uri")
-        client.request("launch")
-        client.request("configurationDone")
-        client.event("stopped")
-        line = line_of(path, "y.append(x)") - 1
-        [found] = client.break_at(path.as_uri(), line)
-        assert (found["verified"], found["line"]) == (True, line)
-        client.move("continue")
-        frame = client.stack()[0]
-        assert (frame["line"], frame["column"], frame["source"]["path"]) == (line, 0, path.as_uri())
 
 
 def elsewhere(recording: Recording, file: str, name: str) -> Recording:
@@ -290,7 +207,3 @@ def altered(recording: Recording, **tables: list) -> Recording:
     found._columns = copy.copy(recording.columns)
     vars(found._columns).update(tables)
     return found
-
-
-def test_plain_values_have_no_inside():
-    assert inside(as_summary(3)) == inside(as_summary("text")) == []

@@ -88,15 +88,8 @@ def test_running_stops_at_breakpoints_both_ways_and_at_the_two_ends(doubles):
         for command in ("reverseContinue", "stepBack"):
             stop = client.move(command)
             assert stop["reason"] == "entry"
-            assert "first step" in stop["description"]
-
-
-def test_at_an_end_a_sentence_is_printed(doubles):
-    with connected(doubles[0]) as client:
-        client.start()
-        client.request("stepBack", threadId=1)
-        assert client.event("output")["output"] == "This is the first step of the recording: go on from here.\n"
-        assert client.event("stopped")["reason"] == "entry"
+            assert stop["description"] == "This is the first step of the recording: go on from here."
+            assert stop["description"] + "\n" in [one.get("body", {}).get("output") for one in client.seen]
 
 
 def test_a_breakpoint_inside_a_call_stops_a_step_over_it(doubles):
@@ -168,7 +161,7 @@ def test_a_recording_without_steps_says_so_and_ends():
         client.request("configurationDone")
         assert "0 steps" in client.event("output")["output"]
         client.event("terminated")
-        assert "has ended" in client.refused("next", threadId=1)
+        assert client.refused("next", threadId=1) == "This recording has no steps to stand at."
 
 
 def test_jumps_lead_to_the_times_that_a_line_was_reached(doubles):
@@ -180,7 +173,6 @@ def test_jumps_lead_to_the_times_that_a_line_was_reached(doubles):
         assert [target["label"].split(",")[0] for target in targets] == ["the next time", "the last time"]
         assert client.move("goto", targetId=targets[1]["id"])["reason"] == "goto"
         assert client.locals()["x"] == "3"
-        assert "not known at this step" in client.refused("goto", threadId=1, targetId=targets[0]["id"])
         targets = client.request("gotoTargets", source={"path": str(path)}, line=line)["targets"]
         assert [target["label"].split(",")[0] for target in targets] == ["the time before", "the first time"]
         assert "never ran" in client.refused(
@@ -228,15 +220,9 @@ def test_a_generator_yields_and_goes_on(fails):
         assert client.at() == ("outer", line_of(path, "total += one"))
         client.move("next")
         stop = client.move("stepIn")
-        assert stop["text"] == "numbers goes on"
+        assert stop["text"] == "numbers goes on after its yield"
         client.move("stepBack", granularity="instruction")
         assert client.at()[0] == "outer"
-
-
-def test_pause_stops_where_it_is(doubles):
-    with connected(doubles[0]) as client:
-        client.start()
-        assert client.move("pause")["reason"] == "pause"
 
 
 @pytest.mark.parametrize("way", ["terminate", "disconnect"])
@@ -246,7 +232,6 @@ def test_it_ends_when_it_is_told_to(doubles, way):
         client.request(way)
         if way == "terminate":
             client.event("terminated")
-            assert "has ended" in client.refused("next", threadId=1)
             client.request("disconnect")
         assert client.ended()
     assert client.reasons == [""]

@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from prefix_lab.cli import main
+from prefix_lab.terminal.commands import main
 from tests.debugger.recorded import recorded
 
 

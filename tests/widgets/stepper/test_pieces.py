@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prefix_lab.debugger import Recording, record
+from prefix_lab.debugger import Recording
 from prefix_lab.debugger.look import Look
 from prefix_lab.debugger.summary import Summary
 from prefix_lab.widgets.stepper.pieces import Pieces
@@ -189,11 +189,6 @@ def test_an_empty_recording_has_an_opening_that_says_so():
     assert (opening["steps"], opening["depths"], opening["files"], opening["stages"]) == (0, [], [], [])
     assert made.get("index") == []
     assert Desk(made.recording).first(0) == {"opening": opening}
-
-
-def test_an_unfinished_recording_is_refused_in_a_sentence():
-    with record([once]) as recording, refuses(RuntimeError, "not finished", "leave its `with"):
-        Pieces(recording)
 
 
 def test_the_profile_of_a_recording_shows_how_deep_it_goes():

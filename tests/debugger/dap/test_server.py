@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from prefix_lab.debugger import record
-from prefix_lab.debugger.dap.doors import listening
+from prefix_lab.debugger.dap.server import listening
 from tests.debugger.dap.client import SECONDS, Client, connected, framed, on_port, on_stdio, started
 from tests.debugger.dap.conftest import line_of
 

@@ -105,7 +105,6 @@ def add_command(commands: Any, name: str, run: Callable[[argparse.Namespace], in
 
 
 def add_record(commands: Any) -> None:
-    """Add the command that records."""
     parser = add_command(
         commands,
         "record",
@@ -116,37 +115,28 @@ def add_record(commands: Any) -> None:
         "Options stand before SCRIPT; all that follows it is its own.",
         epilog="exit status: the script's own; 2 if an option is refused",
     )
-    parser.add_argument("script", nargs=argparse.REMAINDER, metavar="SCRIPT [args ...]", help="a Python file")
-    parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="a module instead")
-    parser.add_argument(
+    add = parser.add_argument
+    add("script", nargs=argparse.REMAINDER, metavar="SCRIPT [args ...]", help="a Python file")
+    add("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="a module instead")
+    add(
         "--include",
         action="append",
         metavar="NAME",
         help="record this package, module, file or folder; may be given several times (the script's file)",
     )
-    parser.add_argument(
-        "--output", metavar="FILE", help="where to save (SCRIPT's name, with .recording, in this folder)"
-    )
-    parser.add_argument(
-        "--keep", choices=KEEPS, default="shapes", help="of tensors: shapes; statistics too; numbers of small ones too"
-    )
-    parser.add_argument(
-        "--watch", action="append", default=[], metavar="EXPR", help="evaluate this after each line; several times"
-    )
-    parser.add_argument(
-        "--max-steps", type=at_least(1), default=MAX_STEPS, metavar="N", help=f"stop recording there ({MAX_STEPS:,})"
-    )
+    add("--output", metavar="FILE", help="where to save (SCRIPT's name, with .recording, in this folder)")
+    add("--keep", choices=KEEPS, default="shapes", help="of tensors: shapes; statistics too; numbers of small ones too")
+    add("--watch", action="append", default=[], metavar="EXPR", help="evaluate this after each line; several times")
+    add("--max-steps", type=at_least(1), default=MAX_STEPS, metavar="N", help=f"stop recording there ({MAX_STEPS:,})")
 
 
 def run_record(args: argparse.Namespace) -> int:
-    """The whole of `prefix-lab record`; returns the script's exit status."""
     from prefix_lab.terminal.record import record_script
 
     return record_script(args)
 
 
 def add_replay(commands: Any) -> None:
-    """Add the command that replays."""
     parser = add_command(
         commands,
         "replay",
@@ -156,23 +146,20 @@ def add_replay(commands: Any) -> None:
         "pipe, or with --print, an outline and some steps as plain lines.",
         epilog="exit status: 0; 2 if an option or the file is refused",
     )
-    parser.add_argument("file", metavar="FILE", help=RECORDED)
-    parser.add_argument("--print", action="store_true", dest="printed", help="plain lines, also in a terminal")
-    parser.add_argument("--from", type=at_least(0), dest="first", default=0, metavar="N", help="start at this step (0)")
-    parser.add_argument(
-        "--count", type=at_least(0), default=STEPS_SHOWN, metavar="M", help=f"print so many steps ({STEPS_SHOWN})"
-    )
+    add = parser.add_argument
+    add("file", metavar="FILE", help=RECORDED)
+    add("--print", action="store_true", dest="printed", help="plain lines, also in a terminal")
+    add("--from", type=at_least(0), dest="first", default=0, metavar="N", help="start at this step (0)")
+    add("--count", type=at_least(0), default=STEPS_SHOWN, metavar="M", help=f"print so many steps ({STEPS_SHOWN})")
 
 
 def run_replay(args: argparse.Namespace) -> int:
-    """The whole of `prefix-lab replay`."""
     from prefix_lab.terminal.replay import replay_file
 
     return replay_file(args)
 
 
 def add_dap(commands: Any) -> None:
-    """Add the command that serves."""
     parser = add_command(
         commands,
         "dap",
@@ -182,11 +169,15 @@ def add_dap(commands: Any) -> None:
         "forwards and backwards, and shows the values. On standard input and output, or on a port.",
         epilog="exit status: 0; 1 if what came was not the protocol; 2 if an option or the file is refused",
     )
-    parser.add_argument("file", metavar="FILE", help=RECORDED)
-    parser.add_argument(
-        "--port", type=port_number, metavar="N", help="listen on this port of this machine alone; 0 takes a free one"
+    add = parser.add_argument
+    add("file", metavar="FILE", help=RECORDED)
+    add(
+        "--port",
+        type=at_least(0, 65535),
+        metavar="N",
+        help="listen on this port of this machine alone; 0 takes a free one",
     )
-    parser.add_argument(
+    add(
         "--idle",
         type=at_least(1),
         default=IDLE_SECONDS,
@@ -196,32 +187,52 @@ def add_dap(commands: Any) -> None:
 
 
 def run_dap(args: argparse.Namespace) -> int:
-    """The whole of `prefix-lab dap`."""
-    from prefix_lab.terminal.dap import serve_file
+    """Serve a recording to an editor, on standard input and output or on a port."""
+    from prefix_lab.debugger import Recording
+    from prefix_lab.debugger.dap import serve_port, serve_stdio
 
-    return serve_file(args)
+    def listening(port: int) -> None:
+        print(f"listening on 127.0.0.1:{port}, for one client at a time; Ctrl-C ends", flush=True)
+
+    def complain(reason: str) -> None:
+        if reason:
+            print(f"prefix-lab dap: {reason}", file=sys.stderr)
+
+    try:
+        recording = Recording.load(args.file)
+        len(recording)
+    except ValueError as error:
+        args.refuse(str(error))
+    if args.port is None:
+        if sys.stdin is not None and sys.stdin.isatty():
+            complain(
+                "waiting for an editor's words on standard input; --port N is for those that connect, and prefix-lab "
+                "replay for people"
+            )
+        reason = serve_stdio(recording, args.idle)
+        complain(reason)
+        return 1 if reason else 0
+    try:
+        serve_port(recording, args.port, args.idle, listening, complain)
+    except OSError as error:
+        args.refuse(f"argument --port: {args.port} cannot be had ({error.strerror}). Give another, or 0 for a free one")
+    complain(f"no client came for {args.idle} seconds")
+    return 0
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """A whole number from `least` up, as an option's type; anything else is refused with what was expected."""
+def at_least(least: int, most: int = 10**18 - 1) -> Callable[[str], int]:
+    """A whole number in these bounds, as an option's type; anything else is refused with what was expected."""
+    expected = f"a whole number of at least {least}" if most > 65535 else f"a port's number, from {least} to {most}"
 
     def number(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or len(text) > 18 or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} was given, expected a whole number of at least {least}")
+        if not text.isascii() or not text.isdigit() or not least <= int(text[:20]) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} was given, expected {expected}")
         return int(text)
 
     return number
 
 
-def port_number(text: str) -> int:
-    """A port's number, as an option's type."""
-    if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} was given, expected a port's number, from 0 to 65535")
-    return int(text)
-
-
 def add_export(commands: Any) -> None:
-    """Add the command that writes a page."""
     parser = add_command(
         commands,
         "export",
@@ -238,7 +249,6 @@ def add_export(commands: Any) -> None:
 
 
 def run_export(args: argparse.Namespace) -> int:
-    """The whole of `prefix-lab export`."""
     try:
         recording, name = opened(args.file)
         page = Path(args.output) if args.output else Path(f"{name}.html")
@@ -262,7 +272,6 @@ def opened(file: str | None) -> tuple[Recording, str]:
 
 
 def add_progress(commands: Any) -> None:
-    """Add the command that shows what is done of the course."""
     parser = add_command(
         commands,
         "progress",
@@ -277,7 +286,6 @@ def add_progress(commands: Any) -> None:
 
 
 def run_progress(args: argparse.Namespace) -> int:
-    """The whole of `prefix-lab progress`."""
     from prefix_lab.course.progress import show_progress
 
     if args.reset is not None:

@@ -1,0 +1,303 @@
+"""Where in a recording a breakpoint can stand, and the nearest step at which one of several stops.
+
+What a person sets in an editor (`dap/`) or in the terminal's replay stands here; a program writes a `Breakpoint`.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+import warnings
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import PurePath
+from types import CodeType
+
+from prefix_lab.debugger.breakpoints import beyond
+from prefix_lab.debugger.conditions import Condition, Truth
+from prefix_lab.debugger.search import is_exception
+from prefix_lab.debugger.steps import CALL, EXCEPTION, LINE, NONE, RETURN, YIELD, RecordedSteps
+from prefix_lab.debugger.summary import as_summary
+from prefix_lab.debugger.text import clipped, functions_near, lines_near, listed
+
+KEPT = 32  # files whose lines are remembered
+LEAVES = (RETURN, YIELD)
+LOOKED_AT = 1000  # steps, after which whoever asked is listened to again
+HITS = re.compile(r"\s*(==|>=|<=|>|<|%)?\s*([0-9]{1,9})\s*")
+COMPARED = {"==": operator.eq, ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
+GivenUp = Callable[[], bool]
+
+
+class Interrupted(Exception):
+    """Whoever asked for a search has given it up."""
+
+
+class PlacedBreakpoint:
+    """The steps at which it can stop, and which of them: where a condition holds, and of those times the n-th.
+
+    `steps` rise. `condition` is an expression as a `Breakpoint` takes it. `hits` counts: `3` or `== 3` is the third
+    time, `>= 3`, `< 3` and so on, `% 3` every third; it counts from the beginning, whichever way one comes. `file` and
+    `line` are where it stands, if it stands at a line, and `moved` says that another line was asked for.
+
+    Raises `ValueError` for a condition or a count that could never hold.
+    """
+
+    def __init__(self, recording: RecordedSteps, label: str, steps: Sequence[int], condition: str = "", hits: str = ""):
+        self.label, self.steps = label, steps
+        self.number, self.file, self.line, self.moved = 0, "", 0, ""
+        self.times = times_of(hits)
+        self.truth = truth_of(condition, recording)
+
+    def nearest(self, index: int, backwards: bool, until: int | None, given_up: GivenUp) -> int | None:
+        """The next step beyond `index` at which it stops, and before `until`. Raises `Interrupted`."""
+        if self.times is not None and self.truth is not None:  # counted are the times at which the condition held
+            self.steps, self.truth = array("I", filter(self.truth.at, listening(self.steps, given_up))), None
+        for step in listening(beyond(self.steps, index, backwards), given_up):
+            if until is not None and (step <= until if backwards else step >= until):
+                return None
+            if self.holds(step):
+                return step
+        return None
+
+    def holds(self, step: int) -> bool:
+        """Of one of its steps, whether the condition and the count hold."""
+        if self.times is not None:
+            return self.times(bisect_left(self.steps, step) + 1)
+        return self.truth is None or self.truth.at(step)
+
+    def stops_at(self, step: int) -> bool:
+        at = bisect_left(self.steps, step)
+        return at < len(self.steps) and self.steps[at] == step and self.holds(step)
+
+
+def nearest(
+    breakpoints: Iterable[PlacedBreakpoint],
+    index: int,
+    backwards: bool = False,
+    until: int | None = None,
+    given_up: GivenUp = lambda: False,
+) -> tuple[int, list[PlacedBreakpoint]] | None:
+    """The nearest step beyond `index` where one of them stops, and all that do; None when there is none before `until`.
+
+    `given_up` is asked now and then; when it says yes, this raises `Interrupted`.
+    """
+    breakpoints, best = list(breakpoints), until
+    for one in breakpoints:
+        found = one.nearest(index, backwards, best, given_up)
+        best = best if found is None else found
+    if best is None or best == until:
+        return None
+    return best, [one for one in breakpoints if one.stops_at(best)]
+
+
+def listening(steps: Iterable[int], given_up: GivenUp) -> Iterator[int]:
+    for count, step in enumerate(steps, 1):
+        if count % LOOKED_AT == 0 and given_up():
+            raise Interrupted
+        yield step
+
+
+def at_line(recording: RecordedSteps, file: str, line: int, condition: str = "", hits: str = "") -> PlacedBreakpoint:
+    """At a line of a recorded file, or at the line that runs for it: a comment leads to what follows it, a function's
+    header to its call. Raises `ValueError` for a line that never ran, and leads to none that did."""
+    stands, moved = lines_of(recording, file).settle(line)
+    steps = steps_at(recording, lines_of(recording, file).ran[stands])
+    found = PlacedBreakpoint(recording, "breakpoint", steps, condition, hits)
+    found.file, found.line, found.moved = file, stands, moved
+    return found
+
+
+def at_function(recording: RecordedSteps, name: str, condition: str = "", hits: str = "") -> PlacedBreakpoint:
+    """At the calls of a function: a qualified name, or its end. Raises `ValueError` when none was called."""
+    columns = recording.columns
+    places = [
+        number
+        for number, (event, function, _) in enumerate(columns.places)
+        if event == CALL and f".{columns.functions[function][1]}".endswith(f".{name}")
+    ]
+    if not places:
+        near = functions_near(name, (called for _, called, _ in columns.functions))
+        said = f" Near it: {listed(near)}." if near else ""
+        raise ValueError(f"No function {clipped(name)!r} was called in this recording.{said}")
+    found = PlacedBreakpoint(recording, "function breakpoint", steps_at(recording, places), condition, hits)
+    _, function, found.line = columns.places[places[0]]
+    found.file = columns.functions[function][0]
+    return found
+
+
+def at_exceptions(recording: RecordedSteps, uncaught: bool, classes: str = "") -> PlacedBreakpoint:
+    """Where exceptions were raised; with `uncaught`, those that left the recorded code. `classes` are names."""
+    known, names = exceptions_of(recording), [one.strip() for one in classes.split(",") if one.strip()]
+    values = recording.columns.values
+    steps = [
+        step
+        for step in (known.uncaught if uncaught else known.raised)
+        if not names or any(is_exception(as_summary(values[known.value(step)]), one) for one in names)
+    ]
+    return PlacedBreakpoint(recording, "exception", array("I", steps))
+
+
+def steps_at(recording: RecordedSteps, places: list[int]) -> array:
+    """The steps at any of these places, in order."""
+    columns = recording.columns
+    if len(places) == 1:
+        return columns.steps_at[places[0]]
+    return array("I", sorted(step for place in places for step in columns.steps_at[place]))
+
+
+def truth_of(condition: str, recording: RecordedSteps) -> Truth | None:
+    if not condition.strip():
+        return None
+    found = Condition(condition.strip())
+    missing = sorted(found.names - set(recording.columns.names))
+    if missing:
+        raise ValueError(f"condition: {missing[0]!r} is no name in this recording.")
+    return Truth(recording, found)
+
+
+def times_of(hits: str) -> Callable[[int], bool] | None:
+    if not hits.strip():
+        return None
+    found = HITS.fullmatch(hits)
+    count = int(found[2]) if found else 0
+    if not found or (count < 1 and found[1] in (None, "==", "%")):
+        raise ValueError(f"hitCondition: {hits[:80]!r} was given, expected a count such as 3, >= 3 or % 3.")
+    if found[1] == "%":
+        return lambda time: time % count == 0
+    compare = COMPARED[found[1] or "=="]
+    return lambda time: compare(time, count)
+
+
+class CodeLines:
+    """The lines of one file that ran, and those that lead to one that did."""
+
+    def __init__(self, recording: RecordedSteps, file: str):
+        columns = recording.columns
+        self.name = PurePath(file).name
+        self.ran: dict[int, list[int]] = {}  # line → the numbers of its places
+        calls: dict[int, list[tuple[int, int]]] = {}
+        by_line: set[tuple[int, int]] = set()
+        for number, (event, function, line) in enumerate(columns.places):
+            if columns.functions[function][0] != file or not len(columns.steps_at[number]):
+                continue
+            if event == LINE:
+                self.ran.setdefault(line, []).append(number)
+                by_line.add((line, function))
+            elif event == CALL:
+                calls.setdefault(line, []).append((number, function))
+        for line, found in calls.items():  # a function on one line would stop twice, as called and as run
+            meant = [number for number, function in found if (line, function) not in by_line]
+            if meant:
+                self.ran.setdefault(line, []).extend(meant)
+        self.code, self.headers = read_source(recording.sources.get(file, ""))
+
+    def settle(self, line: int) -> tuple[int, str]:
+        """The line at which a breakpoint at this line stands, and what to say if it is another one."""
+        if line in self.ran:
+            return line, ""
+        header = self.headers.get(line)
+        if header in self.ran:
+            return header, f"Moved to line {header}, where the function is called."
+        if header is None and line not in self.code:
+            at = bisect_right(self.code, line)
+            follows = self.code[at] if at < len(self.code) else None
+            if follows in self.ran:
+                return follows, f"Line {line} has no code of its own; moved to line {follows}, the next that has."
+        near = lines_near(line, sorted(self.ran))
+        raise ValueError(f"{clipped(self.name)}:{line} never ran in this recording. {near}")
+
+
+@lru_cache(maxsize=KEPT)
+def lines_of(recording: RecordedSteps, file: str) -> CodeLines:
+    return CodeLines(recording, file)
+
+
+def read_source(source: str) -> tuple[list[int], dict[int, int]]:
+    """The lines that have code, and for each line of a function's header the line at which it is called.
+
+    The text is compiled and never run. Both are empty for a text that is no Python.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source)
+            code = compile(tree, "recorded", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return [], {}
+    lines = {line for one in codes_in(code) for _, _, line in one.co_lines() if line}
+    headers = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+            headers |= dict.fromkeys(range(first, node.body[0].lineno), first)
+    return sorted(lines), headers
+
+
+def codes_in(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from codes_in(constant)
+
+
+class Exceptions:
+    """While an exception travels outwards, every frame on its way has a step; a debugger stops where it was raised.
+
+    `raised` are the steps at which exceptions were raised, `uncaught` those of them that nobody recorded caught.
+    """
+
+    def __init__(self, recording: RecordedSteps):
+        self.recording = recording
+        columns = recording.columns
+        steps = sorted(
+            step
+            for place, (event, _, _) in enumerate(columns.places)
+            if event == EXCEPTION
+            for step in columns.steps_at[place]
+        )
+        self.origins: dict[int, int] = {}  # each exception's step → the one where it was raised
+        from_line: dict[int, int] = {}  # a caller's step → the last exception in what it called
+        for step in steps:
+            inner = from_line.get(columns.step_before[step])
+            travels = inner is not None and self.value(inner) == self.value(step) and self.left_by(inner, step)
+            self.origins[step] = self.origins[inner] if travels and inner is not None else step
+            caller = recording.caller(step)
+            if caller is not None:
+                from_line[caller] = step
+        self.raised = sorted(set(self.origins.values()))
+        self.uncaught = sorted({self.origins[step] for step in steps if self.gets_out(step)})
+
+    def event(self, step: int) -> int:
+        columns = self.recording.columns
+        return columns.places[columns.step_place[step]][0]
+
+    def value(self, step: int) -> int:
+        """The number of the exception in the table of values."""
+        columns = self.recording.columns
+        return next((columns.binding_value[one] for one in self.recording.bindings(step)), NONE)
+
+    def left_by(self, step: int, limit: int) -> bool:
+        """Whether the frame had nothing after this exception, up to a step, but what a `finally` does."""
+        columns, last = self.recording.columns, step
+        while columns.step_after[last] < limit:
+            last = columns.step_after[last]
+        return self.event(last) not in LEAVES
+
+    def gets_out(self, step: int) -> bool:
+        """Whether this is the last exception of an outermost frame, and the frame ended with it."""
+        columns, last = self.recording.columns, step
+        if self.recording.caller(step) is not None:
+            return False
+        while columns.step_after[last] != NONE:
+            last = columns.step_after[last]
+            if self.event(last) in (EXCEPTION, *LEAVES, CALL):
+                return False
+        return True
+
+
+@lru_cache(maxsize=1)
+def exceptions_of(recording: RecordedSteps) -> Exceptions:
+    return Exceptions(recording)
