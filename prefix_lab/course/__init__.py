@@ -28,7 +28,7 @@ _HOMES = {
     "small_ids": "small_models",
     "small_llama": "small_models",
     "small_t5": "small_models",
-    "table": "shown",
+    "table": ".widgets.table",
     "task_batches": "training",
     "train": "training",
 }
@@ -39,5 +39,5 @@ __all__ = sorted(_HOMES)
 def __getattr__(name: str) -> Any:
     """Import what is exported when it is first asked for: `make_ready` needs no torch, and says when there is none."""
     if name in _HOMES:
-        return getattr(importlib.import_module(f"prefix_lab.course.{_HOMES[name]}"), name)
+        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

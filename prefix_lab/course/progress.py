@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from platformdirs import user_data_path
 
-from prefix_lab.course.shown import Table, table
 from prefix_lab.debugger.storage import write_whole
+from prefix_lab.widgets.table import Table, table
 
 
 class Lesson(NamedTuple):

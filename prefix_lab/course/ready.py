@@ -11,7 +11,7 @@ from typing import Any
 from prefix_lab.config import MIRRORED_PEFT
 from prefix_lab.course.cells import cell_to_run, running_shell
 from prefix_lab.course.progress import file
-from prefix_lab.course.shown import Table, table
+from prefix_lab.widgets.table import Table, table
 
 WAY_OUT = "In a clone of prefix_lab, `make lab` sets up what the lessons need."
 OLDEST_PYTHON = (3, 11)
@@ -60,9 +60,9 @@ def self_check() -> Table:
     """
     rows = [python(), *map(package, NEEDED), anywidget(), tiny_t5(), notes()]
     well = not any(advice for _, _, advice in rows)
-    verdict = "Everything is here." if well else "Something needs a look: the advice stands beside it."
+    verdict = "everything is here" if well else "something needs a look: the advice stands beside it"
     marked = [("✗" if advice else "✓", what, found, advice) for what, found, advice in rows]
-    return table(("", "looked at", "found", "advice"), marked, verdict)
+    return table(("", "looked at", "found", "advice"), [*marked, ("", "in all", verdict, "")])
 
 
 Row = tuple[str, str, str]

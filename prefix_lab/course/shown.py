@@ -1,4 +1,4 @@
-"""What a lesson shows: a picture, a table, and source; each rich in a notebook, and in words in a terminal.
+"""What a lesson shows: a picture, and source; each rich in a notebook, and in words in a terminal.
 
 Source is the reader's own: it comes from the installed packages.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -52,38 +52,6 @@ def plain_axes(axes: Axes, title: str, below: str = "", left: str = "", **grid: 
 
 
 SIDES = ("ours", "PEFT's")
-CELL = "text-align: left; vertical-align: top; padding: 3px 10px 3px 0"
-
-
-class Table(NamedTuple):
-    """Rows under heads, and a sentence below; the first cell of a row names it."""
-
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    below: str = ""
-
-    def _repr_html_(self) -> str:
-        heads = "".join(f"<th scope='col' style='{CELL}'>{escape(head)}</th>" for head in self.heads)
-        rows = "".join(
-            f"<tr><th scope='row' style='{CELL}'>{escape(first)}</th>"
-            + "".join(f"<td style='{CELL}'>{escape(cell)}</td>" for cell in rest)
-            + "</tr>"
-            for first, *rest in self.rows
-        )
-        found = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
-        return f"<div style='overflow-x: auto'>{found}</div>{self.below and f'<p><b>{escape(self.below)}</b></p>'}"
-
-    def __repr__(self) -> str:
-        lines = [self.heads, *self.rows]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(self.heads))]
-        shown = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
-        return "\n".join([*(line.rstrip() for line in shown), *filter(None, [self.below])])
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[object]], below: str = "") -> Table:
-    """A table of whatever can be printed, and a sentence below it."""
-    return Table(tuple(heads), tuple(tuple(map(str, row)) for row in rows), below)
-
 
 STYLE = """<style>
 .prefix-lab-stage { color: var(--jp-ui-font-color1, #222); font-size: 13px; }

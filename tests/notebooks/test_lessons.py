@@ -88,7 +88,7 @@ def complaints(number: int, outputs: list[tuple[str, str]]) -> list[str]:
     return [f"cell {number}, {kind}: {text}" for kind, text in outputs if kind in ("error", "stderr")]
 
 
-def test_a_lesson_runs_as_it_is_as_openedand_each_cell_means_the_same_again(lesson):
+def test_a_lesson_runs_as_it_is_opened_and_each_cell_means_the_same_again(lesson):
     with opened(lesson) as book:
         wrong, down, again = [], {}, {}
         as_opened = {number: book.run(number, source) for number, source in book.stubs.items()}

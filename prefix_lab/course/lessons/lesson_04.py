@@ -10,11 +10,12 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM,
 
 from prefix_lab import PrefixTuningConfig
 from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise, wrong_number
-from prefix_lab.course.shown import Drawn, Table, drawn, plain_axes, table
+from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.prepare import explain_preparation
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.picture import INK, new_figure
 from prefix_lab.widgets.sizes import shipped, sizes_of
+from prefix_lab.widgets.table import Table, table
 
 FIELDS = ("num_layers", "token_dim", "num_attention_heads")
 

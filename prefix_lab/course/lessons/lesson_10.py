@@ -16,9 +16,9 @@ import torch
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
 from prefix_lab.course.checking import DICE, SIZES, TODO, Verdict, exercise, is_open
-from prefix_lab.course.shown import Table, table
 from prefix_lab.course.small_models import small_t5
 from prefix_lab.shapes import evaluate
+from prefix_lab.widgets.table import Table, table
 
 LAUNCH = Path(__file__).parents[3] / ".vscode" / "launch.json"
 

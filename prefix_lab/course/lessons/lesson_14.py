@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -14,7 +14,9 @@ from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.picture import FAINT, INK, new_figure
 
-BROKEN, RIGHT = "the copy", "PEFT"
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def rows_read(split: Callable[[Tensor], Any], layers: int, width: int) -> list[int]:
@@ -57,39 +59,36 @@ def _square(corner: tuple[float, float], **look: Any) -> Any:
 
 def draw_moves(moved: Mapping[str, list[float]]) -> Drawn:
     """How far the prefix's numbers are, on average, from where they began, after each step."""
-    figure = new_figure(7.2, 2.9)
-    axes = figure.add_subplot()
-    looks = [{"linestyle": "--", "marker": "x"}, {"linestyle": "-", "marker": "o"}]
-    for (name, shares), look in zip(moved.items(), looks, strict=True):
-        steps = range(1, len(shares) + 1)
-        axes.plot(steps, [1e4 * far for far in shares], color=COLOURS["prefix_len"], markersize=4, **look)
-        axes.annotate(name, (len(shares), 1e4 * shares[-1]), xytext=(8, -3), textcoords="offset points", color=INK)
     title = "How far the prefix has moved"
+    figure, axes = two_lines({name: [1e4 * far for far in shares] for name, shares in moved.items()}, "prefix_len")
     plain_axes(axes, title, "training step", "mean distance, in 0.0001", axis="y")
-    axes.set_xlim(0.5, 1.18 * max(map(len, moved.values())))
-    axes.set_xticks(range(1, max(map(len, moved.values())) + 1))
     told = "; ".join(f"{name}: {far[-1]:.5f} after {len(far)} steps" for name, far in moved.items())
     return drawn(figure, f"{title} since training began, on average", f"{told}.")
 
 
 def draw_positions(places: Mapping[str, list[int]], prefix_len: int) -> Drawn:
     """The position of the newest token at each call of the base model; the prefix lies below the line."""
-    figure = new_figure(7.2, 3.0)
-    axes = figure.add_subplot()
-    looks = [{"linestyle": "--", "marker": "x"}, {"linestyle": "-", "marker": "o"}]
-    for (name, found), look in zip(places.items(), looks, strict=True):
-        calls = range(1, len(found) + 1)
-        axes.plot(calls, found, color=COLOURS["source"], markersize=5, **look)
-        axes.annotate(name, (len(found), found[-1]), xytext=(8, -3), textcoords="offset points", color=INK)
+    figure, axes = two_lines(places, "source")
     axes.axhspan(-0.5, prefix_len - 0.5, color=COLOURS["prefix_len"], alpha=0.25, linewidth=0)
     axes.annotate("the prefix", (1, (prefix_len - 1) / 2), color=INK, fontsize=9, va="center")
     plain_axes(axes, "Where the newest token is put", "call of the base model", "position", axis="y")
-    longest = max(map(len, places.values()))
-    axes.set_xlim(0.7, 1.16 * longest)
     axes.set_ylim(-0.5, None)
-    axes.set_xticks(range(1, longest + 1))
     told = "; ".join(f"{name}: positions {', '.join(map(str, found))}" for name, found in places.items())
     return drawn(figure, "The position of the newest token at each call of the base model", f"{told}.")
+
+
+def two_lines(found: Mapping[str, list[float]], colour: str) -> tuple[Figure, Axes]:
+    """The copy's numbers and the right ones, each with its name at its end; counted from 1."""
+    figure = new_figure(7.2, 3.0)
+    axes = figure.add_subplot()
+    looks = [{"linestyle": "--", "marker": "x"}, {"linestyle": "-", "marker": "o"}]
+    for (name, numbers), look in zip(found.items(), looks, strict=True):
+        axes.plot(range(1, len(numbers) + 1), numbers, color=COLOURS[colour], markersize=5, **look)
+        axes.annotate(name, (len(numbers), numbers[-1]), xytext=(8, -3), textcoords="offset points", color=INK)
+    longest = max(map(len, found.values()))
+    axes.set_xlim(0.6, 1.18 * longest)
+    axes.set_xticks(range(1, longest + 1))
+    return figure, axes
 
 
 HUNTS = {
