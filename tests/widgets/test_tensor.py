@@ -227,6 +227,7 @@ def test_it_is_plain_text_where_no_front_end_is():
         (lambda: torch.nn.Linear(2, 2), ("is a module, Linear", ".weight, .bias")),
         (lambda: torch.nn.LazyLinear(2).weight, ("without a shape yet", "Call its module once")),
         (lambda: np.array(["a"]), ("dtype <U1", "astype(float)")),
+        (lambda: np.ma.masked_array([1.0]), ("masked array", "filled(np.nan)")),
         (lambda: torch.ones(2, dtype=torch.complex64), ("complex64", "tensor.abs()")),
         (lambda: torch.eye(3).to_sparse(), ("sparse coo", "tensor.to_dense()")),
     ],

@@ -78,6 +78,8 @@ def source_of(value: Any) -> Source:
 
 
 def source_of_array(array: np.ndarray) -> Source:
+    if isinstance(array, np.ma.MaskedArray):
+        raise ValueError("tensor is a masked array; say what masked places are: TensorView(array.filled(np.nan)).")
     kinds = {"b": "bool", "i": "int", "u": "int", "f": "float"}
     if array.dtype.kind not in kinds:
         raise ValueError(
