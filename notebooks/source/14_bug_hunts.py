@@ -79,8 +79,9 @@ gpt2, ids = small_gpt2(), small_ids()  # random weights, so that we can choose e
 
 # %%
 for name, by in {"the copy": hunts.Hunt1, "PEFT": peft}.items():
-    trainable, total = before(model, by).get_nb_trainable_parameters()
-    print(f"{name:9} {trainable:6,} of {total:,}")
+    parameters = list(before(model, by).parameters())
+    trainable = sum(one.numel() for one in parameters if one.requires_grad)
+    print(f"{name:9} {trainable:6,} of {sum(one.numel() for one in parameters):,}")
 
 # %%
 show_source(hunts.Hunt1)

@@ -60,9 +60,9 @@ def self_check() -> Table:
     """
     rows = [python(), *map(package, NEEDED), anywidget(), tiny_t5(), notes()]
     well = not any(advice for _, _, advice in rows)
-    verdict = "everything is here" if well else "something needs a look: the advice stands beside it"
+    verdict = "Everything is here." if well else "Something needs a look: the advice stands beside it."
     marked = [("✗" if advice else "✓", what, found, advice) for what, found, advice in rows]
-    return table(("", "looked at", "found", "advice"), [*marked, ("", "in all", verdict, "")])
+    return table(("", "looked at", "found", "advice"), marked, verdict)
 
 
 Row = tuple[str, str, str]

@@ -7,7 +7,7 @@ from prefix_lab.course import ready, self_check
 
 def test_everything_is_here():
     found = self_check()
-    assert found.rows[-1][2] == "everything is here", repr(found)
+    assert found.below == "Everything is here.", repr(found)
     assert "'reverse: garden' → 'nedrag'" in repr(found)
     assert "✗" not in found._repr_html_()
 
@@ -20,7 +20,7 @@ def test_missing_packages_and_weights_and_another_peft_are_told_with_advice(monk
     monkeypatch.setattr(ready, "MIRRORED_PEFT", "0.0.1")
     monkeypatch.setattr("prefix_lab.course.small_models.load_tiny_t5", gone)
     found = self_check()
-    assert "something needs a look" in repr(found)
+    assert found.below.startswith("Something needs a look")
     assert "no-such-package is not installed" in repr(found)
     assert "ours mirrors 0.0.1" in repr(found)
     assert "OSError: <b>gone" in repr(found)
