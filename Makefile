@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 BIN = .venv/bin
 # The unit suite comes first; then what is shown and the lessons, names, debuggers and terminals. Planted mistakes are
 # tried two at a time anyway, so by one pytest; and a browser wants both cores for itself.
-ALONE = tests/parity/test_mutations.py tests/browser
+ALONE = tests/planted tests/browser
 SHOWN = tests/widgets tests/course tests/notebooks
 SLOWER = tests/shapes/test_contracts.py tests/breakpoints tests/terminal
 FIRST_LESSON = notebooks/en/00_start_here.ipynb

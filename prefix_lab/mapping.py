@@ -31,9 +31,8 @@ def get_peft_model(
     `classes` is the table to choose from, and `options` go to the class. Source: `peft.mapping_func.get_peft_model`.
     """
     task_class = choose_task_class(peft_config, classes)
-    peft_model = task_class(model, peft_config, adapter_name, **options)
     peft_config.base_model_name_or_path = model.__dict__.get("name_or_path") or None  # "" if built from a config
-    return peft_model
+    return task_class(model, peft_config, adapter_name, **options)
 
 
 def choose_task_class(

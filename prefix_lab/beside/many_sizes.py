@@ -14,22 +14,39 @@ from transformers.cache_utils import Cache, DynamicCache, EncoderDecoderCache
 from prefix_lab import prepare
 from prefix_lab.beside.configs import check_size, check_values
 from prefix_lab.config import PromptLearningConfig, TaskType
-from prefix_lab.prepare import NUM_LAYERS, first_known, text_config
+from prefix_lab.prepare import NUM_LAYERS, SIZES, first_known, text_config
 from prefix_lab.sizes import cache_sizes, heads_of
 
 
 def prepare_prompt_learning_config(peft_config: PromptLearningConfig, model_config: Any) -> PromptLearningConfig:
     """As `prepare.prepare_prompt_learning_config`, with our own choices, and only if the prefix will fit the model.
 
-    Raises `ValueError` when a size cannot be found or does not fit; the config is then unchanged. More layers than the
-    model has are accepted, as PEFT does, with a warning.
+    Raises `ValueError` when a size cannot be found or does not fit; the config is then unchanged.
     """
     check_sizes(peft_config, model_config)
     return fill(peft_config, model_config)
 
 
 def fill(peft_config: PromptLearningConfig, model_config: Any) -> PromptLearningConfig:
-    """Set what `sizes="model"` and the paper's layout ask for, then what PEFT does; return the config."""
+    """Set what `sizes="model"` and the paper's layout ask for, then what PEFT does; return the config.
+
+    Layers that the model does not have are accepted, as PEFT does, with a warning.
+    """
+    reuse = perhaps_reused(peft_config)
+    choose_sizes(peft_config, model_config)
+    prepare.prepare_prompt_learning_config(peft_config, widest(model_config))
+    layers, expected = peft_config.num_layers, cache_sizes(model_config).layers
+    if expected is not None and layers > expected:
+        warnings.warn(
+            f"num_layers={layers}, but only {expected} layers of this model read a prefix: the prefixes of layers "
+            f"{expected} to {layers - 1} are not used.{reuse} Set num_layers={expected}.",
+            stacklevel=4,
+        )
+    return peft_config
+
+
+def choose_sizes(peft_config: PromptLearningConfig, model_config: Any) -> PromptLearningConfig:
+    """Set what `sizes="model"` and the paper's layout ask for, before PEFT's own preparation; return the config."""
     if getattr(peft_config, "sizes", "peft") == "model":
         expected = cache_sizes(model_config)
         if None in expected:
@@ -42,7 +59,7 @@ def fill(peft_config: PromptLearningConfig, model_config: Any) -> PromptLearning
     if getattr(peft_config, "layout", "peft") == "paper" and peft_config.encoder_layers is None:
         names = ("encoder_layers", *NUM_LAYERS)
         peft_config.encoder_layers = first_known("encoder_layers", names, text_config(model_config)).value
-    return prepare.prepare_prompt_learning_config(peft_config, widest(model_config))
+    return peft_config
 
 
 def widest(model_config: Any) -> Any:
@@ -77,19 +94,19 @@ def check_sizes(peft_config: PromptLearningConfig, model_config: Any) -> None:
         raise ValueError("num_virtual_tokens=None, expected an int of at least 1. Set num_virtual_tokens=20, say.")
     for row in prepare.explain_preparation(peft_config, model_config):
         check_size(row.source, row.value)
-    refuse_misfit(peft_config, fill(copy.copy(peft_config), model_config), model_config)
+    chosen = choose_sizes(copy.copy(peft_config), model_config)
+    found = {row.field: row.value for row in prepare.explain_preparation(chosen, widest(model_config))}
+    layers, token_dim, heads = (found.get(name, getattr(chosen, name)) for name in SIZES)
+    refuse_misfit(peft_config, layers, token_dim, heads, model_config)
     refuse_submodules(peft_config, model_config)
 
 
-def refuse_misfit(peft_config: PromptLearningConfig, ready: PromptLearningConfig, model_config: Any) -> None:
-    """Raise `ValueError` when the prefix of the config that is `ready` would not fit the model's cache."""
-    layers, token_dim, heads = ready.num_layers, ready.token_dim, ready.num_attention_heads
+def refuse_misfit(
+    peft_config: PromptLearningConfig, layers: int, token_dim: int, heads: int, model_config: Any
+) -> None:
+    """Raise `ValueError` when a prefix of these sizes, which the config leads to, would not fit the model's cache."""
     expected = cache_sizes(model_config)
-    given = (peft_config.num_layers, peft_config.token_dim, peft_config.num_attention_heads)
-    reuse = ""
-    if None not in (*given, peft_config.num_transformer_submodules):  # nobody sets all of them by hand
-        reuse = " If it was filled for another model: make a new PrefixTuningConfig for each model."
-
+    reuse = perhaps_reused(peft_config)
     if expected.heads is not None and heads != expected.heads:
         raise ValueError(
             f"num_attention_heads={heads}, but this model caches {expected.heads} heads.{reuse} "
@@ -118,11 +135,12 @@ def refuse_misfit(peft_config: PromptLearningConfig, ready: PromptLearningConfig
             f"num_layers={layers}, but {many}{expected.layers} layers of this model read a prefix.{reuse} "
             f"Set num_layers={expected.layers}."
         )
-    warnings.warn(
-        f"num_layers={layers}, but only {expected.layers} layers of this model read a prefix: the prefixes of layers "
-        f"{expected.layers} to {layers - 1} are not used.{reuse} Set num_layers={expected.layers}.",
-        stacklevel=4,
-    )
+
+
+def perhaps_reused(peft_config: PromptLearningConfig) -> str:
+    """A sentence for a config whose sizes are all set already, which nobody does by hand."""
+    sizes = (*(getattr(peft_config, name) for name in SIZES), peft_config.num_transformer_submodules)
+    return "" if None in sizes else " If it was filled for another model: make a new PrefixTuningConfig for each model."
 
 
 def refuse_submodules(peft_config: PromptLearningConfig, model_config: Any) -> None:
