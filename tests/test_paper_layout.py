@@ -344,6 +344,13 @@ def test_adapters_of_either_layout_live_on_one_model(make_model):
     assert torch.equal(model(**two_texts()).logits, paper)
 
 
+def test_a_model_wrapped_for_pefts_layout_takes_no_adapter_in_the_papers():
+    model = get_peft_model(tiny_t5(), PrefixTuningConfig("SEQ_2_SEQ_LM", num_virtual_tokens=3))
+    config = PrefixTuningConfig("SEQ_2_SEQ_LM", num_virtual_tokens=3, layout="paper")
+    with refuses(ValueError, "Wrap the base model with the paper's adapter first", leaving=(model, config)):
+        model.add_adapter("second", config)
+
+
 @every_model
 def test_the_encoders_output_may_be_given(make_model):
     """It was made with the prefix or without: whoever computed it chose."""
