@@ -86,8 +86,8 @@ class PeftModel(models.PeftModel, PushToHubMixin):
         check(self.get_base_model(), peft_config, adapter_name, self.peft_config)
         if self.wrapper_for(peft_config) is not type(self) and getattr(peft_config, "layout", "peft") == "paper":
             raise ValueError(
-                f"layout='paper' for adapter {adapter_name!r}, but the model was wrapped for one in PEFT's layout. Wrap "
-                "the base model with the paper's adapter first; one in PEFT's layout can then be added to it."
+                f"layout='paper' for adapter {adapter_name!r}, but the model was wrapped for one in PEFT's layout. "
+                "Wrap the base model with the paper's adapter first; one in PEFT's layout can then be added to it."
             )
 
     def attach(self, adapter_name: str, peft_config: PeftConfig, autocast_adapter_dtype: bool) -> None:
