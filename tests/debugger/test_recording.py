@@ -96,7 +96,7 @@ def test_names_bound_to_what_they_were_are_bound_again_and_a_zero_keeps_its_sign
     def binds():
         low, high = 0.0, -0.0
         low, high = 0.0, -0.0
-        return low
+        return low, high
 
     steps = recorded(binds, [binds], hooks=hooks).steps
     assert {name: value.text for name, value in steps[2].changed.items()} == {"low": "0.0", "high": "-0.0"}
