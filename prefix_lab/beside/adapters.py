@@ -86,7 +86,7 @@ class PeftModel(models.PeftModel, PushToHubMixin):
         check(self.get_base_model(), peft_config, adapter_name, self.peft_config)
         if self.wrapper_for(peft_config) is not type(self) and getattr(peft_config, "layout", "peft") == "paper":
             raise ValueError(
-                f"layout='paper' for adapter {adapter_name!r}, but the model was wrapped for an adapter in PEFT's layout. "
+                f"layout='paper' for adapter {adapter_name!r}, but the model was wrapped for one in PEFT's layout. "
                 "Wrap the base model with the paper's adapter first; one in PEFT's layout can then be added to it."
             )
 
