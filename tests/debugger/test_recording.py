@@ -92,6 +92,53 @@ def test_a_step_has_the_names_as_it_finds_them_and_what_it_binds(hooks):
 
 
 @every_hook
+def test_names_bound_to_what_they_were_are_bound_again_and_a_zero_keeps_its_sign(hooks):
+    def binds():
+        low, high = 0.0, -0.0
+        low, high = 0.0, -0.0
+        return low, high
+
+    steps = recorded(binds, [binds], hooks=hooks).steps
+    assert {name: value.text for name, value in steps[2].changed.items()} == {"low": "0.0", "high": "-0.0"}
+
+
+def asks():
+    first = yield 1
+    second = yield 2
+    yield first, second
+
+
+@every_hook
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_is_sent_into_a_generator_is_bound_where_it_goes_on(begun, hooks):
+    generator = asks()
+    if begun:  # before the recording, too
+        next(generator)
+    steps = recorded(lambda: (begun or next(generator), generator.send("sent")), [asks], hooks=hooks).steps
+    assert steps[-1].locals["first"].value == "sent"
+
+
+@every_hook
+def test_what_is_sent_where_nobody_records_leaves_the_next_name_its_own(hooks):
+    generator, go, done = asks(), threading.Event(), threading.Event()
+
+    def sends():
+        go.wait(10)
+        generator.send("unseen")
+        done.set()
+
+    thread = threading.Thread(target=sends)
+    thread.start()
+    with record([asks], hooks=hooks) as recording:
+        next(generator)
+        go.set()
+        done.wait(10)
+        generator.send("seen")
+    thread.join()
+    assert recording.steps[-1].locals["second"].value == "seen"
+
+
+@every_hook
 def test_an_exception_passes_through_and_is_the_last_word(hooks):
     with pytest.raises(TypeError) as raised, record([broken, doubled], hooks=hooks) as recording:
         broken(4)
