@@ -182,6 +182,14 @@ def test_breakpoints_with_conditions_and_hits(recording):
     assert stops(recording, Breakpoint(condition="i == 4 and total > 100"))[0].locals["i"].value == 4
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_breakpoint_does_not_stop_again_where_it_stands(recording, backwards):
+    cursor = Cursor(recording, 5)
+    assert cursor.step.event == "line"
+    assert cursor.run_to(Breakpoint(event="line"), backwards)
+    assert (cursor.index < 5) if backwards else (cursor.index > 5)
+
+
 def test_a_wrong_condition_is_refused_when_it_is_set():
     with refuses(ValueError, "condition="):
         Breakpoint(condition="x +")

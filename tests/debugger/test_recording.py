@@ -135,7 +135,38 @@ def test_what_is_sent_where_nobody_records_leaves_the_next_name_its_own(hooks):
         done.wait(10)
         generator.send("seen")
     thread.join()
-    assert recording.steps[-1].locals["second"].value == "seen"
+    resumed = [step for step in recording.steps if step.event == "resume"]
+    assert {name: value.value for name, value in resumed[-1].changed.items()} == {"second": "seen"}
+
+
+@every_hook
+def test_an_error_thrown_into_a_generator_is_no_pause_of_it(hooks):
+    generator = asks()
+    steps = recorded(lambda: (next(generator), generator.throw(KeyError)), [asks], hooks=hooks).steps
+    assert [step.event for step in steps].count("yield") == 1
+    assert steps[-1].event == "exception"
+
+
+class Unlooked:
+    """Nobody can look at it."""
+
+
+def fails(value, look):
+    raise RuntimeError("no look")
+
+
+register(f"{__name__}.Unlooked", fails)
+
+
+@every_hook
+def test_a_value_that_cannot_be_looked_at_is_shown_by_its_type_and_told_of(hooks):
+    def holds():
+        thing = Unlooked()
+        return thing
+
+    recording = recorded(holds, [holds], hooks=hooks)
+    assert recording.steps[2].locals["thing"].text == "<Unlooked>"
+    assert "2 values could not be looked at; they are shown by their type." in recording.notes
 
 
 @every_hook

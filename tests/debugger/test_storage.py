@@ -190,6 +190,14 @@ def test_turns_of_threads_that_cannot_have_been_are_refused(first, thread, recor
         Recording.load(path)
 
 
+def test_a_frame_that_is_called_from_later_on_is_refused(recording, tmp_path):
+    named = recording.with_names(NoNames())
+    named.columns.frame_caller = array("I", [len(recording) - 1] * len(named.columns.frame_caller))
+    named.save(tmp_path / "strange")
+    with refuses(ValueError, "called from later on", "save it again"):
+        Recording.load(tmp_path / "strange")
+
+
 class NoNames:
     """Leaves a copy of a recording as it is."""
 

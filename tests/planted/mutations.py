@@ -30,7 +30,7 @@ ROOMS = {
 """Where a list's mistakes may lie."""
 
 AT_ONCE = 2
-LIMIT = 300  # seconds for one copy: a test that does not end is one that does not pass
+LIMIT = 120  # seconds for one copy: a test that does not end is one that does not pass
 
 
 class Mistake(NamedTuple):
