@@ -344,11 +344,14 @@ def test_adapters_of_either_layout_live_on_one_model(make_model):
     assert torch.equal(model(**two_texts()).logits, paper)
 
 
-def test_a_model_wrapped_for_pefts_layout_takes_no_adapter_in_the_papers():
+def test_an_adapter_in_the_papers_layout_joins_a_model_wrapped_for_pefts():
     model = get_peft_model(tiny_t5(), PrefixTuningConfig("SEQ_2_SEQ_LM", num_virtual_tokens=3))
-    config = PrefixTuningConfig("SEQ_2_SEQ_LM", num_virtual_tokens=3, layout="paper")
-    with refuses(ValueError, "Wrap the base model with the paper's adapter first", leaving=(model, config)):
-        model.add_adapter("second", config)
+    with torch.no_grad():
+        before = model(**two_texts()).logits
+        model.add_adapter("papers", PrefixTuningConfig("SEQ_2_SEQ_LM", num_virtual_tokens=3, layout="paper"))
+        assert torch.equal(model(**two_texts()).logits, before)
+        model.set_adapter("papers")
+        assert not torch.equal(model(**two_texts()).logits, before)
 
 
 @every_model

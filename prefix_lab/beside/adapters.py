@@ -76,6 +76,8 @@ class PeftModel(models.PeftModel, PushToHubMixin):
         is changed then. Source: `peft.peft_model.PeftModel.add_adapter`.
         """
         self.check_adapter(adapter_name, peft_config)
+        if issubclass(wrapper := self.wrapper_for(peft_config), type(self)):
+            self.__class__ = wrapper  # the paper's layout may join; its class reads PEFT's layout as before
         warn_of_name(adapter_name, self.parameter_prefix)
         self.attach(adapter_name, peft_config, autocast_adapter_dtype)
         wrap_modules(self.base_model, adapter_name, peft_config.modules_to_save, train=not peft_config.inference_mode)
@@ -84,11 +86,6 @@ class PeftModel(models.PeftModel, PushToHubMixin):
     def check_adapter(self, adapter_name: str, peft_config: PeftConfig) -> None:
         """Raise for an adapter that could not be added: see `check.check`."""
         check(self.get_base_model(), peft_config, adapter_name, self.peft_config)
-        if self.wrapper_for(peft_config) is not type(self) and getattr(peft_config, "layout", "peft") == "paper":
-            raise ValueError(
-                f"layout='paper' for adapter {adapter_name!r}, but the model was wrapped for one in PEFT's layout. "
-                "Wrap the base model with the paper's adapter first; one in PEFT's layout can then be added to it."
-            )
 
     def attach(self, adapter_name: str, peft_config: PeftConfig, autocast_adapter_dtype: bool) -> None:
         """Make the prefix encoder, and note which part of the base model is a model without the head."""

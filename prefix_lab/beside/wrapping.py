@@ -11,7 +11,7 @@ from torch import nn
 
 from prefix_lab import mapping
 from prefix_lab.beside.adapters import MODEL_TYPE_TO_PEFT_MODEL_MAPPING, PeftModel, warn_of_name
-from prefix_lab.beside.check import check
+from prefix_lab.beside.check import check_name
 from prefix_lab.beside.configs import PEFT_TYPE_TO_CONFIG_MAPPING
 from prefix_lab.beside.heads import (
     PeftModelForQuestionAnswering,
@@ -57,13 +57,18 @@ def get_peft_model(
     task_class = choose_task_class(peft_config).wrapper_for(peft_config)
     if mixed:
         raise ValueError("mixed=True mixes layers of several methods; prefix tuning adds no layers. Leave it out.")
-    check(model, peft_config, adapter_name)
+    check_name(adapter_name, peft_config, {})
     warn_of_what_is_replaced(model, peft_config, revision)
     warn_of_name(adapter_name, task_class.parameter_prefix)
     classes = classes_for(peft_config)
-    peft_model = mapping.get_peft_model(
-        model, peft_config, adapter_name, classes, autocast_adapter_dtype=autocast_adapter_dtype
-    )
+    base_name = peft_config.base_model_name_or_path
+    try:
+        peft_model = mapping.get_peft_model(
+            model, peft_config, adapter_name, classes, autocast_adapter_dtype=autocast_adapter_dtype
+        )
+    except Exception:
+        peft_config.base_model_name_or_path = base_name  # written before the class asks `check`, as PEFT does
+        raise
     peft_config.revision = revision or peft_config.revision
     return peft_model
 
