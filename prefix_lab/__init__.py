@@ -1,7 +1,7 @@
 """Prefix tuning as PEFT does it, written to be read: `get_peft_model(model, PrefixTuningConfig(...))`.
 
 The names are PEFT's, so that `from peft import ...` can be swapped for `from prefix_lab import ...`. Start reading in
-`stages.py`, then follow the data: config, mapping, models, prepare, encoder, past, tasks, checkpoint. What users import
+`stages.py`, then follow the data: config, mapping, prepare, encoder, past, models, tasks, checkpoint. What users import
 stands in `beside`, around these nine files.
 """
 

@@ -1,4 +1,4 @@
-"""What is kept of a trained prefix: the computed keys and values, and the configuration.
+"""What is kept of a trained prefix: the computed keys and values, and the configuration. Loading is `beside.saving`.
 
 Mirrors `peft.utils.save_and_load` and the saving of `peft.peft_model.PeftModel`. With projection the MLP is not kept:
 Li & Liang 2021, section 4.3, drop it after training. So PEFT reads what we write, as an adapter in inference mode.

@@ -63,10 +63,10 @@ class PeftConfig:
 
 @dataclass
 class PromptLearningConfig(PeftConfig):
-    """Sizes that prompt learning needs; those left at None are filled from the model by `prepare`.
+    """Sizes that prompt learning needs; `prepare` fills num_layers, token_dim and num_attention_heads from the model.
 
     `num_virtual_tokens` is the axis prefix_len. `token_dim` is the width of one key or value of all heads together;
-    `num_transformer_submodules` is 2 for an encoder-decoder, else 1. Source: `peft.config.PromptLearningConfig`.
+    `num_transformer_submodules`, 2 for an encoder-decoder, in wrapping. Source: `peft.config.PromptLearningConfig`.
     """
 
     num_virtual_tokens: int | None = None

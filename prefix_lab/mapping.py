@@ -1,6 +1,6 @@
 """Where the walk starts: a table of classes, and the function that reads it.
 
-Mirrors `peft.mapping_func.get_peft_model` and the table in `peft.auto`, which has six classes.
+Mirrors `peft.mapping_func.get_peft_model` and the table in `peft.auto`; two of its six classes are here.
 """
 
 from collections.abc import Mapping
@@ -26,13 +26,13 @@ def get_peft_model(
     classes: Mapping[str | None, type[PeftModel]] = MODEL_TYPE_TO_PEFT_MODEL_MAPPING,
     **options: Any,
 ) -> PeftModel:
-    """Choose a class for the task; it prepares the config, and wraps the model, in place: `PeftModel.add_adapter`.
+    """Choose the class for the task; made of the model, it prepares the config, then wraps the model, in place.
 
     `classes` is the table to choose from, and `options` go to the class. Source: `peft.mapping_func.get_peft_model`.
     """
     task_class = choose_task_class(peft_config, classes)
     peft_config.base_model_name_or_path = model.__dict__.get("name_or_path") or None  # "" if built from a config
-    return task_class(model, peft_config, adapter_name, **options)
+    return task_class(model, peft_config, adapter_name, **options)  # prepare, wrap: see PeftModel.add_adapter
 
 
 def choose_task_class(

@@ -61,7 +61,7 @@ class PeftModel(nn.Module):
         return past_key_values(prefix, config.num_layers, config.num_attention_heads, config.num_transformer_submodules)
 
     def encode_prefix(self, batch_size: int) -> Float[Tensor, "batch prefix_len width"]:
-        """What the prefix encoder makes, in the base's precision, the same for each text: the first half of PEFT's."""
+        """What the prefix encoder makes, in the base's precision, one for each text: half of PEFT's `get_prompt`."""
         config, encoder = self.active_peft_config, self.prompt_encoder[self.active_adapter]
         if config.inference_mode:
             prefix = encoder.embedding.weight.repeat(batch_size, 1, 1)  # → (batch, prefix_len, 2·layers·hidden)

@@ -44,10 +44,11 @@ def split_layers(
 def encoder_decoder_cache(blocks: tuple[LayerBlock, ...]) -> EncoderDecoderCache:
     """The decoder's self-attention gets rows 0 and 1 of each block of four; rows 2 and 3 are thrown away.
 
-    They were meant for cross-attention, whose cache must start empty, so that it is filled from what the encoder
-    reads. Since the rows were doubled before they were cut in fours, decoder layer i reads rows 4i and 4i+1 (modulo
-    2·layers) of the encoder's output. For an even number of layers, half of the rows (2, 3, 6, 7, …) are therefore
-    dead: they never get a gradient, and layers i and i + layers/2 share one prefix. PEFT does this; so do we.
+    A row is one layer's key or value, one of the 2·layers slices of a virtual token's vector. Rows 2 and 3 were meant
+    for cross-attention, whose cache must start empty, so that it is filled from what the model's encoder reads. Since
+    the rows were doubled before they were cut in fours, decoder layer i reads rows 4i and 4i+1 (modulo 2·layers).
+    With an even number of layers, half of the rows (2, 3, 6, 7, …) are therefore dead: they never get a gradient, and
+    layers i and i + layers/2 share one prefix; with an odd number, each row is read once. PEFT does this; so do we.
     """
     own = DynamicCache([(block[0], block[1]) for block in blocks])
     cache = EncoderDecoderCache(own, DynamicCache())

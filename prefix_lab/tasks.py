@@ -1,4 +1,4 @@
-"""One class a task: how inputs, masks and labels change when a prefix stands before them.
+"""One class a task, here the two that generate: how inputs, masks and labels change when a prefix stands before them.
 
 Mirrors the `PeftModelFor…` classes of `peft.peft_model`, whose methods have the same names. The prefix needs no place
 in `input_ids` or `labels`: it is a past, so the model reads it through the cache, and only the attention mask grows.

@@ -121,8 +121,8 @@ with stop_at("encode", where="peft", commands=["n", "n", "shapes()", "u 3", "p b
 # types your list at a model with sizes drawn anew, and reads what the debugger shows.
 
 # %% [markdown] lang="en" tags=["hint"]
-# Look at our source above: with projection, which lines run before `past_key_values` has its value? The two `if` lines
-# count as well.
+# Look at our source above: with projection, which lines run before `past_key_values` has its value? The `if` counts as
+# well.
 
 # %% [markdown] lang="en" tags=["hint"]
 # The arrow must stand **behind** the line that makes it, at the `return`. Then `p past_key_values.shape`, and `c`.
@@ -132,7 +132,7 @@ commands = ...
 check_commands(commands)
 
 # %% tags=["solution"]
-commands = ["n", "n", "n", "n", "p past_key_values.shape", "c"]
+commands = ["n", "n", "n", "p past_key_values.shape", "c"]
 check_commands(commands)
 
 # %% [markdown] lang="en"

@@ -706,7 +706,7 @@ show_source(
 # the shape is right and a number is not. What helped each time: the same run beside a right one, with the same seed,
 # and one question: which is the first number that differs?
 #
-# Read next: `tests/parity/mistakes.txt` in this repository, a list of mistakes planted in our own code, each of which
+# Read next: `tests/planted/core.txt` in this repository, a list of mistakes planted in our own code, each of which
 # the tests must catch. And `docs/what-is-taught.md`: every line of PEFT's path, and the lesson that teaches it.
 
 # %%

@@ -94,21 +94,18 @@ def listening(port: int) -> socket.socket:
 
 
 def serve(recording: Recording, client: socket.socket, idle: float, ended: Callable[[str], None]) -> None:
-    with client, contextlib.suppress(OSError):  # of a client that has gone
+    # Whatever is still to be written to a client that has gone is given up here, not by the garbage collector.
+    with client, contextlib.suppress(OSError), client.makefile("wb") as sink:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        ended(DebugSession(recording, connected(client), idle).run())
+        ended(DebugSession(recording, Connection(client.makefile("rb"), sink), idle).run())
         client.shutdown(socket.SHUT_RDWR)
 
 
 def turn_away(client: socket.socket) -> None:
     """Answer the first request, whatever it is, with the reason; then hang up."""
-    with client, contextlib.suppress(Gone, OSError):
-        connection = connected(client)
+    with client, contextlib.suppress(Gone, OSError), client.makefile("wb") as sink:
+        connection = Connection(client.makefile("rb"), sink)
         request = connection.next(TURNED_AWAY)
         if isinstance(request, Request):
             connection.refuse(request, BUSY)
         client.shutdown(socket.SHUT_RDWR)
-
-
-def connected(client: socket.socket) -> Connection:
-    return Connection(client.makefile("rb"), client.makefile("wb"))

@@ -39,22 +39,22 @@ def no_tracer():
     sys.settrace(before)
 
 
-FOUR = ["n"] * 4
+THREE = ["n"] * 3
 COMMANDS_MISTAKES = {
     "put your answer": ...,
     "such as": "n",
     "at least one": [],
     "each command is a text": [3],
-    "NEXT": ["n", "n", "n", "p past_key_values.shape", "c"],
+    "NEXT": ["n", "n", "p past_key_values.shape", "c"],
     "before the projection": ["n", "n", "n", "p prefix_tokens.shape", "c"],
     "what came in": ["p prefix.shape", "c"],
     "Put it last": ["c", "n", "n", "p past_key_values.shape"],
     "lets it go on": ["n", "q"],
     "torch's own code": ["n", "n", "s", "s", "s", "p self"],
-    "Ask for .shape": [*FOUR, "p past_key_values", "c"],
-    "showed no shape": FOUR,
-    "SyntaxError": [*FOUR, "p past_key_values.shape["],
-    "AttributeError": [*FOUR, "p past_key_values.shapes", "c"],
+    "Ask for .shape": [*THREE, "p past_key_values", "c"],
+    "showed no shape": THREE,
+    "SyntaxError": [*THREE, "p past_key_values.shape["],
+    "AttributeError": [*THREE, "p past_key_values.shapes", "c"],
     "from the keyboard": ["n", "interact"],
 }
 HOSTILE_COMMANDS = [["exit()"], ["!raise SystemExit"], ["!raise KeyError(3)"], ["restart"], 7, {"n": 1}, [None], [""]]
@@ -104,9 +104,9 @@ def test_hostile_commands_are_not_right_and_break_nothing(answer):
 @pytest.mark.parametrize(
     "answer",
     [
-        [*FOUR, "p past_key_values.shape", "c"],
-        [*FOUR, "shapes()"],
-        [*FOUR, "past_key_values.size()", "c"],
+        [*THREE, "p past_key_values.shape", "c"],
+        [*THREE, "shapes()"],
+        [*THREE, "past_key_values.size()", "c"],
         ["r", "p tuple(past_key_values.shape)"],
     ],
     ids=str,
@@ -146,7 +146,7 @@ def test_a_check_leaves_the_learners_random_numbers_alone_and_prints_nothing(cap
     torch.manual_seed(0)
     first = torch.rand(3)
     torch.manual_seed(0)
-    check_commands([*FOUR, "shapes()", "c"])
+    check_commands([*THREE, "shapes()", "c"])
     check_condition("self.layer_idx == 1")
     assert torch.equal(torch.rand(3), first)
     assert capsys.readouterr() == ("", "")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from prefix_lab.debugger import Recording
-from prefix_lab.debugger.dap import server
+from prefix_lab.debugger.dap.messages import Connection
 from prefix_lab.debugger.dap.session import DebugSession
 
 SECONDS = 20  # more than any answer takes
@@ -196,8 +196,8 @@ def connected(
     ended: list[str] = []
 
     def serve() -> None:
-        with theirs:
-            connection = server.connected(theirs)
+        with theirs, suppress(OSError), theirs.makefile("wb") as sink:
+            connection = Connection(theirs.makefile("rb"), sink)
             session = DebugSession(recording, connection, idle)
 
             def interrupted() -> bool:
