@@ -184,7 +184,7 @@ def test_breakpoints_with_conditions_and_hits(recording):
 
 @pytest.mark.parametrize("backwards", [False, True])
 def test_a_breakpoint_does_not_stop_again_where_it_stands(recording, backwards):
-    cursor = Cursor(recording, 5)
+    cursor = recording.cursor(5)
     assert cursor.step.event == "line"
     assert cursor.run_to(Breakpoint(event="line"), backwards)
     assert (cursor.index < 5) if backwards else (cursor.index > 5)
