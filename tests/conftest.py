@@ -17,7 +17,7 @@ from hypothesis import Phase, settings
 torch.set_num_threads(1)
 
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=25)
-# For tests.parity.mutations: a failure is all that it asks for, not the smallest one.
+# For tests.planted: a failure is all that it asks for, not the smallest one.
 settings.register_profile(
     "mutant", parent=settings.get_profile("default"), database=None, phases=[Phase.explicit, Phase.generate]
 )
