@@ -16,18 +16,8 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from transformers import (
-    BertConfig,
-    BertForSequenceClassification,
-    ByT5Tokenizer,
-    GPT2Config,
-    GPT2LMHeadModel,
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedModel,
-    T5Config,
-    T5ForConditionalGeneration,
-)
+import transformers  # its families are imported where one is made, each in its turn
+from transformers import PreTrainedModel
 from transformers.utils import logging
 
 import prefix_lab
@@ -37,7 +27,9 @@ VOCAB = 384  # transformers' ByT5Tokenizer
 SPECIAL = {"pad_token_id": 0, "eos_token_id": 1}
 
 
-def load_tiny_t5(folder: str | Path = WEIGHTS) -> tuple[T5ForConditionalGeneration, ByT5Tokenizer]:
+def load_tiny_t5(
+    folder: str | Path = WEIGHTS,
+) -> tuple[transformers.T5ForConditionalGeneration, transformers.ByT5Tokenizer]:
     """The model, in eval mode and float32, and its tokenizer: from a local folder, without network, in under a second.
 
     `folder` is one that `python -m prefix_lab.course.pretrain --out folder` wrote; the shipped one by default. Raises
@@ -50,8 +42,8 @@ def load_tiny_t5(folder: str | Path = WEIGHTS) -> tuple[T5ForConditionalGenerati
             f"`python -m prefix_lab.course.pretrain --out {folder}` to write it."
         )
     with quiet():
-        model = T5ForConditionalGeneration.from_pretrained(folder, local_files_only=True)
-        tokenizer = ByT5Tokenizer.from_pretrained(folder, local_files_only=True)
+        model = transformers.T5ForConditionalGeneration.from_pretrained(folder, local_files_only=True)
+        tokenizer = transformers.ByT5Tokenizer.from_pretrained(folder, local_files_only=True)
     return model.eval(), tokenizer
 
 
@@ -68,9 +60,9 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def small_gpt2(layers: int = 3, heads: int = 4, head_dim: int = 8) -> GPT2LMHeadModel:
+def small_gpt2(layers: int = 3, heads: int = 4, head_dim: int = 8) -> transformers.GPT2LMHeadModel:
     """A GPT-2 that never ends a text by itself, with attention that gives its weights on demand."""
-    config = GPT2Config(
+    config = transformers.GPT2Config(
         n_layer=layers,
         n_head=heads,
         n_embd=heads * head_dim,
@@ -82,14 +74,14 @@ def small_gpt2(layers: int = 3, heads: int = 4, head_dim: int = 8) -> GPT2LMHead
         pad_token_id=0,
         attn_implementation="eager",
     )
-    model = built(lambda: GPT2LMHeadModel(config))
+    model = built(lambda: transformers.GPT2LMHeadModel(config))
     model.loss_type = "ForCausalLM"  # transformers guesses it from the class's name, in vain, and says so
     return model
 
 
-def small_llama(layers: int = 3, heads: int = 6, kv_heads: int = 2, head_dim: int = 8) -> LlamaForCausalLM:
+def small_llama(layers: int = 3, heads: int = 6, kv_heads: int = 2, head_dim: int = 8) -> transformers.LlamaForCausalLM:
     """A Llama with grouped-query attention: `heads` ask, `kv_heads` are cached."""
-    config = LlamaConfig(
+    config = transformers.LlamaConfig(
         num_hidden_layers=layers,
         num_attention_heads=heads,
         num_key_value_heads=kv_heads,
@@ -102,12 +94,12 @@ def small_llama(layers: int = 3, heads: int = 6, kv_heads: int = 2, head_dim: in
         attn_implementation="eager",
         **SPECIAL,
     )
-    return built(lambda: LlamaForCausalLM(config))
+    return built(lambda: transformers.LlamaForCausalLM(config))
 
 
-def small_t5(layers: int = 3, heads: int = 4, head_dim: int = 8) -> T5ForConditionalGeneration:
+def small_t5(layers: int = 3, heads: int = 4, head_dim: int = 8) -> transformers.T5ForConditionalGeneration:
     """A T5 with as many encoder layers as decoder layers."""
-    config = T5Config(
+    config = transformers.T5Config(
         num_layers=layers,
         num_heads=heads,
         d_kv=head_dim,
@@ -117,12 +109,12 @@ def small_t5(layers: int = 3, heads: int = 4, head_dim: int = 8) -> T5ForConditi
         decoder_start_token_id=0,
         **SPECIAL,
     )
-    return built(lambda: T5ForConditionalGeneration(config))
+    return built(lambda: transformers.T5ForConditionalGeneration(config))
 
 
-def small_bert(layers: int = 3, heads: int = 4, head_dim: int = 8) -> BertForSequenceClassification:
+def small_bert(layers: int = 3, heads: int = 4, head_dim: int = 8) -> transformers.BertForSequenceClassification:
     """A BERT that sorts texts into three classes."""
-    config = BertConfig(
+    config = transformers.BertConfig(
         num_hidden_layers=layers,
         num_attention_heads=heads,
         hidden_size=heads * head_dim,
@@ -132,7 +124,7 @@ def small_bert(layers: int = 3, heads: int = 4, head_dim: int = 8) -> BertForSeq
         initializer_range=0.2,
         num_labels=3,
     )
-    return built(lambda: BertForSequenceClassification(config))
+    return built(lambda: transformers.BertForSequenceClassification(config))
 
 
 def built(build: Callable[[], PreTrainedModel]) -> PreTrainedModel:
@@ -156,7 +148,7 @@ def before(model: PreTrainedModel, by: Any, prefix_len: int = 5, **wanted: Any) 
     task = "CAUSAL_LM"
     if model.config.is_encoder_decoder:
         task = "SEQ_2_SEQ_LM"
-    elif isinstance(model, BertForSequenceClassification):
+    elif model.config.model_type == "bert":
         task = "SEQ_CLS"
     config = library.PrefixTuningConfig(task_type=task, num_virtual_tokens=prefix_len, **wanted)
     wrap = library.get_peft_model if isinstance(by, ModuleType) else by
