@@ -18,7 +18,7 @@ from transformers.utils import PushToHubMixin
 
 from prefix_lab import models
 from prefix_lab.beside import saving
-from prefix_lab.beside.check import check, prefix_is_read, remember
+from prefix_lab.beside.check import backbone, check, prefix_is_read, remember
 from prefix_lab.beside.hub import CARD_NAME, model_card, sort_out
 from prefix_lab.beside.many_sizes import fill, repeated, sliding_cache, sliding_config, to_devices
 from prefix_lab.beside.modules_to_save import ModulesToSaveWrapper, wrap_modules
@@ -76,8 +76,7 @@ class PeftModel(models.PeftModel, PushToHubMixin):
         is changed then. Source: `peft.peft_model.PeftModel.add_adapter`.
         """
         self.check_adapter(adapter_name, peft_config)
-        if issubclass(wrapper := self.wrapper_for(peft_config), type(self)):
-            self.__class__ = wrapper  # the paper's layout may join; its class reads PEFT's layout as before
+        self.__class__ = self.wrapper_for(peft_config)  # the paper's may join; it reads PEFT's layout as before
         warn_of_name(adapter_name, self.parameter_prefix)
         self.attach(adapter_name, peft_config, autocast_adapter_dtype)
         wrap_modules(self.base_model, adapter_name, peft_config.modules_to_save, train=not peft_config.inference_mode)
@@ -371,9 +370,9 @@ def find_word_embeddings(model: nn.Module) -> nn.Module | None:
         pass
     text_config = model.config.get_text_config() if hasattr(model.config, "get_text_config") else model.config
     vocab_size = getattr(text_config, "vocab_size", None)
-    backbone = next((child for child in model.children() if isinstance(child, PreTrainedModel)), model)
-    names = [name for name, parameter in backbone.named_parameters() if parameter.shape[:1] == (vocab_size,)]
-    return backbone.get_submodule(names[0].removesuffix(".weight")) if names else None
+    inner = backbone(model)
+    names = [name for name, parameter in inner.named_parameters() if parameter.shape[:1] == (vocab_size,)]
+    return inner.get_submodule(names[0].removesuffix(".weight")) if names else None
 
 
 def warn_of_name(adapter_name: str, prefix: str) -> None:

@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from prefix_lab.checkpoint import WEIGHTS_NAME
 from prefix_lab.config import CONFIG_NAME, MIRRORED_PEFT, PeftType, TaskType
 
-WEIGHTS_NAME = "adapter_model.safetensors"
 PICKLED_NAME = "adapter_model.bin"
 CARD_NAME = "README.md"
 FRAMEWORKS = "### Framework versions"

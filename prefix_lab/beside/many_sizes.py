@@ -97,11 +97,11 @@ def check_sizes(peft_config: PromptLearningConfig, model_config: Any) -> None:
     chosen = choose_sizes(copy.copy(peft_config), model_config)
     found = {row.field: row.value for row in prepare.explain_preparation(chosen, widest(model_config))}
     layers, token_dim, heads = (found.get(name, getattr(chosen, name)) for name in SIZES)
-    refuse_misfit(peft_config, layers, token_dim, heads, model_config)
+    refuse_other_sizes(peft_config, layers, token_dim, heads, model_config)
     refuse_submodules(peft_config, model_config)
 
 
-def refuse_misfit(
+def refuse_other_sizes(
     peft_config: PromptLearningConfig, layers: int, token_dim: int, heads: int, model_config: Any
 ) -> None:
     """Raise `ValueError` when a prefix of these sizes, which the config leads to, would not fit the model's cache."""

@@ -17,10 +17,10 @@ from torch.nn.modules.module import _IncompatibleKeys
 
 from prefix_lab import checkpoint
 from prefix_lab.beside.configs import PeftConfig
-from prefix_lab.beside.hub import CARD_NAME, PICKLED_NAME, WEIGHTS_NAME, model_card, read_weights, sort_out, whereabouts
+from prefix_lab.beside.hub import CARD_NAME, PICKLED_NAME, model_card, read_weights, sort_out, whereabouts
 from prefix_lab.beside.many_sizes import prepare_prompt_learning_config
 from prefix_lab.beside.modules_to_save import matching
-from prefix_lab.checkpoint import as_safetensors, write_whole
+from prefix_lab.checkpoint import WEIGHTS_NAME, as_safetensors, write_whole
 from prefix_lab.models import PeftModel
 
 StateDict = dict[str, Float[Tensor, "..."]]

@@ -107,6 +107,11 @@ def by_peft() -> ModuleType:
     return peft
 
 
+def with_prefixes(model: Any, copy: Copy, *args: Any, **wanted: Any) -> tuple[Any, Any]:
+    """The model with the copy's prefix before it, and with PEFT's: see `small_models.before`."""
+    return before(model, copy, *args, **wanted), before(model, by_peft(), *args, **wanted)
+
+
 def training(model: Any) -> list[str]:
     """The names of the parameters that train."""
     return [name for name, parameter in model.named_parameters() if parameter.requires_grad]
@@ -118,7 +123,7 @@ def trial_01(copy: Copy) -> str:
     model = small_t5(2, heads, head_dim)
     for projection in (False, True):
         wanted = {"prefix_len": prefix_len, "prefix_projection": projection}
-        ours, theirs = before(model, copy, **wanted), before(model, by_peft(), **wanted)
+        ours, theirs = with_prefixes(model, copy, **wanted)
         said, expected = training(ours), training(theirs)
         base = [name for name in said if not name.startswith("prompt_encoder.")]
         missing = [name for name in expected if name not in said]
@@ -245,7 +250,7 @@ def trial_08(copy: Copy) -> str:
     model = small_t5(2, heads, head_dim)
     for precision in (torch.bfloat16, torch.float32):
         base = small_t5(2, heads, head_dim).to(precision)
-        ours, theirs = before(base, copy, prefix_len), before(base, by_peft(), prefix_len)
+        ours, theirs = with_prefixes(base, copy, prefix_len)
         weights = [one.prompt_encoder["default"].embedding.weight for one in (ours, theirs)]
         if weights[0].dtype != weights[1].dtype:
             return (
@@ -283,8 +288,7 @@ def trial_03(copy: Copy) -> str:
     """No mask, a mask of ones, and padding."""
     prefix_len, heads, head_dim = DICE.sample(SIZES, 3)
     model, ids = small_gpt2(2, heads, head_dim), small_ids(3, 9)
-    ours = before(model, copy, prefix_len)
-    theirs = before(model, by_peft(), prefix_len)
+    ours, theirs = with_prefixes(model, copy, prefix_len)
     for what, mask in (("no mask", None), ("a mask of ones", torch.ones_like(ids)), ("padding", padded(*ids.shape))):
         wrong = wrong_with_mask(ours, ids, mask, prefix_len)
         if wrong:
@@ -316,8 +320,7 @@ def trial_05(copy: Copy) -> str:
     prefix_len, heads, head_dim = DICE.sample(SIZES, 3)
     model, ids = small_bert(2, heads, head_dim), small_ids()
     for own in (None, ["pooler"]):
-        ours = before(model, copy, prefix_len, modules_to_save=own and [*own])
-        theirs = before(model, by_peft(), prefix_len, modules_to_save=own and [*own])
+        ours, theirs = with_prefixes(model, copy, prefix_len, modules_to_save=own and [*own])
         said, expected = training(ours), training(theirs)
         if said != expected:
             return f"with modules_to_save={own}, {wrong_with_training(said, expected)}"
@@ -354,8 +357,7 @@ def trial_07(copy: Copy) -> str:
     prefix_len, heads, head_dim = DICE.sample(SIZES, 3)
     model, ids, labels = small_t5(2, heads, head_dim), small_ids(), small_ids(2, 6, seed=3)
     labels[1, 4:] = -100
-    ours = before(model, copy, prefix_len)
-    theirs = before(model, by_peft(), prefix_len)
+    ours, theirs = with_prefixes(model, copy, prefix_len)
     batch = {"input_ids": ids, "labels": labels}
     [arrived] = arriving(ours.base_model, "labels", lambda: ours(**batch))
     [first] = arriving(ours.base_model, "decoder_input_ids", lambda: ours(**batch))
@@ -380,8 +382,7 @@ def trial_09(copy: Copy) -> str:
     """The two parts of the cache, two sources, and generation."""
     prefix_len, heads, head_dim = DICE.sample(SIZES, 3)
     model, ids = small_t5(3, heads, head_dim), small_ids(2, prefix_len)
-    ours = before(model, copy, prefix_len)
-    theirs = before(model, by_peft(), prefix_len)
+    ours, theirs = with_prefixes(model, copy, prefix_len)
     cache = ours.get_prompt(2)
     if cache.get_seq_length() != prefix_len:
         return f"the decoder's self-attention has {cache.get_seq_length()} positions of past, expected {prefix_len}."
@@ -407,8 +408,7 @@ def trial_10(copy: Copy) -> str:
     """The positions at each call while a text is written, with and without padding; then the text."""
     prefix_len, heads, head_dim = DICE.sample(SIZES, 3)
     model, ids = small_gpt2(2, heads, head_dim), small_ids(3, 9)
-    ours = before(model, copy, prefix_len)
-    theirs = before(model, by_peft(), prefix_len)
+    ours, theirs = with_prefixes(model, copy, prefix_len)
     for what, mask in (("no mask", None), ("a mask of ones", torch.ones_like(ids)), ("padding", padded(*ids.shape))):
         asked = {"input_ids": ids, "max_new_tokens": 4, "do_sample": False}
         asked |= {} if mask is None else {"attention_mask": mask}
