@@ -377,7 +377,7 @@ def find_word_embeddings(model: nn.Module) -> nn.Module | None:
 
 def warn_of_name(adapter_name: str, prefix: str) -> None:
     """PEFT finds an adapter's parameters by their names, and a name inside the method's own confuses it."""
-    if adapter_name in prefix:
+    if adapter_name and adapter_name in prefix:  # an empty one stands in every text, and is refused
         warnings.warn(
             f"Adapter name '{adapter_name}' should not be contained in the prefix '{prefix}'. "
             "This may lead to reinitialization of the adapter weights during loading.",

@@ -11,7 +11,6 @@ from torch import nn
 
 from prefix_lab import mapping
 from prefix_lab.beside.adapters import MODEL_TYPE_TO_PEFT_MODEL_MAPPING, PeftModel, warn_of_name
-from prefix_lab.beside.check import check_name
 from prefix_lab.beside.configs import PEFT_TYPE_TO_CONFIG_MAPPING
 from prefix_lab.beside.heads import (
     PeftModelForQuestionAnswering,
@@ -57,7 +56,6 @@ def get_peft_model(
     task_class = choose_task_class(peft_config).wrapper_for(peft_config)
     if mixed:
         raise ValueError("mixed=True mixes layers of several methods; prefix tuning adds no layers. Leave it out.")
-    check_name(adapter_name, peft_config, {})
     warn_of_what_is_replaced(model, peft_config, revision)
     warn_of_name(adapter_name, task_class.parameter_prefix)
     classes = classes_for(peft_config)
