@@ -102,11 +102,6 @@ def test_a_size_that_the_model_does_not_say_is_asked_for(known, field, names):
     assert config == prefix()
 
 
-def test_a_model_config_with_an_impossible_size_is_refused():
-    with refuses(ValueError, "num_heads=0", "expected an int of at least 1"):
-        prepare_prompt_learning_config(prefix(), {"num_layers": 2, "d_model": 8, "num_heads": 0})
-
-
 MISFITS = {
     "a width that its heads do not divide": (
         tiny_t5,

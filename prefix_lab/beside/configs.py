@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from prefix_lab import config
-from prefix_lab.beside.hub import sort_out, whereabouts
+from prefix_lab.beside.hub_and_trainer import sort_out, whereabouts
 from prefix_lab.checkpoint import write_whole
 from prefix_lab.config import CONFIG_NAME, MIRRORED_PEFT, PeftType, TaskType
 

@@ -17,8 +17,8 @@ from torch.nn.modules.module import _IncompatibleKeys
 
 from prefix_lab import checkpoint
 from prefix_lab.beside.configs import PeftConfig
-from prefix_lab.beside.hub import CARD_NAME, PICKLED_NAME, model_card, read_weights, sort_out, whereabouts
-from prefix_lab.beside.many_sizes import prepare_prompt_learning_config
+from prefix_lab.beside.fitting import prepare_prompt_learning_config
+from prefix_lab.beside.hub_and_trainer import CARD_NAME, PICKLED_NAME, model_card, read_weights, sort_out, whereabouts
 from prefix_lab.beside.modules_to_save import matching
 from prefix_lab.checkpoint import WEIGHTS_NAME, as_safetensors, write_whole
 from prefix_lab.models import PeftModel
@@ -228,8 +228,6 @@ def load_peft_weights(model_id: str | Path, device: str | None = None, **hub: An
 def read_fitting(kind: type[PeftModel], model: nn.Module, config: PeftConfig, directory: Path) -> StateDict:
     """The saved tensors, known to fit before the model is touched; `kind` is the class that will wrap it."""
     tensors, inside = read_weights(directory), "base_model" if config.is_prompt_learning else "base_model.model"
-    if config.is_prompt_learning and not hasattr(model, "config"):
-        return tensors  # wrapping it will be refused
     ready = copy.copy(config)
     if config.is_prompt_learning:
         ready = prepare_prompt_learning_config(ready, model.config)
