@@ -36,30 +36,15 @@ HUB = (
 )
 """What a hub is asked with; a folder on this machine is read without them."""
 
-IDLE = {
-    "torch_device": "the adapter goes to its base model's device",
-    "device_map": "the base model is where it is, and the prefix goes beside it",
-    "max_memory": "nothing is dispatched anew",
-    "offload_folder": "nothing is dispatched anew",
-    "offload_dir": "nothing is dispatched anew",
-    "offload_index": "nothing is dispatched anew",
-    "low_cpu_mem_usage": "a prefix is small, and is made where it stays",
-    "use_safetensors": "safetensors is what is read first",
-    "max_shard_size": "an adapter is one file",
-    "variant": "an adapter has none",
-    **dict.fromkeys(
-        ("torch_dtype", "dtype", "trust_remote_code", "load_in_8bit", "load_in_4bit", "quantization_config"),
-        "it is for the base model, which is loaded already",
-    ),
-    **dict.fromkeys(
-        ("attn_implementation", "return_dict", "inference_mode"),
-        "PEFT reads it nowhere here either",
-    ),
-    **dict.fromkeys(
-        ("save_function", "commit_message", "repo_id", "save_peft_format"), "PEFT's saving ignores it, too"
-    ),
-}
-"""Taken with any value, and why it changes no number."""
+IDLE = (
+    *("torch_dtype", "dtype", "trust_remote_code", "load_in_8bit", "load_in_4bit", "quantization_config"),
+    *("torch_device", "device_map", "max_memory", "offload_folder", "offload_dir", "offload_index"),
+    *("low_cpu_mem_usage", "use_safetensors", "max_shard_size", "variant"),
+    *("attn_implementation", "return_dict", "inference_mode"),
+    *("save_function", "commit_message", "repo_id", "save_peft_format"),
+)
+"""Taken with any value, for none changes a number: the first two rows are for the base model, which is loaded already
+and is where it is; the next is for files larger than an adapter's; the last two PEFT does nothing with either."""
 
 ONLY = {
     "path_initial_model_for_weight_conversion": (None, "it undoes PiSSA, CorDA and OLoRA, which are not here"),
@@ -77,12 +62,10 @@ def sort_out(function: str, given: dict[str, Any]) -> dict[str, Any]:
     Raises `ValueError` for one whose value would change what happens, `TypeError` for one that PEFT does not know.
     """
     for name, value in given.items():
-        if name in HUB or name in IDLE:
-            continue
-        if name not in ONLY:
+        if name not in (*HUB, *IDLE, *ONLY):
             raise TypeError(f"{function} got an unexpected keyword argument {name!r}.")
-        allowed, reason = ONLY[name]
-        if value != allowed and not (name == "key_mapping" and not value):
+        allowed, reason = ONLY.get(name, (value, ""))
+        if value != allowed and (value or name != "key_mapping"):
             raise ValueError(f"{function}({name}={value!r}): only {allowed!r} is taken here: {reason}.")
     return {name: value for name, value in given.items() if name in HUB and value is not None}
 

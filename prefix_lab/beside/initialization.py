@@ -30,7 +30,7 @@ def initialize_kv_prefix_from_text(
     num_virtual_tokens: int | None = None,
     use_chat_template: bool = True,
     max_length: int | None = None,
-) -> Float[Tensor, "prefix_len two_layers_hidden"]:
+) -> Float[Tensor, "prefix_len prefix_width"]:
     """Run the base model on `text` and copy the cache of its first tokens into the prefix; returns what was copied.
 
     Raises `ValueError` with projection, which cannot be inverted, and for a text shorter than the prefix.

@@ -49,7 +49,7 @@ class PeftModelForSeq2SeqLM(task_classes.PeftModelForSeq2SeqLM):
             return super().generate(**kwargs)
 
 
-def slots(prefix: Float[Tensor, "batch_or_one prefix_len width"], config: PrefixTuningConfig, batch: int) -> Rows:
+def slots(prefix: Float[Tensor, "some prefix_len prefix_width"], config: PrefixTuningConfig, batch: int) -> Rows:
     """Every key and every value: (2·encoder_layers + 4·layers) × (batch, heads, prefix_len, head_dim)."""
     heads = config.num_attention_heads
     rows = prefix.view(*prefix.shape[:2], -1, heads, config.token_dim // heads)
