@@ -99,7 +99,7 @@ from prefix_lab.prepare import explain_preparation, prepare_prompt_learning_conf
 
 names = ("d_model", "d_kv", "num_heads", "num_layers", "num_decoder_layers")
 print("model.config:", {name: getattr(model.config, name) for name in names}, "\n")
-for field, value, source in explain_preparation(config, model.config):
+for field, (value, source) in explain_preparation(config, model.config).items():
     print(f"{field:20} None → {value:<5} from {source}")
 
 # %%
