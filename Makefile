@@ -49,6 +49,7 @@ notebooks: .venv/test
 
 browser: .venv/test
 	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m tests.browser.firefox
 
 clean:
 	rm -rf .venv *.egg-info .pytest_cache .ruff_cache .hypothesis
