@@ -246,8 +246,10 @@ export class StepperView {
     const breakpoints = new Map(this.model.get("breakpoints").filter((/** @type {any} */ one) => one.file === file).map((/** @type {any} */ one) => [one.line, { on: one.on !== false, condition: one.condition }]));
     const inFile = (/** @type {number[]} */ [, called]) => meta.functions[called][0] === moment.file;
     const reached = new Set(meta.places.filter(inFile).map((/** @type {number[]} */ [, , line]) => line));
+    this.source.read(text, colours);
+    const ghosts = ghostsAt(this.store, moment, this.question.hides(moment.step), this.source.namesIn(moment.line), this.language);
     this.source.show(
-      { file: moment.file, title: file, text, colours, current: moment.line, event: moment.event, visited: moment.visited, reached, ghosts: ghostsAt(this.store, moment, this.question.hides(moment.step)), breakpoints },
+      { file: moment.file, title: file, text, colours, current: moment.line, event: moment.event, visited: moment.visited, reached, ghosts, breakpoints },
       follow,
     );
   }
