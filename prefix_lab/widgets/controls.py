@@ -64,7 +64,7 @@ def choice(options: Sequence[Any], name: str, **more: Any) -> ipywidgets.Dropdow
 
 def grid(controls: Sequence[ipywidgets.Widget]) -> ipywidgets.GridBox:
     """As many columns as there is room for, all equally wide."""
-    columns = "repeat(auto-fill, minmax(min(100%, 24em), 1fr))"
+    columns = "repeat(auto-fill, minmax(min(100%, 28em), 1fr))"
     return ipywidgets.GridBox(
         controls, layout=ipywidgets.Layout(grid_template_columns=columns, grid_gap="2px 20px", width="100%")
     )

@@ -15,6 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prefix_lab.debugger.progress import Progress
 from prefix_lab.debugger.storage import write_whole
 from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.questions import must_be_language
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from prefix_lab.debugger import Recording
 
 HERE = Path(__file__).parent
+MAKING = "Making the page: {far:.0%} in {seconds:.0f} s"
+NOT_MADE = "Stopped. No page was written; an older one is as it was."
 IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"\./([\w-]+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 FRAME = """
@@ -58,7 +61,11 @@ def write_page(recording: Recording, path: str | Path, *, title: str = "", langu
 def page_of(recording: Recording, title: str = "", language: str = "en") -> str:
     """The page as text."""
     pieces = Pieces(recording, title)
-    packed = {key: pack(pieces.get(key)) for key in pieces.names()}
+    names, packed = pieces.names(), {}
+    with Progress(MAKING, NOT_MADE) as done:
+        for key in names:
+            packed[key] = pack(pieces.get(key))
+            done(len(packed) / len(names))
     settings = {"language": language, "breakpoints": [], "watches": []}
     script = linked(HERE / "page.js")
     style = (HERE / "stepper.css").read_text(encoding="utf-8") + FRAME
