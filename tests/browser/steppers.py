@@ -65,6 +65,13 @@ class View:
         return self.root.locator(f".pl-gutter[data-line='{line}']")
 
 
+def type_into(box: Locator, text: str) -> None:
+    """Write into a box as a person does, and press Enter: Firefox says "change" of typed text alone."""
+    box.fill("")
+    box.press_sequentially(text)
+    box.press("Enter")
+
+
 def views(opened: Notebook) -> list[View]:
     return [View(opened.page, root) for root in opened.page.locator(".pl-root").all()]
 

@@ -50,6 +50,9 @@ const LABELS = {
   deleted: ["deleted", "已删除"],
   notKnown: ["not known here", "此处未知"],
   noSource: ["The text of this file was not recorded.", "没有记录此文件的文本。"],
+  standsAt: ["Set at line {line}, which is where it can stop.", "断点设在第 {line} 行,即可以停下的位置。"],
+  neverRan: ["Line {line} never ran in this recording, so nothing stops there.", "第 {line} 行在这个录制中从未运行,不会在此停下。"],
+  never: ["never ran", "从未运行"],
   noStop: ["No breakpoint holds on this side.", "此方向没有命中的断点。"],
   noneSet: ["No breakpoint is set. Click beside a line's number.", "还没有断点。请点击行号旁边。"],
   atEnd: ["This is the last step.", "这是最后一步。"],
@@ -90,9 +93,9 @@ export class Language {
     this.column = code.startsWith("zh") ? 1 : 0;
   }
 
-  /** @param {string} label */
-  t(label) {
-    return LABELS[label][this.column];
+  /** A text, with what belongs where it has a name in braces. @param {string} label @param {Record<string, string | number>} [values] */
+  t(label, values = {}) {
+    return LABELS[label][this.column].replace(/\{(\w+)\}/g, (all, name) => String(values[name] ?? all));
   }
 
   /** A button's word, its arrow kept. @param {string} word */
