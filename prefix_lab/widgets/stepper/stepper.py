@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +42,7 @@ class Stepper(TextForm, anywidget.AnyWidget):
     opening = traitlets.Dict().tag(sync=True)
     question = traitlets.Dict(None, allow_none=True).tag(sync=True)
     answer = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    made = traitlets.Float().tag(sync=True)
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class Stepper(TextForm, anywidget.AnyWidget):
             breakpoints=breakpoints or [],
             watches=watches or [],
             opening=self._desk.first(first),
+            made=time.time() * 1000,  # as JavaScript counts: a page opened later does not take the focus
         )
         self.on_msg(self._heard)
 
