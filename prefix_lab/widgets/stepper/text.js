@@ -48,6 +48,8 @@ const LABELS = {
   standsAt: ["Set at line {line}, which is where it can stop.", "断点设在第 {line} 行,即可以停下的位置。"],
   neverRan: ["Line {line} never ran in this recording, so nothing stops there.", "第 {line} 行在这个录制中从未运行,不会在此停下。"],
   never: ["never ran", "从未运行"],
+  unknown: ["{asked} was not recorded here. Known: {known}.", "此处没有记录 {asked}。已知:{known}。"],
+  noAnswer: ["This has no answer here.", "此处无法得出结果。"],
   noStop: ["No breakpoint holds on this side.", "此方向没有命中的断点。"],
   noneSet: ["No breakpoint is set. Click beside a line's number.", "还没有断点。请点击行号旁边。"],
   atEnd: ["This is the last step.", "这是最后一步。"],

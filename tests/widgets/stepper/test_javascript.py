@@ -235,6 +235,7 @@ def questions_of(recording: Recording, seed: int) -> list[dict[str, Any]]:
     files = Pieces(recording).files
     conditions = [None, "", "a == 1", "b > c", "a + b * 2 < c or not a", "len(items) > 1", "n >= 2", "q is None"]
     conditions += ["i != x", "items[0] > 0", "error.type == 'ValueError'", "value", "total % 2 == 1", "nothing == 1"]
+    conditions += ["itms == 1", "error.kind == 'ValueError'", "a.shape == 1", "items.length['b'] == 2", "a + 'b' == 3"]
     asked: list[dict[str, Any]] = []
     for _ in range(40):
         points = [
@@ -243,6 +244,7 @@ def questions_of(recording: Recording, seed: int) -> list[dict[str, Any]]:
         ]
         step = draw.randrange(len(recording))
         asked.append({"ask": "stop", "step": step, "breakpoints": points, "back": draw.random() < 0.5})
+        asked.append({"ask": "unknown", "breakpoint": points[0]})
     asked.append({"ask": "stop", "step": 0, "breakpoints": []})
     for _ in range(15):
         step, name = draw.randrange(len(recording)), draw.randrange(len(columns.names))
