@@ -1,6 +1,7 @@
 // The panes with the state of the program: variables, the calls around the step, watches, breakpoints.
 
 import { asPython, Condition, NAMED, Unknown, wrongWith } from "./condition.js";
+import { selfLast } from "./source.js";
 import { h, shown } from "./text.js";
 import { headlineOf, insideOf, valueElement } from "./values.js";
 
@@ -28,9 +29,11 @@ export class Variables {
     const { view } = this;
     const names = view.store.meta.names;
     const watched = new Set(view.store.meta.watches);
-    const rows = [...moment.locals].filter(([name]) => !watched.has(name));
+    const known = selfLast([...moment.locals], names).filter(([name]) => !watched.has(name));
+    const rows = [...known.filter(([name]) => moment.fresh.has(name)), ...known.filter(([name]) => !moment.fresh.has(name))];
     this.list.replaceChildren(...rows.map(([name, value]) => this.row(moment, names[name], name, value)));
     if (!rows.length) this.list.append(h("li", { class: "pl-hint" }, view.t("none")));
+    if (moment.fresh.size) this.element.closest("[role=tabpanel]")?.scrollTo(0, 0); // what has changed is seen
     const said = moment.bound.find(([name]) => name === 0);
     this.result.replaceChildren();
     this.result.className = "pl-result";

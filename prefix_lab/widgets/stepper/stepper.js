@@ -154,7 +154,10 @@ export class StepperView {
   async move(kind, back) {
     const there = await this.tried(this.store.destination(this.step, kind, back));
     if (there === undefined) return;
-    if (there === null) return this.tell(this.t(back ? "atStart" : "atEnd"));
+    if (there === null) {
+      const end = this.step === (back ? 0 : this.store.meta.steps - 1);
+      return this.tell(this.t(!end ? "noneOutside" : back ? "atStart" : "atEnd"));
+    }
     if (kind === "out") this.remember();
     await this.goto(there);
   }
@@ -172,7 +175,7 @@ export class StepperView {
   /** @param {boolean} back */
   toStage(back) {
     const there = this.store.stageBeside(this.step, back);
-    if (there === undefined) return this.tell(this.t(back ? "atStart" : "atEnd"));
+    if (there === undefined) return this.tell(this.t("noStage"));
     return this.jump(there);
   }
 
@@ -199,7 +202,6 @@ export class StepperView {
     if (turn !== this.turn) return;
     this.step = step;
     this.chosen = 0;
-    this.news.replaceChildren();
     if (this.model.get("step") !== step) this.model.set("step", step);
     this.draw();
     this.store.ahead(step).catch(() => null);
@@ -214,6 +216,7 @@ export class StepperView {
   }
 
   draw() {
+    this.news.replaceChildren(); // what was said is of what was there before
     const calls = this.store.stack(this.step);
     const moment = this.store.at(calls[this.chosen].step);
     const { meta } = this.store;
@@ -252,8 +255,10 @@ export class StepperView {
     );
     const inFile = (/** @type {number[]} */ [, called]) => meta.functions[called][0] === moment.file;
     const reached = new Set(meta.places.filter(inFile).map((/** @type {number[]} */ [, , line]) => line));
+    this.source.read(text, colours);
+    const ghosts = ghostsAt(this.store, moment, this.question.hides(moment.step), this.source.namesIn(moment.line), this.language);
     this.source.show(
-      { file: moment.file, title: file, text, colours, current: moment.line, event: moment.event, visited: moment.visited, reached, ghosts: ghostsAt(this.store, moment, this.question.hides(moment.step)), breakpoints },
+      { file: moment.file, title: file, text, colours, current: moment.line, event: moment.event, visited: moment.visited, reached, ghosts, breakpoints },
       follow,
     );
   }
