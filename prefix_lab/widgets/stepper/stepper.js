@@ -186,7 +186,7 @@ export class StepperView {
 
   undo() {
     const there = this.before.pop();
-    return there === undefined ? this.tell(this.t("nothing")) : this.goto(there);
+    return there === undefined ? this.tell(this.t("noJump")) : this.goto(there);
   }
 
   /** Go far: `undo` comes back here. @param {number} step */

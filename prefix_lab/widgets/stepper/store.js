@@ -164,13 +164,18 @@ export class Store extends Pieces {
     return { step, event, file, function: name, line, frame, thread, locals, lines, bound, fresh, visited };
   }
 
-  /** The names of the stages around a step, outermost first. @param {number} step @returns {string[]} */
-  stagesAt(step) {
-    /** @type {[string, number][]} */
+  /** The runs of stages around a step, outermost first. @param {number} step */
+  runsAt(step) {
+    /** @type {[name: string, first: number][]} */
     const found = [];
     for (const [name, , runs] of this.meta.stages)
       for (const [first, last] of runs) if (first <= step && step <= last) found.push([name, first]);
-    return found.sort(([, one], [, other]) => one - other).map(([name]) => name);
+    return found.sort(([, one], [, other]) => one - other);
+  }
+
+  /** The names of the stages around a step, outermost first. @param {number} step @returns {string[]} */
+  stagesAt(step) {
+    return this.runsAt(step).map(([name]) => name);
   }
 
   /** The first step of the stage after a step, or before. @param {number} step @param {boolean} back @returns {number | undefined} */
