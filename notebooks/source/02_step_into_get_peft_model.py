@@ -65,9 +65,9 @@ config
 # %% [markdown] lang="en"
 # ## Stage 1 · choose
 #
-# The walk has eight stages. The strip shows where you are, and each other name in it leads to that stage's lesson; below
-# it stand our function and PEFT's, read from your own installation. The marked lines do the work: the task type is
-# looked up in a table. What lies between them is folded, and opens with a click.
+# The walk has eight stages. The strip shows where you are, and each other name in it leads to that stage's lesson;
+# below it stand our function and PEFT's, read from your own installation. The marked lines do the work: the task type
+# is looked up in a table. What lies between them is folded, and opens with a click.
 
 # %%
 show_stage("choose", mark=("MODEL_TYPE_TO_PEFT_MODEL_MAPPING", "task_class"))
