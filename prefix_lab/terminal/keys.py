@@ -20,7 +20,6 @@ from prefix_lab.terminal.lines import READING, Choices, Lines
 from prefix_lab.terminal.screen import ReplayScreen
 from prefix_lab.terminal.state import EXPECTED, breakpoint_at
 
-
 OUTERMOST = "No recorded step is outside this call on that side."
 
 

@@ -11,7 +11,7 @@ export class Answers {
   constructor(get) {
     /** @type {number[][] | null} */
     this.places = null;
-    this.store = new Store({ get, ask: () => Promise.reject(new Error("a page asks nobody")) });
+    this.store = new Store({ get, ask: (question) => this.answer(question) });
   }
 
   /** @param {Record<string, any>} question @returns {Promise<any>} */
@@ -19,6 +19,7 @@ export class Answers {
     await this.store.open();
     const { ask, ...rest } = question;
     if (ask === "stop") return this.stop(rest.step, rest.breakpoints, rest.back ?? false);
+    if (ask === "past") return this.store.past(rest.step, rest.back, this.store.functionsOf(rest.skip), rest.skip);
     if (ask === "unknown") return this.unknown(rest.breakpoint);
     if (ask === "history") return this.history(rest.step, rest.name);
     if (ask === "made") return this.made(rest.value);

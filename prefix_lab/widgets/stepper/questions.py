@@ -33,6 +33,7 @@ class Questions:
         self.kinds: dict[str, Callable[..., Any]] = {
             "stop": self.stop,
             "unknown": self.unknown,
+            "past": self.past,
             "history": self.history,
             "made": self.made,
             "search": self.search,
@@ -48,6 +49,12 @@ class Questions:
         stops = [next(self.breakpoint(one).steps(self.recording, step, back), None) for one in breakpoints]
         found = [stop for stop in stops if stop is not None]
         return (max if back else min)(found) if found else None
+
+    def past(self, step: int, skip: list[str], back: bool = False) -> int | None:
+        """The first step from this one on that is in none of the functions that `skip` names."""
+        cursor = self.recording.cursor(step)
+        cursor.skip = skip
+        return cursor.past(step, back)
 
     def unknown(self, breakpoint: dict[str, Any]) -> list[Any] | None:
         """What the condition of a breakpoint asks for and none of its steps knows, and the names known there, the most

@@ -314,3 +314,53 @@ export class Breakpoints {
     this.view.draw();
   }
 }
+
+/** What steps go past: functions, files and folders. */
+export class Skipping {
+  /** @param {View} view */
+  constructor(view) {
+    this.view = view;
+    this.list = h("ul", { class: "pl-skipping" });
+    this.problem = h("p", { class: "pl-problem", role: "alert" });
+    this.input = /** @type {HTMLInputElement} */ (h("input", { type: "text", placeholder: view.t("addSkip"), "aria-label": view.t("skipping"), spellcheck: "false" }));
+    const form = h("form", { onsubmit: (/** @type {Event} */ event) => this.add(event) }, this.input);
+    this.element = pane(view.t("skipping"), "skipping", this.list, form, this.problem);
+    /** @type {string[] | null} */
+    this.shown = null;
+  }
+
+  /** @param {Event} event */
+  add(event) {
+    event.preventDefault();
+    const { view } = this;
+    const name = this.input.value.trim();
+    this.problem.textContent = !name || view.store.functionsOf([name]).size ? "" : view.t("skipsNothing", { name: shown(name) });
+    if (!name || this.problem.textContent) return;
+    this.input.value = "";
+    if (!this.names.includes(name)) this.toggle(name);
+  }
+
+  /** @returns {string[]} */
+  get names() {
+    return this.view.model.get("skip") ?? [];
+  }
+
+  /** @param {string} name */
+  toggle(name) {
+    const { view, names } = this;
+    const without = names.filter((one) => one !== name);
+    view.model.set("skip", without.length < names.length ? without : [...names, name]);
+    view.tell(view.t(without.length < names.length ? "nowEntered" : "nowSkipped", { name: shown(name) }));
+  }
+
+  show() {
+    if (this.shown === this.names) return;
+    this.shown = this.names;
+    const rows = this.names.map((name) => {
+      const remove = h("button", { class: "pl-remove", "aria-label": `${this.view.t("remove")}: ${shown(name)}`, onclick: () => this.toggle(name) }, "×");
+      return h("li", {}, h("bdi", { class: "pl-name" }, shown(name)), " ", remove);
+    });
+    this.list.replaceChildren(...rows);
+    if (!rows.length) this.list.append(h("li", { class: "pl-hint" }, this.view.t("noSkip")));
+  }
+}

@@ -7,12 +7,12 @@ import { meant } from "./keys.js";
 import { NoAnswer } from "./pieces.js";
 import { Question } from "./question.js";
 import { ghostsAt, SourcePane } from "./source.js";
-import { Breakpoints, Stack, Variables, Watches } from "./state.js";
+import { Breakpoints, Skipping, Stack, Variables, Watches } from "./state.js";
 import { h, Language, shown, withCommas } from "./text.js";
 import { Timeline } from "./timeline.js";
 
 /**
- * What is shared with other views and with Python: `step`, `breakpoints`, `watches`, `question`.
+ * What is shared with other views and with Python: `step`, `breakpoints`, `watches`, `skip`, `question`.
  * @typedef {object} Model
  * @property {(name: string) => any} get
  * @property {(name: string, value: any) => void} set
@@ -54,6 +54,7 @@ export class StepperView {
     this.stack = new Stack(this);
     this.watches = new Watches(this);
     this.breakpoints = new Breakpoints(this);
+    this.skipping = new Skipping(this);
     this.calls = new Calls(this);
     this.search = new Search(this);
     this.history = new History(this);
@@ -66,7 +67,7 @@ export class StepperView {
     this.stage = h("p", { class: "pl-stage" });
     this.news = h("p", { class: "pl-news", role: "status", "aria-live": "polite" });
     this.question = new Question(this);
-    const state = h("div", { class: "pl-state" }, this.variables.element, this.stack.element, this.watches.element, this.breakpoints.element);
+    const state = h("div", { class: "pl-state" }, this.variables.element, this.stack.element, this.watches.element, this.breakpoints.element, this.skipping.element);
     this.side = tabs(this, { variables: state, calls: this.calls.element, search: this.search.element, history: this.history.element });
     this.body = h("div", { class: "pl-body" }, this.source.element, splitter(this), this.side);
     this.failed = h("button", { type: "button", class: "pl-failed", hidden: true, onclick: () => this.jump(this.store.meta.failure.step) });
@@ -95,7 +96,7 @@ export class StepperView {
       this.tell(this.t("empty"));
       return;
     }
-    for (const name of ["step", "breakpoints", "watches", "question"]) this.model.on(name, () => this.changed(name));
+    for (const name of ["step", "breakpoints", "watches", "skip", "question"]) this.model.on(name, () => this.changed(name));
     this.timeline.open();
     this.stage.toggleAttribute("hidden", !meta.stages.length);
     if (meta.failure) {
@@ -137,6 +138,7 @@ export class StepperView {
     if (does === "run" || does === "runBack") return this.run(does === "runBack");
     if (does === "nextStage" || does === "stageBefore") return this.toStage(does === "stageBefore");
     if (does === "undo") return this.undo();
+    if (does === "skipHere") return this.skipping.toggle(this.store.at(this.step).function);
     if (does === "breakHere") return this.breakpoints.toggle(this.file, this.source.shown?.current ?? 0);
     if (does === "find") {
       this.showTab("search");
@@ -152,7 +154,7 @@ export class StepperView {
 
   /** @param {string} kind @param {boolean} back */
   async move(kind, back) {
-    const there = await this.tried(this.store.destination(this.step, kind, back));
+    const there = await this.tried(this.store.destination(this.step, kind, back, this.model.get("skip") ?? []));
     if (there === undefined) return;
     if (there === null) {
       const end = this.step === (back ? 0 : this.store.meta.steps - 1);
@@ -224,6 +226,7 @@ export class StepperView {
     this.stack.show(calls, this.chosen);
     this.watches.show(moment);
     this.breakpoints.show();
+    this.skipping.show();
     this.timeline.show();
     this.drawSource(moment, true);
     const event = moment.event === "line" ? "" : ` · ${moment.event}`;
