@@ -7,12 +7,12 @@ import { keepKeys, meant, stays } from "./keys.js";
 import { NoAnswer } from "./pieces.js";
 import { Question } from "./question.js";
 import { ghostsAt, SourcePane } from "./source.js";
-import { Breakpoints, Stack, Variables, Watches } from "./state.js";
+import { Breakpoints, Skipping, Stack, Variables, Watches } from "./state.js";
 import { h, Language, shown, withCommas } from "./text.js";
 import { Timeline } from "./timeline.js";
 
 /**
- * What is shared with other views and with Python: `step`, `breakpoints`, `watches`, `question`.
+ * What is shared with other views and with Python: `step`, `breakpoints`, `watches`, `skip`, `question`.
  * @typedef {object} Model
  * @property {(name: string) => any} get
  * @property {(name: string, value: any) => void} set
@@ -54,6 +54,7 @@ export class StepperView {
     this.stack = new Stack(this);
     this.watches = new Watches(this);
     this.breakpoints = new Breakpoints(this);
+    this.skipping = new Skipping(this);
     this.calls = new Calls(this);
     this.search = new Search(this);
     this.history = new History(this);
@@ -66,7 +67,7 @@ export class StepperView {
     this.stage = h("p", { class: "pl-stage" });
     this.news = h("p", { class: "pl-news", role: "status", "aria-live": "polite" });
     this.question = new Question(this);
-    const state = h("div", { class: "pl-state" }, this.variables.element, this.stack.element, this.watches.element, this.breakpoints.element);
+    const state = h("div", { class: "pl-state" }, this.variables.element, this.stack.element, this.watches.element, this.breakpoints.element, this.skipping.element);
     this.side = tabs(this, { variables: state, calls: this.calls.element, search: this.search.element, history: this.history.element });
     this.body = h("div", { class: "pl-body" }, this.source.element, splitter(this), this.side);
     this.failed = h("button", { type: "button", class: "pl-failed", hidden: true, onclick: () => this.jump(this.store.meta.failure.step) });
@@ -97,7 +98,7 @@ export class StepperView {
       this.tell(this.t("empty"));
       return;
     }
-    for (const name of ["step", "breakpoints", "watches", "question"]) this.model.on(name, () => this.changed(name));
+    for (const name of ["step", "breakpoints", "watches", "skip", "question"]) this.model.on(name, () => this.changed(name));
     this.timeline.open();
     this.stage.toggleAttribute("hidden", !meta.stages.length);
     if (meta.failure) {
@@ -140,6 +141,7 @@ export class StepperView {
     if (does === "run" || does === "runBack") return this.run(does === "runBack");
     if (does === "nextStage" || does === "stageBefore") return this.toStage(does === "stageBefore");
     if (does === "undo") return this.undo();
+    if (does === "skipHere") return this.skipping.toggle(this.store.at(this.step).function);
     if (does === "breakHere") return this.breakpoints.toggle(this.file, this.source.shown?.current ?? 0);
     if (does === "find") {
       this.showTab("search");
@@ -155,9 +157,12 @@ export class StepperView {
 
   /** @param {string} kind @param {boolean} back */
   async move(kind, back) {
-    const there = await this.tried(this.store.destination(this.step, kind, back));
+    const there = await this.tried(this.store.destination(this.step, kind, back, this.model.get("skip") ?? []));
     if (there === undefined) return;
-    if (there === null) return this.tell(this.t(back ? "atStart" : "atEnd"));
+    if (there === null) {
+      const end = this.step === (back ? 0 : this.store.meta.steps - 1);
+      return this.tell(this.t(!end ? "noneOutside" : back ? "atStart" : "atEnd"));
+    }
     if (kind === "out") this.remember();
     await this.goto(there);
   }
@@ -175,7 +180,7 @@ export class StepperView {
   /** @param {boolean} back */
   toStage(back) {
     const there = this.store.stageBeside(this.step, back);
-    if (there === undefined) return this.tell(this.t(back ? "atStart" : "atEnd"));
+    if (there === undefined) return this.tell(this.t("noStage"));
     return this.jump(there);
   }
 
@@ -186,7 +191,7 @@ export class StepperView {
 
   undo() {
     const there = this.before.pop();
-    return there === undefined ? this.tell(this.t("nothing")) : this.goto(there);
+    return there === undefined ? this.tell(this.t("noJump")) : this.goto(there);
   }
 
   /** Go far: `undo` comes back here. @param {number} step */
@@ -202,7 +207,6 @@ export class StepperView {
     if (turn !== this.turn) return;
     this.step = step;
     this.chosen = 0;
-    this.news.replaceChildren();
     if (this.model.get("step") !== step) this.model.set("step", step);
     this.draw();
     this.store.ahead(step).catch(() => null);
@@ -218,6 +222,7 @@ export class StepperView {
 
   draw() {
     const focused = this.root.contains(document.activeElement);
+    this.news.replaceChildren(); // what was said is of what was there before
     const calls = this.store.stack(this.step);
     const moment = this.store.at(calls[this.chosen].step);
     const { meta } = this.store;
@@ -225,6 +230,7 @@ export class StepperView {
     this.stack.show(calls, this.chosen);
     this.watches.show(moment);
     this.breakpoints.show();
+    this.skipping.show();
     this.timeline.show();
     this.drawSource(moment, true);
     const event = moment.event === "line" ? "" : ` · ${moment.event}`;
