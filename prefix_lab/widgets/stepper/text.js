@@ -72,6 +72,32 @@ const LABELS = {
   line: ["Line", "行"],
   tabs: ["Find", "查找"],
   parted: ["Where the two part", "分歧处"],
+  whoMoves: ["What buttons and keys move", "按钮和按键移动哪一侧"],
+  both: ["both", "两侧"],
+  alone: ["{side} alone", "仅 {side}"],
+  toBeginning: ["Both to the beginning of {stage}", "两侧到 {stage} 的开头"],
+  toEnd: ["Both to the end of {stage}: {verdict}", "两侧到 {stage} 的结尾:{verdict}"],
+  panes: ["Show or hide the panes of {side}: variables, calls, search, history", "显示或隐藏 {side} 的面板:变量、调用、搜索、历史"],
+  bothBegin: ["Both begin {stage}.", "两侧都在 {stage} 的开头。"],
+  bothEnd: ["Both end {stage}.", "两侧都在 {stage} 的结尾。"],
+  bothIn: ["Both are in {stage}.", "两侧都在 {stage} 中。"],
+  bothBetween: ["Both are between stages.", "两侧都在阶段之间。"],
+  atParting: ["Here the two part.", "两侧在此分歧。"],
+  pastParting: ["Both are past where they part.", "两侧都已过分歧处。"],
+  sameStep: ["Both are at the same step.", "两侧在同一步。"],
+  aheadBegin: ["{ahead} is ahead: {behind} has not begun {stage}.", "{ahead} 在前:{behind} 尚未开始 {stage}。"],
+  aheadEnd: ["{ahead} is ahead: {behind} has not ended {stage}.", "{ahead} 在前:{behind} 尚未结束 {stage}。"],
+  aheadBy: ["{ahead} is ahead by this many steps: {count}.", "{ahead} 领先 {count} 步。"],
+  aheadParted: ["{ahead} is ahead: {behind} has not come to where the two part.", "{ahead} 在前:{behind} 尚未到达分歧处。"],
+  noStageAfter: ["No stage begins after this place.", "此处之后没有阶段开始。"],
+  noStageBefore: ["No stage begins before this place.", "此处之前没有阶段开始。"],
+  bring: ["Together again: move {side}", "重新会合:移动 {side}"],
+  waits: ["{waits} waits until {goes} has come as far.", "{waits} 等待 {goes} 走到同一处。"],
+  compared: ["Values here", "此处的值"],
+  comparedHere: ["Held by both here: {equal} equal, {different} different, {shapes} of equal shape", "此处两侧都有:{equal} 个相等,{different} 个不同,{shapes} 个形状相等"],
+  nothingShared: ["No name is held by both here.", "此处两侧没有共同的名字。"],
+  otherNumbers: ["other numbers", "数值不同"],
+  result: ["the result", "结果"],
 };
 
 /** @type {Record<string, string>} the words on buttons */
@@ -84,9 +110,9 @@ export class Language {
     this.column = code.startsWith("zh") ? 1 : 0;
   }
 
-  /** @param {string} label */
-  t(label) {
-    return LABELS[label][this.column];
+  /** A text, with what belongs where it has a name in braces. @param {string} label @param {Record<string, string | number>} [values] */
+  t(label, values = {}) {
+    return LABELS[label][this.column].replace(/\{(\w+)\}/g, (all, name) => String(values[name] ?? all));
   }
 
   /** A button's word, its arrow kept. @param {string} word */
