@@ -65,8 +65,9 @@ config
 # %% [markdown] lang="en"
 # ## Stage 1 · choose
 #
-# The walk has eight stages. The strip shows where you are; below it stand our function and PEFT's, read from your own
-# installation. The marked lines do the work: the task type is looked up in a table.
+# The walk has eight stages. The strip shows where you are, and each other name in it leads to that stage's lesson;
+# below it stand our function and PEFT's, read from your own installation. The marked lines do the work: the task type
+# is looked up in a table. What lies between them is folded, and opens with a click.
 
 # %%
 show_stage("choose", mark=("MODEL_TYPE_TO_PEFT_MODEL_MAPPING", "task_class"))
@@ -99,7 +100,7 @@ from prefix_lab.prepare import explain_preparation, prepare_prompt_learning_conf
 
 names = ("d_model", "d_kv", "num_heads", "num_layers", "num_decoder_layers")
 print("model.config:", {name: getattr(model.config, name) for name in names}, "\n")
-for field, value, source in explain_preparation(config, model.config):
+for field, (value, source) in explain_preparation(config, model.config).items():
     print(f"{field:20} None → {value:<5} from {source}")
 
 # %%

@@ -382,7 +382,7 @@ for name, call in complaints.items():
 #   (Lesson 12 comes back to this.)
 #
 # Read next: `prefix_lab/encoder.py`, one screen; then `peft/tuners/prefix_tuning/model.py`, and its older brother,
-# P-tuning v2's encoder, whose names `prefix_lab/beside/ptuning_v2.py` translates.
+# P-tuning v2's encoder, whose names `prefix_lab/beside/initialization.py` translates.
 
 # %%
 show_progress(5)

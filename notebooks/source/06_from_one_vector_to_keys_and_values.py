@@ -266,7 +266,7 @@ ReshapeView("T5")
 #   layer its two. No number is changed.
 # - The result is a cache as the model makes it. A text's own cache, flattened, is a prefix: exact to the last bit.
 #
-# Read next: `prefix_lab/past.py`, one screen of it; `prefix_lab/beside/from_text.py`, which is exercise 3 with its
+# Read next: `prefix_lab/past.py`, one screen of it; `prefix_lab/beside/initialization.py`, which is exercise 3 with its
 # refusals; and in PEFT `prompt_embeddings_from_past_key_values`, which packs the same rows in a loop.
 
 # %%

@@ -315,8 +315,8 @@ def ending(outputs, dropout, classifier, labels):
 check_ending(ending)
 
 # %% [markdown] lang="en"
-# Ours is written once for the three tasks (`prefix_lab/beside/heads.py`). The same weights, the same texts: is it the
-# same?
+# Ours is written once for the three tasks (`prefix_lab/beside/task_classes.py`). The same weights, the same texts: is
+# it the same?
 
 # %%
 torch.manual_seed(1)
@@ -401,8 +401,8 @@ print("\nours, SEQ_CLS, off: logits change:", not torch.equal(off.logits, one.lo
 # work themselves, because the head's own forward has no place for a past. The mask that grows is always that of the
 # attention which reads the prefix.
 #
-# Read next: `prefix_lab/tasks.py` and `prefix_lab/beside/heads.py`, each class a screen at most. Lesson 7 showed what
-# happens inside attention once the mask has grown; lesson 11 trains.
+# Read next: `prefix_lab/tasks.py` and `prefix_lab/beside/task_classes.py`, each class a screen at most. Lesson 7 showed
+# what happens inside attention once the mask has grown; lesson 11 trains.
 
 # %%
 show_progress(9)

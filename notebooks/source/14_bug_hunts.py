@@ -303,7 +303,7 @@ show_source(hunts.Hunt5)
 # prefix, as PEFT's `ModulesToSaveWrapper` does. Step on with **n** and **o** until you are back in the copy.
 
 # %%
-ours = ["prefix_lab.models", *(f"prefix_lab.beside.{name}" for name in ("adapters", "heads", "modules_to_save"))]
+ours = ["prefix_lab.models", *(f"prefix_lab.beside.{name}" for name in ("adapters", "modules_to_save", "task_classes"))]
 with record([hunts, *ours]) as recording:
     before(bert, hunts.Hunt5)
 stepper = Stepper(recording, title="hunt 5", height="460px")

@@ -15,10 +15,10 @@ RIGHT = "(batch, prefix_len, 2*layers*hidden)"
 
 
 @pytest.fixture(scope="module")
-def opened(lab, window):
+def opened(lab, either):
     walk_of().save(lab.root / "predict.recording")
     cells = [CELL, "second = predict(recording, 'encode', 'prefix_tokens')\nsecond"]
-    with notebook(lab, window, "predict.ipynb", cells, height=1000) as notebook_:
+    with notebook(lab, either, "predict.ipynb", cells, height=1000) as notebook_:
         notebook_.page.locator(".pl-root .pl-current").nth(1).wait_for(state="attached")
         yield notebook_
 
