@@ -16,7 +16,7 @@
 # - read the error, and rescue the model with one argument;
 # - spot the config that still has another model's sizes.
 #
-# It takes about 20 minutes.
+# It takes about 20 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart

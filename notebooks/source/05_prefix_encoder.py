@@ -18,7 +18,7 @@
 # - why the projection trains more numbers, and why none of them are kept;
 # - why an encoder in inference mode has no `transform`.
 #
-# It takes about 20 minutes. Run each cell with **Shift + Enter**.
+# It takes about 20 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart

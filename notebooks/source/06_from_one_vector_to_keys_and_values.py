@@ -17,7 +17,7 @@
 # - tell `view` from `permute`, by eye;
 # - turn a model's own cache back into a prefix, in three lines, exact to the last bit.
 #
-# It takes about 25 minutes.
+# It takes about 25 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart

@@ -17,6 +17,8 @@
 # - say which lines of prefix tuning nothing warns you about.
 #
 # It takes about 60 minutes, five or six a hunt. They do not depend on each other: take one today and one tomorrow.
+#
+# Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
