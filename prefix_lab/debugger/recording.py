@@ -75,21 +75,24 @@ class Recording(RecordedSteps):
             raise RuntimeError("This recording is not finished: leave its `with record(...)` block first.")
         with self._lock:
             if self._columns is None:
-                decoder = Decoder(self._max_steps)
-                self._columns = decoder.read(self._tapes)
-                self._columns.left_out += self._left_out
-                self._tapes = []
-                if decoder.out_of_place:
-                    self.notes.append(
-                        f"Of {decoder.out_of_place:,} calls the beginning or the end is missing: the recording was "
-                        "interrupted there."
-                    )
-                if self._columns.left_out:
-                    self.notes.append(
-                        f"{self._columns.left_out:,} steps came after a limit and were left out. Raise max_steps or "
-                        "max_bytes, or include less."
-                    )
+                self._columns = self._read_tapes()
         return self._columns
+
+    def _read_tapes(self) -> Columns:
+        decoder = Decoder(self._max_steps)
+        columns, self._tapes = decoder.read(self._tapes), []
+        columns.left_out += self._left_out
+        if decoder.out_of_place:
+            self.notes.append(
+                f"Of {decoder.out_of_place:,} calls the beginning or the end is missing: the recording was interrupted "
+                "there."
+            )
+        if columns.left_out:
+            self.notes.append(
+                f"{columns.left_out:,} steps came after a limit and were left out. Raise max_steps or max_bytes, or "
+                "include less."
+            )
+        return columns
 
     @property
     def left_out(self) -> int:
