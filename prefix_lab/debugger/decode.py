@@ -39,6 +39,8 @@ class FrameState:
 
 
 class ThreadState:
+    """A thread while its tape is read."""
+
     def __init__(self):
         self.stack: list[FrameState] = []
         self.left: FrameState | None = None  # the frame that was left last

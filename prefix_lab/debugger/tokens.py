@@ -84,10 +84,10 @@ class CodeInfo(Token):
         self.cells: frozenset[str] = frozenset()  # the names that it shares with functions inside or around it
         self.read: Callable[[Any, str, Any], Any] = dict.get  # looks a name up: see `frames.reader`
         # Offsets in the bytecode: where it starts, returns, pauses, and ends a loop by StopIteration.
-        self.starts: frozenset[int] = frozenset()
-        self.returns: frozenset[int] = frozenset()
-        self.yields: frozenset[int] = frozenset()
-        self.skips: frozenset[int] = frozenset()
+        self.starts: set[int] = set()
+        self.returns: set[int] = set()
+        self.yields: set[int] = set()
+        self.skips: set[int] = set()
 
     def look_closer(self) -> None:
         """From now on look at what any line of this function that may run code could have changed."""
