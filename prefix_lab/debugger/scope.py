@@ -14,7 +14,6 @@ import importlib.machinery
 import inspect
 import os
 import sys
-import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import CodeType, FrameType, MethodType, ModuleType
@@ -76,11 +75,9 @@ class Scope:
             )
 
     def add_path(self, path: str) -> None:
-        whole = Path(os.path.abspath(path))
-        there = next(one for one in (whole, *whole.parents) if one.exists())
-        if there != whole and not zipfile.is_zipfile(there):
+        if not os.path.exists(path):
             raise ValueError(f"include: there is no file or folder {path!r}. Give a path that exists.")
-        self.paths |= {path, str(whole), os.path.realpath(whole)}
+        self.paths |= {path, os.path.abspath(path), os.path.realpath(path)}
 
     @staticmethod
     def is_own(module: str) -> bool:

@@ -32,14 +32,13 @@ NONE = "This is no request of the Debug Adapter Protocol"
     ],
     ids=lambda value: repr(value)[:30] if isinstance(value, bytes) else "",
 )
-def test_a_malformed_message_is_answered_and_the_session_goes_on(doubles, body, told, seq):
-    with connected(doubles[0]) as client:
-        client.start()
-        client.raw(framed(body))
-        answer = client.response(seq)
-        assert not answer["success"]
-        assert told in answer["message"]
-        assert client.at() == ("<module>", 1)
+def test_a_malformed_message_is_answered_and_the_session_goes_on(walk, body, told, seq):
+    client, _ = walk
+    client.raw(framed(body))
+    answer = client.response(seq)
+    assert not answer["success"]
+    assert told in answer["message"]
+    assert client.at() == ("<module>", 1)
 
 
 @pytest.mark.parametrize(
@@ -93,11 +92,10 @@ def test_messages_may_come_in_pieces_or_several_at_once_with_headers_in_any_case
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_arguments_of_the_wrong_kind_are_refused_by_name(doubles, command, arguments, told):
-    with connected(doubles[0]) as client:
-        client.start()
-        assert told in client.refused(command, **arguments)
-        assert client.at() == ("<module>", 1)
+def test_arguments_of_the_wrong_kind_are_refused_by_name(walk, command, arguments, told):
+    client, _ = walk
+    assert told in client.refused(command, **arguments)
+    assert client.at() == ("<module>", 1)
 
 
 anything = st.recursive(
