@@ -7,11 +7,12 @@ import threading
 from html import escape
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from prefix_lab.debugger.calls import Call, call_tree, html_outline, outline
 from prefix_lab.debugger.cursor import Cursor
 from prefix_lab.debugger.decode import Decoder
+from prefix_lab.debugger.progress import Progress
 from prefix_lab.debugger.search import Difference, diff, find, history
 from prefix_lab.debugger.sources import sources_of
 from prefix_lab.debugger.steps import Columns, RecordedSteps, Step
@@ -20,17 +21,10 @@ from prefix_lab.debugger.summary import Summary
 from prefix_lab.debugger.tape import RecordingSession, Tape
 from prefix_lab.debugger.tokens import LineInfo
 
-
-class Names(Protocol):
-    """What knows more about values than was recorded: `prefix_lab.shapes` knows the axes of tensors."""
-
-    def apply(self, recording: Recording) -> list[Any]:
-        """The values of a recording's table, each as it was or with more to say, in the same order."""
-        ...
-
-    def remarks(self, recording: Recording) -> list[str]:
-        """Sentences that a reader of the recording, now named, should know."""
-        ...
+LAYING_OUT = "Laying out the recording: {far:,} steps in {seconds:.0f} s"
+LAID_OUT_LATER = "Stopped. Nothing is lost: the recording is laid out when it is next looked at."
+OPENING, NOT_OPENED = "Opening {path}: {seconds:.0f} s", "Stopped. {path} was not opened, and is as it was."
+SAVING, NOT_SAVED = "Saving {path}: {seconds:.0f} s", "Stopped. {path} was not written, and is as it was."
 
 
 class Recording(RecordedSteps):
@@ -80,7 +74,9 @@ class Recording(RecordedSteps):
 
     def _read_tapes(self) -> Columns:
         decoder = Decoder(self._max_steps)
-        columns, self._tapes = decoder.read(self._tapes), []
+        with Progress(LAYING_OUT, LAID_OUT_LATER, lambda: len(decoder.columns)):
+            columns = decoder.read(self._tapes)
+        self._tapes = []
         columns.left_out += self._left_out
         if decoder.out_of_place:
             self.notes.append(
@@ -119,8 +115,12 @@ class Recording(RecordedSteps):
         """The first step where two recordings part, or None: see `search.diff`."""
         return diff(self, other)
 
-    def with_names(self, names: Names) -> Recording:
-        """This recording again, with what `names.apply` makes of its values: tensors then have the fact `axes`."""
+    def with_names(self, names: Any) -> Recording:
+        """This recording again, with what `names` of `prefix_lab.shapes` know: tensors then have the fact `axes`.
+
+        `names.apply(recording)` gives the values of a recording's table, in the same order, each as it was or with more
+        to say; `names.remarks(recording)` sentences that a reader of the recording, now named, should know.
+        """
         columns = copy.copy(self.columns)
         columns.values = names.apply(self)
         named = self.of(columns, self.sources, self.notes, self.exception)
@@ -140,7 +140,8 @@ class Recording(RecordedSteps):
 
         Raises `RuntimeError` for a recording that is not finished, `ValueError` when the folder is not there.
         """
-        write(self, path)
+        with Progress(SAVING, NOT_SAVED, lambda: 0, path=path):
+            write(self, path)
 
     @classmethod
     def load(cls, path: str | Path) -> Recording:
@@ -148,7 +149,8 @@ class Recording(RecordedSteps):
 
         Raises `ValueError` that names the file and says what is wrong with it.
         """
-        return cls.of(*read(path))
+        with Progress(OPENING, NOT_OPENED, lambda: 0, path=path):
+            return cls.of(*read(path))
 
     def to_html(self, path: str | Path, **options: Any) -> None:
         """Write one HTML page that walks through this recording, with no kernel and no network; whole or not at all.
