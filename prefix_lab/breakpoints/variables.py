@@ -73,7 +73,7 @@ def children_of(value: Any) -> Children:
 
 def of_tensor(tensor: Any) -> Children:
     """Where it lies, and whether it learns; its numbers only when unfolded."""
-    from prefix_lab.shapes.tensor_facts import facts_of, short, unheard, written
+    from prefix_lab.shapes.tensors import facts_of, short, unheard, written
 
     shape, dtype, device, trains, _ = facts_of(tensor)
     with unheard():
@@ -178,7 +178,7 @@ class Items(Lazy):
     text = "the first items: unfold"
 
     def found(self) -> Iterator[tuple[str, Any]]:
-        from prefix_lab.shapes.tensor_facts import unheard
+        from prefix_lab.shapes.tensors import unheard
 
         with unheard():
             items = [self.tensor[at] for at in range(min(SHOWN, len(self.tensor)))]
@@ -193,7 +193,7 @@ def sample(tensor: Any) -> tuple[Any, int]:
     """
     import torch
 
-    from prefix_lab.shapes.tensor_facts import unheard
+    from prefix_lab.shapes.tensors import unheard
 
     with unheard():
         plain = tensor.detach().as_subclass(torch.Tensor)

@@ -8,9 +8,9 @@ from transformers.cache_utils import DynamicCache
 
 import prefix_lab
 from prefix_lab.breakpoints import explain, shapes
-from prefix_lab.breakpoints.seen import kept_names
+from prefix_lab.breakpoints.seen import names_for
 from prefix_lab.shapes import cache, name_axes
-from prefix_lab.shapes.finding import held_out_run, standard_runs
+from prefix_lab.shapes.walks import STANDARD_RUNS
 from tests.tiny_models import refuses, tiny_t5
 
 
@@ -86,17 +86,16 @@ def test_a_frame_without_tensors_says_so():
 
 def test_names_that_were_never_found_are_told_with_the_way_to_find_them(monkeypatch):
     monkeypatch.setenv("PREFIX_LAB_CACHE", "")
-    names, note = kept_names([frame_with(model())])
+    names, note = names_for([frame_with(model())])
     assert names is None
     assert "name_axes('T5')" in note
 
 
 def test_names_that_were_kept_are_read_for_the_kind_of_model_that_the_frames_hold(monkeypatch, tmp_path):
     monkeypatch.setenv("PREFIX_LAB_CACHE", str(tmp_path))
-    runs = tuple(tuple(run.items()) for run in [*standard_runs(), held_out_run()])
     small = name_axes(plain)
-    assert cache.save(small, "T5, projected", runs)
-    names, note = kept_names([frame_with(model())])
+    assert cache.save(small, "T5, projected", STANDARD_RUNS)
+    names, note = names_for([frame_with(model())])
     assert note == ""
     assert names.places.keys() == small.places.keys()
 

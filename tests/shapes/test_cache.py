@@ -13,10 +13,10 @@ from prefix_lab.debugger import record
 from prefix_lab.shapes import cache, name_axes, with_kept_names
 from prefix_lab.shapes.finding import proven_names
 from prefix_lab.shapes.names import Names
-from prefix_lab.shapes.walks import WALKS, held_out_run, standard_runs
+from prefix_lab.shapes.walks import STANDARD_RUNS as RUNS
+from prefix_lab.shapes.walks import WALKS
 
 WALK = "BERT, direct"
-RUNS = tuple(tuple(run.items()) for run in [*standard_runs(), held_out_run()])
 SAID = """
 import sys
 from prefix_lab.shapes import name_axes

@@ -21,7 +21,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 import prefix_lab
 from prefix_lab.debugger import record
 from prefix_lab.shapes import name_axes, shape_error
-from prefix_lab.shapes.walks import make_t5
+from prefix_lab.shapes.walks import MODELS
 from tests.tiny_models import random_ids, refuses
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")  # PEFT asks for it
@@ -290,7 +290,8 @@ def forward(axes):
     ids = torch.randint(3, axes["vocab"], (axes["batch"], axes["source"]))
     config = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=axes["prefix_len"])
     labels = torch.randint(3, axes["vocab"], (axes["batch"], axes["target"]))
-    peft.get_peft_model(make_t5(axes), config)(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels)
+    model = peft.get_peft_model(MODELS["T5"].make(axes), config)
+    model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels)
 
 
 @pytest.fixture(scope="module")
