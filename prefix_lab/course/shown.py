@@ -10,10 +10,13 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from html import escape
+from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefix_lab.stages import STAGES, Stage, resolve, stage
 from prefix_lab.widgets.picture import FAINT, INK, as_svg
+from prefix_lab.widgets.stepper.written import letter_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,33 +55,61 @@ def plain_axes(axes: Axes, title: str, below: str = "", left: str = "", **grid: 
 
 
 SIDES = ("ours", "PEFT's")
+AROUND = 2  # lines that stay in view on both sides of a marked one
+FEWEST = 4  # lines that are worth folding
+BEGINNING = 10  # lines in view where the marks are all in the other pane
+# The lesson that opens a stage; the strip of stages leads there.
+LESSONS = {
+    "choose": "03_from_task_type_to_class",
+    "prepare": "04_preparing_the_config",
+    "wrap": "02_step_into_get_peft_model",
+    "encode": "05_prefix_encoder",
+    "split": "06_from_one_vector_to_keys_and_values",
+    "attend": "07_how_gpt2_and_llama_read_it",
+    "learn": "11_train_it",
+    "keep": "12_save_load_serve",
+}
 
+# Letters are those of `coloured_lines`; the colours are the stepper's.
 STYLE = """<style>
-.prefix-lab-stage { color: var(--jp-ui-font-color1, #222); font-size: 13px; }
-.prefix-lab-stage ol { display: flex; flex-wrap: wrap; gap: 4px; list-style: none; margin: 0 0 8px; padding: 0; }
-.prefix-lab-stage li { border: 1px solid var(--jp-border-color1, #bbb); border-radius: 10px; padding: 1px 10px; }
-.prefix-lab-stage li[aria-current] { background: var(--jp-brand-color1, #1565c0);
-  border-color: var(--jp-brand-color1, #1565c0); color: var(--jp-ui-inverse-font-color1, #fff); font-weight: 600; }
-.prefix-lab-stage .panes { display: flex; flex-wrap: wrap; gap: 12px; }
-.prefix-lab-stage figure { flex: 1 1 360px; min-width: 0; margin: 0; }
-.prefix-lab-stage figcaption { font-family: var(--jp-code-font-family, monospace); font-size: 12px; padding: 2px 0;
-  overflow-wrap: anywhere; }
-.prefix-lab-stage .code { max-height: 340px; overflow: auto; border: 1px solid var(--jp-border-color2, #ddd);
-  background: var(--jp-cell-editor-background, #f7f7f7); padding: 6px 8px; }
-.prefix-lab-stage .code pre { margin: 0; font-size: 12px; line-height: 1.4; white-space: pre; background: none; }
-.prefix-lab-stage .k, .prefix-lab-stage .kn, .prefix-lab-stage .kc, .prefix-lab-stage .ow {
-  color: var(--jp-mirror-editor-keyword-color, #008000); font-weight: 600; }
-.prefix-lab-stage .s1, .prefix-lab-stage .s2, .prefix-lab-stage .sa, .prefix-lab-stage .si {
-  color: var(--jp-mirror-editor-string-color, #ba2121); }
-.prefix-lab-stage .c1 { color: var(--jp-mirror-editor-comment-color, #408080); font-style: italic; }
-.prefix-lab-stage .mi, .prefix-lab-stage .mf { color: var(--jp-mirror-editor-number-color, #088); }
-.prefix-lab-stage .nf, .prefix-lab-stage .nd { color: var(--jp-mirror-editor-def-color, #00f); }
-.prefix-lab-stage .hll { background: rgb(255 152 0 / 22%); box-shadow: -8px 0 0 rgb(255 152 0 / 80%); display: block; }
+.prefix-lab-stage { --soft: light-dark(#595959, #ababab); --line: var(--jp-border-color2, light-dark(#d4d4d8, #46464a));
+  color-scheme: light dark; font-size: 13px; container-type: inline-size; }
+[data-jp-theme-light="true"] .prefix-lab-stage, .vscode-light .prefix-lab-stage { color-scheme: light; }
+[data-jp-theme-light="false"] .prefix-lab-stage, .vscode-dark .prefix-lab-stage { color-scheme: dark; }
+.prefix-lab-stage ol { display: flex; flex-wrap: wrap; gap: 2px 0; list-style: none; margin: 0 0 6px; padding: 0; }
+.prefix-lab-stage li:not(:last-child)::after { content: "›"; margin: 0 8px; }
+.prefix-lab-stage li a { color: inherit; text-decoration: underline; }
+.prefix-lab-stage li[aria-current] { font-weight: 700; }
+.prefix-lab-stage .panes { display: grid; gap: 12px; grid-auto-columns: minmax(0, 1fr); }
+@container (min-width: 1200px) { .prefix-lab-stage .panes { grid-auto-flow: column; } }
+.prefix-lab-stage figure { min-width: 0; margin: 0; }
+.prefix-lab-stage figure > * { font: 12px/1.5 var(--jp-code-font-family, monospace); overflow-wrap: anywhere; }
+.prefix-lab-stage .code { border: 1px solid var(--line); padding: 6px 0;
+  background: var(--jp-cell-editor-background, light-dark(#f7f7f7, #1b1b1d));
+  color: var(--jp-content-font-color1, light-dark(#1c1c1e, #e6e6e8)); }
+.prefix-lab-stage pre { margin: 0; padding: 0; font: inherit; color: inherit; white-space: pre-wrap;
+  background: none; border: 0; }
+.prefix-lab-stage pre > * { display: block; color: inherit; border-left: 4px solid transparent; padding-right: 8px;
+  padding-left: calc(8px + var(--in) + 4ch); text-indent: calc(0px - var(--in) - 4ch); }
+.prefix-lab-stage pre > mark { background: light-dark(#fff2b8, #4a4210); border-color: light-dark(#b98900, #e3b93c); }
+.prefix-lab-stage summary { color: var(--soft); padding: 1px 12px; cursor: pointer; }
+.prefix-lab-stage summary:hover { background: var(--line); color: inherit; }
+.prefix-lab-stage .k { color: light-dark(#00632b, #86d98f); font-weight: 600; }
+.prefix-lab-stage .s { color: light-dark(#a31515, #f0a58f); }
+.prefix-lab-stage .c { color: light-dark(#4f6362, #9db3b2); font-style: italic; }
+.prefix-lab-stage mark .c { color: inherit; }
+.prefix-lab-stage .n, .prefix-lab-stage .d { color: light-dark(#6a1b9a, #d8a6f0); }
+.prefix-lab-stage .b { color: light-dark(#00696b, #7ad0d2); }
+.prefix-lab-stage .f { color: light-dark(#0b3fa8, #8fb8ff); font-weight: 600; }
 </style>"""
 
 
 class SourceView(NamedTuple):
-    """Titles and sources, and where a stage stands in the walk; rich in a notebook, plain in a terminal."""
+    """Titles and sources, and where a stage stands in the walk; rich in a notebook, plain in a terminal.
+
+    Lines that contain one of `mark` are marked; in a notebook, those that are not near one are folded away until they
+    are opened, so that a long function begins with what it is shown for.
+    """
 
     panes: tuple[tuple[str, str], ...]
     mark: tuple[str, ...] = ()
@@ -86,24 +117,93 @@ class SourceView(NamedTuple):
 
     def _repr_html_(self) -> str:
         panes = "".join(
-            f"<figure><figcaption>{escape(title)}</figcaption>"
-            f'<div class="code" tabindex="0">{highlighted(source, self.mark)}</div></figure>'
+            f'<figure><figcaption>{escape(title)}</figcaption><div class="code">{self.folded(source)}</div></figure>'
             for title, source in self.panes
         )
-        head = ""
-        if self.stage:
-            strip = "".join(
-                f"<li{' aria-current=step' if row.name == self.stage.name else ''}>{row.name}</li>" for row in STAGES
-            )
-            head = f"<ol>{strip}</ol><p>{escape(self.stage.sentence)}</p>"
+        head = f"{strip_of(self.stage)}<p>{escape(self.stage.sentence)}</p>" if self.stage else ""
         return f'{STYLE}<div class="prefix-lab-stage">{head}<div class="panes">{panes}</div></div>'
 
     def __repr__(self) -> str:
-        panes = "\n\n".join(f"{title}\n{'-' * len(title)}\n{source}" for title, source in self.panes)
+        panes = "\n\n".join(f"{title}\n{'-' * len(title)}\n{self.plain(source)}" for title, source in self.panes)
         if not self.stage:
             return panes
         strip = " > ".join(row.name.upper() if row.name == self.stage.name else row.name for row in STAGES)
         return f"{strip}\n{self.stage.sentence}\n\n{panes}"
+
+    def is_marked(self, line: str) -> bool:
+        return any(text in line for text in self.mark)
+
+    def plain(self, source: str) -> str:
+        """The whole source, with a sign before each marked line."""
+        if not self.mark:
+            return source
+        return "\n".join(f"{'>' if self.is_marked(line) else ' '} {line}".rstrip() for line in source.split("\n"))
+
+    def folded(self, source: str) -> str:
+        """The source as HTML: stretches that stay in view, and between them those that a reader may open."""
+        lines = source.split("\n")
+        coloured = [
+            f'<{tag} style="--in:{indent(line)}ch">{html}\n</{tag}>'
+            for line, html in zip(lines, coloured_lines(source), strict=True)
+            for tag in ["mark" if self.is_marked(line) else "span"]
+        ]
+        found = []
+        for open_, stretch in groupby(range(len(lines)), self.in_view(lines).__contains__):
+            stretch = [*stretch]
+            text = f"<pre>{''.join(coloured[at] for at in stretch)}</pre>"
+            found.append(text if open_ else f"<details><summary>{len(stretch)} more lines</summary>{text}</details>")
+        return "".join(found)
+
+    def in_view(self, lines: list[str]) -> set[int]:
+        """The numbers of the lines that are not folded: all where nothing is marked; else those that are marked, those
+        around them, and the heads of the blocks and functions that they stand in."""
+        if not self.mark:
+            return {*range(len(lines))}
+        marked = [at for at, line in enumerate(lines) if self.is_marked(line)]
+        found = {at for at, line in enumerate(lines) if line.startswith(("def ", "class "))}
+        found |= set() if marked else {*range(BEGINNING)}
+        for at in marked:
+            found |= {*range(at - AROUND, at + AROUND + 1)}
+            depth = indent(lines[at])
+            for above in range(at, -1, -1):
+                text = lines[above].strip()
+                if text and indent(lines[above]) < depth and not text.startswith((")", "]", "}")):
+                    depth = indent(lines[above])
+                    found.add(above)
+        for open_, stretch in groupby(range(len(lines)), found.__contains__):
+            stretch = [*stretch]
+            if not open_ and len(stretch) < FEWEST:
+                found |= {*stretch}
+        return found
+
+
+def strip_of(now: Stage) -> str:
+    """The stages in their order, each a link to its lesson where the notebook lies beside."""
+    rows = []
+    for row in STAGES:
+        lesson = f"{LESSONS[row.name]}.ipynb"
+        name = f'<a href="{lesson}">{row.name}</a>' if row.name != now.name and Path(lesson).exists() else row.name
+        rows.append(f"<li{' aria-current=step' if row.name == now.name else ''}>{name}</li>")
+    return f'<ol aria-label="stages of the walk">{"".join(rows)}</ol>'
+
+
+def indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def coloured_lines(source: str) -> list[str]:
+    """The lines of a source as HTML, each piece of a colour in a span that its letter names."""
+    from pygments.lexers import PythonLexer
+
+    lines = [""]
+    for _, kind, text in PythonLexer().get_tokens_unprocessed(source):
+        letter = letter_of(kind)
+        for number, part in enumerate(text.split("\n")):
+            if number:
+                lines.append("")
+            if part:
+                lines[-1] += escape(part) if letter == "." else f'<span class="{letter}">{escape(part)}</span>'
+    return lines
 
 
 def show_stage(
@@ -159,13 +259,3 @@ def readable(shown: Callable | type) -> str:
         lines = source.splitlines()
         source = "\n".join(lines[: first.lineno - 1] + lines[first.end_lineno :])
     return source.strip("\n")
-
-
-def highlighted(source: str, mark: tuple[str, ...]) -> str:
-    """The source as HTML, coloured by JupyterLab's own editor colours."""
-    from pygments import highlight
-    from pygments.formatters import HtmlFormatter
-    from pygments.lexers import PythonLexer
-
-    lines = [number for number, line in enumerate(source.splitlines(), 1) if any(text in line for text in mark)]
-    return highlight(source, PythonLexer(), HtmlFormatter(hl_lines=lines, nowrap=False, cssclass="source"))

@@ -1,4 +1,7 @@
-"""A real JupyterLab in a real Chromium, each started once, for the tests in this folder."""
+"""A real JupyterLab, a real Chromium and a real Firefox for the tests in this folder.
+
+With two workers each has one of the browsers, and starts it and JupyterLab once.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -7,6 +10,11 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_
 
 from tests.browser import chromium, firefox
 from tests.browser.jupyterlab import FLAGS, Lab, jupyterlab, open_page
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("firefox" if "[firefox" in item.nodeid else "chromium"))
 
 
 @pytest.fixture(scope="session")

@@ -34,12 +34,12 @@ def pair():
 
 
 @pytest.fixture(scope="module")
-def opened(lab, window, pair, tmp_path_factory):
+def opened(lab, either, pair, tmp_path_factory):
     for recording, name in zip(pair, ("ours", "theirs"), strict=True):
         recording.save(lab.root / f"{name}.recording")
     for name, source in (("before", BEFORE), ("after", BEFORE.replace("scaled(numbers, 2)", "scaled(numbers, 3)"))):
         recorded(tmp_path_factory.mktemp(name) / "program.py", source).save(lab.root / f"{name}.recording")
-    with notebook(lab, window, "mirror.ipynb", [CELL, CHANGED], width=1600, height=1050) as notebook_:
+    with notebook(lab, either, "mirror.ipynb", [CELL, CHANGED], width=1600, height=1050) as notebook_:
         notebook_.page.keyboard.press("Control+b")  # the list of files
         notebook_.page.locator(".pl-root .pl-current").nth(3).wait_for(state="attached")
         yield notebook_

@@ -2,8 +2,9 @@
 // terminal's replay.
 
 /**
- * `word` is what its button says, `group` begins a new group of buttons; one without a word has no button.
- * @typedef {{keys: string[], does: string, label: string, word?: string, group?: boolean}} Key
+ * `word` is what its button says, `group` begins a new group of buttons; one without a word has no button. Those that
+ * are `main` stand on a phone, too, where the others wait behind one button.
+ * @typedef {{keys: string[], does: string, label: string, word?: string, group?: boolean, main?: boolean}} Key
  */
 
 /** @type {Key[]} in the order of the toolbar and of the help */
@@ -11,21 +12,22 @@ export const KEYS = [
   { keys: ["g", "Home"], does: "first", label: "first", word: "|◀" },
   { keys: ["C", "Shift+F5"], does: "runBack", label: "runBack", word: "◀◀" },
   { keys: ["O", "H"], does: "outBack", label: "outBack", word: "◀ out", group: true },
-  { keys: ["N", "p", "k", "Shift+F10"], does: "overBack", label: "overBack", word: "◀ over" },
+  { keys: ["N", "p", "k", "Shift+F10"], does: "overBack", label: "overBack", word: "◀ over", main: true },
   { keys: ["S", "ArrowLeft"], does: "inBack", label: "inBack", word: "◀ in" },
-  { keys: ["s", "l", "ArrowRight", "F11"], does: "in", label: "in", word: "in ▶", group: true },
-  { keys: ["n", "j", "F10"], does: "over", label: "over", word: "over ▶" },
-  { keys: ["o", "h", "Shift+F11"], does: "out", label: "out", word: "out ▶" },
+  { keys: ["s", "l", "ArrowRight", "F11"], does: "in", label: "in", word: "in ▶", main: true, group: true },
+  { keys: ["n", "j", "F10"], does: "over", label: "over", word: "over ▶", main: true },
+  { keys: ["o", "h", "Shift+F11"], does: "out", label: "out", word: "out ▶", main: true },
   { keys: ["c", "F5"], does: "run", label: "run", word: "▶▶", group: true },
   { keys: ["G", "End"], does: "last", label: "last", word: "▶|" },
   { keys: ["["], does: "stageBefore", label: "stageBefore", word: "◀ stage", group: true },
   { keys: ["]"], does: "nextStage", label: "nextStage", word: "stage ▶" },
   { keys: ["u"], does: "undo", label: "undo", word: "undo", group: true },
+  { keys: ["x"], does: "skipHere", label: "skipHere" },
   { keys: ["b", "F9"], does: "breakHere", label: "breakHere", word: "break" },
   { keys: ["/"], does: "find", label: "search", word: "search" },
   { keys: ["f"], does: "full", label: "full", word: "full" },
   { keys: ["?", "F1"], does: "help", label: "help", word: "?" },
-  { keys: ["Escape"], does: "close", label: "close" },
+  { keys: ["Escape"], does: "close", label: "leave" },
 ];
 
 const SHOWN = /** @type {Record<string, string>} */ ({ ArrowLeft: "←", ArrowRight: "→", Escape: "Esc" });
@@ -42,4 +44,37 @@ export function meant(event) {
   if (target.matches("input, textarea, select") && event.key !== "Escape") return null;
   const pressed = event.shiftKey && /^F\d/.test(event.key) ? `Shift+${event.key}` : event.key;
   return KEYS.find(({ keys }) => keys.includes(pressed))?.does ?? null;
+}
+
+/** Whether a key stays here: with Ctrl, Alt or Meta it is the notebook's, as Shift+Enter is. @param {KeyboardEvent} event */
+export function stays(event) {
+  return !(event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter"));
+}
+
+/**
+ * JupyterLab hears every key before what has the focus does, and takes a plain `b` for a new cell. It leaves alone what
+ * bears this attribute, so an element bears it for the keys that stay.
+ * @param {HTMLElement} root
+ */
+export function keepKeys(root) {
+  const decide = (/** @type {KeyboardEvent} */ event) => void root.toggleAttribute("data-lm-suppress-shortcuts", stays(event));
+  root.addEventListener("focusin", () => addEventListener("keydown", decide, true));
+  root.addEventListener("focusout", () => removeEventListener("keydown", decide, true));
+}
+
+/**
+ * Take the focus when the reader has just run this cell: not when the notebook was opened, not when many cells run, not
+ * while they write or are elsewhere. The cell that JupyterLab has gone on to stays the one that Shift+Enter runs.
+ * @param {HTMLElement} host where a view is @param {HTMLElement} wanted what takes the focus @param {number} made when the widget was made, in milliseconds
+ */
+export function focusWhenRun(host, wanted, made) {
+  const cell = host.closest(".jp-Cell");
+  const active = document.querySelector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell.jp-mod-active");
+  const near = cell && (active === cell || active?.previousElementSibling === cell);
+  const busy = document.activeElement?.matches(":read-write");
+  if (!near || busy || made < performance.timeOrigin) return;
+  const alone = (/** @type {Event} */ event) => event.stopPropagation();
+  wanted.addEventListener("focusin", alone);
+  wanted.focus({ preventScroll: true });
+  wanted.removeEventListener("focusin", alone);
 }

@@ -19,7 +19,7 @@ async function start() {
   const get = async (/** @type {string[]} */ keys) => Object.fromEntries(await Promise.all(keys.map(async (key) => [key, await unpacked(pieces[key])])));
   const answers = new Answers(get);
   /** @type {Record<string, any>} */
-  const values = { step: stepInAddress(), breakpoints: settings.breakpoints, watches: settings.watches, question: null };
+  const values = { step: stepInAddress(), breakpoints: settings.breakpoints, watches: settings.watches, skip: settings.skip, question: null };
   /** @type {[string, () => void][]} */
   const listeners = [];
   const model = {

@@ -15,6 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prefix_lab.debugger.cursor import COMPREHENSIONS
 from prefix_lab.debugger.storage import write_whole
 from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.questions import must_be_language
@@ -59,7 +60,7 @@ def page_of(recording: Recording, title: str = "", language: str = "en") -> str:
     """The page as text."""
     pieces = Pieces(recording, title)
     packed = {key: pack(pieces.get(key)) for key in pieces.names()}
-    settings = {"language": language, "breakpoints": [], "watches": []}
+    settings = {"language": language, "breakpoints": [], "watches": [], "skip": COMPREHENSIONS}
     script = linked(HERE / "page.js")
     style = (HERE / "stepper.css").read_text(encoding="utf-8") + FRAME
     policy = f"default-src 'none'; script-src '{hashed(script)}'; style-src '{hashed(style)}'; base-uri 'none'"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import anywidget
@@ -12,17 +13,22 @@ import traitlets
 from prefix_lab.debugger import Cursor, Recording, Step
 from prefix_lab.debugger.breakpoints import Breakpoint
 from prefix_lab.debugger.conditions import Condition
-from prefix_lab.widgets.picture import TextForm
+from prefix_lab.debugger.cursor import COMPREHENSIONS
+from prefix_lab.debugger.shown import text_of
+from prefix_lab.widgets.picture import TextForm, preformatted
 from prefix_lab.widgets.stepper.page import HERE, linked
 from prefix_lab.widgets.stepper.questions import LANGUAGES, Desk, must_be_language, must_be_recording
+from prefix_lab.widgets.stepper.written import clipped, short_path
+from prefix_lab.widgets.table import in_columns
 
 
 class Stepper(TextForm, anywidget.AnyWidget):
     """A debugger for what has already happened: source, values beside lines, calls, variables, timeline.
 
     `step` is where the reader is; set it, or call `goto` and `goto_stage`, to lead. `breakpoints` is a list of
-    `{"file": "peft/peft_model.py", "line": 300, "condition": "i == 5"}`, `watches` a list of expressions. `on_step` is
-    told of every move. `height` is a CSS length, `language` "en" or "zh".
+    `{"file": "peft/peft_model.py", "line": 300, "condition": "i == 5"}`, `watches` a list of expressions. `skip` are
+    the functions, files and folders that no step goes into, as a `Cursor` takes them: at first what runs inside a
+    comprehension. `on_step` is told of every move. `height` is a CSS length, `language` "en" or "zh".
 
     Raises `TypeError` for what is no recording or step, `IndexError` for a step that there is not, `ValueError` that
     names the argument for a file, condition, expression or language that cannot be.
@@ -33,11 +39,13 @@ class Stepper(TextForm, anywidget.AnyWidget):
     step = traitlets.Int(0).tag(sync=True)
     breakpoints = traitlets.List(traitlets.Dict()).tag(sync=True)
     watches = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    skip = traitlets.List(traitlets.Unicode(), list(COMPREHENSIONS)).tag(sync=True)
     language = traitlets.Enum(LANGUAGES, "en").tag(sync=True)
     height = traitlets.Unicode("600px").tag(sync=True)
     opening = traitlets.Dict().tag(sync=True)
     question = traitlets.Dict(None, allow_none=True).tag(sync=True)
     answer = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    made = traitlets.Float().tag(sync=True)
 
     def __init__(
         self,
@@ -46,6 +54,7 @@ class Stepper(TextForm, anywidget.AnyWidget):
         at: int | Step = 0,
         breakpoints: list[dict[str, Any]] | None = None,
         watches: list[str] | None = None,
+        skip: Iterable[str] = COMPREHENSIONS,
         title: str = "",
         language: str = "en",
         height: str = "600px",
@@ -63,7 +72,9 @@ class Stepper(TextForm, anywidget.AnyWidget):
             step=first,
             breakpoints=breakpoints or [],
             watches=watches or [],
+            skip=list(skip),
             opening=self._desk.first(first),
+            made=time.time() * 1000,  # as JavaScript counts: a page opened later does not take the focus
         )
         self.on_msg(self._heard)
 
@@ -89,7 +100,9 @@ class Stepper(TextForm, anywidget.AnyWidget):
     @property
     def cursor(self) -> Cursor:
         """A cursor where the reader is: its `locals`, `stack` and so on. Moving it does not move the reader."""
-        return self.recording.cursor(self.step)
+        found = self.recording.cursor(self.step)
+        found.skip = self.skip
+        return found
 
     def goto(self, step: int | Step) -> None:
         """Lead the reader to a step."""
@@ -131,3 +144,19 @@ class Stepper(TextForm, anywidget.AnyWidget):
         if not len(self.recording):
             return "<Stepper of an empty recording>"
         return f"<Stepper at {self.recording.steps[self.step]!r}>"
+
+    @property
+    def still(self) -> str:
+        return preformatted(f"{self.text}\n\n{moment_in_words(self.recording, self.step)}")
+
+
+def moment_in_words(recording: Recording, index: int, around: int = 8) -> str:
+    """The source around a step with its line marked, and the names there before it runs."""
+    if not len(recording):
+        return ""
+    step = recording.steps[index]
+    lines = range(max(1, step.line - around), step.line + around + 1)
+    texts = {line: recording.line_text(step.file, line).rstrip() for line in lines}
+    source = [f"{'→' if line == step.line else ' '} {line:>5}  {text}" for line, text in texts.items() if text]
+    names = [(f"  {name}", clipped(text_of(value))) for name, value in step.locals.items()]
+    return "\n".join([f"{step.function}, {short_path(step.file)}", *source, "", *(in_columns(names) if names else [])])

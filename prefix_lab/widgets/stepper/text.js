@@ -20,11 +20,22 @@ const LABELS = {
   full: ["Full window", "全窗口"],
   help: ["Help: all keys", "帮助:所有按键"],
   close: ["Close", "关闭"],
+  keysAway: ["Click here for keys: n next line, p back, s into, ? all", "点击此处使用按键:n 下一行,p 返回,s 进入,? 全部"],
+  keysHere: ["Keys: n next line, p back, s into, ? all, Esc out", "按键:n 下一行,p 返回,s 进入,? 全部,Esc 离开"],
+  leave: ["Close; leave full window; back to the notebook", "关闭;退出全窗口;返回笔记本"],
   source: ["Source", "源代码"],
   stack: ["Calls around this step", "调用栈"],
   variables: ["Variables", "变量"],
   watches: ["Watches", "监视"],
   breakpoints: ["Breakpoints", "断点"],
+  skipping: ["Stepped past", "跳过的代码"],
+  skipHere: ["Step past this function from now on, or into it again", "今后跳过此函数,或不再跳过"],
+  addSkip: ["Add a function, file or folder/", "添加函数、文件或文件夹/"],
+  noSkip: ["Steps go into every function.", "步入所有函数。"],
+  nowSkipped: ["Steps go past {name} from now on.", "今后的步骤将跳过 {name}。"],
+  nowEntered: ["Steps go into {name} again.", "今后的步骤会再次进入 {name}。"],
+  skipsNothing: ["No function, file or folder of this recording is called {name}.", "这个录制中没有名为 {name} 的函数、文件或文件夹。"],
+  stages: ["Stages of the walk", "流程的各个阶段"],
   timeline: ["Timeline", "时间线"],
   calls: ["All calls", "调用树"],
   search: ["Search", "搜索"],
@@ -41,14 +52,24 @@ const LABELS = {
   returns: ["returns", "返回"],
   yields: ["yields", "产出"],
   raises: ["raises", "抛出"],
-  given: ["given on entry", "进入时给出"],
+  gives: ["gives", "得到"],
+  reads: ["reads", "用到"],
+  given: ["given", "传入"],
   deleted: ["deleted", "已删除"],
   notKnown: ["not known here", "此处未知"],
   noSource: ["The text of this file was not recorded.", "没有记录此文件的文本。"],
+  standsAt: ["Set at line {line}, which is where it can stop.", "断点设在第 {line} 行,即可以停下的位置。"],
+  neverRan: ["Line {line} never ran in this recording, so nothing stops there.", "第 {line} 行在这个录制中从未运行,不会在此停下。"],
+  never: ["never ran", "从未运行"],
+  unknown: ["{asked} was not recorded here. Known: {known}.", "此处没有记录 {asked}。已知:{known}。"],
+  noAnswer: ["This has no answer here.", "此处无法得出结果。"],
   noStop: ["No breakpoint holds on this side.", "此方向没有命中的断点。"],
   noneSet: ["No breakpoint is set. Click beside a line's number.", "还没有断点。请点击行号旁边。"],
   atEnd: ["This is the last step.", "这是最后一步。"],
   atStart: ["This is the first step.", "这是第一步。"],
+  noJump: ["No jump to undo.", "没有可撤销的跳转。"],
+  noneOutside: ["No recorded step is outside this call on that side.", "此方向上,这次调用之外没有记录的步骤。"],
+  noStage: ["No stage begins on that side.", "此方向没有阶段开始。"],
   nothing: ["Nothing was found.", "没有找到。"],
   empty: ["This recording has no steps.", "这个录制没有步骤。"],
   noKernel: [
@@ -68,6 +89,7 @@ const LABELS = {
   only: ["only one side", "仅一侧"],
   noValue: ["no value to compare", "没有可比较的值"],
   stage: ["Stage", "阶段"],
+  moreButtons: ["More buttons", "更多按钮"],
   more: ["more", "更多"],
   line: ["Line", "行"],
   tabs: ["Find", "查找"],
@@ -84,9 +106,9 @@ export class Language {
     this.column = code.startsWith("zh") ? 1 : 0;
   }
 
-  /** @param {string} label */
-  t(label) {
-    return LABELS[label][this.column];
+  /** A text, with what belongs where it has a name in braces. @param {string} label @param {Record<string, string | number>} [values] */
+  t(label, values = {}) {
+    return LABELS[label][this.column].replace(/\{(\w+)\}/g, (all, name) => String(values[name] ?? all));
   }
 
   /** A button's word, its arrow kept. @param {string} word */

@@ -88,13 +88,18 @@ def pack(piece: Any) -> str:
     return base64.b64encode(zlib.compress(as_json(piece).encode("utf-8", errors="backslashreplace"), 9)).decode()
 
 
+def letter_of(kind: Any) -> str:
+    """The letter of a colour for what pygments calls a piece of source; a dot for what has none."""
+    return next((letter for known, letter in COLOURS if kind in known), ".")
+
+
 @functools.lru_cache(maxsize=64)
 def colours_of(source: str) -> str:
     """The colours of a source from its beginning on, as letters with how many signs each is for: `k3.1f7` for
     `def forward`, a dot for none. Signs are counted as JavaScript does."""
     runs: list[tuple[str, int]] = []
     for _, kind, text in PythonLexer().get_tokens_unprocessed(source):
-        letter = next((letter for known, letter in COLOURS if kind in known), ".")
+        letter = letter_of(kind)
         if runs and (runs[-1][0] == letter or text.isspace()):
             letter, before = runs.pop()
             runs.append((letter, before + in_javascript(text)))
