@@ -172,11 +172,11 @@ def test_axes_have_their_names_once_a_walk_was_kept(kernel: Kernel, monkeypatch)
     try:
         stop = kernel.stop_in("_ = ours(**batch)")
         shown = stop.variables()["prefix"]
-        assert shown["value"] == shown["type"] == "Tensor (2, 20) int64 = (batch, prefix_len)"
+        assert shown["value"] == shown["type"] == "Tensor (batch 2, prefix_len 20) int64"
         assert stop.evaluate("prefix") == shown["value"]
         stop = stop.step("next").step("next")
         shown = stop.variables()["prefix_tokens"]["value"]
-        assert shown == "Tensor (2, 20, 128) float32 = (batch, prefix_len, hidden)"
+        assert shown == "Tensor (batch 2, prefix_len 20, hidden 128) float32"
         stop.goes_on()
     finally:
         kernel.switch_off()
