@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from prefix_lab.debugger import record
+from prefix_lab.debugger.progress import Progress
 from prefix_lab.debugger.scope import is_module
 from prefix_lab.shapes import cache
 from prefix_lab.shapes.axes import worth
@@ -31,6 +32,8 @@ INCLUDE = (
     *("prefix_lab", "peft", "transformers.models", "transformers.cache_utils", "transformers.masking_utils"),
     *("transformers.generation.utils", "transformers.integrations.sdpa_attention", "transformers.loss"),
 )
+NAMING = "Naming the axes of a walk: {far} of {of} runs in {seconds:.0f} s"
+NOT_NAMED = "Stopped. No name of this walk was found or kept: ask for them again."
 
 
 def name_axes(
@@ -99,7 +102,12 @@ def proven_names(walk: Walk, include: tuple, runs: Runs) -> Names:
     """Run the walk at all sizes, and solve for each place what its axes are."""
     *found_at, last_sizes = map(dict, runs)
     table = table_of(found_at)
-    *seen, last = [by_place(seen_in(walk, include, run)) for run in [*found_at, last_sizes]]
+    seen = []
+    with Progress(NAMING, NOT_NAMED, of=len(runs)) as done:
+        for run in runs:
+            seen.append(by_place(seen_in(walk, include, dict(run))))
+            done(len(seen))
+    last = seen.pop()
     names = Names(same=same_in([*found_at, last_sizes]))
     value_of: Callable[[str], int | None] = functools.cache(lambda text: worth(text, last_sizes))
     for key in seen[0]:
@@ -113,7 +121,8 @@ def seen_in(walk: Walk, include: tuple, sizes: Mapping[str, int]) -> list[Sighti
 
     Raises `ValueError` for a walk that fails, and for a walk or an `include` that has no Python code to record.
     """
-    recorder = record([*filter(is_module, INCLUDE), walk, *include])  # not all of these packages need be installed
+    included = [*filter(is_module, INCLUDE), walk, *include]  # not all of these packages need be installed
+    recorder = record(included, progress=lambda steps: None)
     try:
         with recorder as recording:
             walk(dict(sizes))
