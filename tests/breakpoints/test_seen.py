@@ -69,6 +69,17 @@ def test_names_that_are_given_are_shown():
     assert "(batch, prefix_len) = (3, 5)" in shapes(frame, names=names).text
 
 
+def frame_of_filled_cache(axes):
+    past = DynamicCache([(torch.zeros(axes["batch"], axes["heads"], axes["prefix_len"], 2),) * 2])
+    return sys._getframe() if past is not None else None
+
+
+def test_tensors_in_a_cache_have_their_names():
+    frame = frame_of_filled_cache({"batch": 3, "heads": 4, "prefix_len": 5})
+    said = shapes(frame, names=name_axes(frame_of_filled_cache)).text
+    assert "past.layers[0].keys    (batch, heads, prefix_len, 2) = (3, 4, 5, 2)" in said
+
+
 def double_named(rows):
     twice = rows.repeat(1, 2)
     return sys._getframe() if twice is not None else None
