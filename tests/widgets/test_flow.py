@@ -127,7 +127,7 @@ def axes_of_model(layers, kv_heads, group, head_dim):
 def test_every_shape_is_the_one_that_peft_shows(
     family, projection, layers, kv_heads, group, half, batch, prefix_len, tokens, hidden
 ):
-    make, task = MODELS[family]
+    make, task = MODELS[family].make, MODELS[family].task
     model = make(axes_of_model(layers, kv_heads, group, 2 * half)).eval()
     setting = Setting(sizes_of(model), prefix_len, projection, batch, hidden, tokens)
     if family == "Llama":
@@ -137,7 +137,7 @@ def test_every_shape_is_the_one_that_peft_shows(
 
 @pytest.mark.parametrize("family", ["T5", "Llama"])
 def test_a_model_in_bfloat16_has_a_cache_in_bfloat16(family):
-    make, task = MODELS[family]
+    make, task = MODELS[family].make, MODELS[family].task
     model = make(axes_of_model(2, 2, 2, 4)).eval().to(torch.bfloat16)
     setting = Setting(sizes_of(model), 5, True, 2, 7, 6, "bfloat16")
     assert_equal(setting, run(wrapped(model, task, setting), setting))
@@ -146,7 +146,7 @@ def test_a_model_in_bfloat16_has_a_cache_in_bfloat16(family):
 @pytest.mark.parametrize("family", MODELS)
 @pytest.mark.parametrize("projection", [False, True])
 def test_a_step_copies_exactly_where_torch_takes_new_memory(family, projection):
-    make, task = MODELS[family]
+    make, task = MODELS[family].make, MODELS[family].task
     model = make(axes_of_model(2, 2, 2, 4)).eval()
     setting = Setting(sizes_of(model), 5, projection)
     seen, steps = run(wrapped(model, task, setting), setting), journey(setting)
@@ -257,7 +257,7 @@ def test_the_numbers_of_t5_base_are_the_well_known_ones():
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("family", MODELS)
 def test_the_bytes_of_the_cache_are_those_that_its_tensors_take(family, dtype):
-    make, task = MODELS[family]
+    make, task = MODELS[family].make, MODELS[family].task
     model = make(axes_of_model(3, 2, 2, 4)).eval().to(getattr(torch, dtype))
     setting = Setting(sizes_of(model), 5, batch=3, dtype=dtype)
     held = tensors(wrapped(model, task, setting).get_prompt(3))
