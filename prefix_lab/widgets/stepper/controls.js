@@ -1,6 +1,7 @@
 // What stands around the panes: buttons, tabs, what shares the width, and the help.
 
 import { KEYS, said } from "./keys.js";
+import { keepPanes } from "./remembered.js";
 import { h } from "./text.js";
 
 /** @typedef {import("./stepper.js").StepperView} View */
@@ -68,8 +69,11 @@ export function splitter(view) {
     split.setAttribute("aria-valuenow", String(now));
   };
   let share = 62;
-  set(share);
+  view.share = (percent) => set((share = percent));
+  view.share(share);
+  const moved = () => keepPanes(view, { share });
   split.addEventListener("pointerdown", (event) => split.setPointerCapture(event.pointerId));
+  split.addEventListener("pointerup", moved);
   split.addEventListener("pointermove", (event) => {
     if (!split.hasPointerCapture(event.pointerId)) return;
     const { left, width } = view.body.getBoundingClientRect();
@@ -80,6 +84,7 @@ export function splitter(view) {
     if (!by) return;
     event.stopPropagation();
     set((share += by));
+    moved();
   });
   return split;
 }
@@ -87,8 +92,13 @@ export function splitter(view) {
 /** All keys and what they do. @param {View} view */
 export function help(view) {
   const rows = KEYS.map(({ keys, label }) => h("tr", {}, h("td", {}, ...keys.flatMap((key, at) => [at ? " " : null, h("kbd", {}, said(key))])), h("td", {}, view.t(label))));
+  const begin = () => {
+    view.close();
+    view.tour.show(0);
+  };
+  const tour = h("button", { onclick: begin }, view.t("tour"));
   const dialog = /** @type {HTMLDialogElement} */ (
-    h("dialog", { class: "pl-help", "aria-label": view.t("help") }, h("h3", {}, view.t("help")), h("table", {}, h("tbody", {}, ...rows)), h("button", { onclick: () => view.close() }, view.t("close")))
+    h("dialog", { class: "pl-help", "aria-label": view.t("help") }, h("h3", {}, view.t("help")), h("table", {}, h("tbody", {}, ...rows)), h("button", { onclick: () => view.close() }, view.t("close")), tour)
   );
   view.root.append(dialog);
   dialog.showModal();

@@ -6,10 +6,12 @@ import { Calls, History, Search } from "./finder.js";
 import { keepKeys, meant, stays } from "./keys.js";
 import { NoAnswer } from "./pieces.js";
 import { Question } from "./question.js";
+import { keepPanes, restorePanes } from "./remembered.js";
 import { ghostsAt, SourcePane } from "./source.js";
 import { Breakpoints, Stack, Variables, Watches } from "./state.js";
 import { h, Language, shown, withCommas } from "./text.js";
 import { Timeline } from "./timeline.js";
+import { Tour } from "./tour.js";
 
 /**
  * What is shared with other views and with Python: `step`, `breakpoints`, `watches`, `question`.
@@ -48,6 +50,8 @@ export class StepperView {
     this.turn = 0;
     /** @type {Record<string, string>} */
     this.colours = {};
+    /** @type {(percent: number) => void} how much of the width the source has */
+    this.share = () => {};
     this.root = h("div", { class: options.narrow ? "pl-root pl-narrow" : "pl-root", tabindex: "-1", lang: options.language ?? "en" });
     this.root.style.setProperty("--pl-height", options.height ?? "600px");
     this.variables = new Variables(this);
@@ -75,6 +79,7 @@ export class StepperView {
     this.root.addEventListener("keydown", (event) => this.key(event));
     this.root.addEventListener("fullscreenchange", () => document.fullscreenElement || this.source.view.focus());
     keepKeys(this.root);
+    this.tour = new Tour(this);
     host.append(this.root);
   }
 
@@ -98,6 +103,7 @@ export class StepperView {
       return;
     }
     for (const name of ["step", "breakpoints", "watches", "question"]) this.model.on(name, () => this.changed(name));
+    restorePanes(this);
     this.timeline.open();
     this.stage.toggleAttribute("hidden", !meta.stages.length);
     if (meta.failure) {
@@ -117,6 +123,7 @@ export class StepperView {
   /** @param {string} name */
   showTab(name) {
     choose(this.side, name);
+    if (name === "variables" || name === "calls") keepPanes(this, { tab: name }); // the others are empty at first
     if (name === "calls") this.calls.show();
   }
 
@@ -267,6 +274,7 @@ export class StepperView {
 
   /** Something that another view, or Python, has changed. @param {string} name */
   changed(name) {
+    if (name === "watches") keepPanes(this, { watches: this.model.get("watches") });
     if (name === "step") {
       const step = this.model.get("step");
       if (step !== this.step) this.goto(step);
@@ -306,15 +314,16 @@ export class StepperView {
 
   /** Esc leaves the full window wherever the focus is. @param {KeyboardEvent} event */
   unfix = (event) => {
-    if (event.key !== "Escape" || this.root.querySelector("dialog")) return;
+    if (event.key !== "Escape" || this.tour.bubble || this.root.querySelector("dialog")) return;
     event.stopPropagation();
     this.full();
   };
 
-  /** What Esc does: away with the help; else out of the full window; else to the source; else back to the notebook. */
+  /** What Esc does: away with the help, or with the tour; else out of the full window; else to the source; else back to the notebook. */
   close() {
     const dialog = this.root.querySelector("dialog");
     dialog?.remove();
+    if (!dialog && this.tour.bubble) return this.tour.end();
     if (!dialog && document.fullscreenElement) return document.exitFullscreen();
     const cell = /** @type {HTMLElement | null} */ (this.root.closest(".jp-Cell"));
     if (dialog || !cell || document.activeElement !== this.source.view) this.source.view.focus();

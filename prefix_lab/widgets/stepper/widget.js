@@ -16,6 +16,7 @@ async function render({ model, el }) {
   const view = new StepperView(el, store, shared, { language: model.get("language"), height: model.get("height") });
   await view.open();
   focusWhenRun(el, view.source.view, model.get("made"));
+  if (model.get("tour")) view.tour.begin();
   return shared.close;
 }
 
