@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Locator, Page
 
 from prefix_lab.course import record_walk
 from prefix_lab.debugger import Recording, record
+from prefix_lab.debugger.cursor import COMPREHENSIONS
 from tests.browser.jupyterlab import Notebook
 
 
@@ -82,6 +83,7 @@ def moves_of(recording: Recording, step: int) -> dict[str, int]:
     for does, method in (("in", "step_in"), ("over", "step_over"), ("out", "step_out")):
         for name, backwards in ((does, False), (f"{does}Back", True)):
             cursor = recording.cursor(step)
+            cursor.skip = COMPREHENSIONS
             getattr(cursor, method)(backwards=backwards)
             found[name] = cursor.index
     return found

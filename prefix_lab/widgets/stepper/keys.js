@@ -22,6 +22,7 @@ export const KEYS = [
   { keys: ["["], does: "stageBefore", label: "stageBefore", word: "◀ stage", group: true },
   { keys: ["]"], does: "nextStage", label: "nextStage", word: "stage ▶" },
   { keys: ["u"], does: "undo", label: "undo", word: "undo", group: true },
+  { keys: ["x"], does: "skipHere", label: "skipHere" },
   { keys: ["b", "F9"], does: "breakHere", label: "breakHere", word: "break" },
   { keys: ["/"], does: "find", label: "search", word: "search" },
   { keys: ["f"], does: "full", label: "full", word: "full" },

@@ -29,7 +29,7 @@ function keyOf(meta) {
 export function restorePanes(view) {
   /** @type {Panes} */
   const { tab, share, watches } = recall(keyOf(view.store.meta)) ?? {};
-  if (tab) view.showTab(tab);
+  if (tab === "calls") view.showTab(tab); // the other begins in front
   if (share) view.share(share);
   const asked = view.model.get("watches");
   const more = (watches ?? []).filter((one) => !asked.includes(one));

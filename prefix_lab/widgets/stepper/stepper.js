@@ -1,28 +1,28 @@
 // The stepper: source, state and timeline of one recording, and all moves. It draws what the model says, so that two
 // views of one stepper, and the Python side, always agree.
 
-import { choose, help, splitter, tabs, toolbar } from "./controls.js";
+import { choose, fullWindow, help, splitter, tabs, toolbar } from "./controls.js";
 import { Calls, History, Search } from "./finder.js";
 import { keepKeys, meant, stays } from "./keys.js";
 import { NoAnswer } from "./pieces.js";
 import { Question } from "./question.js";
 import { keepPanes, restorePanes } from "./remembered.js";
 import { ghostsAt, SourcePane } from "./source.js";
-import { Breakpoints, Stack, Variables, Watches } from "./state.js";
+import { Breakpoints, Skipping, Stack, Variables, Watches } from "./state.js";
 import { h, Language, shown, withCommas } from "./text.js";
 import { Timeline } from "./timeline.js";
 import { Tour } from "./tour.js";
 
 /**
- * What is shared with other views and with Python: `step`, `breakpoints`, `watches`, `question`.
+ * What is shared with other views and with Python: `step`, `breakpoints`, `watches`, `skip`, `question`.
  * @typedef {object} Model
  * @property {(name: string) => any} get
  * @property {(name: string, value: any) => void} set
  * @property {(name: string, changed: () => void) => void} on
  */
 
-const REMEMBERED = 200; // jumps
-const MOVES = /** @type {Record<string, [string, boolean]>} */ ({
+export const REMEMBERED = 200; // jumps
+export const MOVES = /** @type {Record<string, [string, boolean]>} */ ({
   in: ["in", false],
   inBack: ["in", true],
   over: ["over", false],
@@ -36,7 +36,7 @@ export class StepperView {
    * @param {HTMLElement} host
    * @param {import("./store.js").Store} store
    * @param {Model} model
-   * @param {{language?: string, height?: string, narrow?: boolean}} [options] narrow: source above the state
+   * @param {{language?: string, height?: string}} [options]
    */
   constructor(host, store, model, options = {}) {
     this.host = host;
@@ -52,12 +52,13 @@ export class StepperView {
     this.colours = {};
     /** @type {(percent: number) => void} how much of the width the source has */
     this.share = () => {};
-    this.root = h("div", { class: options.narrow ? "pl-root pl-narrow" : "pl-root", tabindex: "-1", lang: options.language ?? "en" });
+    this.root = h("div", { class: "pl-root", tabindex: "-1", lang: options.language ?? "en" });
     this.root.style.setProperty("--pl-height", options.height ?? "600px");
     this.variables = new Variables(this);
     this.stack = new Stack(this);
     this.watches = new Watches(this);
     this.breakpoints = new Breakpoints(this);
+    this.skipping = new Skipping(this);
     this.calls = new Calls(this);
     this.search = new Search(this);
     this.history = new History(this);
@@ -70,7 +71,7 @@ export class StepperView {
     this.stage = h("p", { class: "pl-stage" });
     this.news = h("p", { class: "pl-news", role: "status", "aria-live": "polite" });
     this.question = new Question(this);
-    const state = h("div", { class: "pl-state" }, this.variables.element, this.stack.element, this.watches.element, this.breakpoints.element);
+    const state = h("div", { class: "pl-state" }, this.variables.element, this.stack.element, this.watches.element, this.breakpoints.element, this.skipping.element);
     this.side = tabs(this, { variables: state, calls: this.calls.element, search: this.search.element, history: this.history.element });
     this.body = h("div", { class: "pl-body" }, this.source.element, splitter(this), this.side);
     this.failed = h("button", { type: "button", class: "pl-failed", hidden: true, onclick: () => this.jump(this.store.meta.failure.step) });
@@ -102,7 +103,7 @@ export class StepperView {
       this.tell(this.t("empty"));
       return;
     }
-    for (const name of ["step", "breakpoints", "watches", "question"]) this.model.on(name, () => this.changed(name));
+    for (const name of ["step", "breakpoints", "watches", "skip", "question"]) this.model.on(name, () => this.changed(name));
     restorePanes(this);
     this.timeline.open();
     this.stage.toggleAttribute("hidden", !meta.stages.length);
@@ -147,12 +148,13 @@ export class StepperView {
     if (does === "run" || does === "runBack") return this.run(does === "runBack");
     if (does === "nextStage" || does === "stageBefore") return this.toStage(does === "stageBefore");
     if (does === "undo") return this.undo();
+    if (does === "skipHere") return this.skipping.toggle(this.store.at(this.step).function);
     if (does === "breakHere") return this.breakpoints.toggle(this.file, this.source.shown?.current ?? 0);
     if (does === "find") {
       this.showTab("search");
       return this.search.input.focus();
     }
-    if (does === "full") return this.full();
+    if (does === "full") return fullWindow(this.root, () => this.source.view.focus());
     if (does === "help") {
       this.close();
       return help(this);
@@ -162,9 +164,12 @@ export class StepperView {
 
   /** @param {string} kind @param {boolean} back */
   async move(kind, back) {
-    const there = await this.tried(this.store.destination(this.step, kind, back));
+    const there = await this.tried(this.store.destination(this.step, kind, back, this.model.get("skip") ?? []));
     if (there === undefined) return;
-    if (there === null) return this.tell(this.t(back ? "atStart" : "atEnd"));
+    if (there === null) {
+      const end = this.step === (back ? 0 : this.store.meta.steps - 1);
+      return this.tell(this.t(!end ? "noneOutside" : back ? "atStart" : "atEnd"));
+    }
     if (kind === "out") this.remember();
     await this.goto(there);
   }
@@ -182,7 +187,7 @@ export class StepperView {
   /** @param {boolean} back */
   toStage(back) {
     const there = this.store.stageBeside(this.step, back);
-    if (there === undefined) return this.tell(this.t(back ? "atStart" : "atEnd"));
+    if (there === undefined) return this.tell(this.t("noStage"));
     return this.jump(there);
   }
 
@@ -193,7 +198,7 @@ export class StepperView {
 
   undo() {
     const there = this.before.pop();
-    return there === undefined ? this.tell(this.t("nothing")) : this.goto(there);
+    return there === undefined ? this.tell(this.t("noJump")) : this.goto(there);
   }
 
   /** Go far: `undo` comes back here. @param {number} step */
@@ -209,7 +214,6 @@ export class StepperView {
     if (turn !== this.turn) return;
     this.step = step;
     this.chosen = 0;
-    this.news.replaceChildren();
     if (this.model.get("step") !== step) this.model.set("step", step);
     this.draw();
     this.store.ahead(step).catch(() => null);
@@ -225,6 +229,7 @@ export class StepperView {
 
   draw() {
     const focused = this.root.contains(document.activeElement);
+    this.news.replaceChildren(); // what was said is of what was there before
     const calls = this.store.stack(this.step);
     const moment = this.store.at(calls[this.chosen].step);
     const { meta } = this.store;
@@ -232,6 +237,7 @@ export class StepperView {
     this.stack.show(calls, this.chosen);
     this.watches.show(moment);
     this.breakpoints.show();
+    this.skipping.show();
     this.timeline.show();
     this.drawSource(moment, true);
     const event = moment.event === "line" ? "" : ` · ${moment.event}`;
@@ -300,24 +306,6 @@ export class StepperView {
     const there = await this.tried(this.store.source.ask({ ask: "made", value }));
     if (typeof there === "number") await this.jump(there);
   }
-
-  async full() {
-    if (document.fullscreenElement) return document.exitFullscreen();
-    try {
-      if (!this.root.classList.contains("pl-fixed")) return await this.root.requestFullscreen();
-    } catch {} // a browser that has none, or a page that may not
-    const fixed = this.root.classList.toggle("pl-fixed");
-    if (fixed) addEventListener("keydown", this.unfix, true);
-    else removeEventListener("keydown", this.unfix, true);
-    this.source.view.focus();
-  }
-
-  /** Esc leaves the full window wherever the focus is. @param {KeyboardEvent} event */
-  unfix = (event) => {
-    if (event.key !== "Escape" || this.tour.bubble || this.root.querySelector("dialog")) return;
-    event.stopPropagation();
-    this.full();
-  };
 
   /** What Esc does: away with the help, or with the tour; else out of the full window; else to the source; else back to the notebook. */
   close() {

@@ -38,7 +38,7 @@ export class Tour {
     const last = at === STOPS.length - 1;
     const next = h("button", { type: "button", class: "pl-tour-next", onclick: () => (last ? this.end() : this.show(at + 1)) }, view.t(last ? "tourDone" : "tourNext"));
     const end = last ? null : h("button", { type: "button", onclick: () => this.end() }, view.t("tourEnd"));
-    const where = view.t("tourAt").replace("{at}", String(at + 1)).replace("{all}", String(STOPS.length));
+    const where = view.t("tourAt", { at: at + 1, all: STOPS.length });
     this.bubble = h("div", { class: "pl-bubble", role: "dialog", "aria-label": where }, h("small", {}, where), h("p", { role: "status" }, view.t(label)), h("div", {}, next, end));
     this.about = view.root.querySelector(selector);
     this.about?.classList.add("pl-toured");

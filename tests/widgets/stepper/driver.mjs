@@ -3,6 +3,7 @@
 import { createInterface } from "node:readline";
 
 import { Answers } from "../../../prefix_lab/widgets/stepper/answers.js";
+import { compareValues } from "../../../prefix_lab/widgets/stepper/compare.js";
 import { asPython, Condition, textOf, Unknown, wrongWith } from "../../../prefix_lab/widgets/stepper/condition.js";
 import { coloured } from "../../../prefix_lab/widgets/stepper/source.js";
 import { Store } from "../../../prefix_lab/widgets/stepper/store.js";
@@ -33,7 +34,7 @@ class Packed {
 const MOVES = ["in", "over", "out"].flatMap((move) => [false, true].map((back) => [move, back]));
 
 /** Everything that a view can say of a step. */
-async function at(store, step) {
+async function at(store, step, skip) {
   await store.page(step);
   const moment = store.at(step);
   const line = (value) => (value === null ? null : store.headline(step, value));
@@ -51,7 +52,8 @@ async function at(store, step) {
     caller: store.caller(step),
   };
   told.moves = [];
-  for (const [move, back] of MOVES) told.moves.push(await store.destination(step, move, back));
+  for (const skipped of [[], skip])
+    for (const [move, back] of MOVES) told.moves.push(await store.destination(step, move, back, skipped));
   return told;
 }
 
@@ -66,11 +68,12 @@ function answer(text, values) {
 }
 
 const CALLS = {
-  async walk(packed, steps) {
-    const store = new Store(new Packed(packed));
+  async walk(packed, steps, skip) {
+    const source = new Packed(packed);
+    const { store } = new Answers((keys) => source.get(keys));
     await store.open();
     const found = [];
-    for (const step of steps) found.push(await at(store, step));
+    for (const step of steps) found.push(await at(store, step, skip));
     return found;
   },
 
@@ -103,6 +106,7 @@ const CALLS = {
   conditions: (texts, values) => texts.map((text) => answer(text, new Map(Object.entries(values)))),
   read: (quoted) => quoted.map(textOf),
   shown: (texts) => texts.map(shown),
+  compared: (name, mine, other) => compareValues(name, mine, other).verdict,
   coloured: (text, colours) => coloured(text, colours),
 };
 
