@@ -2,7 +2,7 @@
 // there first waits for the other. Below them stands what both hold under one name, and whether it is equal.
 
 import { Compared, MARKS, SIDES } from "./compare.js";
-import { help, toolbar } from "./controls.js";
+import { fullWindow, help, toolbar } from "./controls.js";
 import { keepKeys, meant } from "./keys.js";
 import { MOVES, REMEMBERED, StepperView } from "./stepper.js";
 import { h, Language, shown } from "./text.js";
@@ -169,7 +169,7 @@ export class MirrorView {
   /** @param {string} does */
   async act(does) {
     if (ITS_OWN.includes(does)) return this.view(this.touched).act(does);
-    if (does === "full") return document.fullscreenElement ? document.exitFullscreen() : this.root.requestFullscreen?.().catch(() => this.root.classList.toggle("pl-fixed"));
+    if (does === "full") return fullWindow(this.root, () => this.close());
     if (does === "help") return help(this);
     if (does === "undo") return this.undo();
     if (this.who !== "both") return this.view(this.who).act(does);

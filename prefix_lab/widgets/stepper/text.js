@@ -90,6 +90,27 @@ const LABELS = {
   noValue: ["no value to compare", "没有可比较的值"],
   stage: ["Stage", "阶段"],
   moreButtons: ["More buttons", "更多按钮"],
+  tour: ["Tour of the stepper", "单步调试器导览"],
+  tourAt: ["Tour of the stepper: {at} of {all}", "单步调试器导览:{at}/{all}"],
+  tourNext: ["Next", "下一个"],
+  tourEnd: ["End the tour", "结束导览"],
+  tourDone: ["Done", "完成"],
+  tourMove: [
+    "All of this has already run, so you can walk through it in both directions and break nothing. “over” runs a line, “in” follows it into what it calls, “out” leaves; with ◀ they go back.",
+    "这里的一切都已运行过,您可以前后走动,不会弄坏任何东西。“步过”运行一行,“步入”进入它调用的函数,“步出”离开;带 ◀ 的向后走。",
+  ],
+  tourSource: [
+    "The marked line is the one that runs next. Under it stands what it gives and what it reads, each shape with its axes by name. Click beside a line's number to stop there.",
+    "标出的一行是接下来要运行的。下面写着它得到什么、用到什么,形状的每个轴都有名字。点击行号旁边即可设置断点。",
+  ],
+  tourState: [
+    "Every name with its value at this step. What has just changed stands first. A click on a name shows all values it had; ▸ shows what is inside.",
+    "此刻的每个名字及其值,刚刚变化的排在最前。点击名字可查看它有过的所有值;▸ 展开内部。",
+  ],
+  tourTime: [
+    "The whole run on one line: click to jump, drag to run through it. On a wide screen the bands above it are the stages of the walk. Press ? for all keys.",
+    "整个运行都在这条线上:点击可跳转,拖动可快速浏览。屏幕够宽时,上面的色带是各个阶段。按 ? 查看所有按键。",
+  ],
   more: ["more", "更多"],
   line: ["Line", "行"],
   tabs: ["Find", "查找"],
