@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from prefix_lab.debugger import Breakpoint, Recording
+from prefix_lab.debugger.search import changed
 from prefix_lab.debugger.steps import EVENTS, NONE
 from prefix_lab.debugger.summary import Summary, as_summary
 from prefix_lab.debugger.truth import truth_of
@@ -36,6 +37,7 @@ class Questions:
             "past": self.past,
             "history": self.history,
             "made": self.made,
+            "changed": self.changed,
             "search": self.search,
         }
 
@@ -87,6 +89,12 @@ class Questions:
                     found.append([at, *((None, None) if value == NONE else (value, headline(columns.values[value])))])
             at = columns.step_after[at]
         return found
+
+    def changed(self, since: int, step: int) -> list[list[Any]]:
+        """What is not as it was at another step: function, name, and the lines of the values before and now."""
+        rows = changed(self.recording, since, step)
+        lines = [[None if value is None else headline(value) for value in (one.before, one.now)] for one in rows]
+        return [[one.step.function, one.name, *values] for one, values in zip(rows, lines, strict=True)]
 
     def made(self, value: int) -> int | None:
         """The first step that bound or gave the object that a value is of."""

@@ -46,6 +46,8 @@ export class StepperView {
     /** @type {number[]} */
     this.before = [];
     this.turn = 0;
+    /** @type {number | null} the step since when changes are asked for */
+    this.marked = null;
     /** @type {Record<string, string>} */
     this.colours = {};
     this.root = h("div", { class: options.narrow ? "pl-root pl-narrow" : "pl-root", "data-lm-suppress-shortcuts": "true", lang: options.language ?? "en" });
@@ -138,6 +140,8 @@ export class StepperView {
     if (does === "run" || does === "runBack") return this.run(does === "runBack");
     if (does === "nextStage" || does === "stageBefore") return this.toStage(does === "stageBefore");
     if (does === "undo") return this.undo();
+    if (does === "mark") return this.mark();
+    if (does === "since") return this.since();
     if (does === "skipHere") return this.skipping.toggle(this.store.at(this.step).function);
     if (does === "breakHere") return this.breakpoints.toggle(this.file, this.source.shown?.current ?? 0);
     if (does === "find") {
@@ -179,6 +183,20 @@ export class StepperView {
     const there = this.store.stageBeside(this.step, back);
     if (there === undefined) return this.tell(this.t("noStage"));
     return this.jump(there);
+  }
+
+  /** Note where one stands, for `since`. */
+  mark() {
+    this.marked = this.step;
+    this.timeline.show();
+    this.tell(this.t("marked", { step: withCommas(this.step) }));
+  }
+
+  /** List what has changed between the mark and here. */
+  since() {
+    if (this.marked === null) return this.tell(this.t("noMark"));
+    this.showTab("history");
+    return this.history.since(this.marked, this.step);
   }
 
   remember() {

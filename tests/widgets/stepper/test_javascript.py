@@ -258,6 +258,9 @@ def questions_of(recording: Recording, seed: int) -> list[dict[str, Any]]:
     for _ in range(15):
         step, name = draw.randrange(len(recording)), draw.randrange(len(columns.names))
         asked.append({"ask": "history", "step": step, "name": name})
+    for _ in range(20):
+        since, step = draw.randrange(len(recording)), draw.randrange(len(recording))
+        asked.append({"ask": "changed", "since": since, "step": step})
     asked += [{"ask": "made", "value": draw.randrange(len(columns.values))} for _ in range(20)]
     texts = ["a", "1", "VALUEERROR", "deep", " items ", "", "  ", "(", "none", "total +=", "no such text"]
     return asked + [{"ask": "search", "text": text} for text in texts]
