@@ -61,10 +61,9 @@ class View:
 
     def scroll_to(self, line: int) -> Locator:
         """The gutter of a line, brought into view."""
-        gutter = self.root.locator(f".pl-gutter[data-line='{line}']")
         self.code.evaluate("(code, line) => (code.scrollTop = Math.max(0, (line - 5) * 20))", line)
-        gutter.scroll_into_view_if_needed()
-        return gutter
+        self.code.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return self.root.locator(f".pl-gutter[data-line='{line}']")
 
 
 def type_into(box: Locator, text: str) -> None:

@@ -3,7 +3,7 @@
 
 import { choose, help, splitter, tabs, toolbar } from "./controls.js";
 import { Calls, History, Search } from "./finder.js";
-import { meant } from "./keys.js";
+import { keepKeys, meant, stays } from "./keys.js";
 import { NoAnswer } from "./pieces.js";
 import { Question } from "./question.js";
 import { ghostsAt, SourcePane } from "./source.js";
@@ -50,7 +50,7 @@ export class StepperView {
     this.marked = null;
     /** @type {Record<string, string>} */
     this.colours = {};
-    this.root = h("div", { class: options.narrow ? "pl-root pl-narrow" : "pl-root", "data-lm-suppress-shortcuts": "true", lang: options.language ?? "en" });
+    this.root = h("div", { class: options.narrow ? "pl-root pl-narrow" : "pl-root", tabindex: "-1", lang: options.language ?? "en" });
     this.root.style.setProperty("--pl-height", options.height ?? "600px");
     this.variables = new Variables(this);
     this.stack = new Stack(this);
@@ -76,6 +76,8 @@ export class StepperView {
     const head = h("div", { class: "pl-head" }, toolbar(this), this.failed, this.where);
     this.root.append(head, this.stage, this.question.element, this.body, this.timeline.element, this.news);
     this.root.addEventListener("keydown", (event) => this.key(event));
+    this.root.addEventListener("fullscreenchange", () => document.fullscreenElement || this.source.view.focus());
+    keepKeys(this.root);
     host.append(this.root);
   }
 
@@ -123,6 +125,7 @@ export class StepperView {
 
   /** @param {KeyboardEvent} event */
   key(event) {
+    if (!stays(event)) return;
     event.stopPropagation(); // the notebook around has keys of its own
     const form = event.key === "Enter" && /** @type {Partial<HTMLInputElement>} */ (event.target).form;
     const does = meant(event);
@@ -236,6 +239,7 @@ export class StepperView {
   }
 
   draw() {
+    const focused = this.root.contains(document.activeElement);
     this.news.replaceChildren(); // what was said is of what was there before
     const calls = this.store.stack(this.step);
     const moment = this.store.at(calls[this.chosen].step);
@@ -254,6 +258,7 @@ export class StepperView {
     const sentence = meta.stages.find((/** @type {any[]} */ [name]) => name === now)?.[1] ?? "";
     this.stage.replaceChildren(...(now ? [h("b", {}, `${this.t("stage")} ${shown(now)}`), ` ${shown(sentence)}`] : []));
     this.question.show();
+    if (focused && !this.root.contains(document.activeElement)) this.source.view.focus({ preventScroll: true }); // its row was drawn anew
   }
 
   /** @param {import("./store.js").Moment} moment @param {boolean} follow */
@@ -277,7 +282,7 @@ export class StepperView {
     const inFile = (/** @type {number[]} */ [, called]) => meta.functions[called][0] === moment.file;
     const reached = new Set(meta.places.filter(inFile).map((/** @type {number[]} */ [, , line]) => line));
     this.source.read(text, colours);
-    const ghosts = ghostsAt(this.store, moment, this.question.hides(moment.step), this.source.namesIn(moment.line), this.language);
+    const ghosts = ghostsAt(this.store, moment, this.question.hides(moment.step), this.source);
     this.source.show(
       { file: moment.file, title: file, text, colours, current: moment.line, event: moment.event, visited: moment.visited, reached, ghosts, breakpoints },
       follow,
@@ -312,15 +317,32 @@ export class StepperView {
     if (typeof there === "number") await this.jump(there);
   }
 
-  full() {
+  async full() {
     if (document.fullscreenElement) return document.exitFullscreen();
-    return this.root.requestFullscreen?.().catch(() => this.root.classList.toggle("pl-fixed"));
+    try {
+      if (!this.root.classList.contains("pl-fixed")) return await this.root.requestFullscreen();
+    } catch {} // a browser that has none, or a page that may not
+    const fixed = this.root.classList.toggle("pl-fixed");
+    if (fixed) addEventListener("keydown", this.unfix, true);
+    else removeEventListener("keydown", this.unfix, true);
+    this.source.view.focus();
   }
 
+  /** Esc leaves the full window wherever the focus is. @param {KeyboardEvent} event */
+  unfix = (event) => {
+    if (event.key !== "Escape" || this.root.querySelector("dialog")) return;
+    event.stopPropagation();
+    this.full();
+  };
+
+  /** What Esc does: away with the help; else out of the full window; else to the source; else back to the notebook. */
   close() {
     const dialog = this.root.querySelector("dialog");
     dialog?.remove();
-    this.source.view.focus();
+    if (!dialog && document.fullscreenElement) return document.exitFullscreen();
+    const cell = /** @type {HTMLElement | null} */ (this.root.closest(".jp-Cell"));
+    if (dialog || !cell || document.activeElement !== this.source.view) this.source.view.focus();
+    else cell.focus();
   }
 
   /** @param {string} text */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -44,6 +45,7 @@ class Stepper(TextForm, anywidget.AnyWidget):
     opening = traitlets.Dict().tag(sync=True)
     question = traitlets.Dict(None, allow_none=True).tag(sync=True)
     answer = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    made = traitlets.Float().tag(sync=True)
 
     def __init__(
         self,
@@ -72,6 +74,7 @@ class Stepper(TextForm, anywidget.AnyWidget):
             watches=watches or [],
             skip=list(skip),
             opening=self._desk.first(first),
+            made=time.time() * 1000,  # as JavaScript counts: a page opened later does not take the focus
         )
         self.on_msg(self._heard)
 

@@ -1,6 +1,7 @@
 // The stepper in JupyterLab: pieces and answers come from the kernel.
 
 import { Kernel, traits } from "./kernel.js";
+import { focusWhenRun } from "./keys.js";
 import { StepperView } from "./stepper.js";
 import { Store } from "./store.js";
 
@@ -14,6 +15,7 @@ async function render({ model, el }) {
   const shared = traits(model);
   const view = new StepperView(el, store, shared, { language: model.get("language"), height: model.get("height") });
   await view.open();
+  focusWhenRun(el, view.source.view, model.get("made"));
   return shared.close;
 }
 
