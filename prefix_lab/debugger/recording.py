@@ -71,6 +71,8 @@ class Recording(RecordedSteps):
     @property
     def columns(self) -> Columns:
         """The steps laid out in arrays; made when they are asked for first."""
+        if self._columns is not None:
+            return self._columns
         if self.state != "closed":
             raise RuntimeError("This recording is not finished: leave its `with record(...)` block first.")
         with self._lock:

@@ -16,9 +16,10 @@ from prefix_lab.debugger.search import changed
 from prefix_lab.debugger.steps import EVENTS, NONE
 from prefix_lab.debugger.summary import Summary, as_summary
 from prefix_lab.debugger.truth import truth_of
-from prefix_lab.widgets.stepper.pieces import PAGE, Pieces
+from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.written import as_json, headline, pack
 
+PAGE = 128  # steps: less than in a page of its own, since each is waited for
 MOST = 100  # things that are found, of each kind
 LONGEST_HISTORY = 1_000
 NAMED = 8  # names that are known instead
@@ -177,7 +178,7 @@ class Desk:
 
     def __init__(self, recording: Recording, title: str = ""):
         self.recording = recording
-        self.pieces = Pieces(recording, title)
+        self.pieces = Pieces(recording, title, PAGE)
         self.questions = Questions(self.pieces)
 
     def first(self, step: int) -> dict[str, Any]:
@@ -200,6 +201,8 @@ class Desk:
         try:
             if "get" in message:
                 said["answer"] = {key: self.piece(key) for key in message["get"]}
+            elif "around" in message:
+                said["answer"] = {key: self.piece(key) for key in self.pieces.around(message["around"])}
             else:
                 said["answer"] = sendable(self.questions.answer(message["question"]))
         except Exception as error:

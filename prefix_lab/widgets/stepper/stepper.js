@@ -221,7 +221,7 @@ export class StepperView {
   /** Stand at a step. The last one that was asked for wins. @param {number} step */
   async goto(step) {
     const turn = (this.turn += 1);
-    if (!this.store.has(step) && (await this.tried(this.store.page(step))) === undefined) return;
+    if (!this.store.has(step) && (await this.tried(this.store.arrive(step))) === undefined) return;
     if (turn !== this.turn) return;
     this.step = step;
     this.chosen = 0;
