@@ -5,7 +5,9 @@ import { h } from "./text.js";
 
 /** @typedef {import("./stepper.js").StepperView} View */
 
-/** The buttons, one for each thing that a key does. @param {View} view */
+/** What is moved by buttons and keys. @typedef {{language: import("./text.js").Language, root: HTMLElement, t: (label: string) => string, act: (does: string) => any, close: () => void}} Moved */
+
+/** The buttons, one for each thing that a key does. @param {Moved} view */
 export function toolbar(view) {
   const buttons = KEYS.filter(({ word }) => word).map(({ does, label, keys, word, group, main }) =>
     h(
@@ -84,7 +86,7 @@ export function splitter(view) {
   return split;
 }
 
-/** All keys and what they do. @param {View} view */
+/** All keys and what they do. @param {Moved} view */
 export function help(view) {
   const rows = KEYS.map(({ keys, label }) => h("tr", {}, h("td", {}, ...keys.flatMap((key, at) => [at ? " " : null, h("kbd", {}, said(key))])), h("td", {}, view.t(label))));
   const dialog = /** @type {HTMLDialogElement} */ (

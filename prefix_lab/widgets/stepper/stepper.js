@@ -19,8 +19,8 @@ import { Timeline } from "./timeline.js";
  * @property {(name: string, changed: () => void) => void} on
  */
 
-const REMEMBERED = 200; // jumps
-const MOVES = /** @type {Record<string, [string, boolean]>} */ ({
+export const REMEMBERED = 200; // jumps
+export const MOVES = /** @type {Record<string, [string, boolean]>} */ ({
   in: ["in", false],
   inBack: ["in", true],
   over: ["over", false],
@@ -34,7 +34,7 @@ export class StepperView {
    * @param {HTMLElement} host
    * @param {import("./store.js").Store} store
    * @param {Model} model
-   * @param {{language?: string, height?: string, narrow?: boolean}} [options] narrow: source above the state
+   * @param {{language?: string, height?: string}} [options]
    */
   constructor(host, store, model, options = {}) {
     this.host = host;
