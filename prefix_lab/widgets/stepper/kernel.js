@@ -69,6 +69,11 @@ export class Kernel {
     view.luminoWidget.constructor.attach(view.luminoWidget, host);
   }
 
+  /** A step's page, and those that moves from there lead to. @param {number} step @returns {Promise<Record<string, any>>} */
+  around(step) {
+    return this.send({ around: step });
+  }
+
   /** @param {Record<string, any>} question */
   ask(question) {
     return this.send({ question });

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from prefix_lab.debugger import Breakpoint, Recording
+from prefix_lab.debugger.search import changed
 from prefix_lab.debugger.steps import EVENTS, NONE
 from prefix_lab.debugger.summary import Summary, as_summary
 from prefix_lab.debugger.truth import truth_of
-from prefix_lab.widgets.stepper.pieces import PAGE, Pieces
+from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.written import as_json, headline, pack
 
+PAGE = 128  # steps: less than in a page of its own, since each is waited for
 MOST = 100  # things that are found, of each kind
 LONGEST_HISTORY = 1_000
 NAMED = 8  # names that are known instead
@@ -37,6 +39,7 @@ class Questions:
             "past": self.past,
             "history": self.history,
             "made": self.made,
+            "changed": self.changed,
             "search": self.search,
             "tensor": self.tensor,
         }
@@ -101,6 +104,12 @@ class Questions:
                     found.append([at, *((None, None) if value == NONE else (value, headline(columns.values[value])))])
             at = columns.step_after[at]
         return found
+
+    def changed(self, since: int, step: int) -> list[list[Any]]:
+        """What is not as it was at another step: function, name, and the lines of the values before and now."""
+        rows = changed(self.recording, since, step)
+        lines = [[None if value is None else headline(value) for value in (one.before, one.now)] for one in rows]
+        return [[one.step.function, one.name, *values] for one, values in zip(rows, lines, strict=True)]
 
     def made(self, value: int) -> int | None:
         """The first step that bound or gave the object that a value is of."""
@@ -183,7 +192,7 @@ class Desk:
 
     def __init__(self, recording: Recording, title: str = ""):
         self.recording = recording
-        self.pieces = Pieces(recording, title)
+        self.pieces = Pieces(recording, title, PAGE)
         self.questions = Questions(self.pieces)
 
     def first(self, step: int) -> dict[str, Any]:
@@ -206,6 +215,8 @@ class Desk:
         try:
             if "get" in message:
                 said["answer"] = {key: self.piece(key) for key in message["get"]}
+            elif "around" in message:
+                said["answer"] = {key: self.piece(key) for key in self.pieces.around(message["around"])}
             else:
                 said["answer"] = sendable(self.questions.answer(message["question"]))
         except Exception as error:

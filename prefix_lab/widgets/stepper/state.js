@@ -252,8 +252,8 @@ export class Breakpoints {
     const label = `${one.file.split("/").at(-1)}:${one.line}`;
     const box = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", "aria-label": label, onchange: () => this.change(one, { on: box.checked }) }));
     box.checked = one.on !== false;
-    const never = h("small", { class: "pl-hint", hidden: true }, view.t("never"));
-    this.stands(one.file).then((stands) => never.toggleAttribute("hidden", !stands || stands.has(one.line)));
+    const never = h("small", { class: "pl-hint" });
+    this.stands(one.file).then((stands) => stands && !stands.has(one.line) && never.append(view.t("never")));
     const problem = h("span", { class: "pl-problem", role: "alert" });
     const wrong = () => (problem.textContent = condition.value.trim() && wrongWith(condition.value));
     const condition = /** @type {HTMLInputElement} */ (

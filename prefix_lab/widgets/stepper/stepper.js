@@ -48,6 +48,8 @@ export class StepperView {
     /** @type {number[]} */
     this.before = [];
     this.turn = 0;
+    /** @type {number | null} the step since when changes are asked for */
+    this.marked = null;
     /** @type {Record<string, string>} */
     this.colours = {};
     /** @type {(percent: number) => void} how much of the width the source has */
@@ -148,6 +150,8 @@ export class StepperView {
     if (does === "run" || does === "runBack") return this.run(does === "runBack");
     if (does === "nextStage" || does === "stageBefore") return this.toStage(does === "stageBefore");
     if (does === "undo") return this.undo();
+    if (does === "mark") return this.mark();
+    if (does === "since") return this.since();
     if (does === "skipHere") return this.skipping.toggle(this.store.at(this.step).function);
     if (does === "breakHere") return this.breakpoints.toggle(this.file, this.source.shown?.current ?? 0);
     if (does === "find") {
@@ -191,6 +195,20 @@ export class StepperView {
     return this.jump(there);
   }
 
+  /** Note where one stands, for `since`. */
+  mark() {
+    this.marked = this.step;
+    this.timeline.show();
+    this.tell(this.t("marked", { step: withCommas(this.step) }));
+  }
+
+  /** List what has changed between the mark and here. */
+  since() {
+    if (this.marked === null) return this.tell(this.t("noMark"));
+    this.showTab("history");
+    return this.history.since(this.marked, this.step);
+  }
+
   remember() {
     this.before.push(this.step);
     if (this.before.length > REMEMBERED) this.before.shift();
@@ -210,7 +228,7 @@ export class StepperView {
   /** Stand at a step. The last one that was asked for wins. @param {number} step */
   async goto(step) {
     const turn = (this.turn += 1);
-    if (!this.store.has(step) && (await this.tried(this.store.page(step))) === undefined) return;
+    if (!this.store.has(step) && (await this.tried(this.store.arrive(step))) === undefined) return;
     if (turn !== this.turn) return;
     this.step = step;
     this.chosen = 0;
