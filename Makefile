@@ -6,8 +6,9 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 	$$python -c '$(SUITABLE)' 2>/dev/null && echo $$python && break; done)
 BIN = .venv/bin
 # The unit suite comes first; then what is shown and the lessons, names, debuggers and terminals. Planted mistakes are
-# tried two at a time anyway, so by one pytest; and a browser wants both cores for itself.
-ALONE = tests/planted tests/browser
+# tried two at a time anyway, so by one pytest; and each of two browsers has a worker of its own.
+ALONE = tests/planted
+BROWSERS = tests/browser
 SHOWN = tests/widgets tests/course tests/notebooks
 SLOWER = tests/shapes/test_contracts.py tests/breakpoints tests/terminal
 FIRST_LESSON = notebooks/en/00_start_here.ipynb
@@ -26,11 +27,12 @@ walk: .venv/lab
 test: .venv/test browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(SLOWER) $(SHOWN) $(ALONE))
+	$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(SLOWER) $(SHOWN) $(ALONE) $(BROWSERS))
 	$(BIN)/python -m tests.debugger.pythons
 	$(BIN)/python -m pytest -n 2 $(SHOWN)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(SLOWER)
 	$(BIN)/python -m pytest $(ALONE)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(BROWSERS)
 
 course: .venv/test browser
 	$(BIN)/python -m pytest -s tests/browser/course.py
@@ -49,6 +51,7 @@ notebooks: .venv/test
 
 browser: .venv/test
 	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m tests.browser.firefox
 
 clean:
 	rm -rf .venv *.egg-info .pytest_cache .ruff_cache .hypothesis

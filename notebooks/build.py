@@ -2,7 +2,8 @@
 
 A lesson is one py:percent file. Its text cells say their language (`# %% [markdown] lang="en"`); code is shared. A
 cell tagged `exercise` holds a stub, and the cell after it, tagged `solution`, the answer, which the notebook shows
-folded. A text cell tagged `hint` is folded too. Notebooks are written without outputs.
+folded. A text cell tagged `hint` is folded too, and numbered among those beside it. The last cell leads to the next
+lesson. Notebooks are written without outputs.
 """
 
 import argparse
@@ -13,10 +14,26 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from prefix_lab.course.progress import LESSONS, lesson
+
 HERE = Path(__file__).parent
 SOURCE = HERE / "source"
 LANGUAGES = ("en", "zh")
-FOLDED = {"hint": {"en": "Hint", "zh": "提示"}, "solution": {"en": "Solution", "zh": "答案"}}
+FOLDED = {
+    "hint": {"en": "Hint", "zh": "提示"},
+    "hints": {"en": "Hint {number} of {count}", "zh": "提示 {number} / {count}"},
+    "solution": {"en": "Solution", "zh": "答案"},
+}
+NEXT = {
+    "en": "## Next\n\n{link} takes about {minutes} minutes.",
+    "zh": "## 下一课\n\n{link},约 {minutes} 分钟。",
+}
+END = {
+    "en": "## The end\n\nThat was the last lesson. {link} has the map: by now you have stood in each of its boxes.",
+    "zh": "## 结束\n\n这是最后一课。地图在 {link}:每一格你都去过了。",
+}
+WHERE_EXPORTED = "if (location.pathname.endsWith('.html')) this.href = this.href.replace('.ipynb', '.html')"
+"""In JupyterLab the link opens the notebook; in pages that nbconvert has made, the page beside."""
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -35,31 +52,56 @@ def build(source: Path, language: str, solved: bool = False) -> NotebookNode:
     no exercise.
     """
     cells: list[NotebookNode] = []
+    hints: list[str] = []  # those in a row, not yet put into cells
     for number, cell in enumerate(jupytext.read(source, fmt="py:percent").cells):
         tags = cell.metadata.get("tags", [])
         where = f"{source.name}, cell {number + 1}"
         if cell.cell_type == "markdown":
             if cell.metadata.get("lang") not in LANGUAGES:
                 raise ValueError(f'{where}: a text cell needs lang="en" or lang="zh" behind [markdown].')
-            if cell.metadata["lang"] == language:
-                text = folded("hint", language, cell.source) if "hint" in tags else cell.source
-                cells.append(nbformat.v4.new_markdown_cell(text))
+            if cell.metadata["lang"] != language:
+                continue
+            if "hint" in tags:
+                hints.append(cell.source)
+                continue
+        cells += hints_in_a_row(hints, language)
+        hints = []
+        if cell.cell_type == "markdown":
+            cells.append(nbformat.v4.new_markdown_cell(cell.source))
         elif "solution" in tags:
             if not cells or "exercise" not in cells[-1].metadata.get("tags", []):
                 raise ValueError(f"{where}: a solution stands right behind its exercise.")
             if solved:
                 cells[-1].source = cell.source
-            cells.append(nbformat.v4.new_markdown_cell(folded("solution", language, f"```python\n{cell.source}\n```")))
+            cells.append(folded(FOLDED["solution"][language], f"```python\n{cell.source}\n```"))
         else:
             cells.append(nbformat.v4.new_code_cell(cell.source, metadata={"tags": tags} if tags else {}))
+    cells += hints_in_a_row(hints, language)
+    if source.parent == SOURCE:
+        cells.append(nbformat.v4.new_markdown_cell(next_lesson(int(source.stem[:2]), language)))
     for number, cell in enumerate(cells):
         cell.id = f"{source.stem[:2]}-{number:03}"  # the same at every build
     return nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
 
 
-def folded(kind: str, language: str, text: str) -> str:
-    """A text that opens with a click."""
-    return f"<details><summary>{FOLDED[kind][language]}</summary>\n\n{text}\n\n</details>"
+def hints_in_a_row(texts: list[str], language: str) -> list[NotebookNode]:
+    """Folded, each with its number and how many there are."""
+    title = FOLDED["hint" if len(texts) == 1 else "hints"][language]
+    return [folded(title.format(number=number, count=len(texts)), text) for number, text in enumerate(texts, 1)]
+
+
+def folded(title: str, text: str) -> NotebookNode:
+    """A text that opens with a click; two quick clicks do not turn it into markup to edit."""
+    text = f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
+    return nbformat.v4.new_markdown_cell(text, metadata={"editable": False})
+
+
+def next_lesson(number: int, language: str) -> str:
+    """The last words of a lesson, with the way to the next one; the last lesson leads back to the first."""
+    last = number == LESSONS[-1].number
+    one = LESSONS[0] if last else lesson(number + 1)
+    link = f'<a href="{one.file}.ipynb" onclick="{WHERE_EXPORTED}">{one.number:02} · {one.title}</a>'
+    return (END if last else NEXT)[language].format(link=link, minutes=one.minutes)
 
 
 def languages_of(source: Path) -> list[str]:

@@ -21,7 +21,7 @@ WEIGHTS_NAME = "adapter_model.safetensors"
 
 @torch.no_grad()
 def get_peft_model_state_dict(model: PeftModel, adapter_name: str = "default") -> dict[str, Tensor]:
-    """`prompt_embeddings`, (prefix_len, width). Source: `peft.utils.save_and_load.get_peft_model_state_dict`."""
+    """`prompt_embeddings`, (prefix_len, prefix_width). Source: `peft.utils.save_and_load.get_peft_model_state_dict`."""
     return {"prompt_embeddings": model.get_prompt_embedding_to_save(adapter_name)}
 
 

@@ -38,7 +38,7 @@ class PrefixEncoder(nn.Module):
             for parameter in last:
                 nn.init.zeros_(parameter)
 
-    def forward(self, prefix: Int[Tensor, "batch prefix_len"]) -> Float[Tensor, "batch prefix_len two_layers_hidden"]:
+    def forward(self, prefix: Int[Tensor, "batch prefix_len"]) -> Float[Tensor, "batch prefix_len prefix_width"]:
         """Look the virtual tokens up, and project them if so configured."""
         if not self.prefix_projection:
             return self.embedding(prefix)  # (batch, prefix_len) → (batch, prefix_len, 2·layers·hidden)
@@ -47,7 +47,7 @@ class PrefixEncoder(nn.Module):
         return past_key_values
 
     @torch.no_grad()
-    def load_prompt_embeddings(self, prompt_embeddings: Float[Tensor, "prefix_len two_layers_hidden"]) -> None:
+    def load_prompt_embeddings(self, prompt_embeddings: Float[Tensor, "prefix_len prefix_width"]) -> None:
         """Copy keys and values into the flat table, the only one that can hold them: no projection can be inverted.
 
         Source: `peft.tuners.prefix_tuning.model.PrefixEncoder.load_prompt_embeddings`.

@@ -60,7 +60,7 @@ class PeftModel(nn.Module):
         prefix = self.encode_prefix(batch_size)
         return past_key_values(prefix, config.num_layers, config.num_attention_heads, config.num_transformer_submodules)
 
-    def encode_prefix(self, batch_size: int) -> Float[Tensor, "batch prefix_len width"]:
+    def encode_prefix(self, batch_size: int) -> Float[Tensor, "batch prefix_len prefix_width"]:
         """What the prefix encoder makes, in the base's precision, one for each text: half of PEFT's `get_prompt`."""
         config, encoder = self.active_peft_config, self.prompt_encoder[self.active_adapter]
         if config.inference_mode:
@@ -89,7 +89,7 @@ class PeftModel(nn.Module):
             )
             kwargs["token_type_ids"] = None
 
-    def get_prompt_embedding_to_save(self, adapter_name: str) -> Float[Tensor, "prefix_len width"]:
+    def get_prompt_embedding_to_save(self, adapter_name: str) -> Float[Tensor, "prefix_len prefix_width"]:
         """The computed keys and values of an adapter, whatever made them."""
         config, encoder = self.peft_config[adapter_name], self.prompt_encoder[adapter_name]
         if config.inference_mode:

@@ -15,7 +15,7 @@ LayerBlock = Float[Tensor, "key_value batch heads prefix_len head_dim"]
 
 
 def past_key_values(
-    prefix: Float[Tensor, "batch prefix_len two_layers_hidden"], layers: int, heads: int, submodules: int
+    prefix: Float[Tensor, "batch prefix_len prefix_width"], layers: int, heads: int, submodules: int
 ) -> Cache:
     """(batch, prefix_len, 2·layers·hidden) → a cache with (batch, heads, prefix_len, head_dim) per layer, twice.
 
@@ -29,7 +29,7 @@ def past_key_values(
 
 
 def split_layers(
-    prefix: Float[Tensor, "batch prefix_len two_layers_hidden"], layers: int, heads: int, submodules: int
+    prefix: Float[Tensor, "batch prefix_len prefix_width"], layers: int, heads: int, submodules: int
 ) -> tuple[LayerBlock, ...]:
     """Cut the last axis into layers, keys and values, and heads: `layers` blocks, each led by its keys and values."""
     batch, prefix_len, width = prefix.shape

@@ -16,9 +16,8 @@ NUM_ATTENTION_HEADS = ("num_attention_heads", "n_head", "num_heads", "encoder_at
 
 
 class Filled(NamedTuple):
-    """Where one size of the prepared config came from."""
+    """One size of the prepared config, and where it came from."""
 
-    field: str
     value: int
     source: str
 
@@ -29,31 +28,29 @@ def prepare_prompt_learning_config(peft_config: PromptLearningConfig, model_conf
     `model_config` is a transformers config or a dict. Raises `ValueError` for a size that it does not say.
     Source: `peft.utils.other._prepare_prompt_learning_config`.
     """
-    for row in explain_preparation(peft_config, model_config):
-        setattr(peft_config, row.field, row.value)
+    for field, filled in explain_preparation(peft_config, model_config).items():
+        setattr(peft_config, field, filled.value)
     return peft_config
 
 
-def explain_preparation(peft_config: PromptLearningConfig, model_config: Any) -> list[Filled]:
-    """Each field that preparation sets, its value, and the name in the model's config that it came from.
+def explain_preparation(peft_config: PromptLearningConfig, model_config: Any) -> dict[str, Filled]:
+    """Each field that preparation sets: its value, and the name in the model's config that it came from.
 
     Grouped-query models cache fewer heads than they ask with, so there num_attention_heads becomes
     num_key_value_heads, and token_dim their joint width, whatever the user set: as PEFT.
     """
     known, names_of = text_config(model_config), zip(SIZES, (NUM_LAYERS, TOKEN_DIM, NUM_ATTENTION_HEADS), strict=True)
-    rows = [first_known(field, names, known) for field, names in names_of if getattr(peft_config, field) is None]
-    found = {row.field: row.value for row in rows}
-    _, token_dim, heads = (found.get(field, getattr(peft_config, field)) for field in SIZES)
+    rows = {field: first_known(field, names, known) for field, names in names_of if getattr(peft_config, field) is None}
+    _, token_dim, heads = (rows[field].value if field in rows else getattr(peft_config, field) for field in SIZES)
     if known.get("num_key_value_heads") is not None:
         kv_heads, head_dim, source = known["num_key_value_heads"], known.get("head_dim"), "head_dim"
         if head_dim is None:
             head_dim, source = token_dim // heads, "token_dim / num_attention_heads"
         token_dim = kv_heads * head_dim
-        rows = [row for row in rows if row.field not in ("token_dim", "num_attention_heads")]
-        rows.append(Filled("token_dim", token_dim, f"num_key_value_heads · {source}"))
-        rows.append(Filled("num_attention_heads", kv_heads, "num_key_value_heads"))
+        rows["token_dim"] = Filled(token_dim, f"num_key_value_heads · {source}")
+        rows["num_attention_heads"] = Filled(kv_heads, "num_key_value_heads")
     if getattr(peft_config, "encoder_hidden_size", None) is None:
-        rows.append(Filled("encoder_hidden_size", token_dim, "token_dim"))
+        rows["encoder_hidden_size"] = Filled(token_dim, "token_dim")
     return rows
 
 
@@ -61,7 +58,7 @@ def first_known(field: str, names: tuple[str, ...], known: Mapping[str, Any]) ->
     """The first of `names` that the model's config has. Raises `ValueError` when it has none."""
     for name in names:
         if known.get(name) is not None:
-            return Filled(field, known[name], name)
+            return Filled(known[name], name)
     raise ValueError(
         f"{field} cannot be found: the model's config has none of {', '.join(names)}. "
         f"Set {field} in the PrefixTuningConfig yourself."

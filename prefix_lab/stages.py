@@ -39,6 +39,9 @@ class Stage(NamedTuple):
         return resolve(getattr(self, where), self.name)
 
 
+# Five lines a stage: its name, our function, PEFT's, what flows in → out, and a sentence. What flows is separated by
+# `;`. After a colon stand a tensor's axes, one a word: `mask: batch target|source` is a mask of (batch, target), or of
+# (batch, source). Without a colon it is no tensor; with nothing after it, a single number.
 WALK = f"""
 choose
 prefix_lab.mapping.get_peft_model
@@ -94,7 +97,7 @@ The computed prefix is written; the projection that made it is not.
 
 
 def read(block: str) -> Stage:
-    """A stage from its five lines; what flows is a name, or `name: axis axis …` for a tensor. A number has no axes."""
+    """A stage from its five lines."""
     name, ours, peft, flow, sentence = block.strip().splitlines()
     sides = [[one.strip().partition(":") for one in side.split(";")] for side in flow.split("→")]
     takes, gives = (tuple(Flow(n, tuple(axes.split()) if colon else None) for n, colon, axes in one) for one in sides)

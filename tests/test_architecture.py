@@ -91,9 +91,9 @@ def test_a_planted_circle_is_found(files, circle, tmp_path):
         ("config.py", "from prefix_lab import walk", "the essence knows"),
         ("mapping.py", "def f():\n    import peft", "the essence knows"),
         ("mapping.py", "from prefix_lab import PeftModel", "the essence knows"),
-        ("beside/heads.py", "from prefix_lab.shapes import AXES", "beside knows more"),
+        ("beside/task_classes.py", "from prefix_lab.shapes import AXES", "beside knows more"),
         (
-            "beside/heads.py",
+            "beside/task_classes.py",
             "try:\n    from peft import X\nexcept ImportError: ...",
             "peft is imported before it is used",
         ),
@@ -115,7 +115,7 @@ def test_a_planted_arrow_is_found(file, line, rule, tmp_path):
     ("file", "line"),
     [
         ("past.py", "import torch\nfrom prefix_lab.config import PeftConfig\nfrom .encoder import PrefixEncoder"),
-        ("beside/heads.py", "from prefix_lab.models import PeftModel\nfrom .lora import LoraModel"),
+        ("beside/task_classes.py", "from prefix_lab.models import PeftModel\nfrom .lora import LoraModel"),
         ("walk/compare.py", "def f():\n    import peft"),
         ("walk/run.py", "from prefix_lab import get_peft_model"),
         ("terminal/cli.py", "from prefix_lab.course import load_tiny_t5"),

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from prefix_lab import get_peft_model
-from prefix_lab.beside.ptuning_v2 import from_ptuning_v2, ptuning_v2_config
+from prefix_lab.beside.initialization import from_ptuning_v2, ptuning_v2_config
 from tests.tiny_models import one_text, refuses, tiny_bert
 
 SIZES = {"pre_seq_len": 3, "hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 3}

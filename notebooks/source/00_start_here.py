@@ -16,7 +16,9 @@
 # - have the map of the whole walk, eight stages from `get_peft_model` to a saved file;
 # - have used each tool once: the pictures, the stepper, a question, a check, a hint.
 #
-# It takes about 10 minutes. Run each cell with **Shift + Enter**.
+# It takes about 10 minutes. **Begin at the top: Shift + Enter runs a cell and leads to the next one.** What a cell
+# gives comes below it. Where a cell has `...`, your own answer is wanted; until it is there, everything else runs all
+# the same.
 
 # %%
 # first of all, and again after each restart
@@ -81,9 +83,18 @@ ShapeFlow("t5-base", prefix_len=20)
 # %% [markdown] lang="en"
 # ## Tool 2 · the stepper
 #
-# PEFT has just run on the tiny T5, and every line was recorded. In the stepper you walk through it, **backwards** too:
-# the buttons or the keys `n` and `N` go over a line, `s` and `S` into a call and back, `?` shows all keys. Each line
-# shows what it gave. You are at `encode`; go on for a few lines, then come back.
+# The next cell runs PEFT on the tiny T5 and records every line. In the stepper you walk through them, **backwards**
+# too. Its buttons do it, or its keys; **click into the stepper first**, then the keys are its own and not JupyterLab's:
+#
+# | key | what it does | backwards |
+# |---|---|---|
+# | `n` | go over a line | `N` |
+# | `s` | go into the call on this line | `S` |
+# | `o` | go out of this function | `O` |
+# | `b`, `c` | set a breakpoint at this line; run to the next one | `C` |
+# | `?` | show all keys | |
+#
+# Each line shows what it gave. You are at `encode`; go on for a few lines, then come back.
 #
 # (The first time, finding the names of all axes takes some seconds. They are kept.)
 
@@ -177,8 +188,8 @@ check_where_to_look(
 # What you solve is noted in a small file on this machine, and sent nowhere. `show_progress()` shows the whole course;
 # in a terminal, `prefix-lab progress` does.
 #
-# Read next: `prefix_lab/stages.py`, the table behind the map. Then lesson 01, where you put a prefix before an
-# attention head by hand.
+# Read next: `prefix_lab/stages.py`, the table behind the map. In lesson 01 you put a prefix before an attention head by
+# hand.
 
 # %%
 show_progress(0)

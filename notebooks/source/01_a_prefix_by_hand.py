@@ -17,7 +17,7 @@
 # - split the result exactly into what was there before, and what the prefix adds;
 # - know when the order of the virtual tokens matters.
 #
-# It takes about 20 minutes.
+# It takes about 20 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
@@ -31,7 +31,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 from transformers.cache_utils import DynamicLayer
 
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import load_tiny_t5, show_progress, show_source, show_stage
+from prefix_lab.course import after_exercise, load_tiny_t5, show_progress, show_source, show_stage, table
 from prefix_lab.course.lessons.lesson_01 import (
     check_attend_with_prefix,
     check_order,
@@ -297,12 +297,13 @@ gpt2 = GPT2LMHeadModel(GPT2Config(n_layer=2, n_head=4, n_embd=32, **small))
 llama = LlamaForCausalLM(
     LlamaConfig(num_hidden_layers=2, hidden_size=32, num_attention_heads=4, intermediate_size=64, **small)
 )
-for name, moved in {
+measured = {
     "GPT-2": moved_by_order(gpt2, "CAUSAL_LM", plain_text),
     "Llama": moved_by_order(llama, "CAUSAL_LM", plain_text),
     "T5": moved_by_order(load_tiny_t5()[0], "SEQ_2_SEQ_LM", text),
-}.items():
-    print(f"{name:6} logits move by {moved[0]:.1e}, and their own spread is {moved[1]:.1e}")
+}
+rows = [(name, f"{moved:.1e}", f"{spread:.1e}") for name, (moved, spread) in measured.items()]
+after_exercise(3, table(("model", "logits move by", "their own spread"), rows))
 
 # %% [markdown] lang="en"
 # A prefix in GPT-2 or Llama is a **set** of virtual tokens; in T5 it is a list, since a token far back in the cache

@@ -18,7 +18,7 @@
 # - how `(batch, prefix_len)` becomes a key and a value for every attention layer;
 # - what trains, and what does not.
 #
-# It takes about 20 minutes. Run each cell with **Shift + Enter**.
+# It takes about 20 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
@@ -33,7 +33,7 @@ import torch
 
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import load_tiny_t5, show_stage
+from prefix_lab.course import load_tiny_t5, show_progress, show_stage
 from prefix_lab.course.lessons.lesson_02 import check_row_width, check_split
 from prefix_lab.shapes import named
 
@@ -65,9 +65,9 @@ config
 # %% [markdown] lang="en"
 # ## Stage 1 · choose
 #
-# The walk has eight stages. The strip shows where you are, and each other name in it leads to that stage's lesson; below
-# it stand our function and PEFT's, read from your own installation. The marked lines do the work: the task type is
-# looked up in a table. What lies between them is folded, and opens with a click.
+# The walk has eight stages. The strip shows where you are, and each other name in it leads to that stage's lesson;
+# below it stand our function and PEFT's, read from your own installation. The marked lines do the work: the task type
+# is looked up in a table. What lies between them is folded, and opens with a click.
 
 # %%
 show_stage("choose", mark=("MODEL_TYPE_TO_PEFT_MODEL_MAPPING", "task_class"))
@@ -100,7 +100,7 @@ from prefix_lab.prepare import explain_preparation, prepare_prompt_learning_conf
 
 names = ("d_model", "d_kv", "num_heads", "num_layers", "num_decoder_layers")
 print("model.config:", {name: getattr(model.config, name) for name in names}, "\n")
-for field, value, source in explain_preparation(config, model.config):
+for field, (value, source) in explain_preparation(config, model.config).items():
     print(f"{field:20} None → {value:<5} from {source}")
 
 # %%
@@ -370,3 +370,6 @@ print(f"{kept['prompt_embeddings'].nbytes:,} bytes")
 # Read next: `prefix_lab/encoder.py` and `prefix_lab/past.py`, which fit on one screen each. In a terminal,
 # `make walk` makes this journey in a few seconds, and `.venv/bin/prefix-lab walk --config-only --model t5-base` makes
 # it for a model of 223 million parameters without downloading one of them.
+
+# %%
+show_progress(2)

@@ -16,7 +16,7 @@
 # - find the tables behind it, and say who fills them, and when;
 # - recognise a wrong task type by the error that it causes, or by the error that it does not cause.
 #
-# It takes about 15 minutes.
+# It takes about 15 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
@@ -32,7 +32,7 @@ from peft.utils import register_peft_method
 
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import load_tiny_t5, make_batch, record_walk, show_progress, show_stage
+from prefix_lab.course import after_exercise, load_tiny_t5, make_batch, record_walk, show_progress, show_stage, table
 from prefix_lab.course.lessons.lesson_03 import check_classes, check_outcomes, check_registry, draw_choice
 from prefix_lab.widgets import Mirror
 
@@ -53,10 +53,10 @@ show_stage(
 # The table itself is a dictionary with six entries. It is imported, so its home is another file of PEFT.
 
 # %%
-table = peft.mapping_func.MODEL_TYPE_TO_PEFT_MODEL_MAPPING
-for task_type, task_class in table.items():
+classes = peft.mapping_func.MODEL_TYPE_TO_PEFT_MODEL_MAPPING
+for task_type, task_class in classes.items():
     print(f"{task_type:20} → {task_class.__name__}")
-print("\nthe same object as in peft.auto:", table is peft.auto.MODEL_TYPE_TO_PEFT_MODEL_MAPPING)
+print("\nthe same object as in peft.auto:", classes is peft.auto.MODEL_TYPE_TO_PEFT_MODEL_MAPPING)
 
 # %% [markdown] lang="en"
 # ### Exercise 1 · which class for which job?
@@ -148,13 +148,14 @@ def outcome(library, kind, task_type, **fields):
         return f"{type(error).__name__}: {error}"
 
 
+rows = []
 for library in (peft, prefix_lab):
-    print(library.__name__)
     for task_type in (None, "SUMMARIZE", "CAUSAL_LM"):
         said = outcome(library, "PrefixTuningConfig", task_type, num_virtual_tokens=4)
-        print(f"  prefix, {task_type!s:10} {said}")
+        rows.append((library.__name__, "a prefix", task_type, said))
     said = outcome(library, "LoraConfig", None, target_modules=["q", "v"])
-    print(f"  LoRA,   {'None':10} {said}")
+    rows.append((library.__name__, "LoRA", None, said))
+after_exercise(2, table(("library", "method", "task_type", "what comes of it"), rows))
 
 # %% [markdown] lang="en"
 # ## The trap
@@ -296,7 +297,8 @@ for name in ("PrefixTuningConfig", "LoraConfig"):
 #   elsewhere, or never.
 # - The tables of methods are filled by `register_peft_method` while PEFT is imported.
 #
-# Read next: `prefix_lab/mapping.py`, where both tables are written out. Lesson 04 follows the config into the class.
+# Read next: `prefix_lab/mapping.py`, and the table of all six in `prefix_lab/beside/wrapping.py`. Lesson 04 follows the
+# config into the class.
 
 # %%
 show_progress(3)

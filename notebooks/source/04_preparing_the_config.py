@@ -16,7 +16,7 @@
 # - read the error, and rescue the model with one argument;
 # - spot the config that still has another model's sizes.
 #
-# It takes about 20 minutes.
+# It takes about 20 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
@@ -98,7 +98,7 @@ show_stage(
 # %%
 asked = prefix_lab.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
 flan = config_of("flan-t5-small")
-for field, value, source in explain_preparation(asked, flan):
+for field, (value, source) in explain_preparation(asked, flan).items():
     print(f"{field:20} None → {value:<5} from {source}")
 print("\nmodel.config:", {name: getattr(flan, name) for name in ("d_model", "num_heads", "d_kv", "num_layers")})
 

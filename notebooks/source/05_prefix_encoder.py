@@ -18,7 +18,7 @@
 # - why the projection trains more numbers, and why none of them are kept;
 # - why an encoder in inference mode has no `transform`.
 #
-# It takes about 20 minutes. Run each cell with **Shift + Enter**.
+# It takes about 20 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
@@ -382,7 +382,7 @@ for name, call in complaints.items():
 #   (Lesson 12 comes back to this.)
 #
 # Read next: `prefix_lab/encoder.py`, one screen; then `peft/tuners/prefix_tuning/model.py`, and its older brother,
-# P-tuning v2's encoder, whose names `prefix_lab/ptuning_v2.py` translates.
+# P-tuning v2's encoder, whose names `prefix_lab/beside/initialization.py` translates.
 
 # %%
 show_progress(5)

@@ -17,7 +17,7 @@
 # - tell `view` from `permute`, by eye;
 # - turn a model's own cache back into a prefix, in three lines, exact to the last bit.
 #
-# It takes about 25 minutes.
+# It takes about 25 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
@@ -266,8 +266,8 @@ ReshapeView("T5")
 #   layer its two. No number is changed.
 # - The result is a cache as the model makes it. A text's own cache, flattened, is a prefix: exact to the last bit.
 #
-# Read next: `prefix_lab/past.py`, one screen of it; `prefix_lab/from_text.py`, which is exercise 3 with its refusals;
-# and in PEFT `prompt_embeddings_from_past_key_values`, which packs the same rows in a loop.
+# Read next: `prefix_lab/past.py`, one screen of it; `prefix_lab/beside/initialization.py`, which is exercise 3 with its
+# refusals; and in PEFT `prompt_embeddings_from_past_key_values`, which packs the same rows in a loop.
 
 # %%
 show_progress(6)

@@ -17,7 +17,7 @@
 # - whose key a head reads when there are fewer keys than heads;
 # - what a prefix can, and cannot, change in the very first layer.
 #
-# It takes about 25 minutes.
+# It takes about 25 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart

@@ -17,7 +17,7 @@
 # - say which rows of the prefix a decoder layer reads, and which layers share one;
 # - give encoder, decoder and cross-attention a prefix each.
 #
-# It takes about 25 minutes.
+# It takes about 25 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
@@ -30,6 +30,7 @@ import torch
 
 import prefix_lab
 from prefix_lab.course import (
+    after_exercise,
     exact_match,
     held_out_words,
     load_tiny_t5,
@@ -98,7 +99,7 @@ def silent_rows(gradient, layers):
 check_silent_rows(silent_rows)
 
 # %%
-draw_rows(gradient, {"decoder": 4}, "PEFT's layout, 4 layers: which rows get a gradient?")
+after_exercise(1, draw_rows(gradient, {"decoder": 4}, "PEFT's layout, 4 layers: which rows get a gradient?"))
 
 # %% [markdown] lang="en"
 # Keys and values of "layer 1" and "layer 3" are dead. So do layers 1 and 3 have no prefix at all?
@@ -287,8 +288,8 @@ for layout, prefix_len in (("peft", 20), ("paper", 7)):
 # - The encoder never sees PEFT's prefix, and cross-attention has none. In the contest, that made the difference.
 #
 # Read next: the docstring of `encoder_decoder_cache` in `prefix_lab/past.py`, the whole story in six lines; then
-# `prefix_lab/paper_layout.py`, which hands a cache to an encoder that was never meant to have one. `tests/parity`
-# holds the dead rows of both libraries against each other.
+# `prefix_lab/beside/paper_layout.py`, which hands a cache to an encoder that was never meant to have one.
+# `tests/parity` holds the dead rows of both libraries against each other.
 
 # %%
 show_progress(8)

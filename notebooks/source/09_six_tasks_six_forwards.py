@@ -16,7 +16,7 @@
 # - what becomes of your labels, token types and positions;
 # - who runs the head, and what trains beside the prefix.
 #
-# It takes about 20 minutes.
+# It takes about 20 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
@@ -42,7 +42,7 @@ from transformers import (
 
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import listen, show_progress, table
+from prefix_lab.course import after_exercise, listen, show_progress, table
 from prefix_lab.course.lessons.lesson_09 import (
     check_ending,
     check_grown_mask,
@@ -189,7 +189,7 @@ for task, (_, arrived, _) in heard.items():
     for name in ("attention_mask", "decoder_attention_mask"):
         if name in inputs[task]:
             masks.append((task, name, inputs[task][name], arrived[name]))
-draw_masks(masks)
+after_exercise(2, draw_masks(masks))
 
 
 # %% [markdown] lang="en"
@@ -315,7 +315,8 @@ def ending(outputs, dropout, classifier, labels):
 check_ending(ending)
 
 # %% [markdown] lang="en"
-# Ours is written once for the three tasks (`prefix_lab/heads.py`). The same weights, the same texts: is it the same?
+# Ours is written once for the three tasks (`prefix_lab/beside/task_classes.py`). The same weights, the same texts: is
+# it the same?
 
 # %%
 torch.manual_seed(1)
@@ -400,8 +401,8 @@ print("\nours, SEQ_CLS, off: logits change:", not torch.equal(off.logits, one.lo
 # work themselves, because the head's own forward has no place for a past. The mask that grows is always that of the
 # attention which reads the prefix.
 #
-# Read next: `prefix_lab/tasks.py` and `prefix_lab/heads.py`, each class a screen at most. Lesson 7 showed what happens
-# inside attention once the mask has grown; lesson 11 trains.
+# Read next: `prefix_lab/tasks.py` and `prefix_lab/beside/task_classes.py`, each class a screen at most. Lesson 7 showed
+# what happens inside attention once the mask has grown; lesson 11 trains.
 
 # %%
 show_progress(9)

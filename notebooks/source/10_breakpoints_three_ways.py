@@ -19,6 +19,8 @@
 # - choose the tool that fits the question.
 #
 # It takes about 25 minutes. Leave JupyterLab's debugger (the bug at the top right) off until the lesson asks for it.
+#
+# Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart

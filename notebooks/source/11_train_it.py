@@ -17,6 +17,8 @@
 # - see which rows of the prefix learnt, and where attention looks.
 #
 # It takes about 25 minutes; the training itself less than one, on your CPU.
+#
+# Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
@@ -318,8 +320,8 @@ table(
 # A loop of a dozen lines, 23,040 numbers that learnt, a million that did not move, and most of what a written
 # instruction can do.
 #
-# Read next: `prefix_lab/paper_layout.py`, a page or two of hooks; Li and Liang's section 4.3 on why they train through
-# an MLP; and lesson 12, where the prefix goes into a file.
+# Read next: `prefix_lab/beside/paper_layout.py`, a page or two of hooks; Li and Liang's section 4.3 on why they train
+# through an MLP; and lesson 12, where the prefix goes into a file.
 
 # %%
 show_progress(11)

@@ -16,7 +16,7 @@
 # - go on training from them all the same;
 # - keep several prefixes on one base model, and answer each request with its own.
 #
-# It takes about 25 minutes.
+# It takes about 25 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
@@ -35,6 +35,7 @@ from safetensors.torch import load_file, save_file
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
 from prefix_lab.course import (
+    after_exercise,
     answers,
     exact_match,
     held_out_words,
@@ -130,13 +131,12 @@ def kept_bytes(prefix_len, layers, hidden, bytes_each):
 check_bytes(kept_bytes)
 
 # %%
-draw_bytes(
-    [
-        ("the base model", bytes_of(model)),
-        ("what trains: table and projection", bytes_of(peft_model, trains=True)),
-        ("what is kept: adapter_model.safetensors", (folder / "adapter_model.safetensors").stat().st_size),
-    ]
-)
+rows = [
+    ("the base model", bytes_of(model)),
+    ("what trains: table and projection", bytes_of(peft_model, trains=True)),
+    ("what is kept: adapter_model.safetensors", (folder / "adapter_model.safetensors").stat().st_size),
+]
+after_exercise(1, draw_bytes(rows))
 
 # %% [markdown] lang="en"
 # ## Stand where it is computed
@@ -380,7 +380,7 @@ for word, answer in zip(words, answers(mistaken, tokenizer, words, max_new_token
 # A saved prefix is one tensor of keys and values and a page of JSON. What made it is not kept, so you load it to use
 # it, or copy it into a table to train on. The base stays one and the same, however many prefixes stand before it.
 #
-# Read next: `prefix_lab/checkpoint.py` and `prefix_lab/files.py`, which never leave a file half written; then lesson
+# Read next: `prefix_lab/checkpoint.py`, which writes it, and `prefix_lab/beside/saving.py`, which reads it; then lesson
 # 13, where an adapter can be merged into the base, and a prefix cannot.
 
 # %%

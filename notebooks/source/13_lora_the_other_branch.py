@@ -17,7 +17,7 @@
 # - see where `get_peft_model` parts for LoRA and for a prefix, and why;
 # - write a LoRA layer, and merge it.
 #
-# It takes about 20 minutes.
+# It takes about 20 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
@@ -344,8 +344,8 @@ except ValueError as error:
 # branches: LoRA changes what a layer computes, and can become part of it. A prefix changes what a layer reads, and
 # cannot.
 #
-# Read next: `prefix_lab/lora.py`, from `LoraLinear` on; Hu and others, section 4.1 (arXiv 2106.09685). Then the bug
-# hunts of lesson 14.
+# Read next: `prefix_lab/beside/lora.py`, from `LoraLinear` on; Hu and others, section 4.1 (arXiv 2106.09685). Then the
+# bug hunts of lesson 14.
 
 # %%
 show_progress(13)

@@ -17,6 +17,8 @@
 # - say which lines of prefix tuning nothing warns you about.
 #
 # It takes about 60 minutes, five or six a hunt. They do not depend on each other: take one today and one tomorrow.
+#
+# Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
@@ -301,7 +303,7 @@ show_source(hunts.Hunt5)
 # prefix, as PEFT's `ModulesToSaveWrapper` does. Step on with **n** and **o** until you are back in the copy.
 
 # %%
-ours = ["prefix_lab.models", *(f"prefix_lab.beside.{name}" for name in ("adapters", "heads", "modules_to_save"))]
+ours = ["prefix_lab.models", *(f"prefix_lab.beside.{name}" for name in ("adapters", "modules_to_save", "task_classes"))]
 with record([hunts, *ours]) as recording:
     before(bert, hunts.Hunt5)
 stepper = Stepper(recording, title="hunt 5", height="460px")

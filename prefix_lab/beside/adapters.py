@@ -18,11 +18,10 @@ from transformers.utils import PushToHubMixin
 
 from prefix_lab import models
 from prefix_lab.beside import saving
-from prefix_lab.beside.check import backbone, check, prefix_is_read, remember
-from prefix_lab.beside.hub import CARD_NAME, model_card, sort_out
-from prefix_lab.beside.many_sizes import fill, repeated, sliding_cache, sliding_config, to_devices
+from prefix_lab.beside.fitting import fill, repeated, sliding_cache, sliding_config, to_devices
+from prefix_lab.beside.hub_and_trainer import CARD_NAME, make_known, model_card, sort_out
 from prefix_lab.beside.modules_to_save import ModulesToSaveWrapper, wrap_modules
-from prefix_lab.beside.trainer import make_known
+from prefix_lab.beside.refusals import backbone, check, prefix_is_read, remember
 from prefix_lab.checkpoint import write_whole
 from prefix_lab.config import PeftConfig
 
@@ -83,7 +82,7 @@ class PeftModel(models.PeftModel, PushToHubMixin):
         self.peft_config[adapter_name] = peft_config
 
     def check_adapter(self, adapter_name: str, peft_config: PeftConfig) -> None:
-        """Raise for an adapter that could not be added: see `check.check`."""
+        """Raise for an adapter that could not be added: see `refusals.check`."""
         check(self.get_base_model(), peft_config, adapter_name, self.peft_config)
 
     def attach(self, adapter_name: str, peft_config: PeftConfig, autocast_adapter_dtype: bool) -> None:

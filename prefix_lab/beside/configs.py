@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from prefix_lab import config
-from prefix_lab.beside.hub import sort_out, whereabouts
+from prefix_lab.beside.hub_and_trainer import sort_out, whereabouts
 from prefix_lab.checkpoint import write_whole
 from prefix_lab.config import CONFIG_NAME, MIRRORED_PEFT, PeftType, TaskType
 
@@ -31,7 +31,7 @@ SIZES = (
 class PeftConfig(config.PeftConfig):
     """What every method's configuration holds. Raises `ValueError` for a task or a method that does not exist."""
 
-    is_adaption_prompt = False
+    is_adaption_prompt = False  # a method of PEFT's that scripts ask for
 
     def __post_init__(self):
         self.check()
@@ -66,8 +66,6 @@ class PeftConfig(config.PeftConfig):
             raise ValueError(f"{path} is not JSON ({error}). Save the adapter again.") from error
         if not isinstance(given, dict):
             raise ValueError(f"{path} holds a {type(given).__name__}, expected a JSON object of config fields.")
-        if given.pop("runtime_config", None) is not None:
-            warnings.warn(f"{path} has a runtime_config, which is left out: it is not for keeping.", stacklevel=2)
         return given
 
     @classmethod
@@ -146,10 +144,7 @@ def get_peft_config(config_dict: dict[str, Any]) -> PeftConfig:
     Raises `ValueError` when peft_type is missing or not one of the table's, `TypeError` for a field that the class
     does not have. Source: `peft.mapping.get_peft_config`.
     """
-    known = ", ".join(PEFT_TYPE_TO_CONFIG_MAPPING)
-    peft_type = config_dict.get("peft_type")
-    if peft_type is None:
-        raise ValueError(f"config_dict has no 'peft_type', which chooses the method. Set it to one of {known}.")
+    peft_type, known = config_dict.get("peft_type"), ", ".join(PEFT_TYPE_TO_CONFIG_MAPPING)
     if peft_type not in PEFT_TYPE_TO_CONFIG_MAPPING:
         raise ValueError(f"peft_type={peft_type!r} is not a method that prefix_lab has. Set one of {known}.")
     kind = PEFT_TYPE_TO_CONFIG_MAPPING[peft_type]

@@ -14,16 +14,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
-from prefix_lab.beside import language_models
+from prefix_lab.beside import task_classes
 from prefix_lab.beside.adapters import PeftModel
-from prefix_lab.beside.check import ATTENTION_OF_PAPER, layers_named, remember
+from prefix_lab.beside.refusals import ATTENTION_OF_PAPER, layers_named, remember
 from prefix_lab.config import PrefixTuningConfig
 
 Rows = tuple[Float[Tensor, "batch heads prefix_len head_dim"], ...]
 """key, value, key, value, …, one pair for each attention layer."""
 
 
-class PeftModelForSeq2SeqLM(language_models.PeftModelForSeq2SeqLM):
+class PeftModelForSeq2SeqLM(task_classes.PeftModelForSeq2SeqLM):
     """Text to text, with a prefix in all three places; an adapter in PEFT's layout is read as PEFT does."""
 
     def get_prompt(self, batch_size: int) -> EncoderDecoderCache:
@@ -49,7 +49,7 @@ class PeftModelForSeq2SeqLM(language_models.PeftModelForSeq2SeqLM):
             return super().generate(**kwargs)
 
 
-def slots(prefix: Float[Tensor, "batch_or_one prefix_len width"], config: PrefixTuningConfig, batch: int) -> Rows:
+def slots(prefix: Float[Tensor, "some prefix_len prefix_width"], config: PrefixTuningConfig, batch: int) -> Rows:
     """Every key and every value: (2·encoder_layers + 4·layers) × (batch, heads, prefix_len, head_dim)."""
     heads = config.num_attention_heads
     rows = prefix.view(*prefix.shape[:2], -1, heads, config.token_dim // heads)
@@ -126,7 +126,7 @@ def grown_mask(kwargs: dict[str, Any], model: PeftModel) -> dict[str, Any]:
 def wants_paper(task_class: type[PeftModel], peft_config: Any) -> type[PeftModel] | None:
     """The wrapper for `layout="paper"`; None for every other layout and task."""
     asked = getattr(peft_config, "layout", "peft") == "paper"
-    return PeftModelForSeq2SeqLM if asked and task_class is language_models.PeftModelForSeq2SeqLM else None
+    return PeftModelForSeq2SeqLM if asked and task_class is task_classes.PeftModelForSeq2SeqLM else None
 
 
 PeftModel.other_wrappers.append(wants_paper)

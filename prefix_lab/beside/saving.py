@@ -17,10 +17,10 @@ from torch.nn.modules.module import _IncompatibleKeys
 
 from prefix_lab import checkpoint
 from prefix_lab.beside.configs import PeftConfig
-from prefix_lab.beside.hub import CARD_NAME, PICKLED_NAME, model_card, read_weights, sort_out, whereabouts
-from prefix_lab.beside.many_sizes import prepare_prompt_learning_config
+from prefix_lab.beside.fitting import prepare_prompt_learning_config
+from prefix_lab.beside.hub_and_trainer import PICKLED_NAME, read_weights, sort_out, whereabouts
 from prefix_lab.beside.modules_to_save import matching
-from prefix_lab.checkpoint import WEIGHTS_NAME, as_safetensors, write_whole
+from prefix_lab.checkpoint import WEIGHTS_NAME, as_safetensors
 from prefix_lab.models import PeftModel
 
 StateDict = dict[str, Float[Tensor, "..."]]
@@ -128,7 +128,15 @@ def set_peft_model_state_dict(
             del places[name], given[name]
     if config.is_prompt_learning:
         encoder = model.prompt_encoder[adapter_name]
-        refuse_projection(config, hasattr(encoder, "transform"))
+        if hasattr(encoder, "transform"):
+            raise ValueError(
+                "prefix_projection=True: this adapter still trains its projection (the MLP), and a saved prefix holds "
+                "only the keys and values that the projection computed, as in PEFT, so nothing can be put back into "
+                "it. To use the saved prefix, load it beside this one or into a new base model: "
+                "PeftModel.from_pretrained(base, folder). To train on from a checkpoint, keep model.state_dict() as "
+                "well, and leave load_best_model_at_end and resume_from_checkpoint out, or train with "
+                "prefix_projection=False."
+            )
         places["prompt_embeddings"] = encoder.embedding.weight
     refuse_misfit(given, {name: tuple(place.shape) for name, place in places.items()}, "peft_model_state_dict")
     for name, place in places.items():
@@ -136,18 +144,6 @@ def set_peft_model_state_dict(
     filled = {names[saved] for saved in places if saved in names}
     beside = [name for name in places if name not in names]
     return _IncompatibleKeys([name for name in own if name not in filled], beside)
-
-
-def refuse_projection(config: PeftConfig, trainable: bool) -> None:
-    """Raise `ValueError` for loading into an encoder that still has its projection: a file never holds one."""
-    if config.is_prompt_learning and config.prefix_projection and trainable:
-        raise ValueError(
-            "prefix_projection=True: this adapter still trains its projection (the MLP), and a saved prefix holds only "
-            "the keys and values that the projection computed, as in PEFT, so nothing can be put back into it. To use "
-            "the saved prefix, load it beside this one or into a new base model: PeftModel.from_pretrained(base, "
-            "folder). To train on from a checkpoint, keep model.state_dict() as well, and leave "
-            "load_best_model_at_end and resume_from_checkpoint out, or train with prefix_projection=False."
-        )
 
 
 def save_adapters(
@@ -180,7 +176,7 @@ def save_adapters(
         fields = said_of_base(model, model.peft_config[adapter_name])
         directory = top if adapter_name == "default" else top / adapter_name
         checkpoint.save_pretrained(model, directory, adapter_name, weights, **fields)
-    write_whole(top / CARD_NAME, model_card(model, top).encode())
+    model.create_or_update_model_card(top)
 
 
 def said_of_base(model: PeftModel, config: PeftConfig) -> dict[str, Any]:
@@ -228,8 +224,6 @@ def load_peft_weights(model_id: str | Path, device: str | None = None, **hub: An
 def read_fitting(kind: type[PeftModel], model: nn.Module, config: PeftConfig, directory: Path) -> StateDict:
     """The saved tensors, known to fit before the model is touched; `kind` is the class that will wrap it."""
     tensors, inside = read_weights(directory), "base_model" if config.is_prompt_learning else "base_model.model"
-    if config.is_prompt_learning and not hasattr(model, "config"):
-        return tensors  # wrapping it will be refused
     ready = copy.copy(config)
     if config.is_prompt_learning:
         ready = prepare_prompt_learning_config(ready, model.config)
@@ -247,18 +241,14 @@ def read_fitting(kind: type[PeftModel], model: nn.Module, config: PeftConfig, di
 def refuse_misfit(tensors: StateDict, expected: dict[str, tuple[int, ...]], where: str) -> None:
     """Raise `ValueError` for the first tensor that is missing, foreign, mis-shaped, or not finite."""
     missing, foreign = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
+    way_out = "Load it with the config and the base model that it was saved with."
     if missing or foreign:
-        raise ValueError(
-            f"{where} does not fit this adapter: missing {missing or 'nothing'}, not expected {foreign or 'nothing'}. "
-            "Load it with the config and the base model that it was saved with."
-        )
+        missing, foreign = missing or "nothing", foreign or "nothing"
+        raise ValueError(f"{where} does not fit this adapter: missing {missing}, not expected {foreign}. {way_out}")
     for name, shape in expected.items():
         tensor = tensors[name]
         if tuple(tensor.shape) != shape:
-            raise ValueError(
-                f"{where}: {name} has shape {tuple(tensor.shape)}, expected {shape}. Load it with the config and the "
-                "base model that it was saved with."
-            )
+            raise ValueError(f"{where}: {name} has shape {tuple(tensor.shape)}, expected {shape}. {way_out}")
         if not torch.isfinite(tensor).all():
             bad = int((~torch.isfinite(tensor)).sum())
             raise ValueError(f"{where}: {bad} numbers of {name} are NaN or infinite. Train again with a smaller rate.")

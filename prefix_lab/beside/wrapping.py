@@ -1,29 +1,32 @@
-"""`prefix_lab.get_peft_model`: the essence's, with the full tables, PEFT's warnings, and what is refused.
+"""Where a user begins: `get_peft_model` with the full tables, PEFT's warnings and refusals, and `AutoPeftModel…`.
 
-Around `mapping`. Mirrors the rest of `peft.mapping_func.get_peft_model`. And names of PEFT that are not here: scripts
-import the configs of several methods and use one; only that one has to be here.
+Around `mapping`. Mirrors the rest of `peft.mapping_func.get_peft_model`, and `peft.auto`: from a saved adapter alone to
+the wrapped model, for the base model's name stands in the adapter's config. And names of PEFT that are not here:
+scripts import the configs of several methods and use one; only that one has to be here.
 """
 
+import os
 import warnings
+from pathlib import Path
 from typing import Any
 
+import transformers
 from torch import nn
 
 from prefix_lab import mapping
 from prefix_lab.beside.adapters import MODEL_TYPE_TO_PEFT_MODEL_MAPPING, PeftModel, warn_of_name
-from prefix_lab.beside.configs import PEFT_TYPE_TO_CONFIG_MAPPING
-from prefix_lab.beside.heads import (
+from prefix_lab.beside.configs import PeftConfig
+from prefix_lab.beside.hub_and_trainer import HUB, IDLE, ONLY, whereabouts
+from prefix_lab.beside.lora import LoraConfig, LoraLinear
+from prefix_lab.beside.task_classes import (
+    PeftModelForCausalLM,
+    PeftModelForFeatureExtraction,
     PeftModelForQuestionAnswering,
+    PeftModelForSeq2SeqLM,
     PeftModelForSequenceClassification,
     PeftModelForTokenClassification,
 )
-from prefix_lab.beside.language_models import (
-    PeftModelForCausalLM,
-    PeftModelForFeatureExtraction,
-    PeftModelForSeq2SeqLM,
-)
-from prefix_lab.beside.lora import LoraConfig, LoraLinear
-from prefix_lab.config import PeftConfig, PromptLearningConfig, TaskType
+from prefix_lab.config import PromptLearningConfig, TaskType
 
 MODEL_TYPE_TO_PEFT_MODEL_MAPPING |= {
     TaskType.SEQ_CLS: PeftModelForSequenceClassification,
@@ -74,14 +77,8 @@ def get_peft_model(
 def choose_task_class(peft_config: PeftConfig) -> type[PeftModel]:
     """The class for the config's task type.
 
-    Raises `ValueError` when there is none or for a peft_type that is not in the table, `TypeError` for an object that
-    is not a config of ours.
+    Raises `ValueError` when there is none, `TypeError` for an object that is not a config of ours.
     """
-    known = ", ".join(PEFT_TYPE_TO_CONFIG_MAPPING)
-    if isinstance(peft_config, PeftConfig) and peft_config.peft_type not in PEFT_TYPE_TO_CONFIG_MAPPING:
-        raise ValueError(
-            f"peft_type={peft_config.peft_type!r} is not a method that prefix_lab has. Set one of {known}."
-        )
     if not isinstance(peft_config, PromptLearningConfig | LoraConfig):
         kind = f"{type(peft_config).__module__}.{type(peft_config).__qualname__}"
         raise TypeError(f"peft_config is a {kind}, expected a PrefixTuningConfig of prefix_lab.")
@@ -116,6 +113,86 @@ def warn_of_what_is_replaced(model: nn.Module, peft_config: PeftConfig, revision
             f"peft config has already set base model revision to {old}, overwriting with revision {revision}",
             stacklevel=3,
         )
+
+
+class AutoPeftModel:
+    """Loads the base model that an adapter names, then the adapter. Source: `peft.auto.AutoPeftModel`."""
+
+    base_class: Any = None
+    peft_class: type[PeftModel] = PeftModel
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        raise OSError(f"{type(self).__name__} is not made: call {type(self).__name__}.from_pretrained(path).")
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | Path,
+        adapter_name: str = "default",
+        is_trainable: bool = False,
+        config: PeftConfig | None = None,
+        revision: str | None = None,
+        **options: Any,
+    ) -> PeftModel:
+        """`options` go to the base model's `from_pretrained`, and to the adapter's those that it knows.
+
+        Raises `ValueError` for an adapter of another task, and as both `from_pretrained` do.
+        """
+        kept = PeftConfig.from_pretrained(
+            pretrained_model_name_or_path, revision=revision, **{n: v for n, v in options.items() if n in HUB}
+        )
+        expected = MODEL_TYPE_TO_PEFT_MODEL_MAPPING.get(kept.task_type)
+        if cls.base_class is None or expected is not cls.peft_class:
+            wanted = f"Auto{expected.__name__}" if expected else "PeftModel"
+            raise ValueError(
+                f"{cls.__name__} cannot load an adapter with task_type={kept.task_type!r}. "
+                f"Load it with {wanted}.from_pretrained."
+            )
+        if not kept.base_model_name_or_path:
+            raise ValueError(
+                f"The adapter at {str(pretrained_model_name_or_path)!r} does not name its base model. Load the base "
+                f"model yourself, and give it to {cls.peft_class.__name__}.from_pretrained."
+            )
+        base = cls.base_class.from_pretrained(kept.base_model_name_or_path, revision=kept.revision, **options)
+        fit_tokenizer(base, pretrained_model_name_or_path, revision, options)
+        known = {n: v for n, v in options.items() if n in (*HUB, *IDLE, *ONLY, "autocast_adapter_dtype")}
+        return cls.peft_class.from_pretrained(
+            base, pretrained_model_name_or_path, adapter_name, is_trainable, config, revision=revision, **known
+        )
+
+
+def fit_tokenizer(base: Any, adapter: str | Path, revision: str | None, options: dict[str, Any]) -> None:
+    """Where a tokenizer was saved beside the adapter and knows more words than the base model, add rows for them."""
+    folder = whereabouts(adapter, options.get("subfolder"), **({"revision": revision} if revision else {}))
+    if not os.path.exists(folder / "tokenizer_config.json"):
+        return
+    tokenizer = transformers.AutoTokenizer.from_pretrained(
+        folder, trust_remote_code=options.get("trust_remote_code", False)
+    )
+    if len(tokenizer) > base.get_input_embeddings().weight.shape[0]:
+        base.resize_token_embeddings(len(tokenizer))
+
+
+def auto_class(base_class: Any, peft_class: type[PeftModel]) -> type[AutoPeftModel]:
+    """`AutoPeftModel` for one task: which class loads its base model, and which wraps it."""
+    name = f"Auto{peft_class.__name__}"
+    doc = f"`AutoPeftModel` for a `{peft_class.__name__}`. Source: `peft.auto.{name}`."
+    parts = {"base_class": base_class, "peft_class": peft_class, "__doc__": doc, "__module__": __name__}
+    return type(name, (AutoPeftModel,), parts)
+
+
+AutoPeftModelForCausalLM = auto_class(transformers.AutoModelForCausalLM, PeftModelForCausalLM)
+AutoPeftModelForSeq2SeqLM = auto_class(transformers.AutoModelForSeq2SeqLM, PeftModelForSeq2SeqLM)
+AutoPeftModelForFeatureExtraction = auto_class(transformers.AutoModel, PeftModelForFeatureExtraction)
+AutoPeftModelForSequenceClassification = auto_class(
+    transformers.AutoModelForSequenceClassification, PeftModelForSequenceClassification
+)
+AutoPeftModelForTokenClassification = auto_class(
+    transformers.AutoModelForTokenClassification, PeftModelForTokenClassification
+)
+AutoPeftModelForQuestionAnswering = auto_class(
+    transformers.AutoModelForQuestionAnswering, PeftModelForQuestionAnswering
+)
 
 
 NAMES = set(

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from prefix_lab.stages import Stage
 
 WHERES = ("ours", "peft", "transformers")
-# `attend` has a class for each task; those of ours are in three files.
+# `attend` has a class for each task; those of ours are in two files.
 SIBLINGS = {
-    "ours": ("prefix_lab.tasks", "prefix_lab.beside.heads", "prefix_lab.beside.language_models"),
+    "ours": ("prefix_lab.tasks", "prefix_lab.beside.task_classes"),
     "peft": ("peft.peft_model",),
 }
 MODELS = "transformers.models."

@@ -15,6 +15,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from prefix_lab.breakpoints.variables import children_of, kind_of
+from prefix_lab.shapes.axes import Axes
 from prefix_lab.shapes.names import Names
 
 MOST = 24  # parts of a list or cache that are looked into
@@ -45,12 +46,8 @@ def shapes(frame: FrameType | None = None, names: Names | None = None) -> Shapes
     Without `frame`, that of the caller: in pdb or a debugger's console, `shapes()` is what one types. The axes have
     names where `name_axes` has found them for this kind of model before, or where `names` are given.
     """
-    from prefix_lab.shapes.live_axes import live_axes
-
     frame = real_frame(frame if frame is not None else sys._getframe(1))
-    chain = outwards(frame)
-    names, note = (names, "") if names is not None else kept_names(chain)
-    axes = live_axes(names, as_traceback(chain))
+    axes, note = axes_at(frame, names)
     rows = [
         (label, told(tensor, axes.get(id(tensor))))
         for name, value in dict(frame.f_locals).items()
@@ -58,6 +55,32 @@ def shapes(frame: FrameType | None = None, names: Names | None = None) -> Shapes
     ]
     where = f"{frame.f_code.co_qualname}, {Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
     return Shapes(where, rows, note if rows else "")
+
+
+def axes_at(frame: FrameType, names: Names | None = None) -> tuple[dict[int, Axes], str]:
+    """Tensor, by its id, → the names of its axes, for what a frame holds; and what to do where none are known yet."""
+    from prefix_lab.shapes.live_axes import live_axes
+
+    chain = outwards(frame)
+    names, note = (names, "") if names is not None else kept_names(chain)
+    return live_axes(names, as_traceback(chain)), note
+
+
+_at_stop: dict[tuple[int, ...], dict[int, Axes]] = {}
+
+
+def axes_in(frame: Any, tensor: Any) -> Axes:
+    """The names of a tensor's axes where a debugger stands in this frame, and a walk has proven them; else none.
+
+    Asked for one variable after the other: the frame is looked at once, as long as it holds the same values.
+    """
+    if not isinstance(frame, FrameType) or kind_of(type(tensor)) != "tensor":
+        return ()
+    held = (id(frame), frame.f_lasti, *map(id, frame.f_locals.values()))
+    if held not in _at_stop:
+        _at_stop.clear()
+        _at_stop[held] = axes_at(frame)[0]
+    return _at_stop[held].get(id(tensor), ())
 
 
 def real_frame(frame: FrameType) -> FrameType:
@@ -100,7 +123,6 @@ def told(tensor: Any, axes: tuple[str, ...] | None) -> str:
     return f"{str(shown).removeprefix(': ')}  {shown.dtype}"
 
 
-FAMILIES = {"t5": "T5", "mt5": "T5", "bart": "BART", "gpt2": "GPT-2", "llama": "Llama", "bert": "BERT"}
 NOT_YET = (
     "The axes have no names yet. Run once, in a cell of its own: from prefix_lab.shapes import name_axes; "
     "name_axes({family!r}). It takes some seconds, and is kept."
@@ -109,19 +131,18 @@ NOT_YET = (
 
 def kept_names(frames: Iterable[FrameType]) -> tuple[Names | None, str]:
     """The names for the kind of model that these frames, the innermost first, work on; else what to do for them."""
-    from prefix_lab.shapes import cache
-    from prefix_lab.shapes.finding import held_out_run, standard_runs
+    from prefix_lab.shapes.cache import kept_names as on_disk
 
     family, projected = model_in(frames)
     if family is None:
         return None, ""
-    runs = tuple(tuple(run.items()) for run in [*standard_runs(), held_out_run()])
-    kinds = [projected] if projected is not None else [True, False]
-    found = [cache.load(f"{family}, {'projected' if kind else 'direct'}", runs) for kind in kinds]
-    names = Names()
-    for one in filter(None, found):
-        names.join(one)
-    return (names, "") if any(found) else (None, NOT_YET.format(family=family))
+    if (family, projected) not in _known and (names := on_disk([family], projected)) is not None:
+        _known[family, projected] = names
+    names = _known.get((family, projected))
+    return names, "" if names else NOT_YET.format(family=family)
+
+
+_known: dict[tuple[str, bool | None], Names] = {}  # what was found on disk once in this session
 
 
 def model_in(frames: Iterable[FrameType]) -> tuple[str | None, bool | None]:
@@ -142,6 +163,8 @@ def model_in(frames: Iterable[FrameType]) -> tuple[str | None, bool | None]:
 
 def family_of(own: dict[str, Any]) -> str | None:
     """By a transformers config: the object's own, or that of the model inside a wrapper."""
+    from prefix_lab.shapes.cache import FAMILIES
+
     inside = own.get("_modules", {}).get("base_model") if isinstance(own.get("_modules"), dict) else None
     for holder in (own, getattr(inside, "__dict__", {})):
         kind = holder.get("model_type") or getattr(holder.get("config"), "model_type", None)

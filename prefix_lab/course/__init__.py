@@ -5,6 +5,7 @@ from typing import Any
 
 _HOMES = {
     "LiveTraining": "training",
+    "after_exercise": "checking",
     "answers": "training",
     "arriving": "recordings",
     "before": "small_models",

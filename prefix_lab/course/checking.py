@@ -45,6 +45,28 @@ class Verdict(NamedTuple):
         )
 
 
+class Later(NamedTuple):
+    """What would answer an exercise: it opens with a click, when the reader has tried."""
+
+    number: int
+    shown: Any
+
+    @property
+    def title(self) -> str:
+        return f"Exercise {self.number} first. Then open this: it has the answer."
+
+    def _repr_html_(self) -> str:
+        return f"<details><summary>{html.escape(self.title)}</summary>{self.shown._repr_html_()}</details>"
+
+    def __repr__(self) -> str:
+        return f"{self.title}\n{self.shown!r}"
+
+
+def after_exercise(number: int, shown: Any) -> Later:
+    """A picture or a table that answers an exercise, folded until it is wanted."""
+    return Later(number, shown)
+
+
 Check = Callable[..., Verdict]
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from prefix_lab import PrefixTuningConfig, tasks
-from prefix_lab.beside import heads
+from prefix_lab.beside import task_classes
 from prefix_lab.beside.adapters import PeftModel, find_word_embeddings
 from prefix_lab.encoder import PrefixEncoder
 from prefix_lab.past import split_layers
@@ -85,7 +85,7 @@ def hunt_4(prefix: Tensor, layers: int, heads: int) -> DynamicCache:
     return DynamicCache(pairs)
 
 
-class Hunt5(heads.PeftModelForSequenceClassification):
+class Hunt5(task_classes.PeftModelForSequenceClassification):
     """`wrap`: a BERT that sorts texts. Compare `peft.peft_model.PeftModelForSequenceClassification.__init__`."""
 
     def add_adapter(

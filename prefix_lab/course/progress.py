@@ -87,6 +87,9 @@ EXERCISES = {
 }
 """Lesson → the titles of its exercises, in order."""
 
+LEFT = "Left in this lesson: {left} of {all}. They do not run away: the ✓ stays when you close the notebook."
+ALL_DONE = "All exercises of this lesson are solved."
+
 
 def lesson(number: int) -> Lesson:
     """The lesson of that number. Raises `ValueError` that lists them."""
@@ -97,16 +100,21 @@ def lesson(number: int) -> Lesson:
 
 
 def show_progress(number: int | None = None) -> Table:
-    """What is done and what is left, of one lesson, or without a number of the whole course."""
-    rows, notes = [], done()
-    for one in LESSONS if number is None else (lesson(number),):
-        solved = notes.get(one.number, set())
-        titles = EXERCISES[one.number]
-        left = [title for place, title in enumerate(titles, 1) if place not in solved]
-        begun = solved or number is not None
+    """Each exercise of a lesson with a ✓ when it is solved; without a number each lesson, and what comes next in it."""
+    notes = done()
+    if number is not None:
+        solved, titles = notes.get(lesson(number).number, set()), EXERCISES[number]
+        rows = [("✓" if place in solved else "", f"{place} · {title}") for place, title in enumerate(titles, 1)]
+        left = len(titles) - len(solved.intersection(range(1, len(titles) + 1)))
+        return table(("", "exercise"), rows, (ALL_DONE if left == 0 else LEFT).format(left=left, all=len(titles)))
+    rows = []
+    for one in LESSONS:
+        solved, titles = notes.get(one.number, set()), EXERCISES[one.number]
+        left = [f"{place} · {title}" for place, title in enumerate(titles, 1) if place not in solved]
         count = f"{len(titles) - len(left)} of {len(titles)}"
-        rows.append(("" if left else "✓", f"{one.number:02} · {one.title}", count, "; ".join(left) if begun else ""))
-    return table(("", "lesson", "solved", "left"), rows)
+        after = left[0] if left and solved else ""
+        rows.append(("" if left else "✓", f"{one.number:02} · {one.title}", count, after))
+    return table(("", "lesson", "solved", "next in it"), rows)
 
 
 def done() -> dict[int, set[int]]:

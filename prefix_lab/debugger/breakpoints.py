@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from array import array
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import PurePath
 
 from prefix_lab.debugger.conditions import Condition, Truth
+from prefix_lab.debugger.placing import beyond, places_at_line
+from prefix_lab.debugger.search import is_end_of
 from prefix_lab.debugger.steps import EVENTS, RecordedSteps
 
 
@@ -18,9 +17,10 @@ class Breakpoint:
     """Stop at a function, a line, an event, or where a condition holds; what is left out does not matter.
 
     `function` is a qualified name or its end (`forward`, `PrefixEncoder.forward`); with nothing else, the function's
-    calls are meant. `file` is a path or its end. `condition` is an expression over the names of the frame, as the step
-    finds them, in the language of `conditions`: `x.shape[0] > 2 and i == 5`; a name that is not there makes it false.
-    `hits=3` stops at the third time.
+    calls are meant. `file` is a path or its end. `line` is where a person would set it in an editor: at a function's
+    header, its calls are meant, at a comment what follows; with an `event`, that line alone. `condition` is an
+    expression over the names of the frame, as the step finds them, in the language of `conditions`:
+    `x.shape[0] > 2 and i == 5`; a name that is not there makes it false. `hits=3` stops at the third time.
 
     Raises `ValueError` for a condition that is no such expression, or anything else that could never hold.
     """
@@ -47,40 +47,32 @@ class Breakpoint:
         if self.condition is not None:
             object.__setattr__(self, "_condition", Condition(self.condition))
 
-    def place_fits(self, event: str, file: str, function: str, line: int) -> bool:
-        wanted = self.event
+    def places(self, recording: RecordedSteps) -> list[int]:
+        """The numbers of the places that are meant."""
+        columns, wanted = recording.columns, self.event
         if wanted is None and self.function is not None and self.line is None and self.condition is None:
             wanted = "call"
-        return (
-            (wanted is None or event == wanted)
-            and (self.line is None or (line == self.line and (self.event is not None or event == "line")))
-            and (self.function is None or function == self.function or function.endswith("." + self.function))
-            and (self.file is None or is_end_of(self.file, file))
-        )
+        numbers = range(len(columns.places))
+        if self.line is not None and wanted is None:
+            numbers = places_at_line(recording, self.line, self.file)
+
+        def fits(number: int) -> bool:
+            event, called, line = columns.places[number]
+            file, function, _ = columns.functions[called]
+            return (
+                (wanted is None or (EVENTS[event] == wanted and self.line in (None, line)))
+                and (self.function is None or function == self.function or function.endswith("." + self.function))
+                and (self.file is None or is_end_of(self.file, file))
+            )
+
+        return [number for number in numbers if fits(number)]
 
     def steps(self, recording: RecordedSteps, after: int, backwards: bool) -> Iterator[int]:
         """The steps beyond `after` at the places that are meant, and where the condition holds, in order."""
-        columns = recording.columns
-        meant = []
-        for (event, function, line), steps in zip(columns.places, columns.steps_at, strict=True):
-            file, name, _ = columns.functions[function]
-            if self.place_fits(EVENTS[event], file, name, line):
-                meant.append(beyond(steps, after, backwards))
+        steps_at = recording.columns.steps_at
+        meant = [beyond(steps_at[number], after, backwards) for number in self.places(recording)]
         places = heapq.merge(*meant, reverse=backwards)
         if self._condition is None:
             yield from places
         else:
             yield from filter(Truth(recording, self._condition).at, places)
-
-
-def beyond(steps: array, place: int, backwards: bool) -> Iterator[int]:
-    """Of rising steps those after a place, or those before it from the last on; none of the others is touched."""
-    if backwards:
-        return (steps[at] for at in range(bisect_left(steps, place) - 1, -1, -1))
-    return (steps[at] for at in range(bisect_right(steps, place), len(steps)))
-
-
-def is_end_of(end: str, path: str) -> bool:
-    """Whether a path is, or ends in, these parts."""
-    wanted, parts = PurePath(end).parts, PurePath(path).parts
-    return end == path or parts[-len(wanted) :] == wanted

@@ -1,6 +1,7 @@
 """Where in a recording a breakpoint can stand, and the nearest step at which one of several stops.
 
-What a person sets in an editor (`dap/`) or in the terminal's replay stands here; a program writes a `Breakpoint`.
+`CodeLines.settle` is the one rule for lines, whoever sets a breakpoint: an editor (`dap/`), the terminal's replay, the
+stepper and its pages, which get its answers with the text of a file, or a program that writes a `Breakpoint`.
 """
 
 from __future__ import annotations
@@ -12,19 +13,18 @@ import warnings
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from contextlib import suppress
+from functools import cached_property, lru_cache
 from pathlib import PurePath
 from types import CodeType
 
-from prefix_lab.debugger.breakpoints import beyond
 from prefix_lab.debugger.conditions import Condition, Truth
-from prefix_lab.debugger.search import is_exception
-from prefix_lab.debugger.steps import CALL, EXCEPTION, LINE, NONE, RETURN, YIELD, RecordedSteps
+from prefix_lab.debugger.search import exceptions_of, is_end_of, is_exception
+from prefix_lab.debugger.steps import CALL, LINE, RecordedSteps
 from prefix_lab.debugger.summary import as_summary
 from prefix_lab.debugger.text import clipped, functions_near, lines_near, listed
 
 KEPT = 32  # files whose lines are remembered
-LEAVES = (RETURN, YIELD)
 LOOKED_AT = 1000  # steps, after which whoever asked is listened to again
 HITS = re.compile(r"\s*(==|>=|<=|>|<|%)?\s*([0-9]{1,9})\s*")
 COMPARED = {"==": operator.eq, ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
@@ -91,6 +91,13 @@ def nearest(
     if best is None or best == until:
         return None
     return best, [one for one in breakpoints if one.stops_at(best)]
+
+
+def beyond(steps: Sequence[int], place: int, backwards: bool) -> Iterator[int]:
+    """Of rising steps those after a place, or those before it from the last on; none of the others is touched."""
+    if backwards:
+        return (steps[at] for at in range(bisect_left(steps, place) - 1, -1, -1))
+    return (steps[at] for at in range(bisect_right(steps, place), len(steps)))
 
 
 def listening(steps: Iterable[int], given_up: GivenUp) -> Iterator[int]:
@@ -171,14 +178,27 @@ def times_of(hits: str) -> Callable[[int], bool] | None:
     return lambda time: compare(time, count)
 
 
+def places_at_line(recording: RecordedSteps, line: int, file: str | None) -> list[int]:
+    """The numbers of the places at a line of the files whose paths are or end in `file`; where none of them ran it, at
+    the lines that stand for it."""
+    paths = dict.fromkeys(path for path, _, _ in recording.columns.functions if file is None or is_end_of(file, path))
+    files = [lines_of(recording, path) for path in paths]
+    found: list[int] = []
+    for one in [one for one in files if line in one.ran] or files:
+        with suppress(ValueError):  # it never ran, and leads to none that did
+            found += one.ran[one.settle(line)[0]]
+    return found
+
+
 class CodeLines:
     """The lines of one file that ran, and those that lead to one that did."""
 
     def __init__(self, recording: RecordedSteps, file: str):
         columns = recording.columns
-        self.name = PurePath(file).name
+        self.name, self.text = PurePath(file).name, recording.sources.get(file, "")
         self.ran: dict[int, list[int]] = {}  # line → the numbers of its places
-        calls: dict[int, list[tuple[int, int]]] = {}
+        self.called: dict[int, list[int]] = {}  # of these, the lines of functions that do not begin on their first
+        calls: list[tuple[int, int, int]] = []
         by_line: set[tuple[int, int]] = set()
         for number, (event, function, line) in enumerate(columns.places):
             if columns.functions[function][0] != file or not len(columns.steps_at[number]):
@@ -187,27 +207,37 @@ class CodeLines:
                 self.ran.setdefault(line, []).append(number)
                 by_line.add((line, function))
             elif event == CALL:
-                calls.setdefault(line, []).append((number, function))
-        for line, found in calls.items():  # a function on one line would stop twice, as called and as run
-            meant = [number for number, function in found if (line, function) not in by_line]
-            if meant:
-                self.ran.setdefault(line, []).extend(meant)
-        self.code, self.headers = read_source(recording.sources.get(file, ""))
+                calls.append((line, function, number))
+        for line, function, number in calls:  # a function on one line would stop twice, as called and as run
+            if (line, function) not in by_line:
+                self.ran.setdefault(line, []).append(number)
+                self.called.setdefault(line, []).append(number)
+
+    @cached_property
+    def text_read(self) -> SourceLines:
+        return SourceLines(self.text)
 
     def settle(self, line: int) -> tuple[int, str]:
         """The line at which a breakpoint at this line stands, and what to say if it is another one."""
+        header = self.text_read.headers.get(line)
+        if header in self.called:
+            return header, "" if header == line else f"Moved to line {header}, where the function is called."
         if line in self.ran:
             return line, ""
-        header = self.headers.get(line)
-        if header in self.ran:
-            return header, f"Moved to line {header}, where the function is called."
-        if header is None and line not in self.code:
-            at = bisect_right(self.code, line)
-            follows = self.code[at] if at < len(self.code) else None
-            if follows in self.ran:
-                return follows, f"Line {line} has no code of its own; moved to line {follows}, the next that has."
+        if header is None and line not in self.text_read.code:
+            for other in (self.text_read.statements.get(line), self.text_read.next_code(line)):
+                if other in self.ran:
+                    return other, f"Line {line} has no code of its own; moved to line {other}."
         near = lines_near(line, sorted(self.ran))
         raise ValueError(f"{clipped(self.name)}:{line} never ran in this recording. {near}")
+
+    def table(self) -> dict[int, int]:
+        """Every line of the text at which a breakpoint can be set → the line at which it stands."""
+        found = {}
+        for line in sorted({*range(1, self.text.count("\n") + 2), *self.ran}):
+            with suppress(ValueError):
+                found[line] = self.settle(line)[0]
+        return found
 
 
 @lru_cache(maxsize=KEPT)
@@ -215,25 +245,37 @@ def lines_of(recording: RecordedSteps, file: str) -> CodeLines:
     return CodeLines(recording, file)
 
 
-def read_source(source: str) -> tuple[list[int], dict[int, int]]:
-    """The lines that have code, and for each line of a function's header the line at which it is called.
+class SourceLines:
+    """What a file's text says of its lines; nothing for a text that is no Python. It is compiled, and never run.
 
-    The text is compiled and never run. Both are empty for a text that is no Python.
+    `code` are those that have code of their own, in order. `headers` leads from each line of a function's header, its
+    decorators included, to the line at which it is called, `statements` from a line inside a statement to its first.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-            code = compile(tree, "recorded", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return [], {}
-    lines = {line for one in codes_in(code) for _, _, line in one.co_lines() if line}
-    headers = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
-            headers |= dict.fromkeys(range(first, node.body[0].lineno), first)
-    return sorted(lines), headers
+
+    def __init__(self, source: str):
+        self.code: list[int] = []
+        self.headers: dict[int, int] = {}
+        self.statements: dict[int, int] = {}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tree = ast.parse(source)
+                code = compile(tree, "recorded", "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return
+        self.code = sorted({line for one in codes_in(code) for _, _, line in one.co_lines() if line})
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+                self.headers |= dict.fromkeys(range(first, max(node.body[0].lineno, node.lineno + 1)), first)
+            elif isinstance(node, ast.stmt) and not hasattr(node, "body"):
+                last = node.end_lineno or node.lineno
+                self.statements |= dict.fromkeys(range(node.lineno, last + 1), node.lineno)
+
+    def next_code(self, line: int) -> int | None:
+        """The next line that has code; None where none follows."""
+        at = bisect_right(self.code, line)
+        return self.code[at] if at < len(self.code) else None
 
 
 def codes_in(code: CodeType) -> Iterator[CodeType]:
@@ -241,63 +283,3 @@ def codes_in(code: CodeType) -> Iterator[CodeType]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from codes_in(constant)
-
-
-class Exceptions:
-    """While an exception travels outwards, every frame on its way has a step; a debugger stops where it was raised.
-
-    `raised` are the steps at which exceptions were raised, `uncaught` those of them that nobody recorded caught.
-    """
-
-    def __init__(self, recording: RecordedSteps):
-        self.recording = recording
-        columns = recording.columns
-        steps = sorted(
-            step
-            for place, (event, _, _) in enumerate(columns.places)
-            if event == EXCEPTION
-            for step in columns.steps_at[place]
-        )
-        self.origins: dict[int, int] = {}  # each exception's step → the one where it was raised
-        from_line: dict[int, int] = {}  # a caller's step → the last exception in what it called
-        for step in steps:
-            inner = from_line.get(columns.step_before[step])
-            travels = inner is not None and self.value(inner) == self.value(step) and self.left_by(inner, step)
-            self.origins[step] = self.origins[inner] if travels and inner is not None else step
-            caller = recording.caller(step)
-            if caller is not None:
-                from_line[caller] = step
-        self.raised = sorted(set(self.origins.values()))
-        self.uncaught = sorted({self.origins[step] for step in steps if self.gets_out(step)})
-
-    def event(self, step: int) -> int:
-        columns = self.recording.columns
-        return columns.places[columns.step_place[step]][0]
-
-    def value(self, step: int) -> int:
-        """The number of the exception in the table of values."""
-        columns = self.recording.columns
-        return next((columns.binding_value[one] for one in self.recording.bindings(step)), NONE)
-
-    def left_by(self, step: int, limit: int) -> bool:
-        """Whether the frame had nothing after this exception, up to a step, but what a `finally` does."""
-        columns, last = self.recording.columns, step
-        while columns.step_after[last] < limit:
-            last = columns.step_after[last]
-        return self.event(last) not in LEAVES
-
-    def gets_out(self, step: int) -> bool:
-        """Whether this is the last exception of an outermost frame, and the frame ended with it."""
-        columns, last = self.recording.columns, step
-        if self.recording.caller(step) is not None:
-            return False
-        while columns.step_after[last] != NONE:
-            last = columns.step_after[last]
-            if self.event(last) in (EXCEPTION, *LEAVES, CALL):
-                return False
-        return True
-
-
-@lru_cache(maxsize=1)
-def exceptions_of(recording: RecordedSteps) -> Exceptions:
-    return Exceptions(recording)

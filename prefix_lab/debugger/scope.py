@@ -90,10 +90,10 @@ class Scope:
     def has_module(self, module: str) -> bool:
         return module in self.modules or any(module.startswith(name + ".") for name in self.modules)
 
-    def has_file(self, file: str, space: dict[str, Any]) -> bool:
+    def has_file(self, file: str) -> bool:
         known = self.files.get(file)
         if known is None:
-            path = located(file, space)
+            path = located(file)
             known = self.files[file] = any(
                 name == one or name.startswith(os.path.join(one, ""))
                 for name in {file, path, os.path.realpath(path)}
@@ -103,13 +103,12 @@ class Scope:
 
     def covers(self, code: CodeType, frame: FrameType) -> bool:
         """Whether this function, running in this frame, is in scope."""
-        space = frame.f_globals
-        names = module_names(space)
+        names = module_names(frame.f_globals)
         if any(map(self.is_own, names)):
             return False
         if any(map(self.has_module, names)) or place_of(code) in self.places:
             return True
-        return bool(self.paths) and self.has_file(code.co_filename, space)
+        return bool(self.paths) and self.has_file(code.co_filename)
 
     def nothing_ran(self, codes: Iterable[CodeType]) -> str:
         """Says that none of what was asked for ran, and what did: of these codes, those that are not on the stack."""
@@ -158,13 +157,10 @@ def place_of(code: CodeType) -> tuple:
     return code.co_filename, code.co_qualname, code.co_firstlineno, one_of_many
 
 
-def located(file: str, space: dict[str, Any]) -> str:
-    """The path of a code's file. A relative one is looked for here and where modules are."""
-    if os.path.isabs(file) or file.startswith("<"):
-        return file
-    folders = [os.curdir, *(one for one in sys.path if isinstance(one, str))]
-    found = (os.path.join(folder, file) for folder in folders)
-    return next(map(os.path.abspath, filter(os.path.exists, found)), file)
+def located(file: str) -> str:
+    """The path of a code's file, which may be relative; what names no file, such as a cell, stays as it is."""
+    path = os.path.abspath(file)
+    return path if os.path.exists(path) else file
 
 
 def codes_of(one: Any, held: bool = False) -> Iterator[CodeType]:

@@ -1,13 +1,29 @@
-"""Finding steps: by function, text, shape, exception, a NaN; the history of a name; where two recordings part."""
+"""Finding steps: by function, text, shape, exception, a NaN; the history of a name; where two recordings part; where
+exceptions were raised.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePath
 
-from prefix_lab.debugger.breakpoints import is_end_of
-from prefix_lab.debugger.steps import EVENTS, IN_PLACE, NONE, VALUE, RecordedSteps, Step
+from prefix_lab.debugger.steps import (
+    CALL,
+    EVENTS,
+    EXCEPTION,
+    IN_PLACE,
+    NONE,
+    RETURN,
+    VALUE,
+    YIELD,
+    RecordedSteps,
+    Step,
+)
 from prefix_lab.debugger.summary import Summary, as_summary, shortened
+
+LEAVES = (RETURN, YIELD)
 
 
 def find(
@@ -73,6 +89,12 @@ def find(
         )
 
     return [Step(recording, step) for step, place in enumerate(columns.step_place) if places[place] and fits(step)]
+
+
+def is_end_of(end: str, path: str) -> bool:
+    """Whether a path is, or ends in, these parts."""
+    wanted, parts = PurePath(end).parts, PurePath(path).parts
+    return end == path or parts[-len(wanted) :] == wanted
 
 
 def line_of(recording: RecordedSteps, place: tuple[int, int, int]) -> str:
@@ -199,3 +221,63 @@ def bound_by(step: Step) -> list[tuple[str, int]]:
 
 def names_of(pairs: list[tuple[str, int]]) -> str:
     return ", ".join(name for name, _ in pairs) or "none"
+
+
+class Exceptions:
+    """While an exception travels outwards, every frame on its way has a step; a debugger stops where it was raised.
+
+    `raised` are the steps at which exceptions were raised, `uncaught` those of them that nobody recorded caught.
+    """
+
+    def __init__(self, recording: RecordedSteps):
+        self.recording = recording
+        columns = recording.columns
+        steps = sorted(
+            step
+            for place, (event, _, _) in enumerate(columns.places)
+            if event == EXCEPTION
+            for step in columns.steps_at[place]
+        )
+        self.origins: dict[int, int] = {}  # each exception's step → the one where it was raised
+        from_line: dict[int, int] = {}  # a caller's step → the last exception in what it called
+        for step in steps:
+            inner = from_line.get(columns.step_before[step])
+            travels = inner is not None and self.value(inner) == self.value(step) and self.left_by(inner, step)
+            self.origins[step] = self.origins[inner] if travels and inner is not None else step
+            caller = recording.caller(step)
+            if caller is not None:
+                from_line[caller] = step
+        self.raised = sorted(set(self.origins.values()))
+        self.uncaught = sorted({self.origins[step] for step in steps if self.gets_out(step)})
+
+    def event(self, step: int) -> int:
+        columns = self.recording.columns
+        return columns.places[columns.step_place[step]][0]
+
+    def value(self, step: int) -> int:
+        """The number of the exception in the table of values."""
+        columns = self.recording.columns
+        return next((columns.binding_value[one] for one in self.recording.bindings(step)), NONE)
+
+    def left_by(self, step: int, limit: int) -> bool:
+        """Whether the frame had nothing after this exception, up to a step, but what a `finally` does."""
+        columns, last = self.recording.columns, step
+        while columns.step_after[last] < limit:
+            last = columns.step_after[last]
+        return self.event(last) not in LEAVES
+
+    def gets_out(self, step: int) -> bool:
+        """Whether this is the last exception of an outermost frame, and the frame ended with it."""
+        columns, last = self.recording.columns, step
+        if self.recording.caller(step) is not None:
+            return False
+        while columns.step_after[last] != NONE:
+            last = columns.step_after[last]
+            if self.event(last) in (EXCEPTION, *LEAVES, CALL):
+                return False
+        return True
+
+
+@lru_cache(maxsize=1)
+def exceptions_of(recording: RecordedSteps) -> Exceptions:
+    return Exceptions(recording)

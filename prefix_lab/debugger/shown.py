@@ -42,10 +42,7 @@ def before_it(step: Step) -> Step | None:
 
 def text_of(value: Summary) -> str:
     """`Tensor (4, 20, 128) float32`, and the names of its axes where the recording has them."""
-    axes = value.facts.get("axes")
-    if not axes or not all(isinstance(axis, str) for axis in axes):
-        return clipped(value.text)
-    return clipped(f"{value.text} = {tuple_text(axes)}")
+    return clipped(repr(value))
 
 
 def facts_of(value: Summary) -> dict[str, str]:

@@ -53,7 +53,7 @@ def text_of(file: str, space: dict[str, Any], codes: set[CodeType]) -> tuple[str
 
     The text is empty when nobody knows it.
     """
-    path = located(file, space)
+    path = located(file)
     entry = linecache.cache.get(path, ())
     before = "".join(entry[2]).rstrip("\n") if len(entry) > 2 else ""
     text = source_of(path)

@@ -74,7 +74,11 @@ class Summary:
         return hash((self.type, self.text))
 
     def __repr__(self) -> str:
-        return self.text
+        """`Tensor (4, 20) int64`, and the names of a tensor's axes where the recording has them."""
+        axes = self.facts.get("axes")
+        if not axes or not all(isinstance(axis, str) for axis in axes):
+            return self.text
+        return f"{self.text} = ({', '.join(axes)})"
 
 
 def written(facts: dict[str, Any]) -> list[tuple[str, str]]:

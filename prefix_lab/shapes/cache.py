@@ -15,19 +15,54 @@ import json
 import os
 import re
 import sys
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from prefix_lab.debugger.recording import Recording
 from prefix_lab.debugger.storage import write_whole
+from prefix_lab.debugger.summary import Summary
 from prefix_lab.shapes.names import Names
 from prefix_lab.shapes.sightings import CallLine, KnownAxes, Spot
+from prefix_lab.shapes.walks import held_out_run, standard_runs
 
+FAMILIES = {"t5": "T5", "mt5": "T5", "bart": "BART", "gpt2": "GPT-2", "llama": "Llama", "bert": "BERT"}
+"""transformers' word for a kind of model → the family of standard walks."""
+IN_TRANSFORMERS = re.compile(r"[/\\]transformers[/\\]models[/\\](\w+)[/\\]")
 FORMAT = 2
 PACKAGES = ("torch", "transformers", "peft")
 OWN = ("*.py", "shapes/*.py", "debugger/*.py")  # what a walk runs, and what finds its names
+
+
+def with_kept_names(recording: Recording) -> Recording:
+    """The recording with names for the axes of its tensors, as earlier sessions found them for the models in it.
+
+    A recording that has names already, or no tensors, or only code that no walk leads through, is given back as it is.
+    """
+    tensors = [one for one in recording.columns.values if isinstance(one, Summary) and "shape" in one.facts]
+    if not tensors or any("axes" in one.facts for one in tensors):
+        return recording
+    kinds = {found[1] for file in recording.sources if (found := IN_TRANSFORMERS.search(file))}
+    names = kept_names({FAMILIES[kind] for kind in kinds & FAMILIES.keys()} or set(FAMILIES.values()))
+    if names is None or not {spot.file for spot, _ in names.places} & recording.sources.keys():
+        return recording
+    return recording.with_names(names)
+
+
+def kept_names(families: Iterable[str], projected: bool | None = None) -> Names | None:
+    """The names of these families' standard walks, as far as they are on disk; None where none are.
+
+    `projected` tells which of a family's two walks; without it, both.
+    """
+    runs = tuple(tuple(run.items()) for run in [*standard_runs(), held_out_run()])
+    kinds = {True: ["projected"], False: ["direct"], None: ["projected", "direct"]}[projected]
+    found = [load(f"{family}, {kind}", runs) for family in sorted(families) for kind in kinds]
+    names = Names()
+    for one in filter(None, found):
+        names.join(one)
+    return names if any(found) else None
 
 
 def load(walk: str, runs: tuple) -> Names | None:

@@ -70,14 +70,17 @@ class Names:
         return [with_axes(value, shown) for value in recording.columns.values]
 
     def remarks(self, recording: Recording) -> list[str]:
-        """What a reader of a named recording should know: of two names that fit alike, which one is shown."""
+        """What a reader of a named recording should know: of two names that fit alike, which one is shown.
+
+        It is said where the other's axes are seen as well, and somebody may wonder; not where the two are told apart.
+        """
         tensors = (one for value in recording.columns.values for one in everything_in(as_summary(value)))
         texts = {text for one in tensors for text in one.facts.get("axes", ())}
         shown = {name for text in texts for name in names_in(text)}
         return [
             choice_made(name, other)
             for name, other in self.same.items()
-            if name in shown and not any(other in text for text in texts)  # where the two are told apart, none is made
+            if shown.issuperset([name, *names_in(other)]) and not any(other in text for text in texts)
         ]
 
     def join(self, other: Names) -> None:
@@ -111,4 +114,8 @@ def fits(entry: KnownAxes, sighting: Sighting) -> bool:
 
 def choice_made(name: str, other: str) -> str:
     """The sentence about two names that fit alike, of which one is shown."""
-    return f"{name} and {other} were the same size in every run of the walk; where both fit, the name shown is {name}."
+    if (name, other) == ("hidden", "heads·head_dim"):
+        return (
+            "A token's vector is as wide as all heads side by side, heads·head_dim; both widths are called hidden here."
+        )
+    return f"{name} and {other} are equally large here; an axis that could be either is called {name}."

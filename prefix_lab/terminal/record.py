@@ -44,15 +44,27 @@ def record_script(args: argparse.Namespace) -> int:
         output = Output(args.output or default_name(words[0], bool(args.module)))
         program = (module if args.module else script)(words[0], words[1:])
     except SyntaxError as error:
-        sys.excepthook(type(error), error.with_traceback(None), None)
-        print(
-            f"prefix-lab record: {words[0]} is not Python as it stands, so nothing ran, and nothing is saved.",
-            file=sys.stderr,
-        )
+        if error.lineno:
+            sys.excepthook(type(error), error.with_traceback(None), None)
+        print(f"prefix-lab record: {no_python(error, words[0])}", file=sys.stderr)
         return FAILED
     except ValueError as error:
         args.refuse(str(error))
     return record_program(program, output, args)
+
+
+def no_python(error: SyntaxError, named: str) -> str:
+    """Which file Python cannot read, where, and what to do. Of bytes that are no text, Python says no line."""
+    file = os.path.relpath(error.filename) if error.filename else named
+    if error.lineno:
+        return (
+            f"{file} is not Python as it stands: line {error.lineno} cannot be read, so nothing ran, and nothing is "
+            "saved. Mend that line, or give another file: one that `python FILE` would run."
+        )
+    return (
+        f"{file} is not Python: {error.msg}. Nothing ran, and nothing is saved. Give another file: one that "
+        "`python FILE` would run."
+    )
 
 
 def record_program(program: Program, output: Output, args: argparse.Namespace) -> int:

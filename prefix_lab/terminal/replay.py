@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from prefix_lab.debugger import Recording
 from prefix_lab.debugger.text import count_of, visible, visible_lines
+from prefix_lab.shapes import with_kept_names
 from prefix_lab.terminal.signs import has_signs
 
 DRAWN = "▶●│━…"  # by the replay's screen
@@ -18,7 +19,7 @@ def replay_file(args: argparse.Namespace) -> int:
     if on_screen:
         print("reading …", end="\r", file=sys.stderr, flush=True)  # a million steps take seconds
     try:
-        recording = Recording.load(args.file)
+        recording = with_kept_names(Recording.load(args.file))
         check_first(recording, args.first)
     except ValueError as error:
         args.refuse(str(error))

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import PurePath
 
 from prefix_lab.debugger import Recording, Step
-from prefix_lab.debugger.breakpoints import is_end_of
 from prefix_lab.debugger.placing import PlacedBreakpoint, at_function, at_line
+from prefix_lab.debugger.search import is_end_of
 from prefix_lab.debugger.text import listed
 
 JUMPS = 1000

@@ -118,7 +118,7 @@ def choose(side: Side, run: Run) -> Described:
 
 
 def prepare(side: Side, run: Run) -> Described:
-    sources = {row.field: row.source for row in explain_preparation(side.config, side.base.config)}
+    sources = {field: row.source for field, row in explain_preparation(side.config, side.base.config).items()}
     fields = ("num_layers", "token_dim", "num_attention_heads", "encoder_hidden_size")
     values = {name: getattr(side.made["prepare"], name) for name in fields}
     notes = {name: f"from {sources[name]}" if name in sources else "as you set it" for name in fields}

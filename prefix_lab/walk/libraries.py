@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 from transformers.utils import logging as transformers_logging
 
 from prefix_lab import PrefixTuningConfig, checkpoint
-from prefix_lab.beside import many_sizes as prepare
+from prefix_lab.beside import fitting as prepare
 from prefix_lab.beside import wrapping as mapping
 from prefix_lab.config import MIRRORED_PEFT
 

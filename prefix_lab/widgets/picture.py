@@ -6,6 +6,7 @@ page, light or dark, also when the theme is changed later. The ground is clear.
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from html import escape
@@ -108,12 +109,32 @@ def attributes(look: dict[str, object]) -> str:
     return " ".join(f'{name.replace("_", "-")}="{value}"' for name, value in look.items())
 
 
+STILL = "A still of a widget, which lives only in a notebook with a kernel: run this cell there to use it."
+IN_WORDS = "The same in words"
+# A widget on the page hides its still, and a still hides what JupyterLab says of a widget that it does not find.
+HIDDEN = """<style>
+html:has(.{name}) #{name} {{ display: none; }}
+.jp-OutputArea-child:has(+ * #{name}) .jupyter-widgets:not(:has(*)) {{ display: none; }}
+.jp-NotebookPanel #{name} {{ animation: prefix-lab-wait 2s; }}
+@keyframes prefix-lab-wait {{ from, to {{ max-height: 0; overflow: hidden; visibility: hidden; }} }}
+</style>"""
+
+
 class TextForm:
-    """Mixed in before the widget's class: `text` is what it shows, in words."""
+    """Mixed in before the widget's class: `text` is what it shows in words, `still` what it is where no widget lives.
+
+    In a notebook it displays itself, and then its still as an output of its own, which the living widget hides: of one
+    output with both, nbconvert and JupyterLab would take the widget even where its kernel is gone, and show nothing.
+    """
 
     @property
     def text(self) -> str:
         raise NotImplementedError
+
+    @property
+    def still(self) -> str:
+        """What stands in its place as HTML, without a script or a style that a viewer might take out."""
+        return preformatted(self.text)
 
     def __repr__(self) -> str:
         return self.text
@@ -121,9 +142,45 @@ class TextForm:
     __str__ = __repr__
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """For a notebook the widget, for IPython in a terminal the whole text: ipywidgets would cut it."""
+        """For IPython in a terminal the whole text: ipywidgets would cut it."""
         found = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
         bundle = found[0] if isinstance(found, tuple) else found
         if bundle:
             bundle["text/plain"] = self.text
         return found
+
+    def _ipython_display_(self) -> None:
+        """The widget for a front end that has widgets, and the still for any other, also for one that opens later."""
+        from IPython import display, get_ipython
+
+        if getattr(get_ipython(), "kernel", None) is None or self.comm is None:  # type: ignore[attr-defined]
+            raise NotImplementedError  # a terminal, or closed: IPython goes on to the text
+        name = f"prefix-lab-{self.model_id}"  # type: ignore[attr-defined]
+        self.add_class(name)  # type: ignore[attr-defined]
+        found = super()._repr_mimebundle_()  # type: ignore[misc]
+        bundle = found[0] if isinstance(found, tuple) else found
+        display.display(bundle | {"text/plain": "", "text/html": ""}, raw=True)
+        still = f"<div id='{name}'>{HIDDEN.format(name=name)}<p><small>{STILL}</small></p>{self.still}</div>"
+        display.display({"text/html": still, "text/plain": self.text}, raw=True)
+
+
+def preformatted(text: str) -> str:
+    """Text whose columns stay below each other, in a fixed width."""
+    look = "font-family: var(--jp-code-font-family, ui-monospace), monospace; white-space: pre; overflow-x: auto"
+    return f'<pre style="{look}">{escape(text)}</pre>'
+
+
+def still_picture(shown: str, text: str) -> str:
+    """HTML with its pictures as images, which viewers keep that take `<svg>` out, and the text to unfold."""
+    images = re.sub(r"<svg.*?</svg>", lambda found: as_image(found[0]), shown, flags=re.DOTALL)
+    return f"{images}<details><summary>{IN_WORDS}</summary>{preformatted(text)}</details>"
+
+
+def as_image(svg: str) -> str:
+    """An `<svg>` as an `<img>` on white paper: it does not take the page's colours."""
+    named = re.search(r"<title>(.*?)</title>", svg)
+    style = re.search(r'style="([^"]*)"', svg)
+    svg = svg if "xmlns=" in svg else svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+    data = base64.b64encode(svg.encode()).decode()
+    look = f"background: #fff; {style[1] if style else ''}".replace('"', "'")
+    return f'<img alt="{named[1] if named else ""}" style="{look}" src="data:image/svg+xml;base64,{data}">'

@@ -151,7 +151,7 @@ def read(name: str, known: Mapping[str, Any]) -> Sizes:
     computed = {"num_hidden_layers": known["encoder_layers"]} if "encoder_layers" in known else {}  # BART's config does
     complete = {**computed, **known}
     rows = explain_preparation(PrefixTuningConfig(), complete)
-    peft = {row.field: whole(row.source, row.value) for row in rows if row.field != "encoder_hidden_size"}
+    peft = {field: whole(row.source, row.value) for field, row in rows.items() if field != "encoder_hidden_size"}
     cache = cache_sizes(complete)
     heads, head_dim = known.get("decoder_attention_heads") or heads_of(known), cache.head_dim or 1
     refuse_groups(heads, cache.heads)

@@ -10,9 +10,10 @@ from tests.breakpoints.kernel import MAKE, Kernel
 
 
 @pytest.fixture(scope="module")
-def kernel() -> Iterator[Kernel]:
-    """A kernel in which `model` is a tiny T5 with PEFT's prefix tuning, `ours` the same with ours."""
-    started = Kernel()
+def kernel(tmp_path_factory) -> Iterator[Kernel]:
+    """A kernel in which `theirs` is a tiny T5 with PEFT's prefix tuning, `ours` the same with ours; no names are kept
+    for their axes."""
+    started = Kernel({"PREFIX_LAB_CACHE": str(tmp_path_factory.mktemp("names"))})
     try:
         assert started.run(MAKE) == ""
         yield started

@@ -5,7 +5,11 @@ import sys
 from importlib.util import find_spec
 
 import pytest
+import torch
 
+import prefix_lab
+from prefix_lab.shapes import cache, name_axes
+from prefix_lab.shapes.walks import held_out_run, standard_runs
 from prefix_lab.stages import stage
 from tests.breakpoints.kernel import Kernel
 
@@ -169,3 +173,37 @@ def test_on_python_3_11_a_recording_says_that_the_debugger_is_off_and_later_cell
     cell = debugged.start("_ = ours(**batch); print('ran')")
     debugged.stopped().go("continue")
     assert "ran" in debugged.finish(cell)
+
+
+def encode(axes):
+    """The stage `encode` alone, as a walk."""
+    config = prefix_lab.PrefixTuningConfig(
+        num_virtual_tokens=axes["prefix_len"],
+        token_dim=axes["hidden"],
+        num_layers=axes["layers"],
+        num_transformer_submodules=1,
+        encoder_hidden_size=axes["encoder_hidden"],
+        prefix_projection=True,
+    )
+    prefix_lab.PrefixEncoder(config)(torch.zeros(axes["batch"], axes["prefix_len"], dtype=torch.long))
+
+
+def test_axes_have_their_names_once_a_walk_was_kept(kernel: Kernel, monkeypatch):
+    monkeypatch.setenv("PREFIX_LAB_CACHE", kernel.run("import os; print(os.environ['PREFIX_LAB_CACHE'])").strip())
+    runs = tuple(tuple(run.items()) for run in [*standard_runs(), held_out_run()])
+    assert cache.save(name_axes(encode), "T5, projected", runs)
+    kernel.run("_ = break_at('encode', times=1)")
+    kernel.switch_on()
+    try:
+        cell = kernel.start("_ = ours(**batch)")
+        stop = kernel.stopped()
+        shown = stop.variables()["prefix"]
+        assert shown["value"] == shown["type"] == "Tensor (2, 20) int64 = (batch, prefix_len)"
+        assert stop.evaluate("prefix") == shown["value"]
+        stop = stop.step("next").step("next")
+        shown = stop.variables()["prefix_tokens"]["value"]
+        assert shown == "Tensor (2, 20, 128) float32 = (batch, prefix_len, hidden)"
+        stop.go("continue")
+        kernel.finish(cell)
+    finally:
+        kernel.switch_off()

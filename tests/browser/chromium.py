@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome", "msedge")
@@ -23,8 +24,13 @@ HELP = (
 
 def find() -> str | None:
     """The path of an installed Chromium or Chrome, Playwright's own included; None when there is none."""
-    installed = [shutil.which(name) for name in NAMES] + [place for place in PLACES if Path(place).exists()]
-    return next((path for path in installed if path), None) or playwrights_own()
+    return installed(NAMES, PLACES) or playwrights_own()
+
+
+def installed(names: Sequence[str], places: Sequence[str]) -> str | None:
+    """The first of these programs that is on the path, or of these files that is there."""
+    found = [shutil.which(name) for name in names] + [place for place in places if Path(place).exists()]
+    return next((path for path in found if path), None)
 
 
 def playwrights_own() -> str | None:
@@ -37,13 +43,18 @@ def playwrights_own() -> str | None:
 
 def install() -> str | None:
     """Try apt, then Playwright; the path of what was installed, or None."""
-    if shutil.which("apt-get"):
-        rights = () if os.geteuid() == 0 else ("sudo", "-n")  # -n: never asks for a password
-        quietly(*rights, "apt-get", "update")
-        quietly(*rights, "apt-get", "install", "-y", "--no-install-recommends", "chromium")
+    with_apt("chromium")
     if find() is None:
         quietly(sys.executable, "-m", "playwright", "install", "chromium")
     return find()
+
+
+def with_apt(package: str) -> None:
+    """Install a package of Debian's, where apt and rights allow."""
+    if shutil.which("apt-get"):
+        rights = () if os.geteuid() == 0 else ("sudo", "-n")  # -n: never asks for a password
+        quietly(*rights, "apt-get", "update")
+        quietly(*rights, "apt-get", "install", "-y", "--no-install-recommends", package)
 
 
 def quietly(*command: str) -> None:

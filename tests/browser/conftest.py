@@ -1,22 +1,48 @@
-"""A real JupyterLab in a real Chromium, each started once, for the tests in this folder."""
+"""A real JupyterLab, a real Chromium and a real Firefox for the tests in this folder.
+
+With two workers each has one of the browsers, and starts it and JupyterLab once.
+"""
 
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
-from tests.browser import chromium
+from tests.browser import chromium, firefox
 from tests.browser.jupyterlab import FLAGS, Lab, jupyterlab, open_page
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("firefox" if "[firefox" in item.nodeid else "chromium"))
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
     path = chromium.find()
     assert path, chromium.HELP
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield opened
-        opened.close()
+    opened = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def other_browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    opened = firefox.launch(playwright, tmp_path_factory.mktemp("firefox"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module", params=["browser", "other_browser"], ids=["chromium", "firefox"])
+def either(request: pytest.FixtureRequest) -> Browser:
+    """Chromium, then Firefox."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -60,8 +60,17 @@ class View:
 
     def scroll_to(self, line: int) -> Locator:
         """The gutter of a line, brought into view."""
+        gutter = self.root.locator(f".pl-gutter[data-line='{line}']")
         self.code.evaluate("(code, line) => (code.scrollTop = Math.max(0, (line - 5) * 20))", line)
-        return self.root.locator(f".pl-gutter[data-line='{line}']")
+        gutter.scroll_into_view_if_needed()
+        return gutter
+
+
+def type_into(box: Locator, text: str) -> None:
+    """Write into a box as a person does, and press Enter: Firefox says "change" of typed text alone."""
+    box.fill("")
+    box.press_sequentially(text)
+    box.press("Enter")
 
 
 def views(opened: Notebook) -> list[View]:

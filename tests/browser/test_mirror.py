@@ -165,7 +165,7 @@ def test_two_runs_of_a_program_go_step_by_step_to_where_they_part(browser, befor
         assert wrong == []
 
 
-def test_in_jupyterlab_keys_and_python_lead_both(lab, window, mirror):
+def test_in_jupyterlab_keys_and_python_lead_both(lab, either, mirror):
     for recording, name in ((mirror.ours, "ours"), (mirror.theirs, "theirs")):
         recording.save(lab.root / f"{name}.recording")
     cell = (
@@ -173,7 +173,7 @@ def test_in_jupyterlab_keys_and_python_lead_both(lab, window, mirror):
         "mirror = Mirror(Recording.load('ours.recording'), Recording.load('theirs.recording'))\nmirror"
     )
     split = next(one for one in mirror.boundaries if one.stage == "split")
-    with notebook(lab, window, "mirror.ipynb", [cell]) as opened:
+    with notebook(lab, either, "mirror.ipynb", [cell]) as opened:
         pair = Pair(opened.page)
         opened.python("mirror.goto_stage('split')")
         pair.at(split.ours[0], split.theirs[0]).says("Both begin split.")

@@ -6,7 +6,7 @@ import pytest
 
 from prefix_lab.debugger import Breakpoint
 from tests.browser.jupyterlab import take_picture
-from tests.browser.steppers import View, hostile_recording, moves_of, page_from_disk, walk_of
+from tests.browser.steppers import View, hostile_recording, moves_of, page_from_disk, type_into, walk_of
 
 KEYS = {"in": "s", "inBack": "S", "over": "n", "overBack": "N", "out": "o", "outBack": "O"}
 
@@ -24,8 +24,8 @@ def file(walk, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def opened(browser, file):
-    with page_from_disk(browser, file) as (page, wrong):
+def opened(either, file):
+    with page_from_disk(either, file) as (page, wrong):
         page.goto(file.as_uri())
         View(page).at(0)
         yield page, wrong
@@ -70,15 +70,13 @@ def test_it_runs_to_a_breakpoint_with_a_condition_and_back(view, walk):
     view.at(len(walk) - 1).press("C")
     view.at(cursor.index + 1)
     condition = view.root.locator(".pl-condition")
-    condition.fill("prefix.shape[1] == 99")
-    condition.press("Enter")
+    type_into(condition, "prefix.shape[1] == 99")
     view.press("g")
     view.at(0).press("c")
     view.says("No breakpoint holds on this side.")
-    condition.fill("prefix.shape[1] ==")
+    type_into(condition, "prefix.shape[1] ==")
     view.root.locator(".pl-problem", has_text="missing").wait_for()
-    condition.fill("prefix.shape[1] == 20")
-    condition.press("Enter")
+    type_into(condition, "prefix.shape[1] == 20")
     view.press("c")
     view.at(cursor.index + 1)
 
@@ -140,19 +138,19 @@ def test_the_address_keeps_the_step_and_leads_to_it(view, opened):
     view.root.locator(".pl-current").wait_for()
 
 
-def test_paper_gets_the_source_and_the_variables_without_buttons(view, opened):
-    page, _ = opened
-    view.page.evaluate("location.hash = 'step=120'")
-    view.at(120)
-    page.emulate_media(media="print")
-    assert not view.root.locator(".pl-toolbar").is_visible()
-    assert view.root.locator(".pl-current").is_visible()
-    assert view.root.locator(".pl-variables").is_visible()
-    sheets = page.pdf()
-    assert sheets.startswith(b"%PDF")
-    assert len(re.findall(rb"/Type\s*/Page\b", sheets)) <= 3
-    take_picture(page, "page-print")
-    page.emulate_media(media="screen")
+def test_paper_gets_the_source_and_the_variables_without_buttons(browser, file):
+    with page_from_disk(browser, file) as (page, wrong):
+        page.goto(file.as_uri() + "#step=120")
+        view = View(page).at(120)
+        page.emulate_media(media="print")
+        assert not view.root.locator(".pl-toolbar").is_visible()
+        assert view.root.locator(".pl-current").is_visible()
+        assert view.root.locator(".pl-variables").is_visible()
+        sheets = page.pdf()
+        assert sheets.startswith(b"%PDF")
+        assert len(re.findall(rb"/Type\s*/Page\b", sheets)) <= 3
+        take_picture(page, "page-print")
+        assert wrong == []
 
 
 def test_nothing_moves_by_itself_where_motion_is_unwelcome(browser, file):

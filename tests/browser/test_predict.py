@@ -15,10 +15,10 @@ RIGHT = "(batch, prefix_len, 2*layers*hidden)"
 
 
 @pytest.fixture(scope="module")
-def opened(lab, window):
+def opened(lab, either):
     walk_of().save(lab.root / "predict.recording")
     cells = [CELL, "second = predict(recording, 'encode', 'prefix_tokens')\nsecond"]
-    with notebook(lab, window, "predict.ipynb", cells, height=1000) as notebook_:
+    with notebook(lab, either, "predict.ipynb", cells, height=1000) as notebook_:
         notebook_.page.locator(".pl-root .pl-current").nth(1).wait_for(state="attached")
         yield notebook_
 
@@ -40,6 +40,7 @@ def test_it_is_answered_by_keyboard_corrected_explained_and_counted(opened):
     view.page.keyboard.press("Enter")
     bar.locator(".pl-wrong", has_text="Axis 2 is not hidden = 128.").wait_for()
     assert bar.get_by_role("textbox").input_value() == WRONG
+    assert bar.get_by_role("button", name="Show the answer").count() == 0
     assert view.root.locator(".pl-ghost-next").count() == 0
     take_picture(view.page, "predict-wrong")
     bar.get_by_role("textbox").fill(RIGHT)
@@ -70,6 +71,15 @@ def test_the_question_stays_at_its_step_and_moves_go_on(opened):
     assert not view.root.locator(".pl-question").is_visible()
     view.press("N")
     view.at(asked).root.locator(".pl-question").wait_for()
+
+
+def test_the_answer_is_shown_to_those_who_ask_for_it_after_three_tries(opened):
+    opened.python("second.is_right, second.tries = False, 2; second.answer_with('(1, 2)')")
+    view = views(opened)[1]
+    bar = view.root.locator(".pl-question")
+    bar.get_by_role("button", name="Show the answer").click()
+    bar.locator("p", has_text="prefix_tokens is (batch, prefix_len, hidden) = (2, 20, 128).").wait_for()
+    assert "The line reads prefix" in bar.inner_text()
 
 
 def test_python_answers_and_the_view_shows_it(opened):

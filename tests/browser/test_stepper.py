@@ -36,7 +36,7 @@ def walk():
 
 
 @pytest.fixture(scope="module")
-def opened(lab, window, walk, tmp_path_factory):
+def opened(lab, either, walk, tmp_path_factory):
     """One notebook: a stepper, a second view of it, one of a failure, one of hostile values."""
     walk.save(lab.root / "walk.recording")
     folder = tmp_path_factory.mktemp("programs")
@@ -49,7 +49,7 @@ def opened(lab, window, walk, tmp_path_factory):
         "failure = Stepper(Recording.load('raises.recording'))\nfailure",
         "hostile = Stepper(Recording.load('hostile.recording'))\nhostile",
     ]
-    with notebook(lab, window, "stepper.ipynb", cells, width=1280, height=1000) as notebook_:
+    with notebook(lab, either, "stepper.ipynb", cells, width=1280, height=1000) as notebook_:
         notebook_.page.locator(".pl-root .pl-current").nth(3).wait_for(state="attached")
         yield notebook_
 

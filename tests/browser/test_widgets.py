@@ -24,8 +24,8 @@ CELLS = [
 
 
 @pytest.fixture(scope="module")
-def opened(lab, window):
-    with notebook(lab, window, "widgets.ipynb", CELLS, height=1300) as opened:
+def opened(lab, either):
+    with notebook(lab, either, "widgets.ipynb", CELLS, height=1300) as opened:
         yield opened.page
 
 

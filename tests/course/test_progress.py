@@ -81,17 +81,25 @@ def test_no_notes_are_kept_where_none_are_wanted(monkeypatch):
     assert progress.done() == {}
 
 
-def test_progress_says_what_is_left(notes):
+def test_progress_says_what_is_left_in_lines_that_fit_a_terminal(notes):
     solve()
-    assert repr(show_progress(2)).splitlines()[1] == "  02 · Step into get_peft_model  1 of 2  view and permute"
-    assert "view and permute" in show_progress()._repr_html_()
+    assert repr(show_progress(2)).splitlines()[1:] == [
+        "✓  1 · how wide is a virtual token?",
+        "   2 · view and permute",
+        "Left in this lesson: 1 of 2. They do not run away: the ✓ stays when you close the notebook.",
+    ]
+    assert "2 · view and permute" in show_progress()._repr_html_()
     assert "attend with a prefix" not in repr(show_progress())  # of a lesson that was not begun, the number is enough
+    progress.note(14, 1)
+    assert max(map(len, repr(show_progress()).splitlines())) < 100
+    progress.note(2, 2)
+    assert "All exercises of this lesson are solved." in repr(show_progress(2))
 
 
 def test_the_command_shows_and_forgets(notes, capsys):
     solve()
     assert main(["progress"]) == 0
-    assert re.search(r"02 · Step into get_peft_model +1 of 2 +view and permute", capsys.readouterr().out)
+    assert re.search(r"02 · Step into get_peft_model +1 of 2 +2 · view and permute", capsys.readouterr().out)
     assert main(["progress", "--reset", "2"]) == 0
     assert progress.done() == {}
     with pytest.raises(SystemExit):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import functools
 import gc
-import random
 import signal
 import sys
 import threading
@@ -14,8 +13,6 @@ import weakref
 from typing import ClassVar
 
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
 
 from prefix_lab.debugger import record
 from tests.debugger.recorded import every_hook, lines_of, recorded, reference, threads_that_take_turns_often
@@ -130,77 +127,34 @@ def test_no_object_frame_or_class_is_kept_alive(hooks):
 
 
 @every_hook
-def test_objects_die_when_they_would_without_a_recording(hooks):
-    died = []
+def test_what_threads_add_to_shared_names_is_not_lost(hooks):
+    """Python 3.11's `frame.f_locals`, once read, would write back what another thread has counted meanwhile."""
 
-    class Thing:
-        def __init__(self, name):
-            self.name = name
+    def counts():
+        total, steps, lock = 0, 0, threading.Lock()
 
-        def __del__(self):
-            died.append(self.name)
+        def gives():
+            nonlocal total
+            for _ in range(500):
+                with lock:
+                    total += 1
+                yield total
 
-    def uses():
-        thing = Thing("first")
-        thing = Thing("second")
-        del thing
-        return list(died)
+        def drains():
+            nonlocal steps
+            for _ in gives():
+                with lock:
+                    steps += 1
 
-    with record([uses], hooks=hooks):
-        assert uses() == ["first", "second"]
+        workers = [threading.Thread(target=drains) for _ in range(3)]
+        for worker in workers:
+            worker.start()
+        while any(worker.is_alive() for worker in workers):
+            seen = total
+        return total, steps, seen <= total
 
-
-def counts_in_threads(plans):
-    """Workers of several kinds add to names that they share with this function; what comes of it is sure."""
-    total, steps, seen, lock = 0, 0, 0, threading.Lock()
-
-    def adds(amounts):
-        nonlocal total, steps
-        for amount in amounts:
-            with lock:
-                total += amount
-                steps += 1
-
-    def gives(amounts):
-        nonlocal total
-        for amount in amounts:
-            with lock:
-                total += amount
-            yield amount
-
-    def drains(amounts):
-        nonlocal steps
-        for _ in gives(amounts):
-            with lock:
-                steps += 1
-
-    def nests(amounts):
-        def one(amount):
-            nonlocal total, steps
-            with lock:
-                total, steps = total + amount, steps + 1
-
-        for amount in amounts:
-            one(amount)
-
-    kinds = [adds, drains, nests]
-    workers = [threading.Thread(target=kinds[kind], args=(amounts,)) for kind, amounts in plans]
-    for worker in workers:
-        worker.start()
-    while any(worker.is_alive() for worker in workers):
-        seen = total
-    assert seen <= total
-    return total, steps
-
-
-@every_hook
-@settings(max_examples=5, deadline=None, derandomize=True, phases=[Phase.generate])
-@given(plans=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 9)), min_size=2, max_size=4))
-def test_what_threads_add_to_shared_names_is_not_lost(plans, hooks):
-    plans = [(kind, [amount] * 200) for kind, amount in plans]
-    expected = sum(sum(amounts) for _, amounts in plans), sum(len(amounts) for _, amounts in plans)
-    with threads_that_take_turns_often(), record([counts_in_threads], hooks=hooks) as recording:
-        assert counts_in_threads(plans) == expected
+    with threads_that_take_turns_often(), record([counts], hooks=hooks) as recording:
+        assert counts() == (1500, 1500, True)
     assert not recording.notes
 
 
@@ -264,18 +218,6 @@ class Namespaces:
 
         keys = items = copy = __iter__ = __delitem__ = get
 
-    class Bare:
-        """All that a class body needs."""
-
-        def __init__(self):
-            self.data = {}
-
-        def __getitem__(self, name):
-            return self.data[name]
-
-        def __setitem__(self, name, value):
-            self.data[name] = value
-
 
 def made_in(namespace):
     class Meta(type):
@@ -284,8 +226,7 @@ def made_in(namespace):
             return namespace()
 
         def __new__(mcs, name, bases, space):
-            held = getattr(space, "data", None)
-            return super().__new__(mcs, name, bases, dict(dict.items(space)) if held is None else dict(held))
+            return super().__new__(mcs, name, bases, dict(dict.items(getattr(space, "data", space))))
 
     class Model(metaclass=Meta):
         first = 1
@@ -297,18 +238,15 @@ def made_in(namespace):
     return Model
 
 
-BODY = [("Model", "class Model(metaclass=Meta):"), ("Model", "first = 1"), ("Model", "second = first + 1")]
-
-
 @every_hook
-@pytest.mark.parametrize("namespace", [Namespaces.Spied, Namespaces.Chained, Namespaces.Bare])
+@pytest.mark.parametrize("namespace", [Namespaces.Spied, Namespaces.Chained])
 def test_the_namespace_of_a_class_body_is_never_asked(namespace, hooks):
     Namespaces.asked.clear()
     recording = recorded(lambda: made_in(namespace), [made_in], hooks=hooks, watch="first")
     assert Namespaces.asked == []
     assert recording.notes == []
     body = [step for step in recording.steps if step.event == "line" and step.function.endswith(".Model")]
-    assert [("Model", step.text) for step in body][:3] == BODY
+    assert [step.text for step in body][:3] == ["class Model(metaclass=Meta):", "first = 1", "second = first + 1"]
     bound = body[2].changed["second"]
     if namespace is Namespaces.Spied:
         assert bound.value == 2
@@ -420,18 +358,6 @@ def test_what_runs_after_a_recording_is_not_in_it(hooks):
 
 
 @every_hook
-def test_random_numbers_and_results_are_as_without(hooks):
-    def draws():
-        return [random.random() for _ in range(5)], random.gauss(0, 1)
-
-    random.seed(4)
-    plain = draws()
-    random.seed(4)
-    with record([draws, "random"], hooks=hooks):
-        assert draws() == plain
-
-
-@every_hook
 def test_a_tracer_that_was_there_is_put_back_and_told_of(hooks):
     heard = []
 
@@ -520,56 +446,9 @@ def test_a_program_that_recurses_to_the_limit_is_survived(hooks):
     def down(n):
         return down(n + 1)
 
-    with pytest.raises(RecursionError):
-        recorded_without_catching(down, hooks)
-    assert sys.gettrace() is None
-
-
-def recorded_without_catching(down, hooks):
-    with record([down], hooks=hooks):
+    with pytest.raises(RecursionError), record([down], hooks=hooks):
         down(0)
-
-
-@every_hook
-def test_a_thread_that_outlives_the_recording_goes_on(hooks):
-    go, results = threading.Event(), []
-
-    def works():
-        total = 0
-        for i in range(50):
-            total += i
-        go.wait(10)
-        for i in range(50_000):
-            total += i % 2
-        results.append(total)
-
-    with record([works], hooks=hooks) as recording:
-        thread = threading.Thread(target=works)
-        thread.start()
-        while len([None for _ in range(3)]) and not thread.ident:
-            pass
-    count = len(recording)
-    go.set()
-    thread.join()
-    assert results == [sum(range(50)) + 25_000]
-    assert len(recording) == count
-
-
-def test_huge_numbers_and_texts_are_cut():
-    def holds():
-        number = 7**20000
-        text = "a" * 10**6
-        data = b"b" * 10**6
-        many = list(range(10**5))
-        return number, text, data, many
-
-    recording = recorded(holds, [holds])
-    held = recording.steps[-1].locals
-    assert held["number"].text == "int of 56148 bits"
-    assert held["text"].length == 10**6
-    assert len(held["text"].text) < 250
-    assert held["many"].length == 10**5
-    assert len(held["many"].parts) < 50
+    assert sys.gettrace() is None
 
 
 @every_hook

@@ -1,11 +1,15 @@
 """The notebooks that people open are what the sources make, and hold nothing else."""
 
 import ast
+import re
+from pathlib import Path
 
 import nbformat
+import peft
 import pytest
 
 from notebooks.build import HERE, build, built, languages_of
+from prefix_lab.course.progress import LESSONS
 
 
 def write(tmp_path, text: str):
@@ -48,6 +52,31 @@ def test_a_stub_is_shown_and_its_solution_is_folded(tmp_path):
     assert solution.cell_type == "markdown"
     assert solution.source.startswith("<details><summary>Solution</summary>")
     assert "x = 1" in solution.source
+
+
+def test_hints_in_a_row_are_numbered_and_two_quick_clicks_do_not_open_their_markup(tmp_path):
+    hint = '# %% [markdown] lang="en" tags=["hint"]\n# Look.\n\n'
+    cells = build(write(tmp_path, f"# %%\nx = 1\n\n{hint * 2}# %%\ny = 1\n\n{hint}"), "en").cells
+    titles = [cell.source.partition("</summary>")[0] for cell in cells if cell.cell_type == "markdown"]
+    assert titles == [f"<details><summary>{title}" for title in ("Hint 1 of 2", "Hint 2 of 2", "Hint")]
+    assert all(cell.metadata["editable"] is False for cell in cells if cell.cell_type == "markdown")
+
+
+def test_a_lesson_begins_with_what_to_do_and_ends_with_what_is_left_and_the_way_on(lesson):
+    cells = build(lesson, "en").cells
+    number = int(lesson.stem[:2])
+    assert "Shift + Enter" in cells[0].source
+    assert f"It takes about {LESSONS[number].minutes} minutes" in " ".join(cells[0].source.split())
+    assert "## What you have seen" in cells[-3].source
+    assert cells[-2].source == f"show_progress({number})"
+    [file] = re.findall(r'href="(\w+\.ipynb)"', cells[-1].source)
+    assert (HERE / "en" / file).is_file()
+
+
+def test_the_files_that_a_lesson_sends_its_reader_to_are_there(lesson):
+    named = re.findall(r"`((?:prefix_lab|tests|docs|peft)/[\w/.-]+)`", lesson.read_text(encoding="utf8"))
+    roots = {"peft": Path(peft.__file__).parents[1]}
+    assert [path for path in named if not (roots.get(path.partition("/")[0], HERE.parent) / path).exists()] == []
 
 
 def test_the_solved_notebook_has_the_solution_in_the_stubs_place(tmp_path):

@@ -18,11 +18,12 @@ from nbformat.v4 import new_code_cell
 from notebooks.build import HERE, build, lessons
 from prefix_lab.course.cells import code_cells, names_made
 
-# Allowed to differ: where an object lies in memory; the numbers of breakpoints, which debuggers count on; and how many
-# predictions were right so far.
+# Allowed to differ: where an object lies in memory; which widget a still stands for; the numbers of breakpoints, which
+# debuggers count on; and how many predictions were right so far.
 MASKS = (
     r"\x1b\[[0-9;]*m",
     r"0x[0-9a-f]+",
+    r"prefix-lab-[0-9a-f]{32}",
     r"(?m)^\d+(?=[-> ]+\d+ )",
     r"(?<=[Bb]reakpoint )\d+",
     r"\[\d+ of \d+ right.*\]",

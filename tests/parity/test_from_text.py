@@ -5,7 +5,7 @@ import torch
 from peft.tuners.cartridge.utils import initialize_kv_prefix_from_text as of_peft
 
 import prefix_lab
-from prefix_lab.beside.from_text import initialize_kv_prefix_from_text as ours_from_text
+from prefix_lab.beside.initialization import initialize_kv_prefix_from_text as ours_from_text
 from tests.parity.pair import assert_same, both, run, without_pefts_deprecation
 from tests.tiny_models import one_text, refuses, tiny_gpt2, tiny_llama, tiny_t5
 

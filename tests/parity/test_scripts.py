@@ -11,7 +11,7 @@ from transformers import AutoConfig, GenerationConfig
 from transformers.utils import hub
 
 import prefix_lab
-from prefix_lab.beside.hub import HUB, IDLE, ONLY
+from prefix_lab.beside.hub_and_trainer import HUB, IDLE, ONLY
 from prefix_lab.beside.wrapping import NAMES
 from tests.parity.pair import TASKS, assert_same, both, in_both, run
 from tests.tiny_models import refuses, tiny_bart, tiny_bert, tiny_classifier, tiny_gpt2, tiny_llama, tiny_t5, two_texts

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import platformdirs
 import pytest
+import torch
 
-from prefix_lab.shapes import cache
+from prefix_lab.debugger import record
+from prefix_lab.shapes import cache, name_axes, with_kept_names
 from prefix_lab.shapes.finding import proven_names
 from prefix_lab.shapes.names import Names
 from prefix_lab.shapes.walks import WALKS, held_out_run, standard_runs
@@ -142,3 +144,18 @@ def test_the_folder_is_the_users_own_or_the_one_that_is_set(monkeypatch):
 def test_names_that_hold_nothing_come_back_too():
     assert cache.save(Names(), WALK, RUNS)
     assert cache.load(WALK, RUNS) == Names()
+
+
+def test_a_recording_gets_the_names_that_were_kept_for_what_ran_in_it():
+    def makes(axes):
+        made = torch.zeros(axes["batch"], axes["source"])
+        return made
+
+    with record([makes]) as recording:
+        makes({"batch": 3, "source": 5})
+    assert with_kept_names(recording) is recording
+    assert cache.save(name_axes(makes), "GPT-2, projected", RUNS)
+    assert repr(with_kept_names(recording).steps[-1].value) == "Tensor (3, 5) float32 = (batch, source)"
+    with record([print_nothing := lambda: None]) as other:
+        print_nothing()
+    assert with_kept_names(other) is other

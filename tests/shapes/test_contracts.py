@@ -14,8 +14,7 @@ from prefix_lab.shapes.walks import WALKS, standard_runs
 ROW = {"2·layers·hidden", "2·layers·kv_heads·head_dim"}  # grouped-query attention keeps fewer heads
 # What an annotation, whose words must be Python names, may say of an axis as the walk writes it.
 SAYS = {
-    "two_layers_hidden": ROW,
-    "width": ROW,
+    "prefix_width": ROW,
     "heads": {"heads", "kv_heads"},
     "key_value": {"2", "4"},  # key and value; an encoder-decoder's block has two more rows
     "prefix_len_and_tokens": {"prefix_len+source", "prefix_len+target"},
@@ -70,7 +69,7 @@ def test_annotations_say_what_the_walk_shows(family):
 def test_the_annotation_of_the_prefix_encoder():
     said = inspect.signature(inspect.unwrap(prefix_lab.PrefixEncoder.forward))
     assert said.parameters["prefix"].annotation.dim_str == "batch prefix_len"
-    assert said.return_annotation.dim_str == "batch prefix_len two_layers_hidden"
+    assert said.return_annotation.dim_str == "batch prefix_len prefix_width"
     names = name_axes("T5, projected")
     with record(["prefix_lab"]) as recording:
         WALKS["T5, projected"](standard_runs()[1])

@@ -153,12 +153,20 @@ def test_a_file_that_is_no_python_is_refused_in_a_sentence(tmp_path):
         assert (done.returncode, done.stdout) == (2, "")
         assert f"'{name}' {why}" in " ".join(done.stderr.split())
         assert "Error" not in done.stderr
-    for text in ("def f(: pass", b"\xe9 = 1"):
-        (tmp_path / "broken.py").write_bytes(text if isinstance(text, bytes) else text.encode())
+    lined = (
+        "is not Python as it stands: line 2 cannot be read, so nothing ran, and nothing is saved. Mend that line, or"
+    )
+    for content, why in {
+        b"x = 1\ndef f(: pass": lined,
+        b"# Notes\nThis is *text*.": lined,
+        b"x = 1\n\xe9 = 1": lined,
+        b"PK\0\1": "is not Python: source code string cannot contain null bytes. Nothing ran, and nothing is saved.",
+    }.items():
+        (tmp_path / "broken.py").write_bytes(content)
         done = prefix_lab("record", "broken.py", folder=tmp_path)
         assert done.returncode == 1
-        assert "SyntaxError" in done.stderr
-        assert done.stderr.splitlines()[-1] == (
-            "prefix-lab record: broken.py is not Python as it stands, so nothing ran, and nothing is saved."
-        )
+        give = " give" if why == lined else " Give"
+        end = f"prefix-lab record: broken.py {why}{give} another file: one that `python FILE` would run."
+        assert done.stderr.splitlines()[-1] == end
+        assert ("SyntaxError" in done.stderr) == (why == lined)
     assert not (tmp_path / "two.recording").exists()

@@ -36,8 +36,8 @@ def changed(right, **fields):
     """The right result, with some of its fields replaced."""
 
     def wrong(*args):
-        result = right(*args)
-        return [row._replace(value=fields.get(row.field, row.value)) for row in result]
+        found = right(*args)
+        return {field: row._replace(value=fields.get(field, row.value)) for field, row in found.items()}
 
     return wrong
 

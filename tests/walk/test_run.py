@@ -53,7 +53,7 @@ def test_the_functions_named_are_those_in_use(family, task, task_class):
     results = usual_walk(family)
     assert fact(results["choose"], "reason")["task_type"] == task
     assert results["choose"].gives[0].value == task_class
-    home = "beside.language_models" if family == "bert" else "tasks"
+    home = "beside.task_classes" if family == "bert" else "tasks"
     assert results["attend"].ours == f"prefix_lab.{home}.{task_class}.forward"
     assert results["attend"].peft == f"peft.peft_model.{task_class}.forward"
     for name, result in results.items():

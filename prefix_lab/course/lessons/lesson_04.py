@@ -51,7 +51,7 @@ def readings() -> list[Reading]:
     found = []
     for name in shipped():
         rows = explain_preparation(PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=20), config_of(name))
-        found.append(Reading(name, {row.field: (row.value, row.source) for row in rows}, sizes_of(name).token_dim))
+        found.append(Reading(name, dict(rows), sizes_of(name).token_dim))
     return found
 
 

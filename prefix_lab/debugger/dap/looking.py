@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from prefix_lab.debugger.conditions import Condition, Unknown
 from prefix_lab.debugger.dap.messages import Arguments, Refused
-from prefix_lab.debugger.placing import at_line, exceptions_of
+from prefix_lab.debugger.placing import at_line
+from prefix_lab.debugger.search import exceptions_of
 from prefix_lab.debugger.shown import before_it, facts_of, given_by, place_of, text_of
 from prefix_lab.debugger.summary import Summary, as_summary
 from prefix_lab.debugger.text import clipped, listed

@@ -13,7 +13,7 @@ from prefix_lab.shapes import AXES
 from prefix_lab.widgets.flow.cost import Cost, cost, facts, rows_said
 from prefix_lab.widgets.flow.drawing import SHOWN, draw_journey, draw_rows
 from prefix_lab.widgets.flow.journey import DTYPES, JourneyStep, Setting, journey
-from prefix_lab.widgets.picture import TextForm
+from prefix_lab.widgets.picture import TextForm, still_picture
 from prefix_lab.widgets.sizes import OWN, Sizes, own_sizes, shipped, sizes_of
 from prefix_lab.widgets.table import in_columns, table
 
@@ -168,6 +168,10 @@ class ShapeFlow(TextForm, ipywidgets.VBox):
     def text(self) -> str:
         """All that is shown, as plain text."""
         return as_text(self.setting, self.steps, cost(self.setting))
+
+    @property
+    def still(self) -> str:
+        return still_picture(self._panel.value + self._picture.value, self.text)
 
     def change(self, **choices: Any) -> None:
         """Move some controls, as by hand: `change(model="gpt2", prefix_len=50)`. Raises `ValueError`, and stays."""

@@ -11,7 +11,7 @@ import ipywidgets
 
 from prefix_lab.widgets.colours import COLOURS, OTHER
 from prefix_lab.widgets.parameters.counting import Bar, base_parameters, parts_of, ways_to_train
-from prefix_lab.widgets.picture import FAINT, INK, TextForm, as_svg, new_figure
+from prefix_lab.widgets.picture import FAINT, INK, TextForm, as_svg, new_figure, still_picture
 from prefix_lab.widgets.sizes import Sizes, shipped, sizes_of, whole
 from prefix_lab.widgets.table import in_columns
 
@@ -119,6 +119,10 @@ class ParameterBars(TextForm, ipywidgets.VBox):
     def text(self) -> str:
         """All that is shown, as plain text."""
         return as_text(self._title(), self._bars, self._note())
+
+    @property
+    def still(self) -> str:
+        return still_picture(self._picture.value, self.text)
 
     def refresh(self) -> None:
         """Count a module's parameters anew, after some were frozen or added."""

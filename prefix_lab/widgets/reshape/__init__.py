@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import ipywidgets
 
 from prefix_lab.shapes import evaluate
-from prefix_lab.widgets.picture import TextForm
+from prefix_lab.widgets.picture import TextForm, still_picture
 from prefix_lab.widgets.reshape.code import steps_of
 from prefix_lab.widgets.reshape.draw import KEY_VALUE, colourings, first_choice, legend, picture
 from prefix_lab.widgets.reshape.run import MOVES, run
@@ -199,6 +199,10 @@ class ReshapeView(TextForm, ipywidgets.VBox):
     def text(self) -> str:
         """The whole journey in words."""
         return journey_in_words(self.stages, self.notes, self.right)
+
+    @property
+    def still(self) -> str:
+        return still_picture(self.words.value + self.key.value + self.drawing.value, self.text)
 
 
 def paragraphs(head: str, lines: list[str]) -> str:

@@ -41,12 +41,9 @@ export class Answers {
     let best = null;
     for (const { file, line, condition } of breakpoints) {
       const wanted = condition ? new Condition(condition) : null;
-      const steps = stepsAt
-        .filter((_, place) => {
-          const [event, called, at] = this.store.place(place);
-          return event === "line" && at === line && this.store.meta.files[this.store.meta.functions[called][0]] === file;
-        })
-        .flat()
+      const [, ...places] = (await this.store.stands(this.store.meta.files.indexOf(file))).get(line) ?? [line];
+      const steps = places
+        .flatMap((place) => stepsAt[place])
         .filter((one) => (back ? one < step : one > step))
         .sort((one, other) => (back ? other - one : one - other));
       for (const one of steps) {

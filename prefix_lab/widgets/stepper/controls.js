@@ -9,12 +9,12 @@ import { h } from "./text.js";
 
 /** The buttons, one for each thing that a key does. @param {Moved} view */
 export function toolbar(view) {
-  const buttons = KEYS.filter(({ word }) => word).map(({ does, label, keys, word, group }) =>
+  const buttons = KEYS.filter(({ word }) => word).map(({ does, label, keys, word, group, main }) =>
     h(
       "button",
       {
         type: "button",
-        class: group ? "pl-group" : null,
+        class: [group && "pl-group", main && "pl-main"].filter(Boolean).join(" "),
         "data-does": does,
         "aria-label": view.t(label),
         title: `${view.t(label)} (${keys.map(said).join(", ")})`,
@@ -23,7 +23,10 @@ export function toolbar(view) {
       view.language.word(word ?? ""),
     ),
   );
-  return h("div", { class: "pl-toolbar", role: "toolbar", "aria-label": view.t("stepper") }, ...buttons);
+  const unfold = () => more.setAttribute("aria-expanded", String(bar.classList.toggle("pl-all")));
+  const more = h("button", { type: "button", class: "pl-more", "aria-label": view.t("moreButtons"), "aria-expanded": "false", onclick: unfold }, "⋯");
+  const bar = h("div", { class: "pl-toolbar", role: "toolbar", "aria-label": view.t("stepper") }, ...buttons, more);
+  return bar;
 }
 
 /** The side with a tab for each panel. @param {View} view @param {Record<string, HTMLElement>} panels */

@@ -2,8 +2,9 @@
 // terminal's replay.
 
 /**
- * `word` is what its button says, `group` begins a new group of buttons; one without a word has no button.
- * @typedef {{keys: string[], does: string, label: string, word?: string, group?: boolean}} Key
+ * `word` is what its button says, `group` begins a new group of buttons; one without a word has no button. Those that
+ * are `main` stand on a phone, too, where the others wait behind one button.
+ * @typedef {{keys: string[], does: string, label: string, word?: string, group?: boolean, main?: boolean}} Key
  */
 
 /** @type {Key[]} in the order of the toolbar and of the help */
@@ -11,11 +12,11 @@ export const KEYS = [
   { keys: ["g", "Home"], does: "first", label: "first", word: "|◀" },
   { keys: ["C", "Shift+F5"], does: "runBack", label: "runBack", word: "◀◀" },
   { keys: ["O", "H"], does: "outBack", label: "outBack", word: "◀ out", group: true },
-  { keys: ["N", "p", "k", "Shift+F10"], does: "overBack", label: "overBack", word: "◀ over" },
+  { keys: ["N", "p", "k", "Shift+F10"], does: "overBack", label: "overBack", word: "◀ over", main: true },
   { keys: ["S", "ArrowLeft"], does: "inBack", label: "inBack", word: "◀ in" },
-  { keys: ["s", "l", "ArrowRight", "F11"], does: "in", label: "in", word: "in ▶", group: true },
-  { keys: ["n", "j", "F10"], does: "over", label: "over", word: "over ▶" },
-  { keys: ["o", "h", "Shift+F11"], does: "out", label: "out", word: "out ▶" },
+  { keys: ["s", "l", "ArrowRight", "F11"], does: "in", label: "in", word: "in ▶", main: true, group: true },
+  { keys: ["n", "j", "F10"], does: "over", label: "over", word: "over ▶", main: true },
+  { keys: ["o", "h", "Shift+F11"], does: "out", label: "out", word: "out ▶", main: true },
   { keys: ["c", "F5"], does: "run", label: "run", word: "▶▶", group: true },
   { keys: ["G", "End"], does: "last", label: "last", word: "▶|" },
   { keys: ["["], does: "stageBefore", label: "stageBefore", word: "◀ stage", group: true },

@@ -6,7 +6,8 @@ by name:
 - `steps/K` has the steps from K · PAGE on, with everything that is needed to stand at one of them: what each frame
   held before, which calls are around it, and a line of text for each value.
 - `values/K` has the values from K · VALUES on, whole: facts, and the parts of modules, configs and caches.
-- `source/K` is the text of file K, and its colours.
+- `source/K` is the text of file K, its colours, and where in it a breakpoint stands: for each line that can have one,
+  the line, the one that it stands at, and the numbers of the places there.
 - `calls/K` is a part of the call tree, outermost calls first.
 - `index` lists for each place its steps: only the page without a kernel needs it, to look for a breakpoint.
 """
@@ -20,6 +21,7 @@ from typing import Any
 
 from prefix_lab.debugger import Recording
 from prefix_lab.debugger.calls import closing_words
+from prefix_lab.debugger.placing import lines_of
 from prefix_lab.debugger.steps import EVENTS, NONE
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.stepper.stages import bands
@@ -107,9 +109,10 @@ class Pieces:
         """Values with all that is known of them."""
         return [whole(value) for value in self.columns.values[number * VALUES : (number + 1) * VALUES]]
 
-    def source(self, number: int) -> list[str]:
-        text = self.recording.sources.get(self.files[number], "")
-        return [text, colours_of(text)]
+    def source(self, number: int) -> list[Any]:
+        file = self.files[number]
+        text, lines = self.recording.sources.get(file, ""), lines_of(self.recording, file)
+        return [text, colours_of(text), [[line, at, *lines.ran[at]] for line, at in lines.table().items()]]
 
     @cached_property
     def tree(self) -> list[list[Any]]:

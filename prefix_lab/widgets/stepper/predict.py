@@ -15,7 +15,7 @@ from prefix_lab.widgets.stepper.questions import must_be_recording
 from prefix_lab.widgets.stepper.stages import bands
 from prefix_lab.widgets.stepper.stepper import Stepper
 
-HINT_AFTER, SHOWN_AFTER = 1, 3  # wrong answers
+HELP_FROM, ANSWER_FROM = 2, 3  # the wrong answer that brings help, and the one from which on the answer is offered
 
 
 @dataclass
@@ -33,12 +33,24 @@ class Score:
 SCORE = Score()
 """The score of this session."""
 
+ABOUT_TO_RUN = "Line {line} of {function} is about to run:"
+WHAT_SHAPE = "What shape will {name} have? Answer with names or numbers, as in {example}."
+SHOW_ANSWER = "Show the answer"
+IT_READS = "The line reads {names}."
+IS = "{name} is {shape}."
+NO_PARTS = "Write one name or number for each axis, with commas between them."
+HOW_MANY = "Number of axes: you gave {given}, it has {expected}."
+NOT_AN_AXIS = "{part!r} is neither a number nor made of this recording's axes: {known}."
+NUMBERS_ONLY = "{part!r} is no number, and this recording has no axes with names: answer with numbers."
+NOT_THIS = "Axis {number} is not {part}."
+NOT_THIS_NAME = "Axis {number} is not {part} = {worth}."
+
 
 class Prediction(Stepper):
     """A stepper that stands before a line and asks for the shape that a name will have after it.
 
     `answer_with("(batch, prefix_len, hidden)")` answers from Python, by names or by numbers, and returns what is said;
-    `is_right` tells whether it was answered rightly.
+    `is_right` tells whether it was answered rightly. `show_answer()` tells the shape to those who ask for it.
     """
 
     def __init__(self, recording: Recording, step: Step, name: str, score: Score, **options: Any):
@@ -48,42 +60,59 @@ class Prediction(Stepper):
         super().__init__(recording, at=step, **options)
         self.key = (step.file, name, step.index)
         score.asked.add(self.key)
-        self.question = {"step": step.index, "text": self.asks, "said": "", "done": False, "score": str(score)}
-        self.observe(self._answered, "answer")
-
-    @property
-    def asks(self) -> str:
-        """The question."""
         example = "(batch, prefix_len)" if "axes" in self.expected.facts else "(2, 20)"
-        return (
-            f"Line {self.asked.line} of {self.asked.function} is about to run: {self.asked.text}  What shape will "
-            f"{self.name} have? Answer with names or numbers, as in {example}."
-        )
+        self.question = {
+            "step": step.index,
+            "before": ABOUT_TO_RUN.format(line=step.line, function=step.function),
+            "code": step.text,
+            "text": WHAT_SHAPE.format(name=name, example=example),
+            "said": "",
+            "done": False,
+            "offer": "",
+            "score": str(score),
+        }
+        self.observe(self._answered, "answer")
 
     def answer_with(self, text: str) -> str:
         """Answer, and hear whether it is right."""
         if self.is_right:
             return self.question["said"]
         self.tries += 1
-        wrong = wrong_with(text, self.expected, sizes_of(self.recording), self.tries)
+        wrong = wrong_with(text, self.expected, sizes_of(self.recording))
         if not wrong:
             self.is_right = True
             self.score.right.add(self.key)
-            if self.tries == 1:
+            if self.tries == 1 and not self.question["done"]:
                 self.score.at_once.add(self.key)
-        done = not wrong or self.tries >= SHOWN_AFTER
-        said = wrong if wrong and not done else (f"{wrong} " if wrong else "Right. ") + explained(self.asked, self.name)
-        self.question = self.question | {"said": said, "done": done, "given": text, "score": str(self.score)}
+            return self._say(f"Right. {explained(self.asked, self.name)}", True, given=text)
+        if self.tries >= HELP_FROM:
+            wrong = f"{wrong} {help_with(self.asked)}".rstrip()
+        offer = SHOW_ANSWER if self.tries >= ANSWER_FROM else ""
+        return self._say(wrong, self.question["done"], given=text, offer=offer)
+
+    def show_answer(self) -> str:
+        """The shape, for those who ask for it: it does not count as answered."""
+        return self._say(explained(self.asked, self.name), True)
+
+    def _say(self, said: str, done: bool, offer: str = "", **more: str) -> str:
+        news = {"said": said, "done": done, "offer": "" if done else offer, "score": str(self.score)}
+        self.question = self.question | news | more
         return said
 
     def _answered(self, change: Any) -> None:
-        if change["new"]:
+        if not change["new"]:
+            return
+        if change["new"].get("show"):
+            self.show_answer()
+        else:
             self.answer_with(str(change["new"].get("text", "")))
 
     @property
     def text(self) -> str:
         """The question, what was said to the last answer, and the score."""
-        return "\n".join(part for part in (self.asks, self.question["said"], f"[{self.question['score']}]") if part)
+        asked = self.question
+        parts = [asked["before"], f"    {asked['code']}", asked["text"], asked["said"], f"[{asked['score']}]"]
+        return "\n".join(filter(None, parts))
 
 
 def predict(
@@ -174,41 +203,42 @@ def parts_of(text: str) -> list[str]:
     return [re.sub(r"\s+", "", part) for part in parts if part]
 
 
-def wrong_with(text: str, expected: Summary, sizes: dict[str, int], tries: int) -> str:
-    """What is wrong with an answer, said with more help at each try; empty when it is right."""
+def wrong_with(text: str, expected: Summary, sizes: dict[str, int]) -> str:
+    """What is wrong with an answer; empty when it is right."""
     shape, given = expected.facts["shape"], parts_of(text)
     if not given and shape:
-        return "Write one name or number for each axis, with commas between them."
+        return NO_PARTS
     if len(given) != len(shape):
-        return f"You gave {counted(len(given), 'axis', 'axes')}; it has {len(shape)}."
+        return HOW_MANY.format(given=len(given), expected=len(shape))
     for number, (part, size) in enumerate(zip(given, shape, strict=True)):
         try:
             worth = evaluate(part, sizes)
         except ValueError:
             worth = None
         if worth is None:
-            known = ", ".join(sizes) or "none; answer with numbers"
-            return f"{part!r} is neither a number nor made of this recording's axes: {known}."
+            return (NOT_AN_AXIS if sizes else NUMBERS_ONLY).format(part=part, known=", ".join(sizes))
         if worth != size:
-            hint = f" It has {size} entries." if tries > HINT_AFTER else ""
-            return f"Axis {number} is not {part}{'' if part.isdigit() else f' = {worth}'}.{hint}"
+            return (NOT_THIS if part.isdigit() else NOT_THIS_NAME).format(number=number, part=part, worth=worth)
     return ""
 
 
-def counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
+def help_with(step: Step) -> str:
+    """What the line reads, with its shapes; empty when it reads no tensor."""
+    return IT_READS.format(names=", ".join(read)) if (read := what_it_reads(step)) else ""
+
+
+def what_it_reads(step: Step) -> list[str]:
+    """The tensors that a line uses, each with its shape; at most three."""
+    uses = step.text.partition("=")[2]
+    known = ((other, one) for other, one in step.locals.items() if "shape" in one.facts)
+    found = (f"{other} {written(one)}" for other, one in known if re.search(rf"\b{re.escape(other)}\b", uses))
+    return list(itertools.islice(found, 3))
 
 
 def explained(step: Step, name: str) -> str:
     """The shape by names and numbers, and those of what the line used."""
-    value = step.changed[name]
-    used = [
-        f"{other} {written(one)}"
-        for other, one in step.locals.items()
-        if "shape" in one.facts and re.search(rf"\b{re.escape(other)}\b", step.text.partition("=")[2])
-    ]
-    source = f", from {' and '.join(itertools.islice(used, 3))}" if used else ""
-    return f"{name} is {written(value)}{source}."
+    told = IS.format(name=name, shape=written(step.changed[name]))
+    return f"{told} {help_with(step)}".rstrip()
 
 
 def written(value: Summary) -> str:

@@ -24,16 +24,20 @@ export class Question {
     const key = JSON.stringify(question);
     if (!asked || this.drawn === key) return;
     this.drawn = key;
-    const input = /** @type {HTMLInputElement} */ (h("input", { type: "text", "aria-label": shown(question.text), placeholder: "(…, …)", spellcheck: "false", autocomplete: "off" }));
+    const text = shown(question.text);
+    const input = /** @type {HTMLInputElement} */ (h("input", { type: "text", "aria-label": text, placeholder: "(…, …)", spellcheck: "false", autocomplete: "off" }));
     input.value = question.given ?? "";
-    const answer = (/** @type {Event} */ event) => {
+    const answer = (/** @type {Record<string, any>} */ said) => view.model.set("answer", { ...said, turn: Date.now() });
+    const check = (/** @type {Event} */ event) => {
       event.preventDefault();
-      view.model.set("answer", { text: input.value, turn: Date.now() });
+      answer({ text: input.value });
     };
+    const offer = question.offer && h("button", { type: "button", onclick: () => answer({ show: true }) }, shown(question.offer));
     this.element.replaceChildren(
-      h("b", {}, view.t("question")),
-      h("p", {}, shown(question.text)),
-      h("form", { onsubmit: answer }, input, h("button", { type: "submit" }, view.t("check"))),
+      h("div", { class: "pl-question-asked" }, h("b", {}, view.t("question")), h("span", {}, shown(question.before))),
+      h("pre", { class: "pl-question-code" }, shown(question.code)),
+      h("p", {}, text),
+      h("form", { onsubmit: check }, input, h("button", { type: "submit" }, view.t("check")), offer),
       h("p", { class: question.done ? "pl-right" : "pl-wrong", role: "status" }, shown(question.said ?? "")),
       h("small", {}, shown(question.score ?? "")),
     );

@@ -54,7 +54,7 @@ class Questions:
         if one.get("file") not in pieces.paths:
             raise ValueError(f"file={one.get('file')!r} is not in this recording: {', '.join(pieces.paths)}.")
         file = pieces.files[pieces.paths.index(one["file"])]
-        return Breakpoint(file=file, line=one["line"], event="line", condition=one.get("condition") or None)
+        return Breakpoint(file=file, line=one["line"], condition=one.get("condition") or None)
 
     def history(self, step: int, name: int) -> list[list[Any]]:
         """Each value that a name, given by its number, took in the frame of a step: step, value's number, its line."""

@@ -1,18 +1,26 @@
-// The pane with the source: only the lines that are in view are in the page.
+// The pane with the source: only the lines that are in view are in the page. Values stand beside a line where there is
+// room, and under it where there is none; the current line wraps, and has its values under it.
 
 import { h, shown } from "./text.js";
 import { shortText } from "./values.js";
 
-export const HEIGHT = 20; // pixels of a line, as in stepper.css
+const HEIGHT = 20; // pixels of a line, as in stepper.css
+const GUTTER = 77; // pixels, as in stepper.css
 const MARGIN = 6; // lines around the current one
 const LONGEST_LINE = 2000; // characters of a line
 const MOST_GHOSTS = 3; // values beside a line
+const MOST_UNDER = 8; // values under the current one
+const GAP = 4; // characters before a value
+const NARROW = 60; // characters of a pane that has none to spare for indentation
 /** @type {Record<string, string>} the letters that written.py gives pieces of source → classes of stepper.css */
 const KINDS = { c: "comment", s: "string", n: "number", k: "keyword", d: "decorator", f: "definition", b: "builtin" };
 
 /** A line of source, cut by colour. @typedef {[kind: string, text: string][]} Line */
 
-/** @typedef {{text: string, kind: string, title: string}} Ghost a value beside a line */
+/**
+ * A value beside a line, or under it. `label` says what the line has to do with it.
+ * @typedef {{text: string, kind: "past" | "next" | "read", title: string, label: string}} Ghost
+ */
 
 /**
  * What the pane shows.
@@ -26,7 +34,7 @@ const KINDS = { c: "comment", s: "string", n: "number", k: "keyword", d: "decora
  * @property {Set<number>} visited lines of this call
  * @property {Set<number>} reached lines that ran at any time
  * @property {Map<number, Ghost[]>} ghosts
- * @property {Map<number, {on: boolean, condition?: string}>} breakpoints
+ * @property {Map<number, {on: boolean, condition?: string, never?: boolean}>} breakpoints never: the line did not run
  */
 
 export class SourcePane {
@@ -52,6 +60,10 @@ export class SourcePane {
     /** @type {Line[]} */
     this.text = [];
     this.textOf = "";
+    this.columns = 0; // signs that have room in the width; 0 until the pane is seen
+    this.under = 0; // pixels of the current line beyond its first
+    /** @type {Map<number, number>} pixels of lines beyond their first, in the order of the lines */
+    this.tall = new Map();
   }
 
   /** @param {MouseEvent} event @param {boolean} [withCondition] */
@@ -64,107 +76,210 @@ export class SourcePane {
     else this.act.toggle(line);
   }
 
+  /** Cut a source into lines and colours. @param {string} text @param {string} colours */
+  read(text, colours) {
+    if (this.textOf === text) return;
+    this.textOf = text;
+    this.text = coloured(text, colours);
+  }
+
+  /** The names in a line's code, those behind a dot left out. @param {number} line */
+  namesIn(line) {
+    const code = (this.text[line - 1] ?? []).map(([kind, text]) => (["string", "comment"].includes(kind) ? " " : text)).join("");
+    return new Set(code.match(/(?<![\p{L}\w.])[\p{L}_][\p{L}\w]*/gu));
+  }
+
   /** @param {Shown} what @param {boolean} [follow] whether to bring the current line into view */
   show(what, follow = true) {
-    if (this.textOf !== what.text) {
-      this.textOf = what.text;
-      this.text = coloured(what.text, what.colours);
-      this.lines.style.height = `${this.text.length * HEIGHT}px`;
-    }
+    this.read(what.text, what.colours);
     this.shown = what;
     this.title.textContent = shown(what.title);
+    this.measure();
     if (follow) this.follow();
     this.draw(true);
+    if (follow) this.keepWhole();
+  }
+
+  /** Which lines are higher than one, since their values have no room beside them. */
+  measure() {
+    const what = /** @type {Shown} */ (this.shown);
+    const found = [...what.ghosts.keys()].filter((line) => line !== what.current && line <= this.text.length);
+    /** @type {[number, number][]} */
+    const tall = found.map((line) => [line, HEIGHT * this.rowsUnder(line)]);
+    if (what.current) tall.push([what.current, this.under]);
+    this.tall = new Map(tall.filter(([, more]) => more).sort(([one], [other]) => one - other));
+  }
+
+  /** How many rows of values a line has under it. @param {number} line */
+  rowsUnder(line) {
+    const ghosts = /** @type {Shown} */ (this.shown).ghosts.get(line) ?? [];
+    const wide = ghosts.map(({ text }) => Math.min(text.length + GAP, this.columns - this.indent(line)));
+    const code = this.text[line - 1].reduce((sum, [, text]) => sum + text.length, 0);
+    if (!this.columns || code + wide.reduce((sum, one) => sum + one, 0) <= this.columns) return 0;
+    let rows = 1;
+    let taken = this.indent(line);
+    for (const one of wide) {
+      if (taken > this.indent(line) && taken + one > this.columns) [rows, taken] = [rows + 1, this.indent(line)];
+      taken += one;
+    }
+    return rows;
+  }
+
+  /** @param {number} line */
+  indent(line) {
+    const signs = (this.text[line - 1][0]?.[1] ?? "").search(/\S|$/);
+    return Math.min(signs, this.columns < NARROW ? 2 : this.columns / 3);
+  }
+
+  /** Pixels from the top of the source to a line. @param {number} line */
+  top(line) {
+    let top = (line - 1) * HEIGHT;
+    for (const [at, more] of this.tall) if (at < line) top += more;
+    return top;
+  }
+
+  /** The line at so many pixels from the top. @param {number} pixels */
+  lineAt(pixels) {
+    let above = 0;
+    for (const [line, more] of this.tall) if ((line - 1) * HEIGHT + above < pixels) above += more;
+    return Math.max(0, Math.floor((pixels - above) / HEIGHT));
   }
 
   follow() {
     if (!this.shown) return;
     const { clientHeight, scrollTop } = this.view;
-    const top = (this.shown.current - 1) * HEIGHT;
+    const top = this.top(this.shown.current);
     const margin = Math.min(MARGIN * HEIGHT, Math.max(0, clientHeight / 2 - HEIGHT));
+    this.view.scrollLeft = 0;
     if (top < scrollTop + margin || top > scrollTop + clientHeight - HEIGHT - margin)
       this.view.scrollTop = Math.max(0, top - clientHeight * 0.4);
   }
 
-  /** A lower pane must not lose the current line. */
+  /** The current line with its values is in view to its end, or at least from its beginning. */
+  keepWhole() {
+    const { clientHeight, scrollTop } = this.view;
+    const top = this.top(this.shown?.current ?? 0);
+    const beyond = top + HEIGHT + this.under - scrollTop - clientHeight;
+    if (beyond > 0) this.view.scrollTop = Math.min(scrollTop + beyond, top);
+  }
+
+  /** A lower or narrower pane must not lose the current line. */
   resized() {
-    const { clientHeight } = this.view;
-    if (clientHeight !== this.height) this.follow();
+    const { clientHeight, clientWidth } = this.view;
+    const one = h("span", {}, "0".repeat(100));
+    this.lines.append(one);
+    this.columns = Math.max(0, Math.floor((clientWidth - GUTTER) / (one.getBoundingClientRect().width / 100)));
+    this.lines.style.setProperty("--pl-room", `${Math.max(0, clientWidth - GUTTER)}px`);
+    if (this.shown) this.measure();
+    const other = clientHeight !== this.height;
     this.height = clientHeight;
+    if (other) this.follow();
     this.draw(true);
+    if (other) this.keepWhole();
   }
 
   draw(again = false) {
-    if (!this.shown) return;
-    const first = Math.max(0, Math.floor(this.view.scrollTop / HEIGHT) - 3);
-    const last = Math.min(this.text.length, first + Math.ceil(this.view.clientHeight / HEIGHT) + 6);
+    const what = this.shown;
+    if (!what) return;
+    const first = Math.max(0, this.lineAt(this.view.scrollTop) - 3);
+    const last = Math.min(this.text.length, first + Math.ceil(this.view.clientHeight / HEIGHT) + 8);
     const key = `${first} ${last}`;
     if (!again && key === this.drawn) return;
     this.drawn = key;
     const rows = [];
     for (let at = first; at < last; at += 1) rows.push(this.row(at + 1));
     this.lines.replaceChildren(...rows);
+    const current = rows[what.current - 1 - first];
+    if (current && current.offsetHeight !== HEIGHT + this.under) {
+      this.under = Math.max(0, current.offsetHeight - HEIGHT);
+      this.measure();
+    }
+    this.lines.style.height = `${this.top(this.text.length + 1)}px`;
+    for (const [at, row] of rows.entries()) row.style.transform = `translateY(${this.top(first + at + 1)}px)`;
   }
 
   /** @param {number} line */
   row(line) {
     const what = /** @type {Shown} */ (this.shown);
     const stop = what.breakpoints.get(line);
+    const current = line === what.current; // it wraps, and its indentation is a margin
     const state = ["pl-line"];
-    if (line === what.current) state.push("pl-current", `pl-at-${what.event}`);
+    if (current) state.push("pl-current", `pl-at-${what.event}`);
     if (what.visited.has(line)) state.push("pl-visited");
     else if (what.reached.has(line)) state.push("pl-reached");
-    const mark = stop ? (stop.condition ? "◆" : "●") : "";
-    const label = `${this.language.t("line")} ${line}`;
+    const mark = stop ? (stop.never ? "○" : stop.condition ? "◆" : "●") : "";
+    const label = stop?.never ? this.language.t("neverRan", { line }) : `${this.language.t("line")} ${line}`;
     const gutter = h(
       "span",
       { class: `pl-gutter${stop ? (stop.on ? " pl-stop" : " pl-stop pl-off") : ""}`, "data-line": line, title: stop?.condition ?? label },
-      h("span", { class: "pl-mark", "aria-hidden": "true" }, line === what.current ? (mark || "▶") : mark),
+      h("span", { class: "pl-mark", "aria-hidden": "true" }, current ? (mark || "▶") : mark),
       String(line),
     );
     const code = h("span", { class: "pl-text" });
     let room = LONGEST_LINE;
-    for (const [kind, text] of this.text[line - 1]) {
+    for (const [at, [kind, whole]] of this.text[line - 1].entries()) {
+      const text = current && !at ? whole.trimStart() : whole;
       const said = shown(text.length > room ? `${text.slice(0, room)}…` : text);
       code.append(kind ? h("span", { class: `pl-${kind}` }, said) : said);
       room -= text.length;
       if (room <= 0) break;
     }
-    const row = h("div", { class: state.join(" ") }, gutter, code, ...this.ghosts(line));
-    if (line === what.current) row.setAttribute("aria-current", "step");
-    row.style.transform = `translateY(${(line - 1) * HEIGHT}px)`;
+    const under = current || this.rowsUnder(line) > 0;
+    const told = h("span", { class: under ? "pl-told pl-told-under" : "pl-told" }, code, this.ghosts(line));
+    told.style.setProperty("--indent", `${Math.round(this.indent(line))}ch`);
+    const row = h("div", { class: state.join(" ") }, gutter, told);
+    if (current) row.setAttribute("aria-current", "step");
     return row;
   }
 
   /** @param {number} line */
   ghosts(line) {
-    const what = /** @type {Shown} */ (this.shown);
-    return (what.ghosts.get(line) ?? []).map(({ text, kind, title }) => h("bdi", { class: `pl-ghost pl-ghost-${kind}`, title }, shown(text)));
+    const ghosts = /** @type {Shown} */ (this.shown).ghosts.get(line);
+    if (!ghosts?.length) return null;
+    const said = ghosts.map(({ text, kind, title, label }) =>
+      h("bdi", { class: `pl-ghost pl-ghost-${kind}`, title: shown(title) }, label ? h("small", {}, `${label} `) : null, shown(text)),
+    );
+    return h("span", { class: "pl-ghosts" }, ...said);
   }
 }
 
 /**
- * The values beside lines: what each line of this call bound last, and on the current one what it is about to bind.
- * @param {import("./store.js").Store} store @param {import("./store.js").Moment} moment @param {boolean} hidden whether the latter is not to be seen yet
+ * The values beside lines. Of a line of this call: what it bound last. Of the current one: what it is about to bind or
+ * to give back, then what it reads. `self` is the last, and nowhere but where it comes in.
+ * @param {import("./store.js").Store} store @param {import("./store.js").Moment} moment
+ * @param {boolean} hidden whether what the line gives is not to be seen yet
+ * @param {Set<string>} read the names in the current line @param {import("./text.js").Language} language
  */
-export function ghostsAt(store, moment, hidden) {
+export function ghostsAt(store, moment, hidden, read, language) {
   /** @type {Map<number, Ghost[]>} */
   const found = new Map();
   const { names, watches } = store.meta;
-  /** @param {number} line @param {number} name @param {number} value @param {string} kind */
-  const add = (line, name, value, kind) => {
+  /** @param {number} line @param {number} name @param {number} value @param {Ghost["kind"]} kind @param {string} [label] */
+  const add = (line, name, value, kind, label = "") => {
     const all = found.get(line) ?? [];
     const headline = store.headline(moment.step, value);
-    if (all.length < MOST_GHOSTS && line) all.push({ text: `${names[name]} ${shortText(headline)}`, kind, title: headline[1] });
+    const here = line === moment.line;
+    const most = here ? MOST_UNDER : MOST_GHOSTS;
+    if (all.length < most && line) all.push({ text: `${name ? names[name] : ""} ${shortText(headline, 60, here)}`.trim(), kind, title: headline[1], label });
     found.set(line, all);
   };
-  const next = moment.event === "line" ? moment.bound.filter(([name]) => name !== 0 && !watches.includes(name)) : [];
-  for (const [name, value] of moment.locals) {
+  const gives = /** @type {Record<string, string>} */ ({ return: "returns", yield: "yields", exception: "raises" })[moment.event] ?? "gives";
+  for (const [name, value] of hidden ? [] : moment.bound)
+    if (value !== null && !watches.includes(name) && (name === 0 || moment.event === "line")) add(moment.line, name, value, "next", language.t(gives));
+  const entered = moment.event === "call";
+  for (const [name, value] of selfLast([...moment.locals], names)) {
+    if (watches.includes(name) || names[name] === "__class__") continue;
     const line = moment.lines.get(name) ?? 0;
-    if (!(line === moment.line && next.some(([one]) => one === name)) && !watches.includes(name)) add(line, name, value, "past");
+    const own = names[name] === "self"; // it says nothing new from line to line
+    if (line !== moment.line && !own) add(line, name, value, "past");
+    if (entered || (read.has(names[name]) && !own)) add(moment.line, name, value, "read", language.t(entered ? "given" : "reads"));
   }
-  if (!hidden) for (const [name, value] of next) if (value !== null) add(moment.line, name, value, "next");
   return found;
+}
+
+/** Names with their values, `self` behind the others. @template T @param {[number, T][]} rows @param {string[]} names */
+export function selfLast(rows, names) {
+  return rows.sort(([one], [other]) => Number(names[one] === "self") - Number(names[other] === "self"));
 }
 
 /** The lines of a source by its colours, `k3.1f7`: so many signs of each; what comes after has none. @param {string} text @param {string} colours */

@@ -1,6 +1,7 @@
 // The panes with the state of the program: variables, the calls around the step, watches, breakpoints.
 
 import { asPython, Condition, Unknown, wrongWith } from "./condition.js";
+import { selfLast } from "./source.js";
 import { h, shown } from "./text.js";
 import { headlineOf, insideOf, valueElement } from "./values.js";
 
@@ -28,9 +29,11 @@ export class Variables {
     const { view } = this;
     const names = view.store.meta.names;
     const watched = new Set(view.store.meta.watches);
-    const rows = [...moment.locals].filter(([name]) => !watched.has(name));
+    const known = selfLast([...moment.locals], names).filter(([name]) => !watched.has(name));
+    const rows = [...known.filter(([name]) => moment.fresh.has(name)), ...known.filter(([name]) => !moment.fresh.has(name))];
     this.list.replaceChildren(...rows.map(([name, value]) => this.row(moment, names[name], name, value)));
     if (!rows.length) this.list.append(h("li", { class: "pl-hint" }, view.t("none")));
+    if (moment.fresh.size) this.element.closest("[role=tabpanel]")?.scrollTo(0, 0); // what has changed is seen
     const said = moment.bound.find(([name]) => name === 0);
     this.result.replaceChildren();
     this.result.className = "pl-result";
@@ -201,10 +204,13 @@ export class Breakpoints {
     this.view = view;
     this.list = h("ul", { class: "pl-breakpoints" });
     this.element = pane(view.t("breakpoints"), "breakpoints", this.list);
+    this.shown = null;
   }
 
   show() {
     const { view } = this;
+    if (this.shown === view.model.get("breakpoints")) return;
+    this.shown = view.model.get("breakpoints");
     const rows = view.model.get("breakpoints").map((/** @type {any} */ one) => this.row(one));
     this.list.replaceChildren(...rows);
     if (!rows.length) this.list.append(h("li", { class: "pl-hint" }, view.t("noBreakpoints")));
@@ -216,6 +222,8 @@ export class Breakpoints {
     const label = `${one.file.split("/").at(-1)}:${one.line}`;
     const box = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", "aria-label": label, onchange: () => this.change(one, { on: box.checked }) }));
     box.checked = one.on !== false;
+    const never = h("small", { class: "pl-hint", hidden: true }, view.t("never"));
+    this.stands(one.file).then((stands) => never.toggleAttribute("hidden", !stands || stands.has(one.line)));
     const problem = h("span", { class: "pl-problem", role: "alert" });
     const wrong = () => (problem.textContent = condition.value.trim() && wrongWith(condition.value));
     const condition = /** @type {HTMLInputElement} */ (
@@ -238,22 +246,40 @@ export class Breakpoints {
       {},
       box,
       h("button", { class: "pl-name", title: shown(one.file), onclick: () => view.lookAt(one.file, one.line) }, shown(label)),
+      never,
       condition,
       h("button", { class: "pl-remove", "aria-label": `${view.t("remove")}: ${label}`, onclick: () => this.change(one, null) }, "×"),
       problem,
     );
   }
-  /** Set one at a line, or take it away; with a condition, bring its box into view. @param {string} file @param {number} line @param {boolean} [withCondition] */
-  toggle(file, line, withCondition = false) {
+
+  /** Where breakpoints stand in a file. @param {string} file */
+  stands(file) {
+    const { store } = this.view;
+    return this.view.tried(store.stands(store.meta.files.indexOf(file)));
+  }
+
+  /**
+   * Set one where a line leads, or take it away, and bring its box for a condition into view.
+   * @param {string} file @param {number} asked @param {boolean} [withCondition] whether to type one
+   */
+  async toggle(file, asked, withCondition = false) {
     const { view } = this;
+    const stands = await this.stands(file);
+    if (!stands) return;
+    const line = stands.get(asked)?.[0] ?? asked;
     /** @type {any[]} */
     const all = view.model.get("breakpoints");
-    const there = all.find((one) => one.file === file && one.line === line);
+    const there = all.find((one) => one.file === file && [line, asked].includes(one.line));
     if (there && !withCondition) return this.change(there, null);
     if (!there) view.model.set("breakpoints", [...all, { file, line, condition: "", on: true }]);
-    if (withCondition) view.showTab("variables");
+    view.showTab("variables");
     view.draw();
-    if (withCondition) /** @type {HTMLElement | null} */ (this.list.querySelector(`[data-place="${CSS.escape(`${file}:${line}`)}"]`))?.focus();
+    if (!stands.has(asked)) view.tell(view.t("neverRan", { line }));
+    else if (line !== asked) view.tell(view.t("standsAt", { line }));
+    const box = /** @type {HTMLElement | null} */ (this.list.querySelector(`[data-place="${CSS.escape(`${file}:${there?.line ?? line}`)}"]`));
+    if (withCondition) box?.focus();
+    box?.closest("li")?.scrollIntoView({ block: "nearest" });
   }
 
   /** @param {any} one @param {any} change null takes it away */

@@ -76,9 +76,9 @@ export class StepperView {
     host.append(this.root);
   }
 
-  /** @param {string} label */
-  t(label) {
-    return this.language.t(label);
+  /** @param {string} label @param {Record<string, string | number>} [values] */
+  t(label, values) {
+    return this.language.t(label, values);
   }
 
   /** The name of the file whose source is shown. */
@@ -243,11 +243,19 @@ export class StepperView {
     const [text, colours] = found[0] ? found : [`# ${this.t("noSource")}`, ""];
     const { meta } = this.store;
     const file = meta.files[moment.file];
-    const breakpoints = new Map(this.model.get("breakpoints").filter((/** @type {any} */ one) => one.file === file).map((/** @type {any} */ one) => [one.line, { on: one.on !== false, condition: one.condition }]));
+    const stands = await this.store.stands(moment.file);
+    const breakpoints = new Map(
+      this.model
+        .get("breakpoints")
+        .filter((/** @type {any} */ one) => one.file === file)
+        .map((/** @type {any} */ one) => [stands.get(one.line)?.[0] ?? one.line, { on: one.on !== false, condition: one.condition, never: !stands.has(one.line) }]),
+    );
     const inFile = (/** @type {number[]} */ [, called]) => meta.functions[called][0] === moment.file;
     const reached = new Set(meta.places.filter(inFile).map((/** @type {number[]} */ [, , line]) => line));
+    this.source.read(text, colours);
+    const ghosts = ghostsAt(this.store, moment, this.question.hides(moment.step), this.source.namesIn(moment.line), this.language);
     this.source.show(
-      { file: moment.file, title: file, text, colours, current: moment.line, event: moment.event, visited: moment.visited, reached, ghosts: ghostsAt(this.store, moment, this.question.hides(moment.step)), breakpoints },
+      { file: moment.file, title: file, text, colours, current: moment.line, event: moment.event, visited: moment.visited, reached, ghosts, breakpoints },
       follow,
     );
   }

@@ -12,9 +12,12 @@ import traitlets
 from prefix_lab.debugger import Cursor, Recording, Step
 from prefix_lab.debugger.breakpoints import Breakpoint
 from prefix_lab.debugger.conditions import Condition
-from prefix_lab.widgets.picture import TextForm
+from prefix_lab.debugger.shown import text_of
+from prefix_lab.widgets.picture import TextForm, preformatted
 from prefix_lab.widgets.stepper.page import HERE, linked
 from prefix_lab.widgets.stepper.questions import LANGUAGES, Desk, must_be_language, must_be_recording
+from prefix_lab.widgets.stepper.written import clipped, short_path
+from prefix_lab.widgets.table import in_columns
 
 
 class Stepper(TextForm, anywidget.AnyWidget):
@@ -131,3 +134,19 @@ class Stepper(TextForm, anywidget.AnyWidget):
         if not len(self.recording):
             return "<Stepper of an empty recording>"
         return f"<Stepper at {self.recording.steps[self.step]!r}>"
+
+    @property
+    def still(self) -> str:
+        return preformatted(f"{self.text}\n\n{moment_in_words(self.recording, self.step)}")
+
+
+def moment_in_words(recording: Recording, index: int, around: int = 8) -> str:
+    """The source around a step with its line marked, and the names there before it runs."""
+    if not len(recording):
+        return ""
+    step = recording.steps[index]
+    lines = range(max(1, step.line - around), step.line + around + 1)
+    texts = {line: recording.line_text(step.file, line).rstrip() for line in lines}
+    source = [f"{'→' if line == step.line else ' '} {line:>5}  {text}" for line, text in texts.items() if text]
+    names = [(f"  {name}", clipped(text_of(value))) for name, value in step.locals.items()]
+    return "\n".join([f"{step.function}, {short_path(step.file)}", *source, "", *(in_columns(names) if names else [])])

@@ -23,7 +23,24 @@ import { Pieces } from "./pieces.js";
 
 /** A line of the stack. @typedef {{step: number, place: number, frame: number}} Call */
 
+/** Where breakpoints stand in a file: line → the line that stands for it, and its places. @typedef {Map<number, [line: number, ...places: number[]]>} Standing */
+
 export class Store extends Pieces {
+  /** @param {import("./pieces.js").Source} source */
+  constructor(source) {
+    super(source);
+    /** @type {Map<number, Standing>} */
+    this.standing = new Map();
+  }
+
+  /** Where breakpoints stand in a file, by its number. @param {number} file @returns {Promise<Standing>} */
+  async stands(file) {
+    const [, , rows] = await this.piece(`source/${file}`);
+    let found = this.standing.get(file);
+    if (!found) this.standing.set(file, (found = new Map(rows.map((/** @type {number[]} */ [line, ...stands]) => [line, stands]))));
+    return found;
+  }
+
   /** The event, function and line of a place. @param {number} place @returns {[string, number, number]} */
   place(place) {
     const [event, called, line] = this.meta.places[place];

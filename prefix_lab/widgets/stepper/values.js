@@ -6,16 +6,17 @@ import { h, shown } from "./text.js";
 
 const OTHER = "#767676";
 
-/** The shape with names, `(batch, prefix_len)`, or its numbers; empty for what has no shape. @param {Headline} value */
-export function shapeText(value) {
+/** The shape with names, `(batch, prefix_len)` or `(batch 2, prefix_len 20)`, or its numbers; empty for what has none. @param {Headline} value @param {boolean} [sizes] */
+export function shapeText(value, sizes = false) {
   const [, , shape, axes] = value;
   if (!shape) return "";
-  return `(${(axes ?? shape).join(", ")})`;
+  const named = sizes && axes ? axes.map((/** @type {string} */ axis, /** @type {number} */ at) => (axis === String(shape[at]) ? axis : `${axis}\u00a0${shape[at]}`)) : axes;
+  return `(${(named ?? shape).join(", ")})`;
 }
 
-/** One short text for beside a line. @param {Headline} value @param {number} [room] */
-export function shortText(value, room = 60) {
-  const shape = shapeText(value);
+/** One short text for beside a line. @param {Headline} value @param {number} [room] @param {boolean} [sizes] of a shape beside its names */
+export function shortText(value, room = 60, sizes = false) {
+  const shape = shapeText(value, sizes);
   if (shape) return shape;
   return value[1].length > room ? `${value[1].slice(0, room - 1)}…` : value[1];
 }

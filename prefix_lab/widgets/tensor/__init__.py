@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets
 
 from prefix_lab.widgets.colours import colours_of
-from prefix_lab.widgets.picture import TextForm
+from prefix_lab.widgets.picture import TextForm, still_picture
 from prefix_lab.widgets.tensor.heat import heat_map, largest, slice_of
 from prefix_lab.widgets.tensor.source import source_of
 from prefix_lab.widgets.tensor.tell import (
@@ -144,6 +144,10 @@ class TensorView(TextForm, ipywidgets.VBox):
     def text(self) -> str:
         """What the view shows, in words."""
         return self._text
+
+    @property
+    def still(self) -> str:
+        return still_picture(self.words.value + self.drawing.value, self.text)
 
 
 def names_of(axes: Any, shape: Sequence[int]) -> tuple[str, ...]:

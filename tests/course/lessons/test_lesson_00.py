@@ -26,7 +26,7 @@ def question():
 
 def test_a_shape_by_numbers_is_right_and_a_wrong_one_is_told_its_axis(question):
     assert not check_first_shape(question, ...).passed
-    assert "You gave 2 axes; it has 3." in check_first_shape(question, "(2, 3)").text
+    assert "Number of axes: you gave 2, it has 3." in check_first_shape(question, "(2, 3)").text
     assert "Axis 2 is not 7" in check_first_shape(question, (2, 3, 7)).text
     assert check_first_shape(question, "(2, 3, 5)").passed
 

@@ -20,7 +20,7 @@ def test_a_breakpoint_stands_where_code_ran_and_says_where_it_moved(doubles):
         told = [point.get("message", "") for point in found]
         assert told[:2] == [
             "",
-            f"Line {comment} has no code of its own; moved to line {comment + 1}, the next that has.",
+            f"Line {comment} has no code of its own; moved to line {comment + 1}.",
         ]
         assert f"program.py:{never} never ran in this recording. Lines near it that did: " in told[2]
         assert told[3] == "Moved to line 1, where the function is called."

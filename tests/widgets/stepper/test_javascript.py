@@ -230,7 +230,8 @@ def questions_of(recording: Recording, seed: int) -> list[dict[str, Any]]:
     """Questions of each kind, about places and values of this recording."""
     draw, columns = random.Random(seed), recording.columns
     names = Pieces(recording).paths
-    lines = [(columns.functions[function][0], line) for event, function, line in columns.places if event == 0]
+    lines = [(columns.functions[function][0], line) for _, function, line in columns.places]
+    lines += [(file, line + by) for file, line in lines for by in (-1, 1) if line + by]
     files = Pieces(recording).files
     conditions = [None, "", "a == 1", "b > c", "a + b * 2 < c or not a", "len(items) > 1", "n >= 2", "q is None"]
     conditions += ["i != x", "items[0] > 0", "error.type == 'ValueError'", "value", "total % 2 == 1", "nothing == 1"]

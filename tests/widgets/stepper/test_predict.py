@@ -29,7 +29,9 @@ def test_it_stands_before_the_line_and_tells_nothing_of_what_comes(asked):
     assert step.text == "past_key_values = self.transform(prefix_tokens)"
     assert "past_key_values" not in asked.cursor.locals
     assert asked.question["step"] == step.index
-    assert asked.question["text"].startswith(f"Line {step.line} of PrefixEncoder.forward is about to run: {step.text}")
+    assert asked.question["before"] == f"Line {step.line} of PrefixEncoder.forward is about to run:"
+    assert asked.question["code"] == step.text
+    assert f"is about to run:\n    {step.text}\nWhat shape" in repr(asked)
     assert "768" not in repr(asked)
     assert "What shape will past_key_values have?" in repr(asked)
     assert (asked.question["done"], asked.question["said"]) == (False, "")
@@ -55,7 +57,7 @@ def test_it_stands_before_the_line_and_tells_nothing_of_what_comes(asked):
 def test_an_answer_is_right_in_any_spelling_by_names_or_numbers(asked, answer):
     said = asked.answer_with(answer)
     assert said.startswith("Right. past_key_values is (batch, prefix_len, 2·layers·hidden) = (2, 20, 768)"), said
-    assert "from prefix_tokens (batch, prefix_len, hidden) = (2, 20, 128)" in said
+    assert "The line reads prefix_tokens (batch, prefix_len, hidden) = (2, 20, 128)." in said
     assert asked.question["done"]
     assert asked.is_right
 
@@ -63,8 +65,8 @@ def test_an_answer_is_right_in_any_spelling_by_names_or_numbers(asked, answer):
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ("(batch, prefix_len)", "You gave 2 axes; it has 3."),
-        ("768", "You gave 1 axis; it has 3."),
+        ("(batch, prefix_len)", "Number of axes: you gave 2, it has 3."),
+        ("768", "Number of axes: you gave 1, it has 3."),
         ("", "Write one name or number for each axis"),
         ("()", "Write one name or number for each axis"),
         ("(batch, prefix_len, hidden)", "Axis 2 is not hidden = 128."),
@@ -85,13 +87,22 @@ def test_a_wrong_answer_is_told_what_is_wrong_and_not_what_is_right(asked, answe
     assert not asked.is_right
 
 
-def test_help_grows_with_each_try_until_the_answer_is_shown(asked):
-    first, second, third = (asked.answer_with("(batch, prefix_len, hidden)") for _ in range(3))
+def test_help_comes_with_the_second_try_and_the_answer_only_when_it_is_asked_for(asked):
+    first, second, *later = (asked.answer_with("(batch, prefix_len, hidden)") for _ in range(5))
     assert first == "Axis 2 is not hidden = 128."
-    assert second == "Axis 2 is not hidden = 128. It has 768 entries."
-    assert "past_key_values is (batch, prefix_len, 2·layers·hidden) = (2, 20, 768)" in third
-    assert asked.question["done"]
+    assert second == f"{first} The line reads prefix_tokens (batch, prefix_len, hidden) = (2, 20, 128)."
+    assert later == [second] * 3
+    assert (asked.question["offer"], asked.question["done"]) == ("Show the answer", False)
+    asked.set_state({"answer": {"show": True}})
+    assert "past_key_values is (batch, prefix_len, 2·layers·hidden) = (2, 20, 768)" in asked.question["said"]
+    assert (asked.question["offer"], asked.question["done"]) == ("", True)
     assert not asked.is_right
+
+
+def test_who_asked_for_the_answer_may_still_give_it_and_it_was_not_the_first_try(asked, score):
+    asked.show_answer()
+    assert asked.answer_with("2, 20, 768").startswith("Right.")
+    assert str(score) == "1 of 1 right, 0 at the first try"
 
 
 def test_the_score_counts_questions_and_those_right_at_the_first_try(score):
@@ -169,7 +180,7 @@ def test_without_names_a_shape_is_asked_for_by_numbers(score):
     asked = predict(recording, "shapes", "y", score=score)
     assert "as in (2, 20)" in asked.question["text"]
     assert "answer with numbers" in asked.answer_with("(a, 3)")
-    assert asked.answer_with("4, 3") == "Right. y is (4, 3), from x (3, 4)."
+    assert asked.answer_with("4, 3") == "Right. y is (4, 3). The line reads x (3, 4)."
 
 
 def test_a_tensor_without_axes_is_answered_by_nothing_between_parentheses(score):

@@ -57,7 +57,10 @@ class PrefixLabChildren(TypeResolveProvider):
 
 
 class PrefixLabType(DebuggerEventHandler):
-    """JupyterLab's tree of variables shows an object's type and not its text, so the text stands in both fields."""
+    """JupyterLab's tree of variables shows an object's type and not its text, so the text stands in both fields.
+
+    Only here is the frame known, and with it what the axes of its tensors are called.
+    """
 
     def on_debugger_modules_loaded(self, **kwargs):
         from _pydevd_bundle import pydevd_suspended_frames
@@ -71,12 +74,12 @@ class PrefixLabType(DebuggerEventHandler):
         def get_var_data(self, *args, **kwargs):
             data = plain(self, *args, **kwargs)
             try:
-                from prefix_lab.breakpoints import variables
+                from prefix_lab.breakpoints import seen, variables
 
-                kind = variables.kind_of(type(self.value))
-                # Of a list, dict or tuple only those that hold tensors have a text of ours.
-                if kind is not None and (kind != "holder" or data["value"] == variables.text_of(self.value)):
-                    data["type"] = data["value"]
+                text = variables.text_of(self.value)
+                if text is not None and data["value"] == text:  # else it is debugpy's own
+                    axes = seen.axes_in(getattr(self, "frame", None), self.value)
+                    data["type"] = data["value"] = f"{text} = ({', '.join(axes)})" if axes else text
             except Exception:
                 pass
             return data

@@ -1,4 +1,4 @@
-"""Models of many sizes: what their layers really cache, which of them a prefix fits, and on which device each one is.
+"""A prefix that fits its model: sizes that its layers read, windows that they keep, devices that they run on.
 
 Around `peft.utils.other._prepare_prompt_learning_config`, and the branch for Gemma in
 `peft.peft_model.PeftModel.get_prompt`.
@@ -12,7 +12,7 @@ from typing import Any
 from transformers.cache_utils import Cache, DynamicCache, EncoderDecoderCache
 
 from prefix_lab import prepare
-from prefix_lab.beside.configs import check_size, check_values
+from prefix_lab.beside.configs import check_values
 from prefix_lab.config import PromptLearningConfig, TaskType
 from prefix_lab.prepare import NUM_LAYERS, SIZES, first_known, text_config
 from prefix_lab.sizes import cache_sizes, heads_of
@@ -32,10 +32,9 @@ def fill(peft_config: PromptLearningConfig, model_config: Any) -> PromptLearning
 
     Layers that the model does not have are accepted, as PEFT does, with a warning.
     """
-    reuse = perhaps_reused(peft_config)
+    reuse, expected = perhaps_reused(peft_config), cache_sizes(model_config).layers
     choose_sizes(peft_config, model_config)
-    prepare.prepare_prompt_learning_config(peft_config, widest(model_config))
-    layers, expected = peft_config.num_layers, cache_sizes(model_config).layers
+    layers = prepare.prepare_prompt_learning_config(peft_config, widest(model_config)).num_layers
     if expected is not None and layers > expected:
         warnings.warn(
             f"num_layers={layers}, but only {expected} layers of this model read a prefix: the prefixes of layers "
@@ -92,76 +91,67 @@ def check_sizes(peft_config: PromptLearningConfig, model_config: Any) -> None:
         )
     if peft_config.num_virtual_tokens is None:
         raise ValueError("num_virtual_tokens=None, expected an int of at least 1. Set num_virtual_tokens=20, say.")
-    for row in prepare.explain_preparation(peft_config, model_config):
-        check_size(row.source, row.value)
     chosen = choose_sizes(copy.copy(peft_config), model_config)
-    found = {row.field: row.value for row in prepare.explain_preparation(chosen, widest(model_config))}
-    layers, token_dim, heads = (found.get(name, getattr(chosen, name)) for name in SIZES)
-    refuse_other_sizes(peft_config, layers, token_dim, heads, model_config)
-    refuse_submodules(peft_config, model_config)
+    prepare.prepare_prompt_learning_config(chosen, widest(model_config))
+    if misfit := other_sizes(peft_config, chosen, model_config) or other_submodules(peft_config, model_config):
+        problem, way_out = misfit
+        raise ValueError(f"{problem}.{perhaps_reused(peft_config)} {way_out}.")
 
 
-def refuse_other_sizes(
-    peft_config: PromptLearningConfig, layers: int, token_dim: int, heads: int, model_config: Any
-) -> None:
-    """Raise `ValueError` when a prefix of these sizes, which the config leads to, would not fit the model's cache."""
+def other_sizes(asked: PromptLearningConfig, filled: PromptLearningConfig, model_config: Any) -> tuple[str, str] | None:
+    """In what a prefix of the `filled` sizes would not fit the model's cache, and the way out; None if it does."""
+    layers, token_dim, heads = (getattr(filled, name) for name in SIZES)
     expected = cache_sizes(model_config)
-    reuse = perhaps_reused(peft_config)
     if expected.heads is not None and heads != expected.heads:
-        raise ValueError(
-            f"num_attention_heads={heads}, but this model caches {expected.heads} heads.{reuse} "
-            f"Leave it out, or set num_attention_heads={expected.heads}."
+        return (
+            f"num_attention_heads={heads}, but this model caches {expected.heads} heads",
+            f"Leave it out, or set num_attention_heads={expected.heads}",
         )
     if expected.head_dim is not None and token_dim != heads * expected.head_dim:
         # With grouped-query attention the user's token_dim is that of all heads, not only of those that are cached.
-        asking = peft_config.num_attention_heads or heads_of(model_config)
-        given_dim = peft_config.token_dim or token_dim
-        raise ValueError(
+        asking, given_dim = asked.num_attention_heads or heads_of(model_config), asked.token_dim or token_dim
+        return (
             f"token_dim={given_dim} over {asking} heads gives head_dim {given_dim / asking:g}, but this model's heads "
-            f"are {expected.head_dim} wide.{reuse} Set token_dim={asking * expected.head_dim} (heads · head_dim)."
+            f"are {expected.head_dim} wide",
+            f"Set token_dim={asking * expected.head_dim} (heads · head_dim)",
         )
     if token_dim % heads:
-        raise ValueError(
-            f"token_dim={token_dim} does not divide by num_attention_heads={heads}.{reuse} Set a multiple of {heads}."
-        )
+        return f"token_dim={token_dim} does not divide by num_attention_heads={heads}", f"Set a multiple of {heads}"
     if expected.layers is None or layers == expected.layers:
-        return
-    windows = sliding_config(model_config) is not None
-    if layers < expected.layers and windows:
-        return  # its cache has a place for every layer, and the last ones stay empty
-    if layers < expected.layers or windows:
+        return None
+    # A cache with windows has a place for every layer: the last ones may stay empty, and there are no more.
+    if (layers > expected.layers) == (sliding_config(model_config) is not None):
         many = "" if layers < expected.layers else "only "
-        raise ValueError(
-            f"num_layers={layers}, but {many}{expected.layers} layers of this model read a prefix.{reuse} "
-            f"Set num_layers={expected.layers}."
+        return (
+            f"num_layers={layers}, but {many}{expected.layers} layers of this model read a prefix",
+            f"Set num_layers={expected.layers}",
         )
+    return None
 
 
-def perhaps_reused(peft_config: PromptLearningConfig) -> str:
-    """A sentence for a config whose sizes are all set already, which nobody does by hand."""
-    sizes = (*(getattr(peft_config, name) for name in SIZES), peft_config.num_transformer_submodules)
-    return "" if None in sizes else " If it was filled for another model: make a new PrefixTuningConfig for each model."
-
-
-def refuse_submodules(peft_config: PromptLearningConfig, model_config: Any) -> None:
-    """Raise `ValueError` for a kind of cache that the model does not read.
+def other_submodules(peft_config: PromptLearningConfig, model_config: Any) -> tuple[str, str] | None:
+    """In what the kind of cache is not the one that the model reads, and the way out; None if it is.
 
     With 1, an encoder-decoder's cross-attention would read the cache of its self-attention: PEFT mixes the two, and
     fails inside torch once there is a mask. With 2, a stack of layers can read its half only if it could have
     cross-attention, as GPT-2 and BERT could.
     """
     known, given = text_config(model_config), peft_config.num_transformer_submodules
-    two = known.get("is_encoder_decoder")
+    two, for_two = known.get("is_encoder_decoder"), peft_config.task_type == TaskType.SEQ_2_SEQ_LM
     one_stack = two is False and "add_cross_attention" not in known
-    if one_stack and given in (None, 2) and peft_config.task_type == TaskType.SEQ_2_SEQ_LM:
-        raise ValueError(
-            "task_type='SEQ_2_SEQ_LM' needs an encoder and a decoder, but this model has one stack of layers. Use "
-            "task_type='CAUSAL_LM'."
-        )
-    if two and given == 1 and peft_config.task_type == TaskType.SEQ_2_SEQ_LM:
-        raise ValueError("num_transformer_submodules=1, but this model has an encoder and a decoder. Leave it out.")
-    if one_stack and given == 2:
-        raise ValueError("num_transformer_submodules=2, but this model has one stack of layers. Leave it out.")
+    if one_stack and for_two and given != 1:
+        problem = "task_type='SEQ_2_SEQ_LM' needs an encoder and a decoder, but this model has one stack of layers"
+        return problem, "Use task_type='CAUSAL_LM'"
+    if (two and given == 1 and for_two) or (one_stack and given == 2):
+        stacks = "an encoder and a decoder" if two else "one stack of layers"
+        return f"num_transformer_submodules={given}, but this model has {stacks}", "Leave it out"
+    return None
+
+
+def perhaps_reused(peft_config: PromptLearningConfig) -> str:
+    """A sentence for a config whose sizes are all set already, which nobody does by hand."""
+    sizes = (*(getattr(peft_config, name) for name in SIZES), peft_config.num_transformer_submodules)
+    return "" if None in sizes else " If it was filled for another model: make a new PrefixTuningConfig for each model."
 
 
 def sliding_config(model_config: Any) -> Any:

@@ -1,11 +1,20 @@
-"""What scripts written for PEFT do with a hub: its keywords, the folder of an adapter, its weights, its README.md.
+"""What scripts written for PEFT rely on around it: a hub (its keywords, folders and README.md), transformers' Trainer.
 
 Mirrors `peft.utils.save_and_load.load_peft_weights` and `peft.peft_model.PeftModel.create_or_update_model_card`.
+
+Trainer asks `isinstance(model, peft.PeftModel)` before it saves an adapter rather than the whole model, reads the
+base model's columns rather than the wrapper's, and loads an adapter when it resumes. It has no list to register with,
+so our class is added to the name that it asks for: in `transformers.trainer_utils` and `transformers.trainer`, when
+they are imported and not before. PEFT itself is neither imported nor changed, and need not be installed.
 """
 
 import pickle
+import sys
 import warnings
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -27,30 +36,15 @@ HUB = (
 )
 """What a hub is asked with; a folder on this machine is read without them."""
 
-IDLE = {
-    "torch_device": "the adapter goes to its base model's device",
-    "device_map": "the base model is where it is, and the prefix goes beside it",
-    "max_memory": "nothing is dispatched anew",
-    "offload_folder": "nothing is dispatched anew",
-    "offload_dir": "nothing is dispatched anew",
-    "offload_index": "nothing is dispatched anew",
-    "low_cpu_mem_usage": "a prefix is small, and is made where it stays",
-    "use_safetensors": "safetensors is what is read first",
-    "max_shard_size": "an adapter is one file",
-    "variant": "an adapter has none",
-    **dict.fromkeys(
-        ("torch_dtype", "dtype", "trust_remote_code", "load_in_8bit", "load_in_4bit", "quantization_config"),
-        "it is for the base model, which is loaded already",
-    ),
-    **dict.fromkeys(
-        ("attn_implementation", "return_dict", "inference_mode"),
-        "PEFT reads it nowhere here either",
-    ),
-    **dict.fromkeys(
-        ("save_function", "commit_message", "repo_id", "save_peft_format"), "PEFT's saving ignores it, too"
-    ),
-}
-"""Taken with any value, and why it changes no number."""
+IDLE = (
+    *("torch_dtype", "dtype", "trust_remote_code", "load_in_8bit", "load_in_4bit", "quantization_config"),
+    *("torch_device", "device_map", "max_memory", "offload_folder", "offload_dir", "offload_index"),
+    *("low_cpu_mem_usage", "use_safetensors", "max_shard_size", "variant"),
+    *("attn_implementation", "return_dict", "inference_mode"),
+    *("save_function", "commit_message", "repo_id", "save_peft_format"),
+)
+"""Taken with any value, for none changes a number: the first two rows are for the base model, which is loaded already
+and is where it is; the next is for files larger than an adapter's; the last two PEFT does nothing with either."""
 
 ONLY = {
     "path_initial_model_for_weight_conversion": (None, "it undoes PiSSA, CorDA and OLoRA, which are not here"),
@@ -68,12 +62,10 @@ def sort_out(function: str, given: dict[str, Any]) -> dict[str, Any]:
     Raises `ValueError` for one whose value would change what happens, `TypeError` for one that PEFT does not know.
     """
     for name, value in given.items():
-        if name in HUB or name in IDLE:
-            continue
-        if name not in ONLY:
+        if name not in (*HUB, *IDLE, *ONLY):
             raise TypeError(f"{function} got an unexpected keyword argument {name!r}.")
-        allowed, reason = ONLY[name]
-        if value != allowed and not (name == "key_mapping" and not value):
+        allowed, reason = ONLY.get(name, (value, ""))
+        if value != allowed and (value or name != "key_mapping"):
             raise ValueError(f"{function}({name}={value!r}): only {allowed!r} is taken here: {reason}.")
     return {name: value for name, value in given.items() if name in HUB and value is not None}
 
@@ -159,3 +151,45 @@ def tags_of(model: Any) -> list[str]:
     if hasattr(model.base_model, "name_or_path"):
         tags.add(f"base_model:adapter:{model.base_model.name_or_path}")
     return sorted(tags)
+
+
+ASKING = ("transformers.trainer_utils", "transformers.trainer")
+"""The modules that ask, each by the name `PeftModel`."""
+
+
+class Introduction(MetaPathFinder):
+    """Adds a class to what the asking modules take for PEFT's, as soon as each is imported."""
+
+    def __init__(self, kind: type):
+        self.kind = kind
+
+    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
+        """The module's own spec, which introduces the class after it has run; None for every other module."""
+        spec = PathFinder.find_spec(fullname, path, target) if fullname in ASKING else None
+        if spec is None or spec.loader is None:
+            return None
+        run = spec.loader.exec_module
+
+        def run_and_introduce(module: ModuleType) -> None:
+            run(module)
+            introduce(module, self.kind)
+
+        spec.loader.exec_module = run_and_introduce  # the loader is made anew for each spec
+        return spec
+
+
+def introduce(module: ModuleType, kind: type) -> None:
+    """Let `isinstance(model, PeftModel)` in this module be true for `kind`, and still for PEFT's own class."""
+    known = getattr(module, "PeftModel", ())
+    module.PeftModel = (known, kind)  # isinstance takes tuples, one in another too
+    if known == ():  # without PEFT, the module would not ask at all
+        module.PeftMixedModel = ()
+        module.is_peft_available = lambda: True
+
+
+def make_known(kind: type) -> None:
+    """Introduce `kind` to the asking modules, those that are imported already and those still to come."""
+    for name in ASKING:
+        if name in sys.modules:
+            introduce(sys.modules[name], kind)
+    sys.meta_path.insert(0, Introduction(kind))

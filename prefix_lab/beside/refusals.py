@@ -22,7 +22,7 @@ from transformers.cache_utils import (
     EncoderDecoderCache,
 )
 
-from prefix_lab.beside.many_sizes import check_sizes
+from prefix_lab.beside.fitting import check_sizes
 from prefix_lab.beside.modules_to_save import check_modules
 from prefix_lab.config import PeftConfig, PromptLearningConfig, TaskType
 from prefix_lab.encoder import PrefixEncoder
@@ -52,7 +52,12 @@ def check(
     """
     check_name(adapter_name, peft_config, others or {})
     check_modules(model, peft_config.modules_to_save)
-    refuse_wrapped(model)
+    if any(isinstance(module, PrefixEncoder) for module in model.modules()):  # PEFT loses it, or grows the mask twice
+        raise ValueError(
+            f"model is a {type(model).__name__} that has a prefix already, and another adapter around it would not "
+            "fit. If this cell was run twice, run the cell that makes the base model again, or take it back with "
+            "model.get_base_model(). For one more prefix on the same model: model.add_adapter(name, config)."
+        )
     if peft_config.is_prompt_learning:
         check_reader(model, peft_config)
         check_sizes(peft_config, model.config)
@@ -77,95 +82,65 @@ def check_name(adapter_name: str, peft_config: PeftConfig, others: Mapping[str, 
 
 def check_reader(model: nn.Module, peft_config: PromptLearningConfig) -> None:
     """Raise `ValueError` for a base model that cannot read a prefix in this task."""
-    kind = type(model).__name__
-    if not hasattr(model, "config"):
-        raise ValueError(
-            f"model is a {kind} without a `.config`, from which the sizes of the prefix are read. Give it one (a "
-            "transformers config or a dict)."
-        )
     if checkpoints(model):
         raise ValueError(
             "PREFIX_TUNING does not work with gradient checkpointing. Call model.gradient_checkpointing_disable()."
         )
-    task, two = peft_config.task_type, getattr(model.config, "is_encoder_decoder", False)
+    kind, task = type(model).__name__, peft_config.task_type
     if task in GENERATE:
         _ = model.prepare_inputs_for_generation  # as PEFT: a model that cannot generate has no such attribute
-    if task in HEADS and two:
+    if task in HEADS and getattr(model.config, "is_encoder_decoder", False):
         raise ValueError(
             f"task_type={task!r} needs one stack of layers, but {kind} has an encoder and a decoder, whose head PEFT "
             "cannot reach with a prefix. Use task_type='SEQ_2_SEQ_LM'."
         )
-    if "input_ids" not in parameters(model) and isinstance(model, PreTrainedModel):
+    if isinstance(model, PreTrainedModel) and "input_ids" not in parameters(model):
         raise ValueError(
             f"{kind} takes {model.main_input_name}, not input_ids: a prefix stands before a text, and PEFT's classes "
             "hand on input_ids alone. Use a text model, or LoRA."
         )
-    refuse_without_past(model, task)
-    refuse_other_caches(model)
+    if not past_reaches(model, task):
+        raise ValueError(
+            f"Model does not support past key values which are required for prefix tuning: {kind} takes no "
+            f"past_key_values with task_type={task!r}. Use a model whose attention keeps keys and values, or LoRA."
+        )
+    if instead := kept_instead(model.config):
+        raise ValueError(f"{kind} {instead}, and a prefix would be keys and values of one size. Use LoRA.")
     if getattr(peft_config, "layout", "peft") == "paper":
         refuse_unknown_attention(model)
 
 
-def refuse_wrapped(model: nn.Module) -> None:
-    """Raise `ValueError` for a model that has a prefix inside. PEFT loses that prefix, or grows the mask twice."""
-    if any(isinstance(module, PrefixEncoder) for module in model.modules()):
-        raise ValueError(
-            f"model is a {type(model).__name__} that has a prefix already, and another adapter around it would not "
-            "fit. If this cell was run twice, run the cell that makes the base model again, or take it back with "
-            "model.get_base_model(). For one more prefix on the same model: model.add_adapter(name, config)."
-        )
-
-
-def refuse_without_past(model: nn.Module, task: str | None) -> None:
-    """Raise `ValueError` when nothing in the model takes `past_key_values`, through which a prefix is read."""
+def past_reaches(model: nn.Module, task: str | None) -> bool:
+    """Whether `past_key_values`, through which a prefix is read, has a place in what this task calls."""
+    if takes_past(model):
+        return True
     if task in HEADS:
-        if not takes_past(model) and not takes_past(backbone(model)):
-            raise ValueError(
-                "Model does not support past key values which are required for prefix tuning. "
-                f"For task_type={task!r}, {type(model).__name__} takes no past_key_values: use LoRA."
-            )
-        return
+        return takes_past(backbone(model))
     if "input_ids" not in parameters(model):
-        return  # no model of transformers: what it does with what it gets is its own
+        return True  # no model of transformers: what it does with what it gets is its own
     hands_on = any(one.kind is one.VAR_KEYWORD for one in parameters(model).values())
-    inner = any(takes_past(module) for module in model.modules() if module is not model)
-    if not takes_past(model) and not (hands_on and inner):
-        raise ValueError(
-            f"{type(model).__name__} takes no past_key_values, through which a prefix is read. Use a model whose "
-            "attention keeps keys and values, or LoRA."
-        )
+    return hands_on and any(takes_past(module) for module in model.modules() if module is not model)
 
 
-def refuse_other_caches(model: nn.Module) -> None:
-    """Raise `ValueError` for a model whose layers keep something else than the keys and values of each head."""
-    if not isinstance(model.config, PreTrainedConfig):
-        return
-    config = model.config.get_text_config(decoder=True)
+def kept_instead(model_config: Any) -> str | None:
+    """What the layers keep of a text instead of the keys and values of each head; None if those are what they keep."""
+    if not isinstance(model_config, PreTrainedConfig):
+        return None
+    config = model_config.get_text_config(decoder=True)
     rank, value_dim = getattr(config, "kv_lora_rank", None), getattr(config, "v_head_dim", None)
     if rank is not None and rank != getattr(config, "qk_rope_head_dim", None):
-        raise ValueError(
-            f"{type(model).__name__} keeps one compressed vector of kv_lora_rank={rank} numbers for each token, and no "
-            "keys and values of its heads, which a prefix would be. Use LoRA."
-        )
+        return f"keeps one compressed vector of kv_lora_rank={rank} numbers for each token"
     if rank is None and value_dim is not None and value_dim != getattr(config, "head_dim", value_dim):
-        raise ValueError(
-            f"{type(model).__name__} keeps values of v_head_dim={value_dim} numbers and keys of {config.head_dim}; a "
-            "prefix has keys and values of one size. Use LoRA."
-        )
-    if getattr(config, "layer_types", None) is None:
-        return
-    others = {
+        return f"keeps values of v_head_dim={value_dim} numbers and keys of {config.head_dim}"
+    kinds = getattr(config, "layer_types", None) or []
+    states = {
         kind
-        for kind, layer in zip(config.layer_types, DynamicCache(config=config).layers, strict=False)
+        for kind, layer in zip(kinds, DynamicCache(config=config).layers if kinds else [], strict=False)
         # A dummy reads another layer's cache, or has no attention.
         if type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer, DummyLayer)
         and not kind.endswith("sliding_attention")
     }
-    if others:
-        raise ValueError(
-            f"{type(model).__name__} has layers of {', '.join(sorted(others))}, which keep a state instead of keys and "
-            "values: a prefix cannot stand in it. Use LoRA."
-        )
+    return f"has layers of {', '.join(sorted(states))}, which keep a state" if states else None
 
 
 def parameters(model: nn.Module) -> dict[str, inspect.Parameter]:
@@ -226,29 +201,23 @@ def prefix_is_read(model: PeftModel, args: tuple, kwargs: Mapping[str, Any]) -> 
     runs but no layer has read the prefix. Whatever else the call raises is left as it is.
     """
     made: list[tuple[Cache, list[int]]] = []
+    given = [*args[:1], kwargs.get("input_ids"), kwargs.get("inputs_embeds")]
+    tokens = next((one for one in given if one is not None), None)
     before = PROMPTS.set(made)
     try:
         yield
-    except torch.OutOfMemoryError:
-        raise
     except Exception as error:
-        if made and (cause := cause_of_failure(model, tokens_of(args, kwargs))):
-            raise ValueError(cause) from error
+        if made:
+            explain(error, model, tokens)
         raise
     finally:
         PROMPTS.reset(before)
     if any(kept(prompt) == lengths for prompt, lengths in made):
         raise ValueError(
-            cause_of_failure(model, tokens_of(args, kwargs))
+            cause_of_failure(model, tokens)
             or f"{type(model.base_model).__name__} did not read the prefix: it takes past_key_values, and no layer "
             "looks at them, so the prefix has no effect and cannot learn. Use a model whose attention reads a cache."
         )
-
-
-def tokens_of(args: tuple, kwargs: Mapping[str, Any]) -> torch.Tensor | None:
-    """The text of a call, by its ids or by its vectors."""
-    given = [*args[:1], kwargs.get("input_ids"), kwargs.get("inputs_embeds")]
-    return next((one for one in given if one is not None), None)
 
 
 def kept(cache: Cache) -> list[int]:
@@ -256,6 +225,12 @@ def kept(cache: Cache) -> list[int]:
     if isinstance(cache, EncoderDecoderCache):
         cache = cache.self_attention_cache
     return [layer.get_seq_length() for layer in cache.layers if not isinstance(layer, DummyLayer)]
+
+
+def explain(error: Exception, model: PeftModel, tokens: torch.Tensor | None, cause: str | None = None) -> None:
+    """Raise the sentence for a failure, if its cause is known; of one out of memory it is not."""
+    if not isinstance(error, torch.OutOfMemoryError) and (cause := cause or cause_of_failure(model, tokens)):
+        raise ValueError(cause) from error
 
 
 def cause_of_failure(model: PeftModel, tokens: torch.Tensor | None) -> str | None:
@@ -324,11 +299,6 @@ def can_generate(model: PeftModel, arguments: dict[str, Any]) -> Iterator[None]:
         raise ValueError(cause_of_failure(model, None))
     try:
         yield
-    except torch.OutOfMemoryError:
-        raise
     except (RuntimeError, LookupError, AttributeError) as error:  # from inside the model: a bad argument says so itself
-        if lost:
-            raise ValueError(lost) from error
-        if cause := cause_of_failure(model, arguments.get("input_ids")):
-            raise ValueError(cause) from error
+        explain(error, model, arguments.get("input_ids"), lost)
         raise
