@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from prefix_lab.debugger.conditions import Condition, Truth
+from prefix_lab.debugger.conditions import Condition
 from prefix_lab.debugger.placing import beyond, places_at_line
 from prefix_lab.debugger.search import is_end_of
 from prefix_lab.debugger.steps import EVENTS, RecordedSteps
+from prefix_lab.debugger.truth import truth_of
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,6 @@ class Breakpoint:
     event: str | None = None
     condition: str | None = None
     hits: int = 1
-    _condition: Condition | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self):
         if self.event is not None and self.event not in EVENTS:
@@ -45,7 +45,7 @@ class Breakpoint:
             if value is not None and (not isinstance(value, str) or not value):
                 raise ValueError(f"{name}={value!r}, expected a text.")
         if self.condition is not None:
-            object.__setattr__(self, "_condition", Condition(self.condition))
+            Condition(self.condition)
 
     def places(self, recording: RecordedSteps) -> list[int]:
         """The numbers of the places that are meant."""
@@ -69,10 +69,14 @@ class Breakpoint:
 
     def steps(self, recording: RecordedSteps, after: int, backwards: bool) -> Iterator[int]:
         """The steps beyond `after` at the places that are meant, and where the condition holds, in order."""
-        steps_at = recording.columns.steps_at
-        meant = [beyond(steps_at[number], after, backwards) for number in self.places(recording)]
-        places = heapq.merge(*meant, reverse=backwards)
-        if self._condition is None:
-            yield from places
+        columns = recording.columns
+        meant = self.places(recording)
+        if len(meant) == len(columns.places):
+            steps = beyond(range(len(columns)), after, backwards)
         else:
-            yield from filter(Truth(recording, self._condition).at, places)
+            each = [beyond(columns.steps_at[number], after, backwards) for number in meant]
+            steps = heapq.merge(*each, reverse=backwards)
+        if self.condition is None:
+            yield from steps
+        else:
+            yield from truth_of(recording, self.condition).holding(steps)

@@ -30,11 +30,12 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from itertools import repeat
 from numbers import Number
 from typing import Any
 
-from prefix_lab.debugger.steps import EVENTS, NONE, RecordedSteps
 from prefix_lab.debugger.summary import Summary, as_summary
 
 HAS = (
@@ -43,6 +44,8 @@ HAS = (
 )
 CANNOT = "cannot be worked out on a recording"
 LONGEST, DEEPEST = 1_000, 30
+PLAIN = (int, float, bool, str, type(None))
+NO_ANSWER = (TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
 CONSTANTS = ("None", "True", "False")
 ESCAPE = r"\\(?:[\\'\"nrt]|x[\da-fA-F]{2}|u[\da-fA-F]{4}|U00(?:0[\da-fA-F]|10)[\da-fA-F]{4})"
 TEXT = re.compile(rf"'(?:[^'\\\r\n]|{ESCAPE})*'|\"(?:[^\"\\\r\n]|{ESCAPE})*\"", re.ASCII)
@@ -65,18 +68,40 @@ OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
 }
-REMEMBERED = 200_000  # steps
 
-Names = Mapping[str, Summary]
+Names = Mapping[str, Any]  # summaries, and plain values as they are
 Work = Callable[[Names], Any]
 
 
 class Unknown(Exception):
-    """What a condition asks for has no answer at this step; the text says why."""
+    """What a condition asks for has no answer at this step; the text says why.
+
+    `asked` is the name, fact or part that was not recorded, and `known` are those that were, the most alike first;
+    both are empty where it is something else.
+    """
+
+    def __init__(self, why: str, asked: str = "", known: Iterable[str] = ()):
+        super().__init__(why)
+        self.asked, self.known = asked, most_alike(asked, known)
+
+
+def most_alike(asked: str, known: Iterable[str]) -> list[str]:
+    """Names in the order of how many signs are to be changed to make the asked one of them."""
+    return sorted(dict.fromkeys(known), key=lambda name: (distance(asked, name), name))
+
+
+def distance(one: str, other: str) -> int:
+    """How many signs are to be put in, left out or replaced."""
+    row = list(range(len(other) + 1))
+    for down, mine in enumerate(one, 1):
+        before, row[0] = row[0], down
+        for across, theirs in enumerate(other, 1):
+            before, row[across] = row[across], min(row[across] + 1, row[across - 1] + 1, before + (mine != theirs))
+    return row[-1]
 
 
 class Condition:
-    """A condition, or a watch, that was read: `names` are those that it uses.
+    """A condition, or a watch, that was read: `names` are those that it uses, `parts` what `and` joins.
 
     Raises `ValueError` for what is not in the language, and says what is.
     """
@@ -84,6 +109,8 @@ class Condition:
     def __init__(self, text: str):
         self.text = text
         self.names: set[str] = set()
+        self.parts = [self]
+        self.with_constant: tuple[Callable[[Any, Any], Any], Any] | None = None  # of `i > 5`: > and 5
         if len(text) > LONGEST:
             raise self.refused(f"is not an expression: it is longer than {LONGEST:,} signs")
         try:
@@ -91,6 +118,8 @@ class Condition:
             if re.search(r"[#\\\r\n]", TEXT.sub("", text.strip())):
                 raise SyntaxError("it has a comment, or several lines")
             self.work = self.read(tree, 0)
+            if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
+                self.parts = [Condition(f"({self.written(part)})") for part in tree.values]
         except (MemoryError, RecursionError):
             raise self.refused("is not an expression: it is nested too deeply") from None
         except SyntaxError as error:
@@ -107,11 +136,27 @@ class Condition:
         except Unknown:
             return False
 
+    def is_true_of_any(self, values: Iterable[Any]) -> bool:
+        """Of a condition with one name, whether one of these values makes it true."""
+        by_type: dict[type, list[Any]] = {}
+        for value in values:
+            by_type.setdefault(type(value), []).append(value)
+        for kind, group in by_type.items():
+            if self.with_constant is None or kind not in PLAIN:
+                if any(self.is_true_of(dict.fromkeys(self.names, value)) for value in group):
+                    return True
+                continue
+            compare, constant = self.with_constant
+            with suppress(TypeError):  # values of this type have no order with it
+                if any(map(compare, group, repeat(constant))):
+                    return True
+        return False
+
     def worth(self, names: Names) -> Any:
         """What it gives for these values. Raises `Unknown` where it has no answer."""
         try:
             return self.work(names)
-        except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+        except NO_ANSWER as error:
             raise Unknown(f"{type(error).__name__}: {error}") from None
 
     def read(self, node: ast.AST, depth: int) -> Work:
@@ -160,8 +205,12 @@ class Condition:
                         raise self.refused(
                             "cannot be worked out on a recording: is compares with None, True and False alone"
                         )
-                others = [inner(one) for one in node.comparators]
-                return compared(inner(node.left), [OPERATORS[type(one)] for one in node.ops], others)
+                operations = [OPERATORS[type(one)] for one in node.ops]
+                first, *others = [inner(one) for one in (node.left, *node.comparators)]
+                if depth == 0 and isinstance(node.left, ast.Name) and len(others) == 1 and len(self.names) == 1:
+                    with suppress(Unknown, *NO_ANSWER):
+                        self.with_constant = operations[0], others[0]({})
+                return compared(first, operations, others)
             case ast.Call():
                 raise self.refused(f"{CANNOT}: nothing can be called but len")
         raise self.refused(f"{CANNOT}: {self.written(node)} is not among what it may have")
@@ -200,7 +249,7 @@ def compared(first: Work, operations: list[Callable[[Any, Any], Any]], others: l
 
 def value_of(name: str, names: Names) -> Any:
     if name not in names:
-        raise Unknown(f"{name} has no value here")
+        raise Unknown(f"{name} has no value here", name, names)
     return plain(names[name])
 
 
@@ -224,7 +273,8 @@ def fact(value: Any, name: str) -> Any:
                 return plain(as_summary(part))
         if name == "type":
             return value.type
-    raise Unknown(f"{name} was not recorded")
+    known = [*value.facts, *(label for label, _ in value.parts)] if isinstance(value, Summary) else []
+    raise Unknown(f"{name} was not recorded", name, known)
 
 
 def item(value: Any, key: Any) -> Any:
@@ -254,52 +304,3 @@ def arithmetic(operation: Callable[[Any, Any], Any], left: Any, right: Any) -> A
     if in_floats and any(isinstance(one, int) and one != float(one) for one in both):
         raise Unknown("a number is too long for a fraction")
     return operation(left, right)
-
-
-class Truth:
-    """Where in a recording a condition holds. Steps of a frame are worked out together, since they share their names.
-
-    A step finds the names as they were before it; a call finds its arguments. Where a name is not bound, it is false.
-    """
-
-    def __init__(self, recording: RecordedSteps, condition: Condition):
-        columns = recording.columns
-        self.recording, self.condition = recording, condition
-        self.names = {number: name for number, name in enumerate(columns.names) if name in condition.names}
-        self.possible = set(self.names.values()) == condition.names
-        self.known: dict[int, bool] = {}
-        self.of_values: dict[tuple, bool] = {}
-
-    def at(self, step: int) -> bool:
-        if not self.possible:
-            return False
-        if step not in self.known:
-            if len(self.known) > REMEMBERED:
-                self.known.clear()
-            self.read_stretch(step)
-        return self.known[step]
-
-    def read_stretch(self, step: int) -> None:
-        """From the last step of the frame whose names were noted, up to the next one."""
-        columns = self.recording.columns
-        held, at = self.recording.noted_before(step)
-        held = {name: value for name, value in held.items() if name in self.names}
-        calls = EVENTS.index("call")
-        while True:
-            if columns.places[columns.step_place[at]][0] == calls:
-                self.recording.bind(at, held)
-            self.known[at] = self.holds(held)
-            self.recording.bind(at, held)
-            at = columns.step_after[at]
-            if at == NONE or (at in columns.snapshots and step in self.known):
-                return
-
-    def holds(self, held: dict[int, int]) -> bool:
-        if not all(name in held for name in self.names):
-            return False
-        values = tuple(held[name] for name in self.names)
-        found = self.of_values.get(values)
-        if found is None:
-            names = {name: self.recording.value(held[number]) for number, name in self.names.items()}
-            found = self.of_values[values] = self.condition.is_true_of(names)
-        return found

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import PurePath
 
 from prefix_lab.debugger.breakpoints import Breakpoint
-from prefix_lab.debugger.search import history
+from prefix_lab.debugger.search import history, is_end_of
 from prefix_lab.debugger.steps import NONE, RecordedSteps, Step
 from prefix_lab.debugger.summary import Summary
+
+COMPREHENSIONS = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
+"""What the stepper and the replay step past unless they are told otherwise."""
 
 
 class Cursor:
     """`index` is the step where it stands. Every move returns whether it moved; at either end, it stays.
 
-    With `backwards=True` a move goes the same way in the other direction.
+    With `backwards=True` a move goes the same way in the other direction. `skip` are functions, files and folders that
+    no step goes into, as with pdb's `skip=`: `<genexpr>`, `PeftModel.__getattr__`, `peft/utils/other.py`,
+    `transformers/`; what they call, it does. It can be set at any time, and breakpoints stop in them all the same.
     """
 
-    def __init__(self, recording: RecordedSteps, index: int = 0):
+    def __init__(self, recording: RecordedSteps, index: int = 0, skip: Iterable[str] = ()):
         self.recording = recording
         self.index = 0
+        self.skip = skip
         if len(recording) or index:
             self.goto(index)
 
@@ -34,9 +43,29 @@ class Cursor:
     def step(self) -> Step:
         return self.recording.steps[self.index]
 
+    @property
+    def skip(self) -> tuple[str, ...]:
+        return self._skip
+
+    @skip.setter
+    def skip(self, skip: Iterable[str]) -> None:
+        """Raises `TypeError` for what is no collection of texts."""
+        found = (skip,) if isinstance(skip, str) else tuple(skip)
+        if not all(isinstance(one, str) and one for one in found):
+            raise TypeError(f"skip={skip!r}, expected names of functions, files or folders: ('<genexpr>', 'peft/').")
+        self._skip = found
+        self._skipped = functions_of(self.recording, found) if found else frozenset()
+
     def step_in(self, backwards: bool = False) -> bool:
         """To the next step, wherever it is."""
-        return self._to(self.index + (-1 if backwards else 1))
+        there = self.past(self.index + (-1 if backwards else 1), backwards)
+        return there is not None and self._to(there)
+
+    def past(self, step: int, backwards: bool = False) -> int | None:
+        """The first step from this one on that is not to be skipped; None where there is none."""
+        while 0 <= step < len(self.recording) and self._skips(step):
+            step += -1 if backwards else 1
+        return step if 0 <= step < len(self.recording) else None
 
     def step_over(self, backwards: bool = False) -> bool:
         """To the next step of this frame, past all calls; after its last, to the frame that it was called from."""
@@ -51,23 +80,33 @@ class Cursor:
 
         A frame that was called from outside the recording leads to the step after its end, or before its beginning.
         """
+        at = self._outside(self.index, backwards) if len(self.recording) else -1
+        while 0 <= at < len(self.recording) and self._skips(at):
+            before, at = at, self._outside(at, backwards)
+            if (at < before) != backwards:  # a generator that another thread goes on with
+                return False
+        return self._to(at)
+
+    def _outside(self, step: int, backwards: bool) -> int:
         columns = self.recording.columns
-        if not len(columns):
-            return False
-        caller = self.recording.caller(self.index)
+        caller = self.recording.caller(step)
         if caller is not None:
             there = caller if backwards else columns.step_after[caller]
             if there != NONE:
-                return self._to(there)
-        frame = columns.step_frame[self.index]
-        thread = columns.thread_of(self.index)
+                return there
+        frame = columns.step_frame[step]
+        thread = columns.thread_of(step)
         at = columns.frame_first[frame] - 1 if backwards else columns.frame_last[frame] + 1
-        depth = columns.step_depth[self.index]
+        depth = columns.step_depth[step]
         while 0 <= at < len(columns) and (
             columns.thread_of(at) != thread or columns.step_depth[at] > depth
         ):  # deeper is what the frame's last line called, where an exception left the frame then
             at += -1 if backwards else 1
-        return self._to(at)
+        return at
+
+    def _skips(self, step: int) -> bool:
+        columns = self.recording.columns
+        return columns.frame_function[columns.step_frame[step]] in self._skipped
 
     def run_to(self, breakpoint: Breakpoint, backwards: bool = False) -> bool:
         """To the next step where the breakpoint holds, this one aside; if there is none, stay."""
@@ -111,3 +150,18 @@ class Cursor:
 
     def __repr__(self) -> str:
         return f"<Cursor at {self.step!r}>"
+
+
+@lru_cache(maxsize=8)
+def functions_of(recording: RecordedSteps, names: tuple[str, ...]) -> frozenset[int]:
+    """The numbers of the functions that are meant by a name or its end, by their file, or by a folder that it is in."""
+
+    def is_meant(file: str, function: str) -> bool:
+        path = f"/{PurePath(file).as_posix()}"
+        return any(
+            f".{function}".endswith(f".{name}") or is_end_of(name, file) or (name[-1] == "/" and f"/{name}" in path)
+            for name in names
+        )
+
+    functions = recording.columns.functions
+    return frozenset(number for number, (file, function, _) in enumerate(functions) if is_meant(file, function))

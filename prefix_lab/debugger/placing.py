@@ -18,11 +18,11 @@ from functools import cached_property, lru_cache
 from pathlib import PurePath
 from types import CodeType
 
-from prefix_lab.debugger.conditions import Condition, Truth
 from prefix_lab.debugger.search import exceptions_of, is_end_of, is_exception
 from prefix_lab.debugger.steps import CALL, LINE, RecordedSteps
 from prefix_lab.debugger.summary import as_summary
 from prefix_lab.debugger.text import clipped, functions_near, lines_near, listed
+from prefix_lab.debugger.truth import Truth, truth_of
 
 KEPT = 32  # files whose lines are remembered
 LOOKED_AT = 1000  # steps, after which whoever asked is listened to again
@@ -49,10 +49,12 @@ class PlacedBreakpoint:
         self.label, self.steps = label, steps
         self.number, self.file, self.line, self.moved = 0, "", 0, ""
         self.times = times_of(hits)
-        self.truth = truth_of(condition, recording)
+        self.truth = truth_at(recording, condition.strip(), steps)
 
     def nearest(self, index: int, backwards: bool, until: int | None, given_up: GivenUp) -> int | None:
         """The next step beyond `index` at which it stops, and before `until`. Raises `Interrupted`."""
+        if self.truth is not None and not self.truth.may_hold:
+            return None
         if self.times is not None and self.truth is not None:  # counted are the times at which the condition held
             self.steps, self.truth = array("I", filter(self.truth.at, listening(self.steps, given_up))), None
         for step in listening(beyond(self.steps, index, backwards), given_up):
@@ -155,14 +157,17 @@ def steps_at(recording: RecordedSteps, places: list[int]) -> array:
     return array("I", sorted(step for place in places for step in columns.steps_at[place]))
 
 
-def truth_of(condition: str, recording: RecordedSteps) -> Truth | None:
-    if not condition.strip():
+def truth_at(recording: RecordedSteps, condition: str, steps: Sequence[int]) -> Truth | None:
+    """Of a condition that has an answer at one of these steps at least. Raises `ValueError` for one that has none."""
+    if not condition:
         return None
-    found = Condition(condition.strip())
-    missing = sorted(found.names - set(recording.columns.names))
-    if missing:
-        raise ValueError(f"condition: {missing[0]!r} is no name in this recording.")
-    return Truth(recording, found)
+    found = truth_of(recording, condition)
+    why = found.unanswered(steps)
+    if why is None:
+        return found
+    if why.asked:
+        raise ValueError(f"condition: {clipped(why.asked)} was not recorded there. Known there: {listed(why.known)}.")
+    raise ValueError(f"condition: {clipped(condition)} has no answer there: {why}.")
 
 
 def times_of(hits: str) -> Callable[[int], bool] | None:

@@ -20,6 +20,8 @@ from prefix_lab.terminal.lines import READING, Choices, Lines
 from prefix_lab.terminal.screen import ReplayScreen
 from prefix_lab.terminal.state import EXPECTED, breakpoint_at
 
+OUTERMOST = "No recorded step is outside this call on that side."
+
 
 class Key(NamedTuple):
     """Keys that do one thing. `names` are textual's, `shown` is what people say, `hint` is for the bottom line."""
@@ -86,7 +88,9 @@ class Replay(ReplayScreen):
         self.workers.cancel_all()
         by = getattr(self.state.cursor, f"step_{move}")
         moved = self.state.move(partial(by, backwards))
-        self.show("" if moved else f"This is the {'first' if backwards else 'last'} step.")
+        end = self.state.index == (0 if backwards else len(self.state.recording) - 1)
+        stays = f"This is the {'first' if backwards else 'last'} step." if end else OUTERMOST
+        self.show("" if moved else stays)
 
     def action_goto_end(self, last: bool) -> None:
         self.goto(len(self.state.recording) - 1 if last else 0)

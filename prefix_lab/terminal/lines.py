@@ -71,7 +71,7 @@ class Lines(ScrollView, can_focus=False):
         margin = min(MARGIN, (height - 1) // 2)
         top = self.scroll_offset.y
         if not top + margin <= number < top + height - margin:
-            self.scroll_to(y=max(0, number - height // 2), animate=False)
+            self.scroll_to(y=max(0, number - height // 2), animate=False, force=True)  # before it has a scroll bar, too
 
     def sideways(self, by: int) -> None:
         """Show what is further to the right, or back to the left."""

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Locator, Page
 
 from prefix_lab.course import record_walk
 from prefix_lab.debugger import Recording, record
+from prefix_lab.debugger.cursor import COMPREHENSIONS
 from tests.browser.jupyterlab import Notebook
 
 
@@ -60,10 +61,9 @@ class View:
 
     def scroll_to(self, line: int) -> Locator:
         """The gutter of a line, brought into view."""
-        gutter = self.root.locator(f".pl-gutter[data-line='{line}']")
         self.code.evaluate("(code, line) => (code.scrollTop = Math.max(0, (line - 5) * 20))", line)
-        gutter.scroll_into_view_if_needed()
-        return gutter
+        self.code.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return self.root.locator(f".pl-gutter[data-line='{line}']")
 
 
 def type_into(box: Locator, text: str) -> None:
@@ -83,6 +83,7 @@ def moves_of(recording: Recording, step: int) -> dict[str, int]:
     for does, method in (("in", "step_in"), ("over", "step_over"), ("out", "step_out")):
         for name, backwards in ((does, False), (f"{does}Back", True)):
             cursor = recording.cursor(step)
+            cursor.skip = COMPREHENSIONS
             getattr(cursor, method)(backwards=backwards)
             found[name] = cursor.index
     return found

@@ -114,6 +114,36 @@ def test_a_call_is_walked_over_in_one_step_even_when_it_has_many(recording):
     assert cursor.step.event == "return"
 
 
+def test_steps_go_past_what_is_to_be_skipped_and_into_what_that_calls(recording):
+    cursor = recording.cursor()
+    cursor.skip = ("middle",)
+    seen = []
+    while cursor.step_in():
+        seen.append(cursor.step.function)
+    assert set(seen) == {"top", "leaf"}
+    assert seen[:4] == ["top", "top", "top", "leaf"]
+    while cursor.step.function != "leaf":
+        assert cursor.step_in(backwards=True)
+    assert cursor.step_out()
+    assert cursor.step.function == "top"
+    assert cursor.step_in(backwards=True)
+    assert cursor.step.function == "leaf"
+    assert cursor.step_out(backwards=True)
+    assert cursor.step.text == "total += middle(i)"
+    assert cursor.run_to(Breakpoint("middle"))
+
+
+@pytest.mark.parametrize("skip", ["leaf", "test_cursor.py", "debugger/test_cursor.py", "tests/", "nowhere"])
+def test_a_function_a_file_or_a_folder_can_be_skipped(recording, skip):
+    cursor = recording.cursor(1)
+    cursor.skip = [skip]
+    while cursor.step_in():
+        assert cursor.step.function != "leaf" or skip == "nowhere"
+    assert (cursor.index > 1) == (skip in ("leaf", "nowhere"))
+    with refuses(TypeError, "skip=[3]", "expected names"):
+        cursor.skip = [3]
+
+
 def test_at_either_end_a_cursor_stays(recording):
     cursor = recording.cursor()
     assert not cursor.step_in(backwards=True)

@@ -9,7 +9,6 @@ from tests.parity.pair import assert_same, both, in_both, made, run, warnings_of
 from tests.tiny_models import (
     everything_about,
     one_text,
-    random_ids,
     refuses,
     tiny_bart,
     tiny_bert,
@@ -27,6 +26,7 @@ CASES = {
     "BERT with a head": (tiny_classifier, "SEQ_CLS", one_text),
 }
 every_case = pytest.mark.parametrize("case", CASES)
+pytestmark = pytest.mark.filterwarnings("ignore:Adapter default was active")
 
 
 def two_adapters(case, **second):
@@ -47,6 +47,13 @@ def two_adapters(case, **second):
     return in_both(build)
 
 
+def add(models, case, name):
+    """One more adapter, with 4 virtual tokens."""
+    for model, library in zip(models, (prefix_lab, peft), strict=True):
+        torch.manual_seed(7)
+        model.add_adapter(name, library.PrefixTuningConfig(task_type=CASES[case][1], num_virtual_tokens=4))
+
+
 def state(model):
     return made(model) | {
         "active": (model.active_adapter, list(model.active_adapters)),
@@ -58,6 +65,12 @@ def state(model):
 def answers(model, case):
     with torch.no_grad():
         return model(**CASES[case][2]())[0]
+
+
+def gradients(model, case):
+    model.zero_grad()
+    model(**CASES[case][2]())[0].float().pow(2).sum().backward()
+    return {name: parameter.grad is not None for name, parameter in model.named_parameters()}
 
 
 def assert_same_now(models, case):
@@ -77,47 +90,44 @@ def test_an_added_adapter_is_there_and_not_in_use(case, second):
 
 @every_case
 @pytest.mark.parametrize("inference_mode", [False, True])
-def test_a_chosen_adapter_answers_with_its_own_prefix_and_head(case, inference_mode):
+def test_a_chosen_adapter_answers_and_learns_with_its_own_prefix_and_head(case, inference_mode):
     models = two_adapters(case)
     before = answers(models.ours, case)
     for name in ("german", "default", "german"):
         run(models, lambda model, name=name: model.set_adapter(name, inference_mode=inference_mode))
         assert_same_now(models, case)
+        assert_same(*run(models, lambda model: gradients(model, case)), "gradients")
     assert not torch.equal(answers(models.ours, case), before)
 
 
 @every_case
 @pytest.mark.parametrize("deleted", ["default", "german"])
-def test_a_deleted_adapter_is_gone_and_the_oldest_one_left_answers(case, deleted):
+def test_a_deleted_adapter_is_gone_the_oldest_one_left_answers_and_its_name_can_be_used_again(case, deleted):
     models = two_adapters(case)
     found = run(models, lambda model: warnings_of(lambda: model.delete_adapter(deleted))[1])
     assert_same(*found, "warnings")
     assert len(found.ours) == (deleted == "default")
     assert deleted not in models.ours.prompt_tokens
     assert_same_now(models, case)
+    add(models, case, deleted)
+    run(models, lambda model: model.set_adapter(deleted))
+    assert_same_now(models, case)
 
 
-@pytest.mark.filterwarnings("ignore:Adapter default was active")
 @every_case
 def test_of_three_adapters_the_oldest_one_left_answers(case):
     models = two_adapters(case)
-    for model, library in zip(models, (prefix_lab, peft), strict=True):
-        torch.manual_seed(7)
-        model.add_adapter("third", library.PrefixTuningConfig(task_type=CASES[case][1], num_virtual_tokens=4))
+    add(models, case, "third")
     if case == "BERT with a head":  # PEFT stops half-way: the prefix is gone, and the head is not
         with pytest.raises(ValueError, match="Attempted to set multiple"):
             models.theirs.delete_adapter("default")
         models = models._replace(theirs=two_adapters(case).theirs)
-        models.theirs.delete_adapter("default")
         models.ours.delete_adapter("third")
-    else:
-        models.theirs.delete_adapter("default")
-    models.ours.delete_adapter("default")
+    run(models, lambda model: model.delete_adapter("default"))
     assert models.ours.active_adapter == "german"
     assert_same_now(models, case)
 
 
-@pytest.mark.filterwarnings("ignore:Adapter default was active")
 @every_case
 def test_the_last_adapter_can_be_deleted(case):
     models = two_adapters(case)
@@ -127,48 +137,24 @@ def test_the_last_adapter_can_be_deleted(case):
     assert_same_now(models, case)
 
 
-@every_case
-def test_a_deleted_name_can_be_used_again(case):
-    models = two_adapters(case)
-    run(models, lambda model: model.delete_adapter("german"))
-    config = {"task_type": CASES[case][1], "num_virtual_tokens": 4}
-    for model, library in zip(models, (prefix_lab, peft), strict=True):
-        torch.manual_seed(5)
-        model.add_adapter("german", library.PrefixTuningConfig(**config))
-        model.set_adapter("german")
-    assert_same_now(models, case)
-
-
-@every_case
-def test_the_prefix_that_is_in_use_alone_gets_a_gradient(case):
-    models = two_adapters(case)
-    for name in ("german", "default"):
-        for model in models:
-            model.set_adapter(name)
-            model.zero_grad()
-            model(**CASES[case][2]())[0].float().pow(2).sum().backward()
-        found = run(models, lambda model: {n: p.grad is not None for n, p in model.named_parameters()})
-        assert_same(*found, "gradients")
-
-
 @pytest.mark.parametrize("case", ["T5", "BART", "GPT-2"])
 def test_without_the_adapter_the_base_model_answers_and_generates(case):
     models = two_adapters(case)
     make_model, _, batch = CASES[case]
     ids = {name: tensor for name, tensor in batch().items() if name != "labels"}
-    with_prefix = models.ours.generate(**ids, max_new_tokens=6)
+
+    def all_of(model):
+        return answers(model, case), model.generate(**ids, max_new_tokens=6)
 
     def disabled(model):
+        before = all_of(model)
         with model.disable_adapter():
-            inner = answers(model, case), model.generate(**ids, max_new_tokens=6)
-        return inner, answers(model, case), model.generate(**ids, max_new_tokens=6)
+            return before, all_of(model)
 
     found = run(models, disabled)
-    assert_same(*found, "disabled, then enabled")
-    with torch.no_grad():
-        assert torch.equal(found.ours[0][0], make_model()(**batch())[0])
-    assert torch.equal(found.ours[0][1], make_model().generate(**ids, max_new_tokens=6))
-    assert torch.equal(found.ours[2], with_prefix)
+    assert_same(*found, "with and without")
+    assert_same(all_of(models.ours), found.ours[0], "with the prefix again")
+    assert_same(all_of(make_model()), found.ours[1], "without the prefix")
 
 
 @pytest.mark.parametrize("case", ["BERT", "BERT with a head"])
@@ -195,12 +181,16 @@ def test_an_error_within_disabled_gives_the_prefix_back():
     assert torch.equal(answers(ours, "T5"), before)
 
 
+PREFIX = {"task_type": "SEQ_CLS", "num_virtual_tokens": 3}
 FAILED = {
-    "a name that exists": ("default", {}, "already exists"),
-    "a size that does not fit": ("new", {"token_dim": 15}, "token_dim=15"),
-    "no number of virtual tokens": ("new", {"num_virtual_tokens": None}, "num_virtual_tokens=None"),
-    "a shallow prefix": ("new", {"num_layers": 1}, "num_layers=1"),
-    "an unknown layout": ("new", {"layout": "paper"}, "layout='paper'"),
+    "a name that exists": ("default", PREFIX, "already exists"),
+    "a name with a dot": ("dotted.name", PREFIX, "adapter_name='dotted.name'"),
+    "an empty name": ("", PREFIX, "Choose another"),
+    "a size that does not fit": ("new", PREFIX | {"token_dim": 15}, "token_dim=15"),
+    "no number of virtual tokens": ("new", PREFIX | {"num_virtual_tokens": None}, "num_virtual_tokens=None"),
+    "a shallow prefix": ("new", PREFIX | {"num_layers": 1}, "num_layers=1"),
+    "an unknown layout": ("new", PREFIX | {"layout": "paper"}, "layout='paper'"),
+    "another method": ("new", {"target_modules": ["query"]}, "Cannot combine adapters with different peft types"),
 }
 
 
@@ -208,41 +198,19 @@ FAILED = {
 def test_a_failed_addition_leaves_model_and_config_as_they_were(failure):
     name, fields, words = FAILED[failure]
     model = two_adapters("BERT with a head").ours
-    config = prefix_lab.PrefixTuningConfig(task_type="SEQ_CLS", **{"num_virtual_tokens": 3, **fields})
+    config = (prefix_lab.LoraConfig if "target_modules" in fields else prefix_lab.PrefixTuningConfig)(**fields)
     with refuses(ValueError, words, leaving=(model, config)):
         model.add_adapter(name, config)
-    assert list(model.peft_config) == ["default", "german"]
-
-
-def test_an_adapter_of_another_method_is_refused_and_leaves_the_model_as_it_was():
-    model, config = two_adapters("T5").ours, prefix_lab.LoraConfig("SEQ_2_SEQ_LM", target_modules=["q"])
-    with refuses(ValueError, "Cannot combine adapters with different peft types", leaving=(model, config)):
-        model.add_adapter("other", config)
+    assert list(model.peft_config) == list(model.prompt_tokens) == ["default", "german"]
 
 
 @pytest.mark.parametrize("do", ["set_adapter", "delete_adapter"])
 def test_an_adapter_that_is_not_there_is_refused_by_both(do):
-    models = two_adapters("T5")
-    for model in models:
+    for model in two_adapters("T5"):
         before = everything_about(model, model.active_peft_config)
         with pytest.raises(ValueError, match="nobody"):
             getattr(model, do)("nobody")
         assert everything_about(model, model.active_peft_config) == before
-
-
-@pytest.mark.parametrize("name", ["dotted.name", ""])
-def test_a_name_that_torch_cannot_use_is_refused_and_leaves_the_model_as_it_was(name):
-    model, config = two_adapters("GPT-2").ours, prefix_lab.PrefixTuningConfig("CAUSAL_LM", num_virtual_tokens=3)
-    with refuses(ValueError, f"adapter_name={name!r}", "Choose another", leaving=(model, config)):
-        model.add_adapter(name, config)
-
-
-def test_several_adapters_generate_in_turn():
-    models = two_adapters("T5")
-    ids = random_ids(2, 6)
-    for name in ("german", "default"):
-        run(models, lambda model, name=name: model.set_adapter(name))
-        assert_same(*run(models, lambda model: model.generate(input_ids=ids, max_new_tokens=7)), "tokens")
 
 
 def test_named_modules_train_beside_the_prefix():

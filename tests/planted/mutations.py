@@ -95,7 +95,7 @@ def copies(known: Sequence[Mistake], asked: Sequence[Mistake], room: dict[Path, 
 
 
 def node_of(test: str) -> str:
-    """The test as pytest calls it: `parity/prompt::test_x` is in tests/parity/test_prompt.py."""
+    """The test as pytest calls it: `parity/lora::test_x` is in tests/parity/test_lora.py."""
     file, _, name = test.partition("::")
     folder, _, area = file.rpartition("/")
     return f"{REPOSITORY}/tests/{folder}{'/' * bool(folder)}test_{area}.py" + f"::{name}" * bool(name)

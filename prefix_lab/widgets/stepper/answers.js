@@ -1,6 +1,6 @@
 // Answers in a page that has no kernel: the same as questions.py gives, from the pieces in the page.
 
-import { Condition } from "./condition.js";
+import { Condition, NAMED } from "./condition.js";
 import { Store } from "./store.js";
 
 const MOST_FOUND = 100;
@@ -11,7 +11,7 @@ export class Answers {
   constructor(get) {
     /** @type {number[][] | null} */
     this.places = null;
-    this.store = new Store({ get, ask: () => Promise.reject(new Error("a page asks nobody")) });
+    this.store = new Store({ get, ask: (question) => this.answer(question) });
   }
 
   /** @param {Record<string, any>} question @returns {Promise<any>} */
@@ -19,6 +19,8 @@ export class Answers {
     await this.store.open();
     const { ask, ...rest } = question;
     if (ask === "stop") return this.stop(rest.step, rest.breakpoints, rest.back ?? false);
+    if (ask === "past") return this.store.past(rest.step, rest.back, this.store.functionsOf(rest.skip), rest.skip);
+    if (ask === "unknown") return this.unknown(rest.breakpoint);
     if (ask === "history") return this.history(rest.step, rest.name);
     if (ask === "made") return this.made(rest.value);
     if (ask === "search") return this.search(rest.text);
@@ -35,21 +37,24 @@ export class Answers {
     return this.places ?? [];
   }
 
+  /** The steps at which a breakpoint can stop, in order. @param {{file: string, line: number}} breakpoint @returns {Promise<number[]>} */
+  async stepsOf({ file, line }) {
+    const stepsAt = await this.stepsAt();
+    const [, ...places] = (await this.store.stands(this.store.meta.files.indexOf(file))).get(line) ?? [line];
+    return places.flatMap((place) => stepsAt[place]).sort((one, other) => one - other);
+  }
+
   /** @param {number} step @param {any[]} breakpoints @param {boolean} back */
   async stop(step, breakpoints, back) {
-    const stepsAt = await this.stepsAt();
     let best = null;
-    for (const { file, line, condition } of breakpoints) {
-      const wanted = condition ? new Condition(condition) : null;
-      const [, ...places] = (await this.store.stands(this.store.meta.files.indexOf(file))).get(line) ?? [line];
-      const steps = places
-        .flatMap((place) => stepsAt[place])
-        .filter((one) => (back ? one < step : one > step))
-        .sort((one, other) => (back ? other - one : one - other));
-      for (const one of steps) {
-        if (best !== null && (back ? one <= best : one >= best)) break;
-        if (!wanted || (await this.holds(wanted, one))) {
-          best = one;
+    for (const one of breakpoints) {
+      const wanted = one.condition ? new Condition(one.condition) : null;
+      const steps = (await this.stepsOf(one)).filter((at) => (back ? at < step : at > step));
+      for (const at of back ? steps.reverse() : steps) {
+        if (best !== null && (back ? at <= best : at >= best)) break;
+        const values = wanted && (await this.valuesFor(wanted, at));
+        if (!wanted || (values && wanted.isTrueOf(values))) {
+          best = at;
           break;
         }
       }
@@ -57,11 +62,32 @@ export class Answers {
     return best;
   }
 
-  /** @param {Condition} condition @param {number} step */
-  async holds(condition, step) {
+  /** The values of a condition's names at a step; null where one of them has none. @param {Condition} condition @param {number} step */
+  async valuesFor(condition, step) {
     await this.store.page(step);
     const values = await this.store.valuesOf(this.store.at(step), condition.names);
-    return values.size === condition.names.size && condition.isTrueOf(values);
+    return values.size === condition.names.size ? values : null;
+  }
+
+  /** What a breakpoint's condition asks for and none of its steps knows, and what is known there. @param {any} breakpoint */
+  async unknown(breakpoint) {
+    if (!breakpoint.condition) return null;
+    const condition = new Condition(breakpoint.condition);
+    const steps = await this.stepsOf(breakpoint);
+    const why = async (/** @type {number} */ step) => {
+      const values = (await this.valuesFor(condition, step)) ?? (await this.namesAt(step));
+      return condition.unknownOf(values);
+    };
+    let found = null;
+    for (const step of steps) if (!(found = await why(step))) return null;
+    return found && [found.asked, found.known.slice(0, NAMED)];
+  }
+
+  /** The names that have a value at a step; what values, does not matter. @param {number} step */
+  async namesAt(step) {
+    await this.store.page(step);
+    const { names, watches } = this.store.meta;
+    return new Map([...this.store.at(step).locals.keys()].filter((name) => !watches.includes(name)).map((name) => [names[name], undefined]));
   }
 
   /** @param {number} step @param {number} name */

@@ -8,6 +8,7 @@
 const HAS =
   "Conditions and watches have names, numbers, texts, facts and items such as x.shape[0], len(x), + - * / // %, " +
   "comparisons, in, and, or, not. Write one: i == 5.";
+export const NAMED = 8; // names that are said to be known, instead of one that is not
 const LONGEST = 1000;
 const DEEPEST = 30;
 const ESCAPE = String.raw`\\(?:[\\'"nrt]|x[\da-fA-F]{2}|u[\da-fA-F]{4}|U00(?:0[\da-fA-F]|10)[\da-fA-F]{4})`;
@@ -27,7 +28,30 @@ const WORDS = new Set(
 );
 
 /** What a condition asks for has no answer at this step. */
-export class Unknown extends Error {}
+export class Unknown extends Error {
+  /** @param {string} why @param {string} [asked] the name, fact or part that was not recorded @param {Iterable<string>} [known] those that were */
+  constructor(why, asked = "", known = []) {
+    super(why);
+    this.asked = asked;
+    this.known = mostAlike(asked, known);
+  }
+}
+
+/** Names in the order of how many signs are to be changed to make the asked one of them. @param {string} asked @param {Iterable<string>} known */
+function mostAlike(asked, known) {
+  return [...new Set(known)].map((name) => ({ name, far: distance([...asked], [...name]) })).sort((one, other) => one.far - other.far || (one.name < other.name ? -1 : 1)).map(({ name }) => name);
+}
+
+/** How many signs are to be put in, left out or replaced. @param {string[]} one @param {string[]} other */
+function distance(one, other) {
+  let row = [...other.keys(), other.length];
+  for (const [down, mine] of one.entries()) {
+    const next = [down + 1];
+    for (const [across, theirs] of other.entries()) next.push(Math.min(row[across + 1] + 1, next[across] + 1, row[across] + Number(mine !== theirs)));
+    row = next;
+  }
+  return row[other.length];
+}
 
 /** A condition, or a watch, that was read. Throws a `SyntaxError` for what is not in the language. */
 export class Condition {
@@ -41,6 +65,18 @@ export class Condition {
   /** What it gives for these values. Throws `Unknown` where it has no answer. @param {Names} names */
   worth(names) {
     return this.work(names);
+  }
+
+  /** Why it has no answer for these values; null where it has one. @param {Names} names */
+  unknownOf(names) {
+    try {
+      for (const name of [...this.names].sort()) valueOf(name, names);
+      this.work(names);
+      return null;
+    } catch (error) {
+      if (error instanceof Unknown) return error;
+      throw error;
+    }
   }
 
   /** Whether it holds for these values; false where it has no answer. @param {Names} names */
@@ -253,7 +289,7 @@ export function textOf(quoted) {
 
 /** @param {string} name @param {Names} names */
 function valueOf(name, names) {
-  if (!names.has(name)) throw new Unknown(name);
+  if (!names.has(name)) throw new Unknown(name, name, names.keys());
   return plain(names.get(name));
 }
 
@@ -292,12 +328,12 @@ function isTrue(value) {
 
 /** @param {any} value @param {string} name @returns {any} */
 function fact(value, name) {
-  if (!isThing(value)) throw new Unknown(name);
+  if (!isThing(value)) throw new Unknown(name, name);
   if (Object.hasOwn(value.facts, name)) return factOf(value.facts[name]) ?? null;
   const part = value.parts.find(([label]) => label === name);
   if (part) return plain(part[1]);
   if (name === "type") return value.type;
-  throw new Unknown(name);
+  throw new Unknown(name, name, [...Object.keys(value.facts), ...value.parts.map(([label]) => label)]);
 }
 
 /** @param {any} value @param {any} key @returns {any} */
@@ -307,6 +343,7 @@ function item(value, key) {
     const label = (typeof key === "bigint" && fields.at(Number(key))) || (["bigint", "string"].includes(typeof key) ? String(key) : null);
     const part = value.parts.find(([one]) => one === label);
     if (part) return plain(part[1]);
+    if (label !== null) throw new Unknown(label, label, value.parts.map(([one]) => one));
   } else if (typeof key === "bigint" && (Array.isArray(value) || typeof value === "string")) {
     const found = [...value].at(Number(key));
     if (found !== undefined) return found;

@@ -5,6 +5,8 @@ import { valueElement } from "./values.js";
 
 /** @typedef {import("./stepper.js").StepperView} View */
 
+const PAUSE = 250; // milliseconds without a key
+
 export class Calls {
   /** @param {View} view */
   constructor(view) {
@@ -68,16 +70,41 @@ export class Search {
     this.view = view;
     this.input = /** @type {HTMLInputElement} */ (h("input", { type: "search", placeholder: view.t("searchFor"), "aria-label": view.t("searchFor"), spellcheck: "false" }));
     this.list = h("ul", { class: "pl-found" });
-    const form = h("form", { role: "search", onsubmit: (/** @type {Event} */ event) => this.search(event) }, this.input);
+    const submit = (/** @type {Event} */ event) => {
+      event.preventDefault();
+      this.search();
+    };
+    const form = h("form", { role: "search", onsubmit: submit }, this.input);
     this.element = h("div", {}, form, this.list);
+    this.input.addEventListener("input", () => this.typed());
+    /** @type {any} */
+    this.waiting = null;
+    this.asked = "";
   }
 
-  /** @param {Event} event */
-  async search(event) {
-    event.preventDefault();
+  /** What was found is of another text now: it goes at once, and the new text is looked for when the typing pauses. */
+  typed() {
+    clearTimeout(this.waiting);
+    const text = this.input.value.trim();
+    if (text === this.asked) return;
+    this.asked = "";
+    this.list.replaceChildren();
+    if (text) this.waiting = setTimeout(() => this.search(), PAUSE);
+  }
+
+  async search() {
+    clearTimeout(this.waiting);
     const { view } = this;
-    const rows = await view.tried(view.store.source.ask({ ask: "search", text: this.input.value }));
-    if (!rows) return;
+    const text = this.input.value.trim();
+    if (!text) return this.list.replaceChildren();
+    if (text === this.asked) return;
+    this.asked = text;
+    const rows = await view.tried(view.store.source.ask({ ask: "search", text }));
+    if (this.asked !== text) return; // it has been typed on
+    if (!rows) {
+      this.asked = "";
+      return;
+    }
     const found = rows.map((/** @type {any[]} */ [kind, step, count, text]) =>
       h(
         "li",

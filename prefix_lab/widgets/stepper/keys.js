@@ -22,11 +22,12 @@ export const KEYS = [
   { keys: ["["], does: "stageBefore", label: "stageBefore", word: "◀ stage", group: true },
   { keys: ["]"], does: "nextStage", label: "nextStage", word: "stage ▶" },
   { keys: ["u"], does: "undo", label: "undo", word: "undo", group: true },
+  { keys: ["x"], does: "skipHere", label: "skipHere" },
   { keys: ["b", "F9"], does: "breakHere", label: "breakHere", word: "break" },
   { keys: ["/"], does: "find", label: "search", word: "search" },
   { keys: ["f"], does: "full", label: "full", word: "full" },
   { keys: ["?", "F1"], does: "help", label: "help", word: "?" },
-  { keys: ["Escape"], does: "close", label: "close" },
+  { keys: ["Escape"], does: "close", label: "leave" },
 ];
 
 const SHOWN = /** @type {Record<string, string>} */ ({ ArrowLeft: "←", ArrowRight: "→", Escape: "Esc" });
@@ -43,4 +44,37 @@ export function meant(event) {
   if (target.matches("input, textarea, select") && event.key !== "Escape") return null;
   const pressed = event.shiftKey && /^F\d/.test(event.key) ? `Shift+${event.key}` : event.key;
   return KEYS.find(({ keys }) => keys.includes(pressed))?.does ?? null;
+}
+
+/** Whether a key stays here: with Ctrl, Alt or Meta it is the notebook's, as Shift+Enter is. @param {KeyboardEvent} event */
+export function stays(event) {
+  return !(event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter"));
+}
+
+/**
+ * JupyterLab hears every key before what has the focus does, and takes a plain `b` for a new cell. It leaves alone what
+ * bears this attribute, so an element bears it for the keys that stay.
+ * @param {HTMLElement} root
+ */
+export function keepKeys(root) {
+  const decide = (/** @type {KeyboardEvent} */ event) => void root.toggleAttribute("data-lm-suppress-shortcuts", stays(event));
+  root.addEventListener("focusin", () => addEventListener("keydown", decide, true));
+  root.addEventListener("focusout", () => removeEventListener("keydown", decide, true));
+}
+
+/**
+ * Take the focus when the reader has just run this cell: not when the notebook was opened, not when many cells run, not
+ * while they write or are elsewhere. The cell that JupyterLab has gone on to stays the one that Shift+Enter runs.
+ * @param {HTMLElement} host where a view is @param {HTMLElement} wanted what takes the focus @param {number} made when the widget was made, in milliseconds
+ */
+export function focusWhenRun(host, wanted, made) {
+  const cell = host.closest(".jp-Cell");
+  const active = document.querySelector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell.jp-mod-active");
+  const near = cell && (active === cell || active?.previousElementSibling === cell);
+  const busy = document.activeElement?.matches(":read-write");
+  if (!near || busy || made < performance.timeOrigin) return;
+  const alone = (/** @type {Event} */ event) => event.stopPropagation();
+  wanted.addEventListener("focusin", alone);
+  wanted.focus({ preventScroll: true });
+  wanted.removeEventListener("focusin", alone);
 }

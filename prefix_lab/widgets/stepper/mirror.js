@@ -3,7 +3,7 @@
 
 import { Compared, MARKS, SIDES } from "./compare.js";
 import { help, toolbar } from "./controls.js";
-import { meant } from "./keys.js";
+import { keepKeys, meant } from "./keys.js";
 import { MOVES, REMEMBERED, StepperView } from "./stepper.js";
 import { h, Language, shown } from "./text.js";
 
@@ -38,7 +38,7 @@ export class MirrorView {
     /** @type {Record<string, number>[]} */
     this.before = [];
 
-    this.root = h("div", { class: "pl-root pl-mirror", "data-lm-suppress-shortcuts": "true", lang: options.language });
+    this.root = h("div", { class: "pl-root pl-mirror", tabindex: "-1", lang: options.language });
     this.root.style.setProperty("--pl-height", options.height);
     this.choice = h("div", { class: "pl-who", role: "group", "aria-label": this.t("whoMoves") });
     for (const one of /** @type {("both" | Side)[]} */ (["both", ...SIDES])) {
@@ -57,6 +57,7 @@ export class MirrorView {
     this.body.append(this.values.element);
     this.root.append(h("div", { class: "pl-head" }, toolbar(this), this.choice), this.strip, h("div", { class: "pl-row" }, says, this.bring), this.body);
     this.root.addEventListener("keydown", (event) => this.key(event), true);
+    keepKeys(this.root);
     host.append(this.root);
     this.choose("both");
   }
@@ -113,13 +114,14 @@ export class MirrorView {
     const { model } = this;
     const names = /** @type {Record<string, string>} */ ({ step: "steps", breakpoints: "breakpoints", watches: "watches" });
     return {
-      get: (name) => (name in names ? model.get(names[name])[side] : null),
+      get: (name) => (name in names ? model.get(names[name])[side] : name === "skip" ? model.get(name) : null),
       set: (name, value) => {
+        if (name === "skip") model.set(name, value);
         if (!(name in names)) return;
         if (name === "step" && !this.together) this.leader = side;
         model.set(names[name], { ...model.get(names[name]), [side]: value });
       },
-      on: (name, changed) => name in names && model.on(names[name], changed),
+      on: (name, changed) => (name in names || name === "skip") && model.on(names[name] ?? name, changed),
     };
   }
 
@@ -220,7 +222,7 @@ export class MirrorView {
 
   /** Move both; where one would come further than the other, it waits. @param {string} kind @param {boolean} back */
   async move(kind, back) {
-    const there = await Promise.all(SIDES.map((side) => this.view(side).tried(this.stores[side].destination(this.steps[side], kind, back))));
+    const there = await Promise.all(SIDES.map((side) => this.view(side).tried(this.stores[side].destination(this.steps[side], kind, back, this.model.get("skip")))));
     if (there.includes(undefined)) return;
     if (there.every((one) => one === null)) return this.tell(this.t(back ? "atStart" : "atEnd"));
     const [ours, theirs] = SIDES.map((side, at) => this.progress(side, /** @type {number | null} */ (there[at]), back));

@@ -8,6 +8,7 @@ recordings of one program, each step belongs to the same step of the other until
 from __future__ import annotations
 
 import functools
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,6 +18,7 @@ import anywidget
 import traitlets
 
 from prefix_lab.debugger import Breakpoint, Cursor, Recording, Step
+from prefix_lab.debugger.cursor import COMPREHENSIONS
 from prefix_lab.widgets.picture import TextForm
 from prefix_lab.widgets.stepper.compare import (
     DIFFERENT,
@@ -75,11 +77,13 @@ class Mirror(TextForm, anywidget.AnyWidget):
     steps = traitlets.Dict().tag(sync=True)
     breakpoints = traitlets.Dict().tag(sync=True)
     watches = traitlets.Dict().tag(sync=True)
+    skip = traitlets.List(traitlets.Unicode(), list(COMPREHENSIONS)).tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     language = traitlets.Enum(LANGUAGES, "en").tag(sync=True)
     height = traitlets.Unicode("760px").tag(sync=True)
     opening = traitlets.Dict().tag(sync=True)
     pairs = traitlets.Dict().tag(sync=True)
+    made = traitlets.Float().tag(sync=True)
 
     def __init__(
         self,
@@ -109,6 +113,7 @@ class Mirror(TextForm, anywidget.AnyWidget):
             labels=list(labels),
             language=language,
             height=height,
+            made=time.time() * 1000,
             opening={side: self._desks[side].first(0) for side in SIDES},
             pairs={
                 "boundaries": [one._asdict() for one in self.boundaries],
@@ -201,7 +206,9 @@ class Mirror(TextForm, anywidget.AnyWidget):
         `title` heads it, `language` is "en" or "zh", else the mirror's own. The page opens where the mirror stands.
         Raises `ValueError` that names the argument when the folder is not there or the language is another.
         """
-        settings = {name: getattr(self, name) for name in ("steps", "breakpoints", "watches", "labels", "pairs")}
+        settings = {
+            name: getattr(self, name) for name in ("steps", "breakpoints", "watches", "skip", "labels", "pairs")
+        }
         recordings = dict(zip(SIDES, (self.ours, self.theirs), strict=True))
         write_mirror(recordings, settings, path, title=title, language=language or self.language)
 

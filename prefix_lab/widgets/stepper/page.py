@@ -15,6 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prefix_lab.debugger.cursor import COMPREHENSIONS
 from prefix_lab.debugger.storage import write_whole
 from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.questions import must_be_language
@@ -104,7 +105,8 @@ def write(path: str | Path, page: str) -> None:
 def page_of(recording: Recording, title: str = "", language: str = "en") -> str:
     """The page of one recording as text."""
     heading = title or what_was_recorded(recording, language)
-    return html({"": Pieces(recording, title)}, {"breakpoints": [], "watches": []}, heading, language)
+    settings = {"breakpoints": [], "watches": [], "skip": COMPREHENSIONS}
+    return html({"": Pieces(recording, title)}, settings, heading, language)
 
 
 def what_was_recorded(recording: Recording, language: str) -> str:

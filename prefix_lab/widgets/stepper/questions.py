@@ -14,11 +14,13 @@ from typing import Any
 from prefix_lab.debugger import Breakpoint, Recording
 from prefix_lab.debugger.steps import EVENTS, NONE
 from prefix_lab.debugger.summary import Summary, as_summary
+from prefix_lab.debugger.truth import truth_of
 from prefix_lab.widgets.stepper.pieces import PAGE, Pieces
 from prefix_lab.widgets.stepper.written import as_json, headline, pack
 
 MOST = 100  # things that are found, of each kind
 LONGEST_HISTORY = 1_000
+NAMED = 8  # names that are known instead
 HALF = re.compile("[\ud800-\udfff]")
 LANGUAGES = ("en", "zh")
 
@@ -30,6 +32,8 @@ class Questions:
         self.pieces, self.recording, self.columns = pieces, pieces.recording, pieces.columns
         self.kinds: dict[str, Callable[..., Any]] = {
             "stop": self.stop,
+            "unknown": self.unknown,
+            "past": self.past,
             "history": self.history,
             "made": self.made,
             "search": self.search,
@@ -45,6 +49,22 @@ class Questions:
         stops = [next(self.breakpoint(one).steps(self.recording, step, back), None) for one in breakpoints]
         found = [stop for stop in stops if stop is not None]
         return (max if back else min)(found) if found else None
+
+    def past(self, step: int, skip: list[str], back: bool = False) -> int | None:
+        """The first step from this one on that is in none of the functions that `skip` names."""
+        cursor = self.recording.cursor(step)
+        cursor.skip = skip
+        return cursor.past(step, back)
+
+    def unknown(self, breakpoint: dict[str, Any]) -> list[Any] | None:
+        """What the condition of a breakpoint asks for and none of its steps knows, and the names known there, the most
+        alike first; the first is empty where it is no name that is lacking. None where it has an answer."""
+        meant = self.breakpoint(breakpoint)
+        if meant.condition is None:
+            return None
+        steps = [step for place in meant.places(self.recording) for step in self.columns.steps_at[place]]
+        why = truth_of(self.recording, meant.condition).unanswered(sorted(steps))
+        return None if why is None else [why.asked, why.known[:NAMED]]
 
     def breakpoint(self, one: dict[str, Any]) -> Breakpoint:
         """A view's breakpoint, `{"file": "peft/config.py", "line": 300, "condition": "i == 5"}`, as the debugger's."""

@@ -10,6 +10,8 @@ const MARGIN = 6; // lines around the current one
 const LONGEST_LINE = 2000; // characters of a line
 const MOST_GHOSTS = 3; // values beside a line
 const MOST_UNDER = 8; // values under the current one
+const MOST_SIGNS = 70; // of a value, its name and its label
+const LEAST_SIGNS = 24; // of a value
 const GAP = 4; // characters before a value
 const NARROW = 60; // characters of a pane that has none to spare for indentation
 /** @type {Record<string, string>} the letters that written.py gives pieces of source → classes of stepper.css */
@@ -48,7 +50,13 @@ export class SourcePane {
     this.title = h("span", { class: "pl-file" });
     this.lines = h("div", { class: "pl-lines" });
     this.view = h("div", { class: "pl-code", tabindex: "0", role: "group", "aria-label": language.t("source") }, this.lines);
-    this.element = h("section", { class: "pl-source", "aria-label": language.t("source") }, h("h3", {}, this.title), this.view);
+    const enter = (/** @type {Event} */ event) => {
+      event.preventDefault(); // the button must not take the focus: it goes when there is one inside
+      this.view.focus();
+    };
+    const away = h("button", { type: "button", class: "pl-keys-away", onmousedown: enter, onclick: enter }, language.t("keysAway"));
+    const head = h("div", { class: "pl-source-head" }, h("h3", {}, this.title), away, h("small", { class: "pl-keys-here" }, language.t("keysHere")));
+    this.element = h("section", { class: "pl-source", "aria-label": language.t("source") }, head, this.view);
     this.view.addEventListener("scroll", () => this.draw());
     this.lines.addEventListener("click", (event) => this.clicked(event));
     this.lines.addEventListener("contextmenu", (event) => this.clicked(event, true));
@@ -129,6 +137,11 @@ export class SourcePane {
   indent(line) {
     const signs = (this.text[line - 1][0]?.[1] ?? "").search(/\S|$/);
     return Math.min(signs, this.columns < NARROW ? 2 : this.columns / 3);
+  }
+
+  /** How many signs have room in a row under a line. @param {number} line */
+  roomUnder(line) {
+    return this.columns && this.text[line - 1] ? this.columns - this.indent(line) : MOST_SIGNS;
   }
 
   /** Pixels from the top of the source to a line. @param {number} line */
@@ -248,19 +261,23 @@ export class SourcePane {
  * to give back, then what it reads. `self` is the last, and nowhere but where it comes in.
  * @param {import("./store.js").Store} store @param {import("./store.js").Moment} moment
  * @param {boolean} hidden whether what the line gives is not to be seen yet
- * @param {Set<string>} read the names in the current line @param {import("./text.js").Language} language
+ * @param {SourcePane} pane with the source
  */
-export function ghostsAt(store, moment, hidden, read, language) {
+export function ghostsAt(store, moment, hidden, pane) {
   /** @type {Map<number, Ghost[]>} */
   const found = new Map();
   const { names, watches } = store.meta;
+  const { language } = pane;
+  const read = pane.namesIn(moment.line);
+  const room = Math.min(MOST_SIGNS, pane.roomUnder(moment.line));
   /** @param {number} line @param {number} name @param {number} value @param {Ghost["kind"]} kind @param {string} [label] */
   const add = (line, name, value, kind, label = "") => {
     const all = found.get(line) ?? [];
     const headline = store.headline(moment.step, value);
     const here = line === moment.line;
     const most = here ? MOST_UNDER : MOST_GHOSTS;
-    if (all.length < most && line) all.push({ text: `${name ? names[name] : ""} ${shortText(headline, 60, here)}`.trim(), kind, title: headline[1], label });
+    const left = Math.max(LEAST_SIGNS, room - names[name].length - label.length - 2);
+    if (all.length < most && line) all.push({ text: `${names[name]} ${shortText(headline, left, here)}`.trim(), kind, title: headline[1], label });
     found.set(line, all);
   };
   const gives = /** @type {Record<string, string>} */ ({ return: "returns", yield: "yields", exception: "raises" })[moment.event] ?? "gives";

@@ -1,6 +1,6 @@
 // The panes with the state of the program: variables, the calls around the step, watches, breakpoints.
 
-import { asPython, Condition, Unknown, wrongWith } from "./condition.js";
+import { asPython, Condition, NAMED, Unknown, wrongWith } from "./condition.js";
 import { selfLast } from "./source.js";
 import { h, shown } from "./text.js";
 import { headlineOf, insideOf, valueElement } from "./values.js";
@@ -166,11 +166,12 @@ export class Watches {
     for (const [at, text] of view.model.get("watches").entries()) {
       const found = await view.tried(this.worth(moment, text));
       const row = rows[rows.length - view.model.get("watches").length + at];
-      row?.querySelector(".pl-watched")?.replaceChildren(found ?? h("i", {}, view.t("notKnown")));
+      row?.querySelector(".pl-watched")?.replaceChildren(found instanceof Node ? found : h("i", {}, view.t("notKnown")));
+      if (found instanceof Unknown) row?.append(h("small", { class: "pl-hint" }, whatIsKnown(view, found.asked, found.known.slice(0, NAMED))));
     }
   }
 
-  /** @param {string} text @param {Node} value @param {boolean} [own] */
+  /** @param {string} text @param {Node} value @param {boolean} [own] whether the reader added it, and can take it away */
   row(text, value, own = false) {
     const { view } = this;
     const remove = () => view.model.set("watches", view.model.get("watches").filter((/** @type {string} */ one) => one !== text));
@@ -184,18 +185,28 @@ export class Watches {
     );
   }
 
-  /** @param {Moment} moment @param {string} text @returns {Promise<HTMLElement | null>} */
+  /** What an expression gives, or why it gives nothing. @param {Moment} moment @param {string} text @returns {Promise<HTMLElement | Unknown | null>} */
   async worth(moment, text) {
+    const { store, colours } = this.view;
     try {
       const watch = new Condition(text);
-      const found = watch.worth(await this.view.store.valuesOf(moment, watch.names));
-      if (found && typeof found === "object" && !Array.isArray(found)) return valueElement(found.headline ?? headlineOf(found), this.view.colours);
+      const named = new Map([...moment.locals.keys()].map((name) => [store.meta.names[name], undefined]));
+      const values = await store.valuesOf(moment, watch.names);
+      const why = watch.unknownOf(values.size === watch.names.size ? values : named);
+      if (why) return why;
+      const found = watch.worth(values);
+      if (found && typeof found === "object" && !Array.isArray(found)) return valueElement(found.headline ?? headlineOf(found), colours);
       return h("bdi", { class: "pl-value" }, shown(asPython(found)));
     } catch (error) {
-      if (error instanceof Unknown || error instanceof SyntaxError) return null;
+      if (error instanceof SyntaxError) return null;
       throw error;
     }
   }
+}
+
+/** A sentence on what was asked for in vain, and what is known instead. @param {View} view @param {string} asked @param {string[]} known */
+function whatIsKnown(view, asked, known) {
+  return asked ? view.t("unknown", { asked: shown(asked), known: known.map(shown).join(", ") || view.t("none") }) : view.t("noAnswer");
 }
 
 export class Breakpoints {
@@ -212,7 +223,9 @@ export class Breakpoints {
     if (this.shown === view.model.get("breakpoints")) return;
     this.shown = view.model.get("breakpoints");
     const rows = view.model.get("breakpoints").map((/** @type {any} */ one) => this.row(one));
+    const place = this.list.contains(document.activeElement) && document.activeElement?.getAttribute("data-place");
     this.list.replaceChildren(...rows);
+    if (place) this.box(place)?.focus({ preventScroll: true });
     if (!rows.length) this.list.append(h("li", { class: "pl-hint" }, view.t("noBreakpoints")));
   }
 
@@ -241,6 +254,11 @@ export class Breakpoints {
       })
     );
     condition.value = one.condition ?? "";
+    if (one.condition) {
+      view.tried(view.store.source.ask({ ask: "unknown", breakpoint: { file: one.file, line: one.line, condition: one.condition } })).then((found) => {
+        if (found && condition.value.trim() === one.condition) problem.textContent = whatIsKnown(view, found[0], found[1]);
+      });
+    }
     return h(
       "li",
       {},
@@ -251,6 +269,11 @@ export class Breakpoints {
       h("button", { class: "pl-remove", "aria-label": `${view.t("remove")}: ${label}`, onclick: () => this.change(one, null) }, "×"),
       problem,
     );
+  }
+
+  /** The box for a condition. @param {string} place @returns {HTMLElement | null} */
+  box(place) {
+    return this.list.querySelector(`[data-place="${CSS.escape(place)}"]`);
   }
 
   /** Where breakpoints stand in a file. @param {string} file */
@@ -277,7 +300,7 @@ export class Breakpoints {
     view.draw();
     if (!stands.has(asked)) view.tell(view.t("neverRan", { line }));
     else if (line !== asked) view.tell(view.t("standsAt", { line }));
-    const box = /** @type {HTMLElement | null} */ (this.list.querySelector(`[data-place="${CSS.escape(`${file}:${there?.line ?? line}`)}"]`));
+    const box = this.box(`${file}:${there?.line ?? line}`);
     if (withCondition) box?.focus();
     box?.closest("li")?.scrollIntoView({ block: "nearest" });
   }
@@ -289,5 +312,55 @@ export class Breakpoints {
     const others = all.map((other) => (other.file === one.file && other.line === one.line ? change && { ...other, ...change } : other));
     this.view.model.set("breakpoints", others.filter(Boolean));
     this.view.draw();
+  }
+}
+
+/** What steps go past: functions, files and folders. */
+export class Skipping {
+  /** @param {View} view */
+  constructor(view) {
+    this.view = view;
+    this.list = h("ul", { class: "pl-skipping" });
+    this.problem = h("p", { class: "pl-problem", role: "alert" });
+    this.input = /** @type {HTMLInputElement} */ (h("input", { type: "text", placeholder: view.t("addSkip"), "aria-label": view.t("skipping"), spellcheck: "false" }));
+    const form = h("form", { onsubmit: (/** @type {Event} */ event) => this.add(event) }, this.input);
+    this.element = pane(view.t("skipping"), "skipping", this.list, form, this.problem);
+    /** @type {string[] | null} */
+    this.shown = null;
+  }
+
+  /** @param {Event} event */
+  add(event) {
+    event.preventDefault();
+    const { view } = this;
+    const name = this.input.value.trim();
+    this.problem.textContent = !name || view.store.functionsOf([name]).size ? "" : view.t("skipsNothing", { name: shown(name) });
+    if (!name || this.problem.textContent) return;
+    this.input.value = "";
+    if (!this.names.includes(name)) this.toggle(name);
+  }
+
+  /** @returns {string[]} */
+  get names() {
+    return this.view.model.get("skip") ?? [];
+  }
+
+  /** @param {string} name */
+  toggle(name) {
+    const { view, names } = this;
+    const without = names.filter((one) => one !== name);
+    view.model.set("skip", without.length < names.length ? without : [...names, name]);
+    view.tell(view.t(without.length < names.length ? "nowEntered" : "nowSkipped", { name: shown(name) }));
+  }
+
+  show() {
+    if (this.shown === this.names) return;
+    this.shown = this.names;
+    const rows = this.names.map((name) => {
+      const remove = h("button", { class: "pl-remove", "aria-label": `${this.view.t("remove")}: ${shown(name)}`, onclick: () => this.toggle(name) }, "×");
+      return h("li", {}, h("bdi", { class: "pl-name" }, shown(name)), " ", remove);
+    });
+    this.list.replaceChildren(...rows);
+    if (!rows.length) this.list.append(h("li", { class: "pl-hint" }, this.view.t("noSkip")));
   }
 }

@@ -3,16 +3,16 @@
 
 import { choose, help, splitter, tabs, toolbar } from "./controls.js";
 import { Calls, History, Search } from "./finder.js";
-import { meant } from "./keys.js";
+import { keepKeys, meant, stays } from "./keys.js";
 import { NoAnswer } from "./pieces.js";
 import { Question } from "./question.js";
 import { ghostsAt, SourcePane } from "./source.js";
-import { Breakpoints, Stack, Variables, Watches } from "./state.js";
+import { Breakpoints, Skipping, Stack, Variables, Watches } from "./state.js";
 import { h, Language, shown, withCommas } from "./text.js";
 import { Timeline } from "./timeline.js";
 
 /**
- * What is shared with other views and with Python: `step`, `breakpoints`, `watches`, `question`.
+ * What is shared with other views and with Python: `step`, `breakpoints`, `watches`, `skip`, `question`.
  * @typedef {object} Model
  * @property {(name: string) => any} get
  * @property {(name: string, value: any) => void} set
@@ -48,12 +48,13 @@ export class StepperView {
     this.turn = 0;
     /** @type {Record<string, string>} */
     this.colours = {};
-    this.root = h("div", { class: "pl-root", "data-lm-suppress-shortcuts": "true", lang: options.language ?? "en" });
+    this.root = h("div", { class: options.narrow ? "pl-root pl-narrow" : "pl-root", tabindex: "-1", lang: options.language ?? "en" });
     this.root.style.setProperty("--pl-height", options.height ?? "600px");
     this.variables = new Variables(this);
     this.stack = new Stack(this);
     this.watches = new Watches(this);
     this.breakpoints = new Breakpoints(this);
+    this.skipping = new Skipping(this);
     this.calls = new Calls(this);
     this.search = new Search(this);
     this.history = new History(this);
@@ -66,13 +67,15 @@ export class StepperView {
     this.stage = h("p", { class: "pl-stage" });
     this.news = h("p", { class: "pl-news", role: "status", "aria-live": "polite" });
     this.question = new Question(this);
-    const state = h("div", { class: "pl-state" }, this.variables.element, this.stack.element, this.watches.element, this.breakpoints.element);
+    const state = h("div", { class: "pl-state" }, this.variables.element, this.stack.element, this.watches.element, this.breakpoints.element, this.skipping.element);
     this.side = tabs(this, { variables: state, calls: this.calls.element, search: this.search.element, history: this.history.element });
     this.body = h("div", { class: "pl-body" }, this.source.element, splitter(this), this.side);
     this.failed = h("button", { type: "button", class: "pl-failed", hidden: true, onclick: () => this.jump(this.store.meta.failure.step) });
     const head = h("div", { class: "pl-head" }, toolbar(this), this.failed, this.where);
     this.root.append(head, this.stage, this.question.element, this.body, this.timeline.element, this.news);
     this.root.addEventListener("keydown", (event) => this.key(event));
+    this.root.addEventListener("fullscreenchange", () => document.fullscreenElement || this.source.view.focus());
+    keepKeys(this.root);
     host.append(this.root);
   }
 
@@ -95,7 +98,7 @@ export class StepperView {
       this.tell(this.t("empty"));
       return;
     }
-    for (const name of ["step", "breakpoints", "watches", "question"]) this.model.on(name, () => this.changed(name));
+    for (const name of ["step", "breakpoints", "watches", "skip", "question"]) this.model.on(name, () => this.changed(name));
     this.timeline.open();
     this.stage.toggleAttribute("hidden", !meta.stages.length);
     if (meta.failure) {
@@ -120,6 +123,7 @@ export class StepperView {
 
   /** @param {KeyboardEvent} event */
   key(event) {
+    if (!stays(event)) return;
     event.stopPropagation(); // the notebook around has keys of its own
     const form = event.key === "Enter" && /** @type {Partial<HTMLInputElement>} */ (event.target).form;
     const does = meant(event);
@@ -137,6 +141,7 @@ export class StepperView {
     if (does === "run" || does === "runBack") return this.run(does === "runBack");
     if (does === "nextStage" || does === "stageBefore") return this.toStage(does === "stageBefore");
     if (does === "undo") return this.undo();
+    if (does === "skipHere") return this.skipping.toggle(this.store.at(this.step).function);
     if (does === "breakHere") return this.breakpoints.toggle(this.file, this.source.shown?.current ?? 0);
     if (does === "find") {
       this.showTab("search");
@@ -152,9 +157,12 @@ export class StepperView {
 
   /** @param {string} kind @param {boolean} back */
   async move(kind, back) {
-    const there = await this.tried(this.store.destination(this.step, kind, back));
+    const there = await this.tried(this.store.destination(this.step, kind, back, this.model.get("skip") ?? []));
     if (there === undefined) return;
-    if (there === null) return this.tell(this.t(back ? "atStart" : "atEnd"));
+    if (there === null) {
+      const end = this.step === (back ? 0 : this.store.meta.steps - 1);
+      return this.tell(this.t(!end ? "noneOutside" : back ? "atStart" : "atEnd"));
+    }
     if (kind === "out") this.remember();
     await this.goto(there);
   }
@@ -172,7 +180,7 @@ export class StepperView {
   /** @param {boolean} back */
   toStage(back) {
     const there = this.store.stageBeside(this.step, back);
-    if (there === undefined) return this.tell(this.t(back ? "atStart" : "atEnd"));
+    if (there === undefined) return this.tell(this.t("noStage"));
     return this.jump(there);
   }
 
@@ -183,7 +191,7 @@ export class StepperView {
 
   undo() {
     const there = this.before.pop();
-    return there === undefined ? this.tell(this.t("nothing")) : this.goto(there);
+    return there === undefined ? this.tell(this.t("noJump")) : this.goto(there);
   }
 
   /** Go far: `undo` comes back here. @param {number} step */
@@ -199,7 +207,6 @@ export class StepperView {
     if (turn !== this.turn) return;
     this.step = step;
     this.chosen = 0;
-    this.news.replaceChildren();
     if (this.model.get("step") !== step) this.model.set("step", step);
     this.draw();
     this.store.ahead(step).catch(() => null);
@@ -214,6 +221,8 @@ export class StepperView {
   }
 
   draw() {
+    const focused = this.root.contains(document.activeElement);
+    this.news.replaceChildren(); // what was said is of what was there before
     const calls = this.store.stack(this.step);
     const moment = this.store.at(calls[this.chosen].step);
     const { meta } = this.store;
@@ -221,6 +230,7 @@ export class StepperView {
     this.stack.show(calls, this.chosen);
     this.watches.show(moment);
     this.breakpoints.show();
+    this.skipping.show();
     this.timeline.show();
     this.drawSource(moment, true);
     const event = moment.event === "line" ? "" : ` · ${moment.event}`;
@@ -230,6 +240,7 @@ export class StepperView {
     const sentence = meta.stages.find((/** @type {any[]} */ [name]) => name === now)?.[1] ?? "";
     this.stage.replaceChildren(...(now ? [h("b", {}, `${this.t("stage")} ${shown(now)}`), ` ${shown(sentence)}`] : []));
     this.question.show();
+    if (focused && !this.root.contains(document.activeElement)) this.source.view.focus({ preventScroll: true }); // its row was drawn anew
   }
 
   /** @param {import("./store.js").Moment} moment @param {boolean} follow */
@@ -253,7 +264,7 @@ export class StepperView {
     const inFile = (/** @type {number[]} */ [, called]) => meta.functions[called][0] === moment.file;
     const reached = new Set(meta.places.filter(inFile).map((/** @type {number[]} */ [, , line]) => line));
     this.source.read(text, colours);
-    const ghosts = ghostsAt(this.store, moment, this.question.hides(moment.step), this.source.namesIn(moment.line), this.language);
+    const ghosts = ghostsAt(this.store, moment, this.question.hides(moment.step), this.source);
     this.source.show(
       { file: moment.file, title: file, text, colours, current: moment.line, event: moment.event, visited: moment.visited, reached, ghosts, breakpoints },
       follow,
@@ -288,15 +299,32 @@ export class StepperView {
     if (typeof there === "number") await this.jump(there);
   }
 
-  full() {
+  async full() {
     if (document.fullscreenElement) return document.exitFullscreen();
-    return this.root.requestFullscreen?.().catch(() => this.root.classList.toggle("pl-fixed"));
+    try {
+      if (!this.root.classList.contains("pl-fixed")) return await this.root.requestFullscreen();
+    } catch {} // a browser that has none, or a page that may not
+    const fixed = this.root.classList.toggle("pl-fixed");
+    if (fixed) addEventListener("keydown", this.unfix, true);
+    else removeEventListener("keydown", this.unfix, true);
+    this.source.view.focus();
   }
 
+  /** Esc leaves the full window wherever the focus is. @param {KeyboardEvent} event */
+  unfix = (event) => {
+    if (event.key !== "Escape" || this.root.querySelector("dialog")) return;
+    event.stopPropagation();
+    this.full();
+  };
+
+  /** What Esc does: away with the help; else out of the full window; else to the source; else back to the notebook. */
   close() {
     const dialog = this.root.querySelector("dialog");
     dialog?.remove();
-    this.source.view.focus();
+    if (!dialog && document.fullscreenElement) return document.exitFullscreen();
+    const cell = /** @type {HTMLElement | null} */ (this.root.closest(".jp-Cell"));
+    if (dialog || !cell || document.activeElement !== this.source.view) this.source.view.focus();
+    else cell.focus();
   }
 
   /** @param {string} text */

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import anywidget
@@ -12,6 +13,7 @@ import traitlets
 from prefix_lab.debugger import Cursor, Recording, Step
 from prefix_lab.debugger.breakpoints import Breakpoint
 from prefix_lab.debugger.conditions import Condition
+from prefix_lab.debugger.cursor import COMPREHENSIONS
 from prefix_lab.debugger.shown import text_of
 from prefix_lab.widgets.picture import TextForm, preformatted
 from prefix_lab.widgets.stepper.page import HERE, linked
@@ -24,8 +26,9 @@ class Stepper(TextForm, anywidget.AnyWidget):
     """A debugger for what has already happened: source, values beside lines, calls, variables, timeline.
 
     `step` is where the reader is; set it, or call `goto` and `goto_stage`, to lead. `breakpoints` is a list of
-    `{"file": "peft/peft_model.py", "line": 300, "condition": "i == 5"}`, `watches` a list of expressions. `on_step` is
-    told of every move. `height` is a CSS length, `language` "en" or "zh".
+    `{"file": "peft/peft_model.py", "line": 300, "condition": "i == 5"}`, `watches` a list of expressions. `skip` are
+    the functions, files and folders that no step goes into, as a `Cursor` takes them: at first what runs inside a
+    comprehension. `on_step` is told of every move. `height` is a CSS length, `language` "en" or "zh".
 
     Raises `TypeError` for what is no recording or step, `IndexError` for a step that there is not, `ValueError` that
     names the argument for a file, condition, expression or language that cannot be.
@@ -36,11 +39,13 @@ class Stepper(TextForm, anywidget.AnyWidget):
     step = traitlets.Int(0).tag(sync=True)
     breakpoints = traitlets.List(traitlets.Dict()).tag(sync=True)
     watches = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    skip = traitlets.List(traitlets.Unicode(), list(COMPREHENSIONS)).tag(sync=True)
     language = traitlets.Enum(LANGUAGES, "en").tag(sync=True)
     height = traitlets.Unicode("600px").tag(sync=True)
     opening = traitlets.Dict().tag(sync=True)
     question = traitlets.Dict(None, allow_none=True).tag(sync=True)
     answer = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    made = traitlets.Float().tag(sync=True)
 
     def __init__(
         self,
@@ -49,6 +54,7 @@ class Stepper(TextForm, anywidget.AnyWidget):
         at: int | Step = 0,
         breakpoints: list[dict[str, Any]] | None = None,
         watches: list[str] | None = None,
+        skip: Iterable[str] = COMPREHENSIONS,
         title: str = "",
         language: str = "en",
         height: str = "600px",
@@ -66,7 +72,9 @@ class Stepper(TextForm, anywidget.AnyWidget):
             step=first,
             breakpoints=breakpoints or [],
             watches=watches or [],
+            skip=list(skip),
             opening=self._desk.first(first),
+            made=time.time() * 1000,  # as JavaScript counts: a page opened later does not take the focus
         )
         self.on_msg(self._heard)
 
@@ -92,7 +100,9 @@ class Stepper(TextForm, anywidget.AnyWidget):
     @property
     def cursor(self) -> Cursor:
         """A cursor where the reader is: its `locals`, `stack` and so on. Moving it does not move the reader."""
-        return self.recording.cursor(self.step)
+        found = self.recording.cursor(self.step)
+        found.skip = self.skip
+        return found
 
     def goto(self, step: int | Step) -> None:
         """Lead the reader to a step."""

@@ -91,15 +91,47 @@ export class Store extends Pieces {
     return null;
   }
 
-  /** Where a move leads; null at an end. @param {number} step @param {string} move @param {boolean} back */
-  async destination(step, move, back) {
+  /** The numbers of functions that are meant by a name or its end, by their file, or by a folder, as cursor.py has it. @param {string[]} names */
+  functionsOf(names) {
+    const isMeant = (/** @type {string} */ file, /** @type {string} */ called) =>
+      names.some((name) => `.${called}`.endsWith(`.${name}`) || `/${file}`.endsWith(`/${name}`) || (name.endsWith("/") && `/${file}`.includes(`/${name}`)));
+    return new Set([...this.meta.functions.keys()].filter((number) => isMeant(this.meta.files[this.meta.functions[number][0]], this.meta.functions[number][1])));
+  }
+
+  /**
+   * Where a move leads, past the functions that `skip` names; null at an end.
+   * @param {number} step @param {string} move @param {boolean} back @param {string[]} [skip]
+   */
+  async destination(step, move, back, skip = []) {
     await this.page(step);
-    if (move === "in") return this.within(step + (back ? -1 : 1));
+    const skipped = this.functionsOf(skip);
+    if (move === "in") return this.past(step + (back ? -1 : 1), back, skipped, skip);
     if (move === "over") {
       const there = this.beside(step, back);
       if (there !== null) return there;
     }
-    return this.outOf(step, back);
+    let there = await this.outOf(step, back);
+    while (there !== null && this.calledAt(await this.page(there), there, skipped)) {
+      const further = await this.outOf(there, back);
+      if (further === null || further < there !== back) return null; // the latter: a generator that another thread goes on with
+      there = further;
+    }
+    return there;
+  }
+
+  /** Whether a step of a page is in one of these functions. @param {any} page @param {number} step @param {Set<number>} functions */
+  calledAt(page, step, functions) {
+    return functions.has(this.place(page.place[step - page.first])[1]);
+  }
+
+  /** The first step from this one on that is in none of the skipped functions. @param {number} step @param {boolean} back @param {Set<number>} skipped @param {string[]} names */
+  async past(step, back, skipped, names) {
+    if (this.within(step) === null || !skipped.size) return this.within(step);
+    const page = await this.page(step);
+    let at = step;
+    while (page.place[at - page.first] !== undefined && this.calledAt(page, at, skipped)) at += back ? -1 : 1;
+    if (this.within(at) === null || page.place[at - page.first] !== undefined) return this.within(at);
+    return this.source.ask({ ask: "past", step: at, skip: names, back });
   }
 
   /** @param {number} step @param {boolean} back */
@@ -164,13 +196,18 @@ export class Store extends Pieces {
     return { step, event, file, function: name, line, frame, thread, locals, lines, bound, fresh, visited };
   }
 
-  /** The names of the stages around a step, outermost first. @param {number} step @returns {string[]} */
-  stagesAt(step) {
-    /** @type {[string, number][]} */
+  /** The runs of stages around a step, outermost first. @param {number} step */
+  runsAt(step) {
+    /** @type {[name: string, first: number][]} */
     const found = [];
     for (const [name, , runs] of this.meta.stages)
       for (const [first, last] of runs) if (first <= step && step <= last) found.push([name, first]);
-    return found.sort(([, one], [, other]) => one - other).map(([name]) => name);
+    return found.sort(([, one], [, other]) => one - other);
+  }
+
+  /** The names of the stages around a step, outermost first. @param {number} step @returns {string[]} */
+  stagesAt(step) {
+    return this.runsAt(step).map(([name]) => name);
   }
 
   /** The first step of the stage after a step, or before. @param {number} step @param {boolean} back @returns {number | undefined} */

@@ -14,13 +14,15 @@ export class Timeline {
   constructor(view) {
     this.view = view;
     this.cursor = h("div", { class: "pl-cursor" });
-    this.bands = h("div", { class: "pl-bands" });
+    this.bands = h("div", { class: "pl-bands", role: "toolbar", "aria-label": view.t("stages") });
     this.track = h("div", { class: "pl-track", role: "slider", tabindex: "0", "aria-label": view.t("timeline"), "aria-valuemin": "0" });
     this.element = h("section", { class: "pl-timeline", "aria-label": view.t("timeline") }, this.bands, this.track);
     this.track.addEventListener("pointerdown", (event) => this.grab(event));
     this.track.addEventListener("pointermove", (event) => this.track.hasPointerCapture(event.pointerId) && this.drag(event));
     this.track.addEventListener("pointerup", () => (this.from = null));
     this.track.addEventListener("keydown", (event) => this.key(event));
+    this.bands.addEventListener("keydown", (event) => this.walk(event));
+    this.marked = "";
     /** @type {number | null} */
     this.from = null;
   }
@@ -41,13 +43,15 @@ export class Timeline {
     this.bands.style.height = `${BAND * (1 + Math.max(-1, ...rows.map((row) => row.level)))}px`;
     this.bands.replaceChildren(
       ...rows.map(({ name, sentence, first, left, right, level }) => {
-        const band = h("button", { class: "pl-band", title: shown(sentence), "data-stage": name, onclick: () => this.view.jump(first) }, shown(name));
+        const label = `${shown(name)}, ${this.view.t("step")} ${withCommas(first)}`;
+        const band = h("button", { type: "button", class: "pl-band", title: shown(sentence), "aria-label": label, "data-stage": name, "data-first": first, onclick: () => this.view.jump(first) }, shown(name));
         band.style.left = `${left}px`;
         band.style.width = `${right - left}px`;
         band.style.top = `${BAND * level}px`;
         return band;
       }),
     );
+    this.marked = "";
     if (this.view.step >= 0) this.show();
   }
 
@@ -57,8 +61,35 @@ export class Timeline {
     this.cursor.style.left = `${(100 * (view.step + 0.5)) / meta.steps}%`;
     this.track.setAttribute("aria-valuenow", String(view.step));
     this.track.setAttribute("aria-valuetext", `${view.t("step")} ${withCommas(view.step)} ${view.t("of")} ${withCommas(meta.steps)}`);
-    const now = view.store.stagesAt(view.step);
-    for (const band of this.bands.children) band.toggleAttribute("data-now", now.includes(band.getAttribute("data-stage") ?? ""));
+    this.mark(view.store.runsAt(view.step));
+  }
+
+  /** Mark the runs of stages that one stands in; the innermost is the current one. @param {[name: string, first: number][]} runs outermost first */
+  mark(runs) {
+    if (this.marked === (this.marked = String(runs)) && this.marked) return;
+    const bands = /** @type {HTMLElement[]} */ ([...this.bands.children]);
+    const inside = bands.filter((band) => runs.some(([name, first]) => band.dataset.stage === name && band.dataset.first === String(first)));
+    const current = inside.find((band) => band.dataset.stage === runs.at(-1)?.[0]);
+    const stop = inside.find((band) => band === document.activeElement) ?? current ?? bands[0];
+    for (const band of bands) {
+      band.toggleAttribute("data-now", inside.includes(band));
+      if (band === current) band.setAttribute("aria-current", "step");
+      else band.removeAttribute("aria-current");
+      band.tabIndex = band === stop ? 0 : -1; // one stop for Tab; arrows lead to the others
+    }
+  }
+
+  /** The arrow keys lead from stage to stage, Enter goes there. @param {KeyboardEvent} event */
+  walk(event) {
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    const bands = /** @type {HTMLElement[]} */ ([...this.bands.children]);
+    const next = bands[bands.indexOf(/** @type {HTMLElement} */ (event.target)) + (by ?? 0)];
+    if (!by) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (!next) return;
+    for (const band of bands) band.tabIndex = band === next ? 0 : -1;
+    next.focus();
   }
 
   /** @param {PointerEvent} event */

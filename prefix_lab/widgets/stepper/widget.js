@@ -2,6 +2,7 @@
 
 import { SIDES } from "./compare.js";
 import { Kernel, traits } from "./kernel.js";
+import { focusWhenRun } from "./keys.js";
 import { MirrorView } from "./mirror.js";
 import { StepperView } from "./stepper.js";
 import { Store } from "./store.js";
@@ -18,6 +19,7 @@ async function render({ model, el }) {
   const options = { language: model.get("language"), height: model.get("height") };
   const view = two ? new MirrorView(el, known, shared, options) : new StepperView(el, known[""], shared, options);
   await view.open();
+  focusWhenRun(el, (view instanceof MirrorView ? view.views[0] : view).source.view, model.get("made"));
   return shared.close;
 }
 

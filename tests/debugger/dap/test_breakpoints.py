@@ -87,7 +87,7 @@ def test_a_count_counts_the_times_that_its_condition_held(doubles):
     [
         ({"condition": "x ="}, "is not an expression"),
         ({"condition": "x.append(1)"}, "cannot be worked out on a recording"),
-        ({"condition": "nowhere == 1"}, "'nowhere' is no name in this recording"),
+        ({"condition": "nowhere == 1"}, "nowhere was not recorded there. Known there: more, x, y."),
         ({"condition": "(" * 900}, "condition"),
         ({"hitCondition": "often"}, "expected a count such as 3, >= 3 or % 3"),
         ({"hitCondition": "% 0"}, "expected a count"),

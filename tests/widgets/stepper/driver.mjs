@@ -34,7 +34,7 @@ class Packed {
 const MOVES = ["in", "over", "out"].flatMap((move) => [false, true].map((back) => [move, back]));
 
 /** Everything that a view can say of a step. */
-async function at(store, step) {
+async function at(store, step, skip) {
   await store.page(step);
   const moment = store.at(step);
   const line = (value) => (value === null ? null : store.headline(step, value));
@@ -52,7 +52,8 @@ async function at(store, step) {
     caller: store.caller(step),
   };
   told.moves = [];
-  for (const [move, back] of MOVES) told.moves.push(await store.destination(step, move, back));
+  for (const skipped of [[], skip])
+    for (const [move, back] of MOVES) told.moves.push(await store.destination(step, move, back, skipped));
   return told;
 }
 
@@ -67,11 +68,12 @@ function answer(text, values) {
 }
 
 const CALLS = {
-  async walk(packed, steps) {
-    const store = new Store(new Packed(packed));
+  async walk(packed, steps, skip) {
+    const source = new Packed(packed);
+    const { store } = new Answers((keys) => source.get(keys));
     await store.open();
     const found = [];
-    for (const step of steps) found.push(await at(store, step));
+    for (const step of steps) found.push(await at(store, step, skip));
     return found;
   },
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,9 @@ def said_by_python(recording: Recording, index: int, lines: dict[str, int], fres
             "fresh": sorted(fresh),
             "stack": events,
             "caller": cursor.stack[1].index if len(cursor.stack) > 1 else None,
-            "moves": [moved(recording, index, move, back) for move, back in MOVES],
+            "moves": [
+                moved(recording, index, move, back, skip) for skip in ((), skipped(recording)) for move, back in MOVES
+            ],
         }
     )
 
@@ -98,14 +101,20 @@ def frames_before(recording: Recording) -> list[tuple[dict[str, int], set[str]]]
     return found
 
 
-def moved(recording: Recording, index: int, move: str, back: bool) -> int | None:
+def skipped(recording: Recording) -> list[str]:
+    """Every second of the names of functions."""
+    return sorted({name.rpartition(".")[2] for _, name, _ in recording.columns.functions})[::2]
+
+
+def moved(recording: Recording, index: int, move: str, back: bool, skip: Sequence[str]) -> int | None:
     cursor = recording.cursor(index)
+    cursor.skip = skip
     return cursor.index if getattr(cursor, move)(back) else None
 
 
 def said_by_javascript(recording: Recording, steps: list[int]) -> list[dict[str, Any]]:
     functions = recording.columns.functions
-    found = javascript("walk", packed(recording), steps)
+    found = javascript("walk", packed(recording), steps, skipped(recording))
     for one in found:
         for call in one["stack"]:
             call[2] = functions[call[2]][1]
@@ -235,6 +244,7 @@ def questions_of(recording: Recording, seed: int) -> list[dict[str, Any]]:
     files = Pieces(recording).files
     conditions = [None, "", "a == 1", "b > c", "a + b * 2 < c or not a", "len(items) > 1", "n >= 2", "q is None"]
     conditions += ["i != x", "items[0] > 0", "error.type == 'ValueError'", "value", "total % 2 == 1", "nothing == 1"]
+    conditions += ["itms == 1", "error.kind == 'ValueError'", "a.shape == 1", "items.length['b'] == 2", "a + 'b' == 3"]
     asked: list[dict[str, Any]] = []
     for _ in range(40):
         points = [
@@ -243,6 +253,7 @@ def questions_of(recording: Recording, seed: int) -> list[dict[str, Any]]:
         ]
         step = draw.randrange(len(recording))
         asked.append({"ask": "stop", "step": step, "breakpoints": points, "back": draw.random() < 0.5})
+        asked.append({"ask": "unknown", "breakpoint": points[0]})
     asked.append({"ask": "stop", "step": 0, "breakpoints": []})
     for _ in range(15):
         step, name = draw.randrange(len(recording)), draw.randrange(len(columns.names))
