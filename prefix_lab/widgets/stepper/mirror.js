@@ -157,7 +157,8 @@ export class MirrorView {
     const target = /** @type {HTMLElement} */ (event.target);
     const inside = SIDES.some((side) => this.view(side).root.contains(target));
     if (target.closest(".pl-track, [role=tablist], [role=separator], dialog")) return;
-    if (event.key === "m" && !event.ctrlKey && !event.metaKey && !event.altKey && !target.matches("input, textarea")) {
+    if (does === "close" && this.root.classList.contains("pl-fixed")) this.full();
+    else if (event.key === "m" && !event.ctrlKey && !event.metaKey && !event.altKey && !target.matches("input, textarea")) {
       const all = /** @type {("both" | Side)[]} */ (["both", ...SIDES]);
       this.choose(all[(all.indexOf(this.who) + 1) % all.length]);
     } else if (!does || (inside && ITS_OWN.includes(does))) return;
@@ -169,7 +170,7 @@ export class MirrorView {
   /** @param {string} does */
   async act(does) {
     if (ITS_OWN.includes(does)) return this.view(this.touched).act(does);
-    if (does === "full") return document.fullscreenElement ? document.exitFullscreen() : this.root.requestFullscreen?.().catch(() => this.root.classList.toggle("pl-fixed"));
+    if (does === "full") return this.full();
     if (does === "help") return help(this);
     if (does === "undo") return this.undo();
     if (this.who !== "both") return this.view(this.who).act(does);
@@ -177,6 +178,14 @@ export class MirrorView {
     if (does === "first" || does === "last") return this.lead(Object.fromEntries(SIDES.map((side) => [side, does === "first" ? 0 : this.stores[side].meta.steps - 1])));
     if (does === "run" || does === "runBack") return this.run(does === "runBack");
     if (does === "nextStage" || does === "stageBefore") return this.toStage(does === "stageBefore");
+  }
+
+  async full() {
+    if (document.fullscreenElement) return document.exitFullscreen();
+    try {
+      if (!this.root.classList.contains("pl-fixed")) return await this.root.requestFullscreen();
+    } catch {} // a browser that has none, or a page that may not
+    this.root.classList.toggle("pl-fixed");
   }
 
   close() {
@@ -203,7 +212,7 @@ export class MirrorView {
 
   undo() {
     const there = this.before.pop();
-    return there ? this.lead(there, false) : this.tell(this.t("nothing"));
+    return there ? this.lead(there, false) : this.tell(this.t("noJump"));
   }
 
   /** How far a side has come at a step: steps while the two are alike, then gates. @param {Side} side @param {number | null} step @param {boolean} [back] */
@@ -224,7 +233,10 @@ export class MirrorView {
   async move(kind, back) {
     const there = await Promise.all(SIDES.map((side) => this.view(side).tried(this.stores[side].destination(this.steps[side], kind, back, this.model.get("skip")))));
     if (there.includes(undefined)) return;
-    if (there.every((one) => one === null)) return this.tell(this.t(back ? "atStart" : "atEnd"));
+    if (there.every((one) => one === null)) {
+      const ended = SIDES.every((side) => this.steps[side] === (back ? 0 : this.stores[side].meta.steps - 1));
+      return this.tell(this.t(!ended ? "noneOutside" : back ? "atStart" : "atEnd"));
+    }
     const [ours, theirs] = SIDES.map((side, at) => this.progress(side, /** @type {number | null} */ (there[at]), back));
     const waits = ours === theirs ? null : ours < theirs === back ? "ours" : "theirs";
     const moving = SIDES.filter((side) => side !== waits);
@@ -253,7 +265,7 @@ export class MirrorView {
     const begins = inOrder(boundaries).flatMap((one) => (one.ours && one.theirs ? [{ ours: one.ours[0], theirs: one.theirs[0] }] : []));
     if (!begins.length && parted) begins.push({ ours: parted.ours, theirs: parted.theirs });
     const there = back ? begins.findLast((one) => one.ours < this.steps.ours) : begins.find((one) => one.ours > this.steps.ours);
-    return there ? this.lead(there) : this.tell(this.t(back ? "noStageBefore" : "noStageAfter"));
+    return there ? this.lead(there) : this.tell(this.t("noStage"));
   }
 
   /** @param {Boundary} one @param {0 | 1} end */

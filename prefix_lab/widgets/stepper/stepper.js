@@ -48,7 +48,7 @@ export class StepperView {
     this.turn = 0;
     /** @type {Record<string, string>} */
     this.colours = {};
-    this.root = h("div", { class: options.narrow ? "pl-root pl-narrow" : "pl-root", tabindex: "-1", lang: options.language ?? "en" });
+    this.root = h("div", { class: "pl-root", tabindex: "-1", lang: options.language ?? "en" });
     this.root.style.setProperty("--pl-height", options.height ?? "600px");
     this.variables = new Variables(this);
     this.stack = new Stack(this);
