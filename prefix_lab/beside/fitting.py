@@ -93,7 +93,7 @@ def check_sizes(peft_config: PromptLearningConfig, model_config: Any) -> None:
         raise ValueError("num_virtual_tokens=None, expected an int of at least 1. Set num_virtual_tokens=20, say.")
     chosen = choose_sizes(copy.copy(peft_config), model_config)
     for field, filled in prepare.explain_preparation(chosen, widest(model_config)).items():
-        setattr(chosen, field, filled.value)  # a copy's; a recording of the walk has one preparation
+        setattr(chosen, field, filled.value)  # not by what fills a config: a recording has that stage once
     if misfit := other_sizes(peft_config, chosen, model_config) or other_submodules(peft_config, model_config):
         problem, way_out = misfit
         raise ValueError(f"{problem}.{perhaps_reused(peft_config)} {way_out}.")

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from prefix_lab.debugger.calls import Call, call_tree, html_outline, outline
 from prefix_lab.debugger.cursor import Cursor
 from prefix_lab.debugger.decode import Decoder
+from prefix_lab.debugger.progress import Progress
 from prefix_lab.debugger.search import Difference, diff, find, history
 from prefix_lab.debugger.sources import sources_of
 from prefix_lab.debugger.steps import Columns, RecordedSteps, Step
@@ -19,6 +20,14 @@ from prefix_lab.debugger.storage import read, write
 from prefix_lab.debugger.summary import Summary
 from prefix_lab.debugger.tape import RecordingSession, Tape
 from prefix_lab.debugger.tokens import LineInfo
+
+LAYING_OUT = "Laying out the recording: {far:,} steps in {seconds:.0f} s"
+LAID_OUT_LATER = "Stopped. Nothing is lost: the recording is laid out when it is next looked at."
+OPENING, NOT_OPENED = "Opening {path}: {seconds:.0f} s", "Stopped. {path} was not opened, and is as it was."
+SAVING, NOT_SAVED = (
+    "Saving {path}: {seconds:.0f} s",
+    "Stopped. {path} was not written, and is as it was.",
+)
 
 
 class Names(Protocol):
@@ -76,7 +85,8 @@ class Recording(RecordedSteps):
         with self._lock:
             if self._columns is None:
                 decoder = Decoder(self._max_steps)
-                self._columns = decoder.read(self._tapes)
+                with Progress(LAYING_OUT, LAID_OUT_LATER, lambda: len(decoder.columns)):
+                    self._columns = decoder.read(self._tapes)
                 self._columns.left_out += self._left_out
                 self._tapes = []
                 if decoder.out_of_place:
@@ -137,7 +147,8 @@ class Recording(RecordedSteps):
 
         Raises `RuntimeError` for a recording that is not finished, `ValueError` when the folder is not there.
         """
-        write(self, path)
+        with Progress(SAVING, NOT_SAVED, lambda: 0, path=path):
+            write(self, path)
 
     @classmethod
     def load(cls, path: str | Path) -> Recording:
@@ -145,7 +156,8 @@ class Recording(RecordedSteps):
 
         Raises `ValueError` that names the file and says what is wrong with it.
         """
-        return cls.of(*read(path))
+        with Progress(OPENING, NOT_OPENED, lambda: 0, path=path):
+            return cls.of(*read(path))
 
     def to_html(self, path: str | Path, **options: Any) -> None:
         """Write one HTML page that walks through this recording, with no kernel and no network; whole or not at all.

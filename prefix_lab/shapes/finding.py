@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from prefix_lab.debugger import Recorder, record
+from prefix_lab.debugger.progress import Progress
 from prefix_lab.shapes import cache
 from prefix_lab.shapes.axes import worth
 from prefix_lab.shapes.names import Names
@@ -21,6 +22,8 @@ INCLUDE = (
     *("prefix_lab", "peft", "transformers.models", "transformers.cache_utils", "transformers.masking_utils"),
     *("transformers.generation.utils", "transformers.integrations.sdpa_attention", "transformers.loss"),
 )
+NAMING = "Naming the axes of a walk: {far} of {of} runs in {seconds:.0f} s"
+NOT_NAMED = "Stopped. No name of this walk was found or kept: ask for them again."
 Runs = tuple[tuple[tuple[str, int], ...], ...]
 
 
@@ -87,7 +90,12 @@ def proven_names(walk: Walk, include: tuple, runs: Runs) -> Names:
     """Run the walk at all sizes, and solve for each place what its axes are."""
     *found_at, last_sizes = map(dict, runs)
     table = table_of(found_at)
-    *seen, last = [by_place(seen_in(recorder_of(walk, include), walk, run)) for run in [*found_at, last_sizes]]
+    seen = []
+    with Progress(NAMING, NOT_NAMED, of=len(runs)) as done:
+        for run in runs:
+            seen.append(by_place(seen_in(recorder_of(walk, include), walk, dict(run))))
+            done(len(seen))
+    last = seen.pop()
     names = Names(same=same_in([*found_at, last_sizes]))
     value_of: Callable[[str], int | None] = functools.cache(lambda text: worth(text, last_sizes))
     for key in seen[0]:
@@ -98,7 +106,7 @@ def proven_names(walk: Walk, include: tuple, runs: Runs) -> Names:
 
 def recorder_of(walk: Walk, include: tuple) -> Recorder:
     """What records a walk. Raises `ValueError` for a walk or an `include` that has no Python code to record."""
-    return record([*installed(INCLUDE), walk, *include])
+    return record([*installed(INCLUDE), walk, *include], progress=lambda steps: None)
 
 
 def seen_in(recorder: Recorder, walk: Walk, sizes: Mapping[str, int]) -> list[Sighting]:

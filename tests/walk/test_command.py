@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 
 import pytest
 
-from prefix_lab.course.tasks import target_text
+from prefix_lab.course.training import target_text
 from prefix_lab.terminal.commands import main
 from prefix_lab.walk.batch import INSTRUCTED
 from prefix_lab.walk.command import plain

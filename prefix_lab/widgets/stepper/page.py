@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefix_lab.debugger.cursor import COMPREHENSIONS
+from prefix_lab.debugger.progress import Progress
 from prefix_lab.debugger.storage import write_whole
 from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.questions import must_be_language
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from prefix_lab.debugger import Recording
 
 HERE = Path(__file__).parent
+MAKING = "Making the page: {far:.0%} in {seconds:.0f} s"
+NOT_MADE = "Stopped. No page was written; an older one is as it was."
 IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"\./([\w-]+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 FRAME = """
@@ -129,7 +132,12 @@ def shortly(names: list[str]) -> str:
 
 def html(sides: dict[str, Pieces], settings: dict[str, Any], heading: str, language: str) -> str:
     """A page with the pieces of one recording, or of several under names of their own."""
-    packed = {f"{side}{key}": pack(pieces.get(key)) for side, pieces in sides.items() for key in pieces.names()}
+    keys = [(side, key) for side, pieces in sides.items() for key in pieces.names()]
+    packed = {}
+    with Progress(MAKING, NOT_MADE) as done:
+        for side, key in keys:
+            packed[side + key] = pack(sides[side].get(key))
+            done(len(packed) / len(keys))
     script = linked(HERE / "page.js")
     style = (HERE / "stepper.css").read_text(encoding="utf-8") + FRAME
     policy = f"default-src 'none'; script-src '{hashed(script)}'; style-src '{hashed(style)}'; base-uri 'none'"
