@@ -139,8 +139,6 @@ const LABELS = {
   aheadEnd: ["{ahead} is ahead: {behind} has not ended {stage}.", "{ahead} 在前:{behind} 尚未结束 {stage}。"],
   aheadBy: ["{ahead} is ahead by this many steps: {count}.", "{ahead} 领先 {count} 步。"],
   aheadParted: ["{ahead} is ahead: {behind} has not come to where the two part.", "{ahead} 在前:{behind} 尚未到达分歧处。"],
-  noStageAfter: ["No stage begins after this place.", "此处之后没有阶段开始。"],
-  noStageBefore: ["No stage begins before this place.", "此处之前没有阶段开始。"],
   bring: ["Together again: move {side}", "重新会合:移动 {side}"],
   waits: ["{waits} waits until {goes} has come as far.", "{waits} 等待 {goes} 走到同一处。"],
   compared: ["Values here", "此处的值"],
