@@ -1,8 +1,8 @@
 """A recording, or two side by side, as one HTML file, for any browser, with no kernel and no network.
 
 The stepper's ES modules become one text here, which widgets take, too. They stay plain files that browsers, editors and
-the type checker read, and follow three rules, which a test holds: imports stand at the head and name files of the
-folder, only the entry has a default export, and no two modules give one name to different things.
+the type checker read, and follow four rules, which a test holds: imports stand at the head and name files of the
+folder, only the entry has a default export, no two modules give one name to different things, no text spans lines.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ MAKING = "Making the page: {far:.0%} in {seconds:.0f} s"
 NOT_MADE = "Stopped. No page was written; an older one is as it was."
 IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"\./([\w-]+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
-COMMENT = re.compile(r"^ *(?:/\*\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)  # that has lines of its own
+COMMENT = re.compile(r"^ *(?:/\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)  # that has lines of its own
+INDENT = re.compile(r"^ +", re.MULTILINE)
 FRAME = """
 :root { color-scheme: light dark; }
 html, body { height: 100%; margin: 0; }
@@ -140,7 +141,7 @@ def html(sides: dict[str, Pieces], settings: dict[str, Any], heading: str, langu
             packed[side + key] = pack(sides[side].get(key))
             done(len(packed) / len(keys))
     script = linked(HERE / "page.js")
-    style = (HERE / "stepper.css").read_text(encoding="utf-8") + FRAME
+    style = INDENT.sub("", COMMENT.sub("", (HERE / "stepper.css").read_text(encoding="utf-8")) + FRAME)
     policy = f"default-src 'none'; script-src '{hashed(script)}'; style-src '{hashed(style)}'; base-uri 'none'"
     return f"""<!doctype html>
 <html lang="{language}">
@@ -196,4 +197,4 @@ def in_order(entry: Path) -> list[Path]:
 
 
 def stripped(text: str) -> str:
-    return EXPORT.sub("", COMMENT.sub("", IMPORT.sub("", text)))
+    return INDENT.sub("", EXPORT.sub("", COMMENT.sub("", IMPORT.sub("", text))))

@@ -185,7 +185,7 @@ def test_without_names_a_shape_is_asked_for_by_numbers(score):
 
 def test_a_tensor_without_axes_is_answered_by_nothing_between_parentheses(score):
     asked = predict(recorded(shapes, [shapes]), "shapes", "scalar", score=score)
-    assert "You gave 1 axis; it has 0." in asked.answer_with("1")
+    assert "Number of axes: you gave 1, it has 0." in asked.answer_with("1")
     assert asked.answer_with("()").startswith("Right. scalar is ()")
 
 
