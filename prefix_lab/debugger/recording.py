@@ -13,7 +13,7 @@ from prefix_lab.debugger.calls import Call, call_tree, html_outline, outline
 from prefix_lab.debugger.cursor import Cursor
 from prefix_lab.debugger.decode import Decoder
 from prefix_lab.debugger.progress import Progress
-from prefix_lab.debugger.search import Difference, diff, find, history
+from prefix_lab.debugger.search import Change, Difference, changed, diff, find, history
 from prefix_lab.debugger.sources import sources_of
 from prefix_lab.debugger.steps import Columns, RecordedSteps, Step
 from prefix_lab.debugger.storage import read, write
@@ -65,6 +65,8 @@ class Recording(RecordedSteps):
     @property
     def columns(self) -> Columns:
         """The steps laid out in arrays; made when they are asked for first."""
+        if self._columns is not None:
+            return self._columns
         if self.state != "closed":
             raise RuntimeError("This recording is not finished: leave its `with record(...)` block first.")
         with self._lock:
@@ -105,6 +107,10 @@ class Recording(RecordedSteps):
     def history(self, name: str, at: int = 0) -> list[tuple[Step, Summary]]:
         """Every value that a name took in the frame of step `at`, with the step that gave it."""
         return history(self, name, at)
+
+    def changed(self, first: int, last: int) -> list[Change]:
+        """The names that have another value at the later of two steps: see `search.changed`."""
+        return changed(self, first, last)
 
     @property
     def calls(self) -> list[Call]:

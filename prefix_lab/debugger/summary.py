@@ -73,11 +73,12 @@ class Summary:
         return hash((self.type, self.text))
 
     def __repr__(self) -> str:
-        """`Tensor (4, 20) int64`, and the names of a tensor's axes where the recording has them."""
-        axes = self.facts.get("axes")
-        if not axes or not all(isinstance(axis, str) for axis in axes):
+        """The text; of a tensor whose axes have names, `Tensor (batch 4, prefix_len 20) int64`."""
+        axes, shape = self.facts.get("axes"), self.facts.get("shape")
+        if not axes or not shape or not all(isinstance(axis, str) for axis in axes):
             return self.text
-        return f"{self.text} = ({', '.join(axes)})"
+        named = (str(size) if axis == str(size) else f"{axis} {size}" for axis, size in zip(axes, shape, strict=False))
+        return self.text.replace(f"({', '.join(map(str, shape))})", f"({', '.join(named)})", 1)
 
 
 def exactly(facts: dict[str, Any]) -> list[tuple[str, str]]:

@@ -50,7 +50,7 @@ def client(tensors):
 
 def test_a_tensor_is_its_shape_dtype_and_axes(client):
     prefix = client.scopes()["Locals"]["prefix"]
-    assert prefix["value"] == "Tensor (4, 20, 128) float32 = (batch, prefix_len, hidden)"
+    assert prefix["value"] == "Tensor (batch 4, prefix_len 20, hidden 128) float32"
     assert prefix["type"] == "torch.Tensor"
     inside = {name: one["value"] for name, one in client.inside(prefix["variablesReference"]).items()}
     assert inside["shape"] == "(4, 20, 128)"
@@ -67,7 +67,7 @@ def test_what_the_line_before_changed_is_marked(client):
 def test_a_value_opens_to_its_parts_and_each_can_be_asked_for_by_its_expression(client):
     held = client.scopes()["Locals"]["held"]
     parts = client.inside(held["variablesReference"])
-    assert parts["key"]["value"].startswith("Tensor (4, 20, 128) float32")
+    assert parts["key"]["value"].startswith("Tensor (batch 4, prefix_len 20, hidden 128) float32")
     odd = client.inside(parts["odd name"]["variablesReference"])
     assert [odd[name]["value"] for name in "0123"] == ["1", "2.5", "'text'", "None"]
     many = client.inside(parts["many"]["variablesReference"])
