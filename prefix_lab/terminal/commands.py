@@ -215,7 +215,8 @@ def run_dap(args: argparse.Namespace) -> int:
     try:
         serve_port(recording, args.port, args.idle, listening, complain)
     except OSError as error:
-        args.refuse(f"argument --port: {args.port} cannot be had ({error.strerror}). Give another, or 0 for a free one")
+        why = os.strerror(error.errno)
+        args.refuse(f"argument --port: {args.port} cannot be had ({why}). Give another, or 0 for a free one")
     complain(f"no client came for {args.idle} seconds")
     return 0
 
