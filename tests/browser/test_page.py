@@ -35,6 +35,7 @@ def opened(either, file):
 def view(opened):
     """The page, at its first step, with nothing set; what it complained of fails the test."""
     page, wrong = opened
+    page.evaluate("localStorage.clear()")
     page.reload()
     page.goto(page.url.split("#")[0] + "#step=0")
     yield View(page).at(0)

@@ -5,6 +5,7 @@
  * @typedef {object} Source
  * @property {(keys: string[]) => Promise<Record<string, any>>} get
  * @property {(question: Record<string, any>) => Promise<any>} ask
+ * @property {(id: string, host: HTMLElement) => Promise<void>} [show] puts a widget into the page, where there is a kernel
  * @property {() => Record<string, any>} [opening] the pieces that are there from the start
  * @property {(step: number) => Promise<Record<string, any>>} [around] a step's page, and those that moves lead to
  */

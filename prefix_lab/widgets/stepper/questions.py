@@ -32,6 +32,7 @@ class Questions:
 
     def __init__(self, pieces: Pieces):
         self.pieces, self.recording, self.columns = pieces, pieces.recording, pieces.columns
+        self.tensors: dict[int, Any] = {}
         self.kinds: dict[str, Callable[..., Any]] = {
             "stop": self.stop,
             "unknown": self.unknown,
@@ -40,6 +41,7 @@ class Questions:
             "made": self.made,
             "changed": self.changed,
             "search": self.search,
+            "tensor": self.tensor,
         }
 
     def answer(self, question: dict[str, Any]) -> Any:
@@ -78,6 +80,18 @@ class Questions:
             raise ValueError(f"file={one.get('file')!r} is not in this recording: {', '.join(pieces.paths)}.")
         file = pieces.files[pieces.paths.index(one["file"])]
         return Breakpoint(file=file, line=one["line"], condition=one.get("condition") or None)
+
+    def tensor(self, value: int) -> str:
+        """The id of a widget, a TensorView of a tensor whose numbers were kept (`record(keep="small")`)."""
+        if value not in self.tensors:
+            import torch
+
+            from prefix_lab.widgets.tensor import TensorView
+
+            facts = self.columns.values[value].facts
+            tensor = torch.tensor(facts["numbers"], dtype=getattr(torch, facts["dtype"]))
+            self.tensors[value] = TensorView(tensor, facts.get("axes"))
+        return self.tensors[value].model_id
 
     def history(self, step: int, name: int) -> list[list[Any]]:
         """Each value that a name, given by its number, took in the frame of a step: step, value's number, its line."""
