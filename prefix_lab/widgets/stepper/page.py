@@ -48,16 +48,15 @@ main { flex: 1; min-height: 0; }
 # How to begin, by language: for one recording, and for two.
 HOW = {
     "en": (
-        "Press over ▶ (or n) for the next line and ◀ over (or N) for the one before; ? shows every key. The address of "
-        "this page keeps the step: whoever opens a copy of it stands there.",
+        "Press over ▶ (or n) for the next line and ◀ over (or N) for the one before; ? shows every key. The address "
+        "keeps the step: a copy of it leads here.",
         "Press over ▶ (or n) for the next line on both sides, ◀ over (or N) for the one before, stage ▶ (or ]) for the "
-        "next stage; ? shows every key. The address of this page keeps the place.",
+        "next stage; ? shows every key. The address keeps the place.",
     ),
     "zh": (
-        "按 步过 ▶(或 n)到下一行,◀ 步过(或 N)回到上一行;? 显示所有按键。"
-        "本页地址会记住步骤:打开该地址的人会停在同一步。",
+        "按 步过 ▶(或 n)到下一行,◀ 步过(或 N)回到上一行;? 显示所有按键。地址会记住步骤:复制的地址通向这里。",
         "按 步过 ▶(或 n)让两侧都到下一行,◀ 步过(或 N)回到上一行,阶段 ▶(或 ])到下一阶段;"
-        "? 显示所有按键。本页地址会记住位置。",
+        "? 显示所有按键。地址会记住位置。",
     ),
 }
 STEPS = {"en": "{what} · {steps} steps", "zh": "{what} · {steps} 步"}
