@@ -13,11 +13,8 @@ from tests.widgets.stepper.javascript import STEPPER, node
 ENTRIES = ["page.js", "widget.js"]
 
 
-def test_every_module_is_the_steppers_and_is_part_of_an_entry():
-    files = set(STEPPER.glob("*.js"))
-    assert len(files) > 10
-    assert all(line.count("`") % 2 == 0 for path in files for line in path.read_text(encoding="utf-8").splitlines())
-    assert {path for entry in ENTRIES for path in in_order(STEPPER / entry)} == files
+def test_every_module_of_the_stepper_is_part_of_an_entry():
+    assert {path for entry in ENTRIES for path in in_order(STEPPER / entry)} == set(STEPPER.glob("*.js"))
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
