@@ -98,9 +98,9 @@ class Recorder:
                 "Another thread is recording. It records the threads that are started under it, too: end that "
                 "recording first, or record in one thread only."
             )
+        self.start(sys._getframe(1))
         if self.progress is not None:
             self.progress.__enter__()
-        self.start(sys._getframe(1))
         return self.recording
 
     def start(self, frame: FrameType) -> None:

@@ -22,7 +22,7 @@ INCLUDE = (
     *("prefix_lab", "peft", "transformers.models", "transformers.cache_utils", "transformers.masking_utils"),
     *("transformers.generation.utils", "transformers.integrations.sdpa_attention", "transformers.loss"),
 )
-NAMING = "Naming the axes of a walk: {far} of {of} runs in {seconds:.0f} s"
+NAMING = "Naming the axes of a walk: run {far} of {of}, {seconds:.0f} s"
 NOT_NAMED = "Stopped. No name of this walk was found or kept: ask for them again."
 Runs = tuple[tuple[tuple[str, int], ...], ...]
 
@@ -91,10 +91,9 @@ def proven_names(walk: Walk, include: tuple, runs: Runs) -> Names:
     *found_at, last_sizes = map(dict, runs)
     table = table_of(found_at)
     seen = []
-    with Progress(NAMING, NOT_NAMED, of=len(runs)) as done:
+    with Progress(NAMING, NOT_NAMED, lambda: len(seen) + 1, of=len(runs)):
         for run in runs:
             seen.append(by_place(seen_in(recorder_of(walk, include), walk, dict(run))))
-            done(len(seen))
     last = seen.pop()
     names = Names(same=same_in([*found_at, last_sizes]))
     value_of: Callable[[str], int | None] = functools.cache(lambda text: worth(text, last_sizes))
@@ -106,7 +105,7 @@ def proven_names(walk: Walk, include: tuple, runs: Runs) -> Names:
 
 def recorder_of(walk: Walk, include: tuple) -> Recorder:
     """What records a walk. Raises `ValueError` for a walk or an `include` that has no Python code to record."""
-    return record([*installed(INCLUDE), walk, *include], progress=lambda steps: None)
+    return record([*installed(INCLUDE), walk, *include])
 
 
 def seen_in(recorder: Recorder, walk: Walk, sizes: Mapping[str, int]) -> list[Sighting]:
