@@ -38,8 +38,8 @@ from transformers import T5Config, T5ForConditionalGeneration
 import prefix_lab
 from prefix_lab.breakpoints import break_at, breakpoints, clear, explain, stop_at
 from prefix_lab.course import load_tiny_t5, record_walk, show_progress, show_stage
-from prefix_lab.course.editor import Editor
 from prefix_lab.course.lessons.lesson_10 import (
+    Editor,
     check_commands,
     check_condition,
     check_split_shapes,

@@ -1,7 +1,8 @@
 """What all checks of exercises are made of: a verdict, a learner's answer looked at with care, and a note of success.
 
-A check never raises on a wrong answer, so that a lesson runs top to bottom before anything is solved. It looks for the
-plain mistake first and the subtle one last, and stops at the first that it finds.
+A check returns its praise, or raises `NotYet` at the first thing that is wrong, the plain mistake before the subtle
+one. `exercise` makes a verdict of either, so that a lesson runs top to bottom before anything is solved. All that is
+said is whole sentences, each of them one template whose places have names.
 """
 
 from __future__ import annotations
@@ -16,33 +17,59 @@ import torch
 from torch import Tensor
 
 from prefix_lab.course import progress
-from prefix_lab.course.cells import cell_to_run
+from prefix_lab.course.ready import Verdict, cell_to_run
 
 DICE = random.Random()  # of our own: the learner's random numbers stay as they are
 SIZES = (3, 5, 7, 11, 13)  # odd primes, so that two axes, or twice one of them, are never mistaken for each other
-TODO = "not answered yet: put your answer in place of ..., and run the cell again"
+LONGEST, MOST = 60, 12  # signs of a learner's value that are repeated, and parts of a list
+
+TODO = "Put your answer in place of `...`, and run the cell again."
+NO_FUNCTION = "Give the check your function itself, by its name and without brackets behind it; it was given {given}."
+FORGOTTEN = "Your function gave None: what it makes has to be handed back, with `return`."
+RAISED = "Your {what} raised {kind}: {said}."
+NO_DICT = "The dictionary of the cell is wanted, filled in; your answer is {given}, of type {kind}."
+LINE_GONE = "The line {line!r} is gone. Put it back as it was."
+NO_PAIR = "Two things are wanted, as in `return {names}`. Your function gave {given}."
+NO_NUMBER = "For {asked}, {name} gives {given}, and a number is wanted."
+OTHER_NUMBER = "For {asked}, {name} gives {given}, and it should be {right}."
+WHOLE = "A whole number is wanted: `//` in place of `/`."
+NO_TENSOR = "A tensor is expected for {name}, and it is {given}, of type {kind}."
+OTHER_SHAPE = "The shape of {name} is {given}, expected {axes} = {right}."
+OTHER_ORDER = "Every axis is there, in another order."
+OTHER_NUMBERS = "The shape of {name} is right, {axes} = {right}, and the numbers are not."
+NOT_A_NUMBER = "NaN is among them."
+ROUNDED = "The numbers of {name} are right, but rounded: they are {given}, expected {right}."
+NO_QUESTION = "The first argument is the question: run the cell that shows it, and then this one."
 
 
-def generator() -> torch.Generator:
-    """Random numbers for tensors that are not the learner's."""
-    return torch.Generator().manual_seed(DICE.randrange(2**31))
+class NotYet(Exception):
+    """What a check has found, in sentences; `places` are what stands in their places."""
+
+    def __init__(self, *sentences: str, **places: Any):
+        super().__init__(" ".join(sentence.format(**places) for sentence in sentences if sentence))
 
 
-class Verdict(NamedTuple):
-    """What a check says; in a notebook it is shown in colour."""
+def exercise(lesson: int, number: int) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
+    """Mark a check as that of an exercise, by its place in `progress.EXERCISES`: when it passes, that is noted.
 
-    passed: bool
-    text: str
+    The learner's random numbers go on afterwards as if no check had been.
+    """
 
-    def __repr__(self) -> str:
-        return f"{'right' if self.passed else 'not yet'}: {self.text}"
+    def marked(check: Callable[..., str]) -> Callable[..., Verdict]:
+        @functools.wraps(check)
+        def checked(*answers: Any, **named: Any) -> Verdict:
+            try:
+                with torch.random.fork_rng(devices=[]):
+                    praise = check(*answers, **named)
+            except NotYet as found:
+                return Verdict(False, str(found))
+            progress.note(lesson, number)
+            return Verdict(True, praise)
 
-    def _repr_html_(self) -> str:
-        colour = "--jp-success-color1, #2e7d32" if self.passed else "--jp-warn-color1, #e65100"
-        return (
-            f'<p role="status" style="border-left: 4px solid var({colour}); padding: 2px 10px; margin: 4px 0">'
-            f"<b>{'Right' if self.passed else 'Not yet'}</b>: {html.escape(self.text)}</p>"
-        )
+        checked.exercise = (lesson, number)
+        return checked
+
+    return marked
 
 
 class Later(NamedTuple):
@@ -67,45 +94,31 @@ def after_exercise(number: int, shown: Any) -> Later:
     return Later(number, shown)
 
 
-Check = Callable[..., Verdict]
+def generator() -> torch.Generator:
+    """Random numbers for tensors that are not the learner's."""
+    return torch.Generator().manual_seed(DICE.randrange(2**31))
 
 
-def exercise(lesson: int, number: int) -> Callable[[Check], Check]:
-    """Mark a check as that of an exercise, by its place in `progress.EXERCISES`: when it passes, that is noted."""
-
-    def marked(check: Check) -> Check:
-        @functools.wraps(check)
-        def checked(*answers: Any, **named: Any) -> Verdict:
-            verdict = check(*answers, **named)
-            if verdict.passed:
-                progress.note(lesson, number)
-            return verdict
-
-        checked.exercise = (lesson, number)
-        return checked
-
-    return marked
+def brief(given: Any, most: int = MOST) -> str:
+    """A learner's value on one line; of what is long, how long it is."""
+    if isinstance(given, Tensor) and given.dim():
+        return f"a tensor {tuple(given.shape)}"
+    if not isinstance(given, list | tuple):
+        text = " ".join(repr(given).split())
+        return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    parts = [brief(one, max(1, most // 3)) for one in given[:most]]
+    parts += [f"… {len(given)} in all"] * (len(given) > most)
+    text = f"[{', '.join(parts)}]" if isinstance(given, list) else f"({', '.join(parts)}{',' * (len(parts) == 1)})"
+    return text if len(text) <= 2 * LONGEST or most == 1 else brief(given, most // 2)
 
 
-def answered(answer: Any, *arguments: object, **named: object) -> tuple[Any, Verdict | None]:
-    """The learner's function called; with a verdict when it is still a stub, raises, or forgets its `return`."""
-    if answer is ...:
-        return None, Verdict(False, TODO)
-    try:
-        result = answer(*arguments, **named)
-    except Exception as error:  # whatever the learner's code raises is for the learner to read
-        return None, raised("function", error)
-    if is_open(result):
-        return None, Verdict(False, TODO)
-    if result is None:
-        return None, Verdict(False, "your function gave None: what it makes has to be handed back, with `return`.")
-    return result, None
+def plain(given: Any) -> Any:
+    """A number of torch or numpy as Python's own; all else as it is."""
+    return given.item() if getattr(given, "ndim", None) == 0 else given
 
 
-def raised(what: str, error: Exception) -> Verdict:
-    """What the learner's code raised; for a name that is not there, with the cell to run first."""
-    advice = cell_to_run(error)
-    return Verdict(False, f"your {what} raised {type(error).__name__}: {error}{advice and f'. {advice}'}")
+def kind(given: Any) -> str:
+    return type(given).__name__
 
 
 def is_open(answer: Any) -> bool:
@@ -115,32 +128,85 @@ def is_open(answer: Any) -> bool:
     return answer is ... or (isinstance(answer, list | tuple | set) and any(map(is_open, answer)))
 
 
-def unfilled(answer: Any, lines: Iterable[str]) -> Verdict | None:
-    """What is wrong with the form of a dict that the learner filled in; None when nothing is."""
+def called(answer: Any, *arguments: object) -> Any:
+    """What the learner's function gives; refused when it is still a stub, raises, or forgets its `return`."""
+    result = tried(answer, *arguments)
+    if result is None:
+        raise NotYet(FORGOTTEN)
+    return result
+
+
+def tried(answer: Any, *arguments: object) -> Any:
+    """As `called`, for a function that need not give anything."""
+    if is_open(answer):
+        raise NotYet(TODO)
+    if not callable(answer):
+        raise NotYet(NO_FUNCTION, given=brief(answer))
+    try:
+        result = answer(*arguments)
+    except Exception as error:  # whatever the learner's code raises is for the learner to read
+        raise raised("function", error) from error
+    if is_open(result):
+        raise NotYet(TODO)
+    return result
+
+
+def raised(what: str, error: Exception, *more: str) -> NotYet:
+    """What the learner's code raised; for a name that is not there, with the cell to run first."""
+    advice = "{advice}" if (advised := cell_to_run(error)) else ""
+    return NotYet(RAISED, advice, *more, what=what, kind=kind(error), said=str(error).rstrip("."), advice=advised)
+
+
+def filled_in(answer: Any, lines: Iterable[str]) -> list[Any]:
+    """The learner's answers from a dictionary that was to be filled in, in the order of `lines`."""
+    if answer is ...:
+        raise NotYet(TODO)
     if not isinstance(answer, dict):
-        return Verdict(False, f"your answer is a {type(answer).__name__}, expected the dict of the cell, filled in.")
-    if missing := [line for line in lines if line not in answer]:
-        return Verdict(False, f"the line {missing[0]!r} is gone. Put it back as it was.")
-    return Verdict(False, TODO) if is_open([answer[line] for line in lines]) else None
+        raise NotYet(NO_DICT, given=brief(answer), kind=kind(answer))
+    for line in lines:
+        if line not in answer:
+            raise NotYet(LINE_GONE, line=line)
+    if is_open(found := [answer[line] for line in lines]):
+        raise NotYet(TODO)
+    return found
 
 
-def wrong_number(
-    answer: Any, given: Mapping[str, Any], right: int, causes: Mapping[Any, str], otherwise: str
-) -> Verdict | None:
-    """The learner's function called with the values of `given`; None when it gives `right`.
+def pair(result: Any, names: str, wanted: Any = object) -> tuple[Any, Any]:
+    """Two things that a learner's function gives, as in `return names`."""
+    if isinstance(result, tuple | list) and len(result) == 2:
+        if wanted is not Tensor:
+            result = tuple(map(plain, result))
+        if all(isinstance(one, wanted) for one in result):
+            return tuple(result)
+    raise NotYet(NO_PAIR, names=names, given=brief(result))
+
+
+def same_number(answer: Any, given: Mapping[str, Any], right: int, causes: Mapping[Any, str], otherwise: str) -> None:
+    """Hold what the learner's function gives for the values of `given` against the right number.
 
     `causes` has the likely mistake for a wrong number, `otherwise` a word for every other.
     """
-    result, problem = answered(answer, *given.values())
-    if problem:
-        return problem
+    compare_numbers(called(answer, *given.values()), given, right, causes, otherwise)
+
+
+def compare_numbers(
+    result: Any,
+    given: Mapping[str, Any],
+    right: int,
+    causes: Mapping[Any, str],
+    otherwise: str,
+    name: str = "your function",
+) -> None:
+    """As `same_number`, with what the function has given."""
+    number = plain(result)
     asked = ", ".join(f"{name}={value}" for name, value in given.items())
-    if isinstance(result, bool) or not isinstance(result, int | float):
-        return Verdict(False, f"for {asked} you gave {result!r:.60}, expected a number: {otherwise}.")
-    if result == right and isinstance(result, int):
-        return None
-    cause = "a whole number is wanted, // in place of /" if result == right else causes.get(result, otherwise)
-    return Verdict(False, f"for {asked} you gave {result}, and it is {right}: {cause}.")
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise NotYet(NO_NUMBER, otherwise, asked=asked, name=name, given=brief(result))
+    if number != right:
+        cause = causes.get(number, otherwise)
+        raise NotYet(OTHER_NUMBER, cause, asked=asked, name=name, given=number, right=right)
+    if not isinstance(number, int):
+        raise NotYet(OTHER_NUMBER, WHOLE, asked=asked, name=name, given=number, right=right)
 
 
 def close(result: Tensor, other: Tensor) -> bool:
@@ -148,7 +214,7 @@ def close(result: Tensor, other: Tensor) -> bool:
     return result.shape == other.shape and torch.allclose(result.float(), other.float(), rtol=1e-4, atol=1e-5)
 
 
-def wrong_tensor(
+def same_tensor(
     result: Any,
     right: Tensor,
     axes: str,
@@ -156,33 +222,38 @@ def wrong_tensor(
     numbers: Mapping[str, Tensor],
     otherwise: tuple[str, str],
     same: Callable[[Tensor, Tensor], bool] = close,
-    name: str = "",
-) -> Verdict | None:
-    """What is wrong with a tensor of the learner's; None when it is `right`, whose axes are `axes`.
+    name: str = "your result",
+) -> None:
+    """Hold a tensor of the learner's against `right`, whose axes are `axes`.
 
     `shapes` has the likely mistake for a wrong shape, `numbers` the wrong tensor that each mistake makes, `otherwise` a
     word for every other shape and every other number. `name` says which one it is, where there are several.
     """
-    of_it = f" of {name}" if name else ""
     if not isinstance(result, Tensor):
-        return Verdict(False, f"your function gave a {type(result).__name__}, expected a tensor{of_it}.")
-    named = f"{axes} = {tuple(right.shape)}"
-    if result.shape != right.shape:
-        same_axes = sorted(result.shape) == sorted(right.shape)
-        cause = shapes.get(tuple(result.shape), "every axis is there, in another order" if same_axes else otherwise[0])
-        return Verdict(False, f"the shape{of_it} is {tuple(result.shape)}, expected {named}: {cause}.")
+        raise NotYet(NO_TENSOR, name=name, given=brief(result), kind=kind(result))
+    shape, places = tuple(result.shape), {"name": name, "axes": axes, "right": tuple(right.shape)}
+    if shape != right.shape:
+        same_axes = sorted(shape) == sorted(right.shape)
+        cause = shapes.get(shape, OTHER_ORDER if same_axes else otherwise[0])
+        raise NotYet(OTHER_SHAPE, cause, given=shape, **places)
     if same(result, right):
-        return None
+        return
+    if result.isnan().any():
+        raise NotYet(OTHER_NUMBERS, NOT_A_NUMBER, **places)
+    if result.dtype != right.dtype and close(result, right.to(result.dtype)):
+        raise NotYet(ROUNDED, name=name, given=result.dtype, right=right.dtype)
     cause = next((said for said, wrong in numbers.items() if same(result, wrong)), otherwise[1])
-    return Verdict(False, f"the shape{of_it} is right, {named}, and the numbers are not: {cause}.")
+    raise NotYet(OTHER_NUMBERS, cause, **places)
 
 
-def check_shape(prediction: Any, answer: Any) -> Verdict:
+def answered_shape(prediction: Any, answer: Any) -> str:
     """For `predict(...)`: the answer to its question, by names or numbers, from a cell instead of the picture."""
     if answer is None or is_open(answer):
-        return Verdict(False, TODO)
+        raise NotYet(TODO)
     if not hasattr(prediction, "answer_with"):
-        return Verdict(False, "the first argument is the question: run the cell that shows it, and then this one.")
+        raise NotYet(NO_QUESTION)
     text = ", ".join(map(str, answer)) if isinstance(answer, list | tuple) else str(answer)
     said = prediction.answer_with(f"({text.strip().strip('()')})")
-    return Verdict(prediction.is_right, said.removeprefix("Right. "))
+    if not prediction.is_right:
+        raise NotYet("{said}", said=said)
+    return said.removeprefix("Right. ")

@@ -1,15 +1,25 @@
-"""Is everything there that the lessons need? What is missing or too old is told before one begins, with advice."""
+"""Is everything there that a lesson needs? What is missing or too old is told before it begins, with advice.
+
+And once it has begun: after a restart, or with cells run out of order, a name may be missing. Then the cell of the
+notebook that makes it is named. The cells are read from the notebook that is open, as it was last saved, so that they
+are the learner's own.
+"""
 
 from __future__ import annotations
 
+import html
+import json
+import os
 import platform
+import re
+import symtable
 import sys
 import warnings
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from prefix_lab.config import MIRRORED_PEFT
-from prefix_lab.course.cells import cell_to_run, running_shell
 from prefix_lab.course.progress import file
 from prefix_lab.widgets.table import Table, table
 
@@ -17,6 +27,32 @@ WAY_OUT = "In a clone of prefix_lab, `make lab` sets up what the lessons need."
 OLDEST_PYTHON = (3, 11)
 NEEDED = {"torch": (2, 6), "transformers": (5, 15), "peft": (0, 21), "ipywidgets": (8, 1), "matplotlib": (3, 9)}
 QUESTION, ANSWER = "reverse: garden", "nedrag"
+MADE_IN = (
+    "`{name}` is made in the cell that begins with `{begins}`, under “{heading}”: run that one first. (After a "
+    "restart, “Run All Above Selected Cell” in the menu “Run” runs all that it takes.)"
+)
+NOT_MADE = (
+    "`{name}` is not there yet: run the cell that makes it first. (After a restart, “Run All Above Selected Cell” in "
+    "the menu “Run” runs all that it takes.)"
+)
+
+
+class Verdict(NamedTuple):
+    """What a check says; in a notebook it is shown in colour."""
+
+    passed: bool
+    text: str
+
+    def __repr__(self) -> str:
+        return f"{'right' if self.passed else 'not yet'}: {self.text}"
+
+    def _repr_html_(self) -> str:
+        colour = "--jp-success-color1, #2e7d32" if self.passed else "--jp-warn-color1, #e65100"
+        text = re.sub(r"`(.+?)`", r"<code>\1</code>", html.escape(self.text))
+        return (
+            f'<p role="status" style="border-left: 4px solid var({colour}); padding: 2px 10px; margin: 4px 0">'
+            f"<b>{'Right' if self.passed else 'Not yet'}</b>: {text}</p>"
+        )
 
 
 def make_ready() -> None:
@@ -36,8 +72,6 @@ def make_ready() -> None:
 def say_what_to_run(result: Any) -> None:
     """After each cell, below its output: the cell to run first, when a name was missing."""
     from IPython.display import display
-
-    from prefix_lab.course.checking import Verdict
 
     if sentence := cell_to_run(result.error_in_exec):
         display(Verdict(False, sentence))
@@ -95,9 +129,10 @@ def tiny_t5() -> Row:
     """The model that ships, asked one question."""
     try:
         from prefix_lab.course.small_models import load_tiny_t5
-        from prefix_lab.course.training import answers
 
-        said = answers(*load_tiny_t5(), [QUESTION])[0]
+        model, tokenizer = load_tiny_t5()
+        tokens = model.generate(**tokenizer([QUESTION], return_tensors="pt"))
+        said = tokenizer.decode(tokens[0], skip_special_tokens=True)
     except Exception as error:  # whatever is wrong with the weights or the packages, the table says it
         return "the tiny T5", f"{type(error).__name__}: {error}", "get its weights back: git status shows them."
     advice = "" if said == ANSWER else f"it should say {ANSWER!r}: are its weights whole?"
@@ -107,3 +142,59 @@ def tiny_t5() -> Row:
 def notes() -> Row:
     """Where progress is noted; keeping none is a choice, and no mistake."""
     return "your progress", str(file() or "not kept (PREFIX_LAB_PROGRESS is empty)"), ""
+
+
+def running_shell() -> Any:
+    """The notebook's IPython; None elsewhere."""
+    module = sys.modules.get("IPython")
+    return module and module.get_ipython()
+
+
+def cell_to_run(error: BaseException | None) -> str:
+    """A sentence about a `NameError` in a notebook of the course; empty where no cell of it makes the name."""
+    if type(error) is not NameError or running_shell() is None:
+        return ""
+    cells = open_notebook()
+    if cells is None:
+        return NOT_MADE.format(name=error.name)
+    for heading, source in cells:
+        if error.name in names_made(source):
+            begins = source.strip().partition("\n")[0]
+            return MADE_IN.format(name=error.name, begins=begins, heading=heading)
+    return ""
+
+
+def names_made(source: str) -> set[str]:
+    """The names that a cell's code makes, those inside its functions left out; none where it is not plain Python."""
+    try:
+        symbols = symtable.symtable(source, "cell", "exec").get_symbols()
+    except SyntaxError:
+        return set()
+    return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
+
+
+def open_notebook() -> list[tuple[str, str]] | None:
+    """The notebook that this kernel runs, each code cell's heading and text; None where it is not found.
+
+    JupyterLab and VS Code say which file it is. Elsewhere, it is the one in the kernel's folder with a lesson's number.
+    """
+    told = [os.environ.get("JPY_SESSION_NAME"), running_shell().user_ns.get("__vsc_ipynb_file__")]
+    lessons = re.findall(r"course\.lessons\.lesson_(\d+)", " ".join(sys.modules))
+    for path in [*filter(None, told), *(path for number in lessons for path in Path().glob(f"{number}_*.ipynb"))]:
+        try:
+            return code_cells(json.loads(Path(path).read_text(encoding="utf-8"))["cells"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return None
+
+
+def code_cells(cells: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Heading and text of each code cell."""
+    heading, found = "", []
+    for cell in cells:
+        text = "".join(cell["source"])  # a text, or a list of its lines
+        if cell["cell_type"] == "code":
+            found.append((heading, text))
+        elif not text.startswith("<details>"):  # folded code has comments, which look like headings
+            heading = [heading, *re.findall(r"^#+ (.+)", text, re.MULTILINE)][-1]
+    return found

@@ -103,7 +103,7 @@ def test_the_toolbar_leads_both_stage_by_stage_and_line_by_line(browser, file, m
         assert page.url.endswith(f"#ours={encode.ours[1]}&theirs={encode.theirs[1]}")
         page.reload()
         pair = Pair(page).at(encode.ours[1], encode.theirs[1])
-        pair.button("prepare").click()
+        pair.button("prepare").first.click()
         prepare = next(one for one in stages if one.stage == "prepare")
         pair.at(prepare.ours[0], prepare.theirs[0])
         for _ in range(60):

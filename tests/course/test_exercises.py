@@ -1,124 +1,180 @@
 """What every lesson's checks hold to: the solution passes, a mistake is told its cause, nothing a learner does raises.
 
-Solutions are those of the notebooks. A lesson's own mistakes stand in its test file, in `MISTAKES`: check → cause → the
-answer that is to be told it.
+Solutions are those of the notebooks; `mistakes` has the wrong answers, and how they are written.
 """
 
 import ast
 import importlib
+import inspect
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import jupytext
+import numpy
 import pytest
 import torch
 
 from notebooks.build import lessons
-from prefix_lab.course.checking import Verdict
+from prefix_lab.course import after_exercise, table
+from prefix_lab.course.checking import Verdict, brief
 from prefix_lab.course.progress import EXERCISES, LESSONS
+from tests.course.mistakes import ALSO_RIGHT, MISTAKES
 
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
-
-MODULES = {one.number: importlib.import_module(f"prefix_lab.course.lessons.lesson_{one.number:02}") for one in LESSONS}
-CHECKS = {
-    check.exercise: check
-    for module in MODULES.values()
-    for check in vars(module).values()
-    if hasattr(check, "exercise")
-}
-MISTAKES = [
-    (check, cause, answer)
-    for one in LESSONS
-    for check, mistakes in getattr(
-        importlib.import_module(f"tests.course.lessons.test_lesson_{one.number:02}"), "MISTAKES", {}
-    ).items()
-    for cause, answer in mistakes.items()
+pytestmark = [
+    pytest.mark.usefixtures("no_tracer"),
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),
 ]
 
 
-def defined_in(cell: str) -> list[ast.stmt]:
-    """The imports, functions and classes of a cell: what a solution may use of the cells before it."""
-    return [one for one in ast.parse(cell).body if isinstance(one, ast.Import | ast.ImportFrom | ast.FunctionDef)]
+@pytest.fixture
+def no_tracer():
+    """Coverage or a debugger may watch the test run itself."""
+    before = sys.gettrace()
+    sys.settrace(None)
+    yield
+    assert sys.gettrace() is None
+    sys.settrace(before)
 
 
-def found_solutions() -> dict[Any, Any]:
-    """Check → the answer that the lesson's own solution gives it, where that is no list of two texts."""
-    found: dict[Any, Any] = {}
+MODULES = {one.number: importlib.import_module(f"prefix_lab.course.lessons.lesson_{one.number:02}") for one in LESSONS}
+CHECKS = {
+    name: check for module in MODULES.values() for name, check in vars(module).items() if hasattr(check, "exercise")
+}
+
+
+class Solution:
+    """A lesson's own answer to a check, and the cell that has it."""
+
+    def __init__(self, check: str, cell: str, names: dict[str, Any]):
+        self.check, self.cell, self.names = check, cell, names
+        self.answer = self.ran(cell)
+        self.is_function = inspect.isfunction(self.answer)
+
+    def ran(self, cell: str) -> Any:
+        """What the cell, perhaps with a change in it, gives its check."""
+        given: list[Any] = []
+        names = self.names | {self.check: lambda *answers: given.append(answers[-1])}
+        exec(cell.replace("question, ", "None, ").replace("prediction, ", "None, "), names)
+        return given[-1]
+
+    def written(self, mistake: Any) -> Any:
+        """An answer as `mistakes` writes it."""
+        if isinstance(mistake, tuple):
+            assert mistake[0] in self.cell, mistake
+            return self.ran(self.cell.replace(*mistake))
+        return self.giving(mistake) if isinstance(mistake, str) and self.is_function else mistake
+
+    def giving(self, expression: str) -> Callable[..., Any]:
+        """A function of the solution's arguments that gives something else."""
+        arguments = list(inspect.signature(self.answer).parameters)
+
+        def answer(*given: Any) -> Any:
+            names = dict(zip(arguments, given, strict=True)) | {"right": lambda: self.answer(*given)}
+            return eval(expression, self.names | names)
+
+        return answer
+
+
+def found_solutions() -> dict[str, Solution]:
+    found: dict[str, Solution] = {}
     for source in lessons():
-        cells = jupytext.read(source, fmt="py:percent").cells
-        code = [cell for cell in cells if cell.cell_type == "code"]
-        namespace: dict[str, Any] = {}
+        code = [cell for cell in jupytext.read(source, fmt="py:percent").cells if cell.cell_type == "code"]
+        names: dict[str, Any] = {}
+        for cell in code:  # the imports and functions of a lesson: what a solution may use of the cells before it
+            defined = [one for one in ast.parse(cell.source).body if isinstance(one, DEFINITIONS)]
+            exec(compile(ast.Module(defined, []), source.name, "exec"), names)
         for cell in code:
-            exec(compile(ast.Module(defined_in(cell.source), []), source.name, "exec"), namespace)
-        for check in CHECKS.values():
-            if check.__name__ in namespace:
-                namespace[check.__name__] = lambda *answers, check=check: found.setdefault(check, answers[-1])
-        for cell in code:
-            if "solution" in cell.metadata.get("tags", []) and "check_hunt" not in cell.source:
-                calls = cell.source.replace("question, ", "None, ").replace("prediction, ", "None, ")
-                exec(calls, namespace)
+            checks = [name for name in CHECKS if f"{name}(" in cell.source]
+            if "solution" in cell.metadata.get("tags", []) and checks:
+                found[checks[0]] = Solution(checks[0], cell.source, names)
     return found
 
 
+DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef)
 SOLUTIONS = found_solutions()
-FUNCTIONS = [check for check, solution in SOLUTIONS.items() if callable(solution)]
+FUNCTIONS = [name for name, solution in SOLUTIONS.items() if callable(solution.answer)]
+NOTHING_BACK = ("check_go_on", "check_step")  # what they do to their arguments comes first
+IN_THE_STEPPER = ("check_first_shape", "check_prefix_tokens", "check_viewed", "check_grown_mask")
 
 
-def name_of(value: Any) -> str | None:
-    return getattr(value, "__name__", None) or (value if isinstance(value, str) else None)
-
-
-def test_each_exercise_of_the_table_has_a_check_and_a_solution():
+def test_each_exercise_of_the_table_has_a_check_and_a_solution_and_each_check_tells_mistakes_apart():
     asked = {(number, place) for number, titles in EXERCISES.items() for place in range(1, len(titles) + 1)}
     hunts = {(14, place) for place in MODULES[14].HUNTS}
-    assert {*CHECKS} | hunts == asked
-    assert {*SOLUTIONS} == {*CHECKS.values()}
+    assert {check.exercise for check in CHECKS.values()} | hunts == asked
+    assert {*SOLUTIONS} == {*CHECKS}
+    assert {*MISTAKES, *IN_THE_STEPPER} == {*CHECKS}
+    assert all(len(mistakes) > 2 for mistakes in MISTAKES.values())
 
 
-@pytest.mark.parametrize(
-    ("check", "cause", "answer"), MISTAKES, ids=[f"{check.__name__}-{cause}" for check, cause, _ in MISTAKES]
-)
-def test_a_mistake_is_told_its_cause(check, cause, answer):
-    told = [check(answer) for _ in range(3)]
+@pytest.mark.parametrize(("check", "cause"), [(check, cause) for check, causes in MISTAKES.items() for cause in causes])
+def test_a_mistake_is_told_its_cause_in_whole_sentences(check, cause):
+    answer = SOLUTIONS[check].written(MISTAKES[check][cause])
+    told = [CHECKS[check](answer) for _ in range(3)]
     assert not any(verdict.passed for verdict in told)
-    assert any(cause in verdict.text for verdict in told), told  # one wrong number may have two causes
+    assert any(cause.lower() in verdict.text.lower() for verdict in told), told  # one wrong number may have two causes
+    for verdict in told:
+        assert verdict.text[-1] in ".?)…", verdict
+        assert not any(twice in verdict.text for twice in ("?.", "..", ":.", "  ")) or "..." in verdict.text
+        assert "<script>" not in verdict._repr_html_()
+        assert len(verdict.text) < 500
 
 
-@pytest.mark.parametrize("check", SOLUTIONS, ids=name_of)
-def test_each_check_tells_at_least_two_wrong_answers_apart(check):
-    asked_in_the_stepper = ("check_first_shape", "check_prefix_tokens", "check_viewed", "check_grown_mask")
-    mistakes = [cause for one, cause, _ in MISTAKES if one is check]
-    assert len(mistakes) >= 2 or check.__name__ in asked_in_the_stepper
+@pytest.mark.parametrize("check", MISTAKES)
+def test_the_solution_passes_whatever_the_sizes_and_in_other_forms(check):
+    solution = SOLUTIONS[check]
+    for _ in range(10 if solution.is_function else 1):
+        assert CHECKS[check](solution.answer).passed
+    for other in ALSO_RIGHT.get(check, ()):
+        verdict = CHECKS[check](solution.written(other))
+        assert verdict.passed, (other, verdict)
 
 
-@pytest.mark.parametrize("check", FUNCTIONS, ids=name_of)
-def test_the_solution_passes_whatever_the_sizes(check):
-    for _ in range(10):
-        assert check(SOLUTIONS[check]).passed
-
-
-@pytest.mark.parametrize("check", FUNCTIONS, ids=name_of)
-def test_a_check_leaves_the_learners_random_numbers_and_gradients_alone(check):
+@pytest.mark.parametrize("check", MISTAKES)
+def test_a_check_leaves_the_learners_random_numbers_and_gradients_alone_and_prints_nothing(check, capsys):
     torch.manual_seed(0)
     first = torch.rand(3)
     torch.manual_seed(0)
-    check(SOLUTIONS[check])
+    CHECKS[check](SOLUTIONS[check].answer)
     assert torch.equal(torch.rand(3), first)
     assert torch.is_grad_enabled()
+    assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("check", FUNCTIONS, ids=name_of)
+@pytest.mark.parametrize("check", FUNCTIONS)
 def test_what_a_learners_function_says_when_it_raises_is_told_as_text(check):
     def hostile(*arguments):
         raise ValueError("<script>alert(1)</script>")
 
-    verdict = check(hostile)
+    verdict = CHECKS[check](hostile)
     assert isinstance(verdict, Verdict)
     assert not verdict.passed
     assert "<script>" not in verdict._repr_html_()
 
 
-@pytest.mark.parametrize("check", FUNCTIONS, ids=name_of)
-@pytest.mark.parametrize("given", [None, -1, 0.5, "text", [], {}, torch.ones(2), torch.tensor(float("nan"))])
-def test_no_answer_makes_a_check_raise(check, given):
-    assert not check(lambda *arguments: given).passed
-    assert not check(lambda *arguments: (given, given)).passed
+GIVEN = [-1, 0.5, "text", [], {}, torch.ones(2), torch.tensor(float("nan")), [*range(500)], numpy.ones(3), (1,)]
+
+
+@pytest.mark.parametrize("check", FUNCTIONS)
+@pytest.mark.parametrize("given", GIVEN, ids=brief)
+def test_no_answer_makes_a_check_raise_or_say_too_much(check, given):
+    for answer in (lambda *arguments: given, lambda *arguments: (given, given), given):
+        verdict = CHECKS[check](answer)
+        assert not verdict.passed
+        assert len(verdict.text) < 500
+
+
+@pytest.mark.parametrize(
+    "check", [name for name in FUNCTIONS if SOLUTIONS[name].is_function and name not in NOTHING_BACK]
+)
+def test_a_forgotten_return_is_told_and_so_is_a_function_that_was_called(check):
+    assert "`return`" in CHECKS[check](lambda *arguments: None).text
+    assert "without brackets" in CHECKS[check](3).text
+    assert "Put your answer" in CHECKS[check](lambda *arguments: ...).text
+
+
+def test_what_would_answer_an_exercise_is_folded_until_it_is_wanted():
+    shown = after_exercise(2, table(("model",), [("<b>",)]))
+    assert shown._repr_html_().startswith("<details><summary>Exercise 2 first. Then open this: it has the answer.</")
+    assert "&lt;b&gt;" in shown._repr_html_()
+    assert repr(shown).startswith("Exercise 2 first.")

@@ -8,8 +8,7 @@ from safetensors.torch import load_file
 
 from prefix_lab.course import pretrain
 from prefix_lab.course.small_models import load_tiny_t5
-from prefix_lab.course.tasks import TASKS
-from prefix_lab.course.training import answers
+from prefix_lab.course.training import TASKS, answers
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,16 @@ import torch
 
 from prefix_lab.course import load_tiny_t5
 from prefix_lab.course.small_models import WEIGHTS
-from prefix_lab.course.tasks import TASKS, held_out_words, seen_words, target_text
-from prefix_lab.course.training import exact_match, make_batch, task_batches, train
+from prefix_lab.course.training import (
+    TASKS,
+    exact_match,
+    held_out_words,
+    make_batch,
+    seen_words,
+    target_text,
+    task_batches,
+    train,
+)
 
 # Any use of a socket ends this program, and so does any warning.
 LOAD_ALONE = """

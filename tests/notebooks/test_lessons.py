@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from notebooks.build import HERE, build, lessons
-from prefix_lab.course.cells import code_cells, names_made
+from prefix_lab.course.ready import code_cells, names_made
 
 # Allowed to differ: where an object lies in memory; which widget a still stands for; the numbers of breakpoints, which
 # debuggers count on; and how many predictions were right so far.
@@ -98,7 +98,7 @@ def test_a_lesson_runs_as_it_is_opened_and_each_cell_means_the_same_again(lesson
             down[number] = book.run(number, short(source))
             if number in book.exercises:
                 stubbed = verdict(book.run(number, book.stubs[number]))
-                forgot = stubbed == verdict(as_opened[number]) or "answered in the picture" in stubbed
+                forgot = stubbed == verdict(as_opened[number]) or "Answered in the picture" in stubbed
                 wrong += [f"cell {number}, stub after its solution: {stubbed}"] * (not forgot)
                 down[number] = book.run(number, source)
             else:

@@ -126,7 +126,7 @@ def axes_of_model(layers, kv_heads, group, head_dim):
 def test_every_shape_is_the_one_that_peft_shows(
     family, projection, layers, kv_heads, group, half, batch, prefix_len, tokens, hidden
 ):
-    make, task = MODELS[family]
+    make, task = MODELS[family].make, MODELS[family].task
     model = make(axes_of_model(layers, kv_heads, group, 2 * half)).eval()
     setting = Setting(sizes_of(model), prefix_len, projection, batch, hidden, tokens)
     if family == "Llama":
@@ -137,7 +137,7 @@ def test_every_shape_is_the_one_that_peft_shows(
 @pytest.mark.parametrize("family", MODELS)
 @pytest.mark.parametrize("projection", [False, True])
 def test_a_step_copies_exactly_where_torch_takes_new_memory(family, projection):
-    make, task = MODELS[family]
+    make, task = MODELS[family].make, MODELS[family].task
     model = make(axes_of_model(2, 2, 2, 4)).eval()
     setting = Setting(sizes_of(model), 5, projection)
     seen, steps = run(wrapped(model, task, setting), setting), journey(setting)
@@ -240,7 +240,7 @@ def test_dead_rows_and_parameters_are_those_without_a_gradient(layers, readers, 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("family", MODELS)
 def test_the_cache_has_the_models_type_and_the_bytes_that_its_tensors_take(family, dtype):
-    make, task = MODELS[family]
+    make, task = MODELS[family].make, MODELS[family].task
     model = make(axes_of_model(3, 2, 2, 4)).eval().to(getattr(torch, dtype))
     setting = Setting(sizes_of(model), 5, True, 3, 7, dtype=dtype)
     model = wrapped(model, task, setting)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from prefix_lab.course.checking import Verdict, check_shape, exercise, is_open, unfilled
+from prefix_lab.course.checking import NotYet, answered_shape, brief, exercise, filled_in, is_open
 from prefix_lab.course.shown import Drawn
 from prefix_lab.stages import STAGES, Flow, Stage, stage
 from prefix_lab.widgets.colours import colours_of
@@ -87,34 +87,33 @@ SYMPTOMS = {
 """What a reader sees → the stage to look at first."""
 
 HINTS = {
-    "prepare": "how many layers there are is a size, and somebody must have filled it in",
-    "wrap": "it was not frozen; who freezes it?",
-    "split": "the long vector was cut at the wrong places",
-    "attend": "the mask has to grow when the model gets a past",
-    "keep": "what was written is not what was computed",
+    "prepare": "How many layers there are is a size, and somebody must have filled it in.",
+    "wrap": "It was not frozen. Who freezes it?",
+    "split": "The long vector was cut at the wrong places.",
+    "attend": "The mask has to grow when the model gets a past.",
+    "keep": "What was written is not what was computed.",
 }
+NO_STAGE = "{line}: {given} is no stage. The stages are {stages}."
+OTHER_STAGE = "{line}: not {given}. What happens there: {sentence}"
 
 
 @exercise(0, 1)
-def check_first_shape(question: Any, answer: Any) -> Verdict:
+def check_first_shape(question: Any, answer: Any) -> str:
     """The answer to the stepper's question, by names or numbers; one that was given in the picture counts."""
     if is_open(answer) and getattr(question, "is_right", False):
-        return Verdict(True, f"answered in the picture. {question.question['said']}")
-    return check_shape(question, answer)
+        return f"Answered in the picture. {question.question['said']}"
+    return answered_shape(question, answer)
 
 
 @exercise(0, 2)
-def check_where_to_look(answer: Any) -> Verdict:
+def check_where_to_look(answer: Any) -> str:
     """`answer` has, for each symptom, the name of a stage."""
-    if problem := unfilled(answer, SYMPTOMS):
-        return problem
     names = [row.name for row in STAGES]
-    for symptom in SYMPTOMS:
-        if not isinstance(answer[symptom], str) or answer[symptom].strip().lower() not in names:
-            return Verdict(False, f"{answer[symptom]!r} is no stage. The stages are {', '.join(names)}.")
-    for symptom, right in SYMPTOMS.items():
-        given = answer[symptom].strip().lower()
-        if given != right:
-            told = stage(given).sentence
-            return Verdict(False, f"{symptom}: at {given!r}, {told[0].lower()}{told[1:]} Think again: {HINTS[right]}.")
-    return Verdict(True, "five symptoms, five places to stop at.")
+    given = [str(one).strip().lower() for one in filled_in(answer, SYMPTOMS)]
+    for symptom, name in zip(SYMPTOMS, given, strict=True):
+        if name not in names:
+            raise NotYet(NO_STAGE, line=symptom, given=brief(answer[symptom]), stages=", ".join(names))
+    for (symptom, right), name in zip(SYMPTOMS.items(), given, strict=True):
+        if name != right:
+            raise NotYet(OTHER_STAGE, HINTS[right], line=symptom, given=name, sentence=stage(name).sentence)
+    return "Five symptoms, five places to stop at."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise, generator, unfilled, wrong_tensor
+from prefix_lab.course.checking import DICE, SIZES, NotYet, brief, called, exercise, filled_in, generator, same_tensor
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.picture import FAINT, INK, new_figure
@@ -96,101 +96,97 @@ def attend(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
 
 
 @exercise(1, 1)
-def check_attend_with_prefix(answer: Any) -> Verdict:
+def check_attend_with_prefix(answer: Any) -> str:
     """`answer(query, keys, values, prefix_keys, prefix_values)` is (source, head_dim)."""
     query, keys, values, prefix_keys, prefix_values = drawn_head()
-    result, problem = answered(answer, query, keys, values, prefix_keys, prefix_values)
-    if problem:
-        return problem
+    result = called(answer, query, keys, values, prefix_keys, prefix_values)
     all_keys, all_values = torch.cat([prefix_keys, keys]), torch.cat([prefix_values, values])
     scores = query @ all_keys.T
-    shapes = {all_keys.shape: "the prefix is read, and asks nothing: query stays as it was"}
+    shapes = {tuple(all_keys.shape): "The prefix is read, and asks nothing: query stays as it was."}
     numbers = {
-        "this is attention without the prefix": attend(query, keys, values),
-        "this is attention to the prefix alone: the letters' own keys and values are missing": attend(
+        "This is attention without the prefix.": attend(query, keys, values),
+        "This is attention to the prefix alone: the letters' own keys and values are missing.": attend(
             query, prefix_keys, prefix_values
         ),
-        "two softmaxes give the letters and the prefix a whole share each: join the keys first, then one softmax": (
+        "Two softmaxes give the letters and the prefix a whole share each: join the keys first, then one softmax.": (
             attend(query, keys, values) + attend(query, prefix_keys, prefix_values)
         ),
-        "the keys begin with the prefix and the values end with it: both in the same order, or each key fetches "
-        "another one's value": attend(query, all_keys, torch.cat([values, prefix_values])),
-        "the keys end with the prefix and the values begin with it: both in the same order": attend(
+        "The keys begin with the prefix and the values end with it: both in the same order, or each key fetches "
+        "another one's value.": attend(query, all_keys, torch.cat([values, prefix_values])),
+        "The keys end with the prefix and the values begin with it: both in the same order.": attend(
             query, torch.cat([keys, prefix_keys]), all_values
         ),
-        "the softmax runs over the queries: each row of weights must add up to 1, softmax(-1)": (
+        "The softmax runs over the queries: each row of weights must add up to 1, softmax(-1).": (
             scores.softmax(0) @ all_values
         ),
-        "T5 has no division by √head_dim: leave it out here": (scores / query.shape[1] ** 0.5).softmax(-1) @ all_values,
-        "the softmax is missing": scores @ all_values,
+        "T5 has no division by √head_dim: leave it out here.": (
+            (scores / query.shape[1] ** 0.5).softmax(-1) @ all_values
+        ),
+        "The softmax is missing.": scores @ all_values,
     }
-    otherwise = "one row for each query", "join the prefix's keys with the letters', and the values too, then attend"
-    right = attend(query, all_keys, all_values)
-    return wrong_tensor(result, right, "(source, head_dim)", shapes, numbers, otherwise) or Verdict(
-        True, "one softmax over the prefix's keys and the letters' keys together."
-    )
+    otherwise = "One row for each query.", "Join the prefix's keys with the letters', and the values too, then attend."
+    same_tensor(result, attend(query, all_keys, all_values), "(source, head_dim)", shapes, numbers, otherwise)
+    return "One softmax over the prefix's keys and the letters' keys together."
 
 
 @exercise(1, 2)
-def check_prefix_share(answer: Any) -> Verdict:
+def check_prefix_share(answer: Any) -> str:
     """`answer(query, keys, prefix_keys)` is (source,): the prefix's part of each row of weights."""
     query, keys, _, prefix_keys, _ = drawn_head()
-    result, problem = answered(answer, query, keys, prefix_keys)
-    if problem:
-        return problem
+    result = called(answer, query, keys, prefix_keys)
     prefix_len = len(prefix_keys)
     scores = query @ torch.cat([prefix_keys, keys]).T  # (source, prefix_len+source)
     weights, masses = scores.softmax(-1), scores.exp()
     right = weights[:, :prefix_len].sum(-1)
     shapes = {
-        weights[:, :prefix_len].shape: "these are the weights of each virtual token; add them up in each row",
-        (prefix_len,): "one number for each query: sum over the last axis, not over the first",
-        weights.shape: "these are all weights; take the prefix's columns and add them up in each row",
-        (): "one number for each query: sum over the last axis alone",
+        (len(query), prefix_len): "These are the weights of each virtual token; add them up in each row.",
+        (prefix_len,): "One number for each query: sum over the last axis, not over the first.",
+        tuple(weights.shape): "These are all weights; take the prefix's columns and add them up in each row.",
+        (): "One number for each query: sum over the last axis alone.",
     }
     of_prefix, of_letters = masses[:, :prefix_len].sum(-1), masses[:, prefix_len:].sum(-1)
     numbers = {
-        "this is the share of the letters, 1 minus the prefix's": 1 - right,
-        "this holds the prefix against the letters; its share is prefix / (prefix + letters)": of_prefix / of_letters,
-        "these columns belong to letters: how many of the first are the prefix's? len(prefix_keys)": (
+        "This is the share of the letters, 1 minus the prefix's.": 1 - right,
+        "This holds the prefix against the letters; its share is prefix / (prefix + letters).": of_prefix / of_letters,
+        "These columns belong to letters: how many of the first are the prefix's? len(prefix_keys).": (
             weights[:, : len(keys)].sum(-1)
         ),
-        "this is the average over the virtual tokens: sum them": weights[:, :prefix_len].mean(-1),
-        "a softmax over the prefix alone always adds up to 1: it has to see the letters' keys, too": (
+        "This is the average over the virtual tokens: sum them.": weights[:, :prefix_len].mean(-1),
+        "A softmax over the prefix alone always adds up to 1: it has to see the letters' keys, too.": (
             torch.ones_like(right)
         ),
-        "the scores themselves are no shares: the softmax takes e^score": (
+        "The scores themselves are no shares: the softmax takes e^score.": (
             scores[:, :prefix_len].sum(-1) / scores.sum(-1)
         ),
-        "the number of keys does not say it: what each query thinks of them does": (
+        "The number of keys does not say it: what each query thinks of them does.": (
             torch.full_like(right, prefix_len / scores.shape[1])
         ),
-        "the softmax runs over the queries: softmax(-1)": scores.softmax(0)[:, :prefix_len].sum(-1),
+        "The softmax runs over the queries: softmax(-1).": scores.softmax(0)[:, :prefix_len].sum(-1),
     }
-    otherwise = "one number for each query", "weights of all keys, then a sum"
-    return wrong_tensor(result, right, "(source,)", shapes, numbers, otherwise) or Verdict(
-        True, "e^score of the prefix's keys, as a part of e^score of all keys."
-    )
+    otherwise = "One number for each query.", "First the weights of all keys, then a sum."
+    same_tensor(result, right, "(source,)", shapes, numbers, otherwise)
+    return "e^score of the prefix's keys, as a part of e^score of all keys."
 
 
 ORDER_MATTERS = {"our head": False, "GPT-2": False, "Llama": False, "T5": True}
 WHY = {
-    "our head": "it adds up weight · value over all keys, and a sum does not know an order",
-    "GPT-2": "it adds positions to the text's embeddings; the prefix's keys were never there",
-    "Llama": "it turns the text's keys by their position before it caches them; the prefix's come ready-made",
-    "T5": "it adds a number to each score that depends on how far apart the two places are, in the cache, too",
+    "our head": "It adds up weight · value over all keys, and a sum does not know an order.",
+    "GPT-2": "It adds positions to the text's embeddings; the prefix's keys were never there.",
+    "Llama": "It turns the text's keys by their position before it caches them; the prefix's come ready-made.",
+    "T5": "It adds a number to each score that depends on how far apart the two places are, in the cache, too.",
 }
+TRUE_OR_FALSE = "{name}: True (it matters) or False is wanted, and this is {given}."
+THINK_AGAIN = "{name}: not {given}. {why}"
 
 
 @exercise(1, 3)
-def check_order(answer: Any) -> Verdict:
+def check_order(answer: Any) -> str:
     """`answer` says for each model whether shuffling the prefix's rows changes its logits."""
-    if problem := unfilled(answer, ORDER_MATTERS):
-        return problem
-    for name in ORDER_MATTERS:
-        if not isinstance(answer[name], bool):
-            return Verdict(False, f"{name}: {answer[name]!r}, expected True (it matters) or False.")
+    given = dict(zip(ORDER_MATTERS, filled_in(answer, ORDER_MATTERS), strict=True))
+    for name, one in given.items():
+        if not isinstance(one, bool):
+            raise NotYet(TRUE_OR_FALSE, name=name, given=brief(one))
     for name, right in ORDER_MATTERS.items():
-        if answer[name] != right:
-            return Verdict(False, f"{name}: {WHY[name]}. So does the order matter?")
-    return Verdict(True, "only where a score depends on the place in the cache. The next cell proves it.")
+        if given[name] != right:
+            raise NotYet(THINK_AGAIN, name=name, given=given[name], why=WHY[name])
+    return "Only where a score depends on the place in the cache. The next cell proves it."

@@ -6,7 +6,7 @@ import string
 from typing import Any
 
 from prefix_lab.beside.wrapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
-from prefix_lab.course.checking import DICE, TODO, Verdict, exercise, is_open, raised, unfilled
+from prefix_lab.course.checking import DICE, TODO, NotYet, brief, exercise, filled_in, is_open, raised
 from prefix_lab.course.shown import Drawn
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.picture import FAINT, INK, Picture
@@ -117,21 +117,29 @@ CLUES = {
 }
 
 
+NO_CLASS = "{line}: {given} is no class of the table. They are {known}."
+TASK_TYPE = "{line}: {given} is a task type, the table's left side. Which class does it lead to?"
+OTHER_CLASS = "{line}: not {given}, which is for this: {clue}."
+
+
 @exercise(3, 1)
-def check_classes(answer: Any) -> Verdict:
+def check_classes(answer: Any) -> str:
     """`answer` has the name of a class for every job; the class itself is taken, too."""
-    if problem := unfilled(answer, JOBS):
-        return problem
-    names = {job: getattr(answer[job], "__name__", answer[job]) for job in JOBS}
+    names = dict(zip(JOBS, map(name_of, filled_in(answer, JOBS)), strict=True))
     for job, given in names.items():
-        if given not in CLASSES.keys() | CLASSES.values():
-            return Verdict(False, f"{job}: {given!r} is no class of the table. They are {', '.join(CLASSES)}.")
+        if given in CLASSES.values():
+            raise NotYet(TASK_TYPE, line=job, given=given)
         if given not in CLASSES:
-            return Verdict(False, f"{job}: {given} is a task type, the table's left side. Which class does it lead to?")
+            raise NotYet(NO_CLASS, line=job, given=brief(answer[job]), known=", ".join(CLASSES))
     for job, right in JOBS.items():
         if names[job] != right:
-            return Verdict(False, f"{job}: not {names[job]}, in which there is {CLUES[names[job]]}.")
-    return Verdict(True, "six task types, six classes: each knows where its inputs, masks and labels are.")
+            raise NotYet(OTHER_CLASS, line=job, given=names[job], clue=CLUES[names[job]])
+    return "Six task types, six classes: each knows where its inputs, masks and labels are."
+
+
+def name_of(given: Any) -> str:
+    """A class's name, of the class or of a text that says it."""
+    return getattr(given, "__name__", None) or str(given).strip()
 
 
 CASES = {
@@ -143,110 +151,109 @@ CASES = {
 OUTCOMES = ("KeyError", "ValueError", "PeftModel", "PeftModelForCausalLM", "PeftModelForSeq2SeqLM")
 REASONS = {
     "a prefix, task_type=None": "None passes the config's own check, since it may be filled in later; then follow the "
-    "picture down: it is prompt learning, and the table is asked for None",
+    "picture down: it is prompt learning, and the table is asked for None.",
     "a prefix, task_type='SUMMARIZE'": "A name that does not exist is refused before get_peft_model is called at all: "
-    "the config looks at it when it is made",
-    "LoRA, task_type=None": "LoRA changes layers, and needs no class that knows where masks and labels are",
+    "the config looks at it when it is made.",
+    "LoRA, task_type=None": "LoRA changes layers, and needs no class that knows where masks and labels are.",
     "a prefix, task_type='CAUSAL_LM', and the model is a T5": "Look for the place where the task type is held against "
-    "the model. There is none",
+    "the model. There is none.",
 }
+NO_OUTCOME = "{line}: {given} is none of {known}."
+OTHER_OUTCOME = "{line}: not {given}. {reason}"
 
 
 @exercise(3, 2)
-def check_outcomes(answer: Any) -> Verdict:
+def check_outcomes(answer: Any) -> str:
     """`answer` has one of `OUTCOMES` for every case."""
-    if problem := unfilled(answer, CASES):
-        return problem
-    names = {case: getattr(answer[case], "__name__", answer[case]) for case in CASES}
+    names = dict(zip(CASES, map(name_of, filled_in(answer, CASES)), strict=True))
     for case, given in names.items():
         if given not in OUTCOMES:
-            return Verdict(False, f"{case}: {given!r} is none of {', '.join(OUTCOMES)}.")
+            raise NotYet(NO_OUTCOME, line=case, given=brief(answer[case]), known=", ".join(OUTCOMES))
     for case, right in CASES.items():
         if names[case] != right:
-            return Verdict(False, f"{case}: not {names[case]}. {REASONS[case]}.")
-    return Verdict(True, "two errors of different quality, one way that needs no class, and one trap.")
+            raise NotYet(OTHER_OUTCOME, line=case, given=names[case], reason=REASONS[case])
+    return "Two errors of different quality, one way that needs no class, and one trap."
 
 
-def drawn_names(count: int) -> list[str]:
-    """Names of task types that nobody could have written into the answer."""
-    return ["".join(DICE.choices(string.ascii_uppercase, k=6)) + f"_{number}" for number in range(count)]
+OBJECT = "choose gave an object of the class, and the class itself is wanted: leave out the ()."
+NOTHING_CHOSEN = "choose gave None: hand the class back, with `return`."
+NOT_FOUND = "After register({name!r}, One), choose({name!r}) gave {given}, expected One."
+MIXED_UP = "With two entries, choose mixes them up: does register keep both, each under its name?"
+SHARED = "What one registry learns, another one knows, too: they share one table. Make the dict in __init__, with self."
+LIST_KNOWN = "choose({name!r}) says {said!r}: list the task types that it knows, too."
+SAY_ASKED = "choose({name!r}) says {said!r}: say what was asked for, too."
+BARE = (
+    "choose({name!r}) raises a bare KeyError, as PEFT does, and its reader learns nothing. Raise a ValueError that "
+    "lists the task types that are known."
+)
+UNKNOWN_GIVEN = "choose({name!r}) gave {given}, expected a ValueError: nobody registered that name."
+TOO_LATE = "A name registered twice is refused, but only after the old class is gone: ask first."
+TWICE = (
+    "A second register under the same name is accepted: whoever imports a package last would win, unseen. Raise a "
+    "ValueError, as PEFT raises a KeyError."
+)
 
 
 @exercise(3, 3)
-def check_registry(answer: Any) -> Verdict:
+def check_registry(answer: Any) -> str:
     """`answer` is a class with `register(task_type, kind)` and `choose(task_type)`."""
     if not isinstance(answer, type):
-        return Verdict(
-            False, f"expected the class itself, check_registry(Registry); this is a {type(answer).__name__}."
-        )
+        raise NotYet("The class itself is wanted, check_registry(Registry); this is {given}.", given=brief(answer))
     try:
         return tried(answer)
+    except NotYet:
+        raise
     except Exception as error:  # whatever the learner's code raises is for the learner to read
-        return raised("registry", error)
+        raise raised("registry", error) from error
 
 
-def tried(registry_class: Any) -> Verdict:
-    first, second, third, unknown = drawn_names(4)
+def tried(registry_class: Any) -> str:
+    # names of task types that nobody could have written into the answer
+    first, second, third, unknown = ("".join(DICE.choices(string.ascii_uppercase, k=6)) + f"_{n}" for n in range(4))
     one, other = type("One", (), {}), type("Other", (), {})
     registry = registry_class()
     registry.register(first, one)
     found = registry.choose(first)
     if is_open(found):
-        return Verdict(False, TODO)
-    if isinstance(found, one):
-        return Verdict(False, "choose gave an object of the class, expected the class itself: leave out the ().")
+        raise NotYet(TODO)
     if found is not one:
-        return Verdict(False, f"after register({first!r}, One), choose({first!r}) gave {found!r}, expected One.")
+        said = OBJECT if isinstance(found, one) else NOTHING_CHOSEN if found is None else NOT_FOUND
+        raise NotYet(said, name=first, given=brief(found))
     registry.register(second, other)
     if registry.choose(first) is not one or registry.choose(second) is not other:
-        return Verdict(False, "with two entries, choose mixes them up: does register keep both, each under its name?")
+        raise NotYet(MIXED_UP)
     for name in (unknown, None):
-        if problem := refused(registry, name, first):
-            return problem
-    if problem := kept(registry, first, one, other):
-        return problem
+        refuses(registry, name, first)
+    keeps(registry, first, one, other)
     registry_class().register(third, other)
     try:
         registry.choose(third)
     except ValueError:
-        return Verdict(True, "it finds, it lists what it knows, it overwrites nothing, and it shares nothing.")
-    return Verdict(
-        False,
-        "what one registry learns, another one knows, too: they share one table. Make the dict in __init__, with self.",
-    )
+        return "It finds, it lists what it knows, it overwrites nothing, and it shares nothing."
+    raise NotYet(SHARED)
 
 
-def refused(registry: Any, name: str | None, known: str) -> Verdict | None:
-    """What is wrong with how an unknown name is refused."""
+def refuses(registry: Any, name: str | None, known: str) -> None:
+    """An unknown name is refused with words that help."""
     try:
         found = registry.choose(name)
     except ValueError as error:
         if known not in str(error):
-            return Verdict(False, f"choose({name!r}) says {str(error)!r}: list the task types that it knows, too.")
-        if repr(name) not in str(error) and str(name) not in str(error):
-            return Verdict(False, f"choose({name!r}) says {str(error)!r}: say what was asked for, too.")
-        return None
-    except KeyError:
-        return Verdict(
-            False,
-            f"choose({name!r}) raises a bare KeyError, as PEFT does, and its reader learns nothing. Raise a ValueError "
-            "that lists the task types that are known.",
-        )
-    return Verdict(False, f"choose({name!r}) gave {found!r}, expected a ValueError: nobody registered that name.")
+            raise NotYet(LIST_KNOWN, name=name, said=str(error)) from error
+        if str(name) not in str(error):
+            raise NotYet(SAY_ASKED, name=name, said=str(error)) from error
+    except KeyError as error:
+        raise NotYet(BARE, name=name) from error
+    else:
+        raise NotYet(UNKNOWN_GIVEN, name=name, given=brief(found))
 
 
-def kept(registry: Any, name: str, one: type, other: type) -> Verdict | None:
-    """What is wrong when a name is registered twice."""
+def keeps(registry: Any, name: str, one: type, other: type) -> None:
+    """A name registered twice is refused, and keeps its first class."""
     try:
         registry.register(name, other)
-    except (ValueError, KeyError):
+    except (ValueError, KeyError) as error:
         if registry.choose(name) is not one:
-            return Verdict(
-                False, "a name registered twice is refused, but only after the old class is gone: ask first."
-            )
-        return None
-    return Verdict(
-        False,
-        "a second register under the same name is accepted: whoever imports a package last would win, unseen. Raise a "
-        "ValueError, as PEFT raises a KeyError.",
-    )
+            raise NotYet(TOO_LATE) from error
+    else:
+        raise NotYet(TWICE)

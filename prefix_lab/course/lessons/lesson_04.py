@@ -9,7 +9,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM, PreTrainedModel
 
 from prefix_lab import PrefixTuningConfig
-from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise, wrong_number
+from prefix_lab.course.checking import DICE, SIZES, NotYet, brief, called, exercise, same_number
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.prepare import explain_preparation
 from prefix_lab.widgets.colours import COLOURS
@@ -112,43 +112,50 @@ NAMES = {
 """Family → its names for layers, width and heads."""
 
 
+NONE_OF_NAMES = "{family}: none of your names is in {known}. Which one does this family use?"
+THREE = "Three numbers are wanted: layers, token_dim, heads. Your function gave {given}."
+OTHER_SIZES = "{family}, {known}: it gave {given}, expected {right}."
+GROUPED = (
+    "token_dim is the width of the heads that are cached, num_key_value_heads · head_dim. A head is as wide as one "
+    "that asks: hidden_size / num_attention_heads."
+)
+
+
 @exercise(4, 1)
-def check_read_sizes(answer: Any) -> Verdict:
+def check_read_sizes(answer: Any) -> str:
     """`answer(known)` is (num_layers, token_dim, num_attention_heads), as PEFT prepares them."""
     for family, names in NAMES.items():
         layers, heads, head_dim = DICE.sample(SIZES, 3)
         known = dict(zip(names, (layers, heads * head_dim, heads), strict=True))
         if family == "T5":
             known["d_kv"] = head_dim + 2
-        if problem := wrong_reading(answer, family, known, (layers, heads * head_dim, heads)):
-            return problem
+        reads(answer, family, known, (layers, heads * head_dim, heads))
     layers, kv_heads, groups, head_dim = DICE.sample(SIZES, 4)
     heads = kv_heads * groups
     grouped = {"num_hidden_layers": layers, "hidden_size": heads * head_dim, "num_attention_heads": heads}
     grouped |= {"num_key_value_heads": kv_heads}
-    right = (layers, kv_heads * head_dim, kv_heads)
-    if problem := wrong_reading(answer, "a Llama that caches fewer heads than ask", grouped, right):
-        return problem
+    reads(answer, "A Llama that caches fewer heads than ask", grouped, (layers, kv_heads * head_dim, kv_heads))
     stated = grouped | {"head_dim": head_dim + 2}
     right = (layers, kv_heads * (head_dim + 2), kv_heads)
-    if problem := wrong_reading(answer, "a Llama whose config has a head_dim of its own", stated, right):
-        return problem
-    return Verdict(True, "four families by their own names, and grouped-query attention by what is cached.")
+    reads(answer, "A Llama whose config has a head_dim of its own", stated, right)
+    return "Four families by their own names, and grouped-query attention by what is cached."
 
 
-def wrong_reading(answer: Any, family: str, known: dict[str, int], right: tuple[int, int, int]) -> Verdict | None:
-    result, problem = answered(answer, dict(known))
-    if problem and "StopIteration" in problem.text:
-        return Verdict(False, f"{family}: none of your names is in {known}. Which one does this family use?")
-    if problem:
-        return Verdict(False, f"{family}: {problem.text}") if known and "raised" in problem.text else problem
+def reads(answer: Any, family: str, known: dict[str, int], right: tuple[int, int, int]) -> None:
+    """The answer reads the right sizes from one family's config."""
+    try:
+        result = called(answer, dict(known))
+    except NotYet as problem:
+        if isinstance(problem.__cause__, StopIteration):
+            raise NotYet(NONE_OF_NAMES, family=family, known=known) from problem
+        if problem.__cause__:
+            raise NotYet("{family}: {said}", family=family, said=problem) from problem
+        raise
     if not isinstance(result, list | tuple) or len(result) != 3:
-        return Verdict(False, f"your function returned {result!r}, expected three numbers: layers, token_dim, heads.")
-    if tuple(result) == right:
-        return None
-    return Verdict(
-        False, f"{family}, {known}: it gave {tuple(result)}, expected {right}. {reason(known, result, right)}"
-    )
+        raise NotYet(THREE, given=brief(result))
+    if tuple(result) != right:
+        why = reason(known, result, right)
+        raise NotYet(OTHER_SIZES, why, family=family, known=known, given=tuple(result), right=right)
 
 
 def reason(known: dict[str, int], result: Any, right: tuple[int, int, int]) -> str:
@@ -166,41 +173,49 @@ def reason(known: dict[str, int], result: Any, right: tuple[int, int, int]) -> s
     if heads == known["num_attention_heads"]:
         return "Only num_key_value_heads heads are cached, and the prefix goes into the cache."
     if token_dim == known["hidden_size"]:
-        return (
-            "token_dim is the width of the heads that are cached, num_key_value_heads · head_dim. A head is as wide as "
-            "one that asks: hidden_size / num_attention_heads."
-        )
+        return GROUPED
     if "head_dim" in known and token_dim == kv_heads * (known["hidden_size"] // known["num_attention_heads"]):
         return "This config says its head_dim; do not compute it then."
     return "token_dim is num_key_value_heads · head_dim."
 
 
 @exercise(4, 2)
-def check_rescue(answer: Any) -> Verdict:
+def check_rescue(answer: Any) -> str:
     """`answer(d_model, num_heads, d_kv)` is the token_dim that fits the model's cache."""
     for _ in range(5):
         num_heads, d_kv = DICE.sample(SIZES, 2)
         d_model = num_heads * (d_kv + 2) + 1  # no multiple of num_heads
         causes = {
-            d_model: "this is what PEFT reads by itself, and it fails: the heads together are not as wide as the model",
-            d_kv: "this is the width of one head; a key holds all heads",
-            d_model // num_heads * num_heads: "this divides by the heads, and view is content, but the heads get "
-            "another width than the model's own",
-            2 * num_heads * d_kv: "a key and a value: the factor 2 is the encoder's business, token_dim is one of them",
-            d_model // num_heads: "this is a head's width as PEFT computes it; the model has its own, d_kv",
+            d_model: "This is what PEFT reads by itself, and it fails: the heads together have another width.",
+            d_kv: "This is the width of one head; a key holds all heads.",
+            d_model // num_heads * num_heads: "This divides by the heads, and view is content, but the heads get "
+            "another width than the model's own.",
+            2
+            * num_heads
+            * d_kv: "The factor 2, a key and a value, is the encoder's business; token_dim is one of them.",
+            d_model // num_heads: "This is a head's width as PEFT computes it; the model has its own, d_kv.",
         }
         given = {"d_model": d_model, "num_heads": num_heads, "d_kv": d_kv}
-        otherwise = "how wide is a key of all heads together?"
-        if problem := wrong_number(answer, given, num_heads * d_kv, causes, otherwise):
-            return problem
-    return Verdict(True, "heads · head_dim, whatever the width of the model.")
+        same_number(answer, given, num_heads * d_kv, causes, "How wide is a key of all heads together?")
+    return "heads · head_dim, whatever the width of the model."
 
 
-OPEN = ("num_layers", "token_dim", "num_attention_heads", "num_transformer_submodules", "encoder_hidden_size")
+OPEN = {
+    "num_layers": "It is the first model's size.",
+    "token_dim": "It is the first model's size.",
+    "num_attention_heads": "It is the first model's size.",
+    "num_transformer_submodules": "An encoder-decoder has 2, and the next model may have one stack.",
+    "encoder_hidden_size": "It was filled, too, and with a projection the old width stays.",
+}
+"""The fields that preparation fills, and why each has to be open again."""
+NO_CONFIG = "A PrefixTuningConfig is wanted; your function gave {given}."
+CHANGED = "The config that was given has changed, and its model still needs it: make a new one."
+LOST = "{name}={given!r}, and the user had chosen {right!r}: keep it."
+STILL = "{name} is still {given}: set it to None. {why}"
 
 
 @exercise(4, 3)
-def check_reopened(answer: Any) -> Verdict:
+def check_reopened(answer: Any) -> str:
     """`answer(config)` is a new config whose sizes are open again, and whose choices are kept."""
     layers, heads, head_dim, prefix_len = DICE.sample(SIZES, 4)
     filled = {"num_layers": layers, "num_attention_heads": heads, "token_dim": heads * head_dim}
@@ -208,21 +223,15 @@ def check_reopened(answer: Any) -> Verdict:
     chosen = {"task_type": "SEQ_2_SEQ_LM", "num_virtual_tokens": prefix_len, "prefix_projection": True}
     config = PrefixTuningConfig(**chosen, **filled)
     before = asdict(config)
-    result, problem = answered(answer, config)
-    if problem:
-        return problem
+    result = called(answer, config)
     if not isinstance(result, PrefixTuningConfig):
-        return Verdict(False, f"your function returned a {type(result).__name__}, expected a PrefixTuningConfig.")
+        raise NotYet(NO_CONFIG, given=brief(result))
     if result is config or asdict(config) != before:
-        return Verdict(False, "the config that was given has changed, and its model still needs it: make a new one.")
-    for name, value in chosen.items():
-        if getattr(result, name) != value:
-            return Verdict(False, f"{name}={getattr(result, name)!r}, and the user had chosen {value!r}: keep it.")
-    for name in OPEN:
+        raise NotYet(CHANGED)
+    for name, right in chosen.items():
+        if getattr(result, name) != right:
+            raise NotYet(LOST, name=name, given=getattr(result, name), right=right)
+    for name, why in OPEN.items():
         if getattr(result, name) is not None:
-            cause = {
-                "num_transformer_submodules": "an encoder-decoder has 2, and the next model may have one stack",
-                "encoder_hidden_size": "it was filled, too, and with a projection the old width stays",
-            }.get(name, "it is the first model's size")
-            return Verdict(False, f"{name} is still {getattr(result, name)}: {cause}. Set it to None.")
-    return Verdict(True, "what you chose is kept, what was read is open again.")
+            raise NotYet(STILL, name=name, given=getattr(result, name), why=why)
+    return "What you chose is kept, what was read is open again."

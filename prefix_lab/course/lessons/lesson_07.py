@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise, generator, wrong_number, wrong_tensor
+from prefix_lab.course.checking import (
+    DICE,
+    SIZES,
+    WHOLE,
+    called,
+    exercise,
+    generator,
+    pair,
+    same_number,
+    same_tensor,
+)
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.picture import FAINT, INK, new_figure
@@ -93,95 +103,87 @@ def draw_shares(attentions: Sequence[Tensor], prefix_len: int) -> Drawn:
 
 
 @exercise(7, 1)
-def check_with_prefix(answer: Callable[[Tensor, int], tuple[Tensor, Tensor]]) -> Verdict:
+def check_with_prefix(answer: Any) -> str:
     """`answer(attention_mask, prefix_len)` is the mask (batch, prefix_len+source), and positions that fit."""
     batch, source, prefix_len = DICE.sample(SIZES, 3)
     mask = torch.ones(batch, source, dtype=torch.long)
     mask[1:, -2:] = 0  # padding
-    result, problem = answered(answer, mask.clone(), prefix_len)
-    if problem:
-        return problem
-    if not isinstance(result, tuple | list) or len(result) != 2:
-        return Verdict(False, "your function should return two tensors: the mask, and the positions.")
+    given, positions = pair(called(answer, mask.clone(), prefix_len), "mask, position_ids")
     ones, hidden = torch.ones(batch, prefix_len, dtype=torch.long), torch.zeros(batch, prefix_len, dtype=torch.long)
-    shapes = {(batch + prefix_len, source): "it grew along batch; join along dim=1"}
+    shapes = {(batch + prefix_len, source): "It grew along batch; join along dim=1."}
     numbers = {
-        "the ones stand behind the text; the prefix is its past, so they stand before it": torch.cat([mask, ones], 1),
-        "0 means that nobody may read there; every virtual token may be read": torch.cat([hidden, mask], 1),
-        "the text's own padding was lost; keep the mask that came in": torch.ones(batch, prefix_len + source),
+        "The ones stand behind the text; the prefix is its past, so they stand before it.": torch.cat([mask, ones], 1),
+        "0 means that nobody may read there; every virtual token may be read.": torch.cat([hidden, mask], 1),
+        "The text's own padding was lost; keep the mask that came in.": torch.ones(batch, prefix_len + source),
     }
-    otherwise = "attention has a column for each virtual token too, so the mask must grow", "other numbers"
-    right, axes = torch.cat([ones, mask], 1), "(batch, prefix_len+source)"
-    return (
-        wrong_tensor(result[0], right, axes, shapes, numbers, otherwise, name="the mask")
-        or wrong_positions(result[1], mask, prefix_len)
-        or Verdict(True, "prefix_len ones before the mask; positions begin at prefix_len: that much is already past.")
+    otherwise = (
+        "Attention has a column for each virtual token too, so the mask must grow.",
+        "1 where a key may be read, 0 where it is padding: ones for the prefix, then the mask that came in.",
     )
+    right, axes = torch.cat([ones, mask], 1), "(batch, prefix_len+source)"
+    same_tensor(given, right, axes, shapes, numbers, otherwise, name="the mask")
+    same_positions(positions, mask, prefix_len)
+    return "prefix_len ones before the mask; positions begin at prefix_len: that much is already past."
 
 
-def wrong_positions(given: Any, mask: Tensor, prefix_len: int) -> Verdict | None:
-    """What is wrong with positions, (batch, source), (1, source) or (source,); None when nothing is."""
+def same_positions(given: Any, mask: Tensor, prefix_len: int) -> None:
+    """Positions, (batch, source), (1, source) or (source,), count on behind the prefix."""
     batch, source = mask.shape
     right = (torch.arange(source) + prefix_len).expand(batch, source)
     if isinstance(given, Tensor) and given.shape in ((source,), (1, source)):
         given = given.expand(batch, source)
-    too_many = "one for each token of the text; virtual tokens have none: their keys are made without the model"
+    too_many = "One for each token of the text; virtual tokens have none: their keys are made without the model."
     shapes = dict.fromkeys([(prefix_len + source,), (1, prefix_len + source), (batch, prefix_len + source)], too_many)
     numbers = {
-        "they begin at 0, as if there were no prefix": right - prefix_len,
-        "they begin one too early; positions count from 0, so the prefix has taken 0 to prefix_len-1": right - 1,
-        "they begin one too late; positions count from 0, so the prefix has taken 0 to prefix_len-1": right + 1,
+        "They begin at 0, as if there were no prefix.": right - prefix_len,
+        "They begin one too early; positions count from 0, so the prefix has taken 0 to prefix_len-1.": right - 1,
+        "They begin one too late; positions count from 0, so the prefix has taken 0 to prefix_len-1.": right + 1,
     }
-    otherwise = "one for each token of the text", "the model counts on from the past"
-    return wrong_tensor(given, right, "(batch, source)", shapes, numbers, otherwise, name="the positions")
+    otherwise = "One for each token of the text.", "The model counts on from the past."
+    same_tensor(given, right, "(batch, source)", shapes, numbers, otherwise, name="the positions")
 
 
 @exercise(7, 2)
-def check_kv_head(answer: Callable[[int, int, int], int]) -> Verdict:
+def check_kv_head(answer: Any) -> str:
     """`answer(head, heads, kv_heads)` is the cached head that an asking head reads."""
     for _ in range(6):
         kv_heads, group = DICE.sample(SIZES, 2)
         heads = kv_heads * group
         head = DICE.randrange(heads)
         causes = {
-            head % kv_heads: "heads that lie side by side share one; these take turns",
-            head % group: "that is its place within its group",
-            head // kv_heads: "divide by the size of a group, heads // kv_heads",
-            head: "there are only kv_heads of them in the cache",
-            head / group: "whole numbers only: //",
+            head % kv_heads: "Heads that lie side by side share one; these take turns.",
+            head % group: "That is its place within its group.",
+            head // kv_heads: "Divide by the size of a group, heads // kv_heads.",
+            head: "There are only kv_heads of them in the cache.",
+            head / group: WHOLE,
         }
         given = {"head": head, "heads": heads, "kv_heads": kv_heads}
-        otherwise = "how many asking heads share one cached head?"
-        if problem := wrong_number(answer, given, head // group, causes, otherwise):
-            return problem
-    return Verdict(True, "head // (heads // kv_heads): neighbours share a key and a value.")
+        same_number(answer, given, head // group, causes, "How many asking heads share one cached head?")
+    return "head // (heads // kv_heads): neighbours share a key and a value."
 
 
 @exercise(7, 3)
-def check_content(answer: Callable[[Tensor, int], Tensor]) -> Verdict:
+def check_content(answer: Any) -> str:
     """`answer(attention, prefix_len)` is the attention on the source alone, each query's weights adding up to 1."""
     batch, heads, source, prefix_len = DICE.sample(SIZES, 4)
     attention = torch.randn(batch, heads, source, prefix_len + source, generator=generator()).softmax(-1)
     kept, first = attention[..., prefix_len:], attention[..., :source]
-    result, problem = answered(answer, attention.clone(), prefix_len)
-    if problem:
-        return problem
+    result = called(answer, attention.clone(), prefix_len)
     shapes = {
-        (batch, heads, source, prefix_len): "these are the prefix's columns; the text's are the others",
-        attention[:, :, prefix_len:].shape: "rows were dropped; the columns, the last axis, are those who are asked",
+        (batch, heads, source, prefix_len): "These are the prefix's columns; the text's are the others.",
+        tuple(attention[:, :, prefix_len:].shape): "Rows were dropped; the columns, the last axis, are who is asked.",
     }
     numbers = {
-        "the rows do not add up to 1 yet; divide by their sum": kept,
-        "a second softmax makes weights of weights; divide by the sum": kept.softmax(-1),
-        "divided by the sum of each column; a query's weights are a row, dim=-1": kept / kept.sum(-2, keepdim=True),
-        "divided by the sum of everything; each query adds up to 1 by itself": kept / kept.sum(),
-        "these are the first columns, where the prefix is": first / first.sum(-1, keepdim=True),
+        "The rows do not add up to 1 yet; divide by their sum.": kept,
+        "A second softmax makes weights of weights; divide by the sum.": kept.softmax(-1),
+        "Divided by the sum of each column; a query's weights are a row, dim=-1.": kept / kept.sum(-2, keepdim=True),
+        "Divided by the sum of everything; each query adds up to 1 by itself.": kept / kept.sum(),
+        "These are the first columns, where the prefix is.": first / first.sum(-1, keepdim=True),
     }
     otherwise = (
-        "drop the prefix's columns, the first prefix_len of the last axis",
-        "cut first, then divide by what is left",
+        "Drop the prefix's columns, the first prefix_len of the last axis.",
+        "Cut first, then divide by what is left.",
     )
     axes, right = "(batch, heads, source, source)", kept / kept.sum(-1, keepdim=True)
-    return wrong_tensor(result, right, axes, shapes, numbers, otherwise) or Verdict(
-        True, "the text's share alone, made to add up to 1 again."
-    )
+    same_tensor(result, right, axes, shapes, numbers, otherwise)
+    return "The text's share alone, made to add up to 1 again."

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from prefix_lab import PrefixTuningConfig, get_peft_model
-from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise, generator
+from prefix_lab.course.checking import DICE, SIZES, NotYet, brief, called, exercise, generator, pair
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.course.small_models import small_t5
 from prefix_lab.course.training import digest
@@ -47,14 +46,24 @@ def draw_rows(gradient: Tensor, stacks: dict[str, int], title: str) -> Drawn:
     return drawn(figure, title, told)
 
 
+NO_ROWS = "A list of row numbers is wanted; your function gave {given}."
+OTHER_ROWS = "The silent rows were {right}, and your function gave {given}."
+TOO_HIGH = "There are 2·layers rows, counted from 0, and one or more of these numbers is none of them."
+ALIVE = "These are the rows that do get a gradient."
+SUMMED = "In row {row} the numbers +1 and -1 cancel out: sum what has no sign, .abs() or .norm()."
+ROUNDED = "Row {row} has a gradient, of about 1e-12: small is not zero."
+LONELY = "Row {row} has a single number that gets a gradient: look at all tokens and all numbers of a row."
+MISSED = "Row {row} is missing."
+TOO_MANY = "Row {row} gets a gradient."
+
+
 @exercise(8, 1)
-def check_silent_rows(answer: Callable[[Tensor, int], list[int]]) -> Verdict:
+def check_silent_rows(answer: Any) -> str:
     """`answer(gradient, layers)` are the rows, of 2·layers, in which no number has a gradient."""
     for _ in range(3):
         prefix_len, layers, hidden = DICE.sample(SIZES, 3)
         rows = 2 * layers
-        draw = generator()
-        gradient = torch.randn(prefix_len, rows, hidden, generator=draw)
+        gradient = torch.randn(prefix_len, rows, hidden, generator=generator())
         silent = sorted(DICE.sample(range(rows), layers - 1))
         gradient[:, silent] = 0
         alive = [row for row in range(rows) if row not in silent]
@@ -64,27 +73,24 @@ def check_silent_rows(answer: Callable[[Tensor, int], list[int]]) -> Verdict:
         gradient[0, cancelled, 0], gradient[1, cancelled, 0] = 1.0, -1.0
         gradient[:, lonely] = 0
         gradient[-1, lonely, -1] = 1.0
-        result, problem = answered(answer, gradient.flatten(1), layers)
-        if problem:
-            return problem
+        result = called(answer, gradient.flatten(1), layers)
         found = as_rows(result)
         if found is None:
-            return Verdict(False, f"your function returned {result!r:.60}, expected a list of row numbers.")
+            raise NotYet(NO_ROWS, given=brief(result))
         if found == silent:
             continue
-        told = f"the silent rows were {silent}, and you gave {found}"
-        causes = {
-            "one or more of these numbers is no row: there are 2·layers of them": any(r >= rows for r in found),
-            "these are the rows that do get a gradient": found == alive,
-            f"row {lonely} has a single number that gets a gradient: look at all tokens and all numbers of a row": (
-                lonely in found
-            ),
-            f"row {cancelled} has +1 and -1 in it: sum what has no sign, .abs() or .norm()": cancelled in found,
-            f"row {weak} has a gradient, of about 1e-12: small is not zero": weak in found,
-            f"row {next(iter(set(silent) - set(found)), 0)} is missing": bool(set(silent) - set(found)),
-        }
-        return Verdict(False, f"{told}: {next((cause for cause, holds in causes.items() if holds), 'others')}.")
-    return Verdict(True, "not one number, of any virtual token: such a row never learns.")
+        told = {"right": silent, "given": brief(found)}
+        if any(row >= rows for row in found):
+            raise NotYet(OTHER_ROWS, TOO_HIGH, **told)
+        if found == alive:
+            raise NotYet(OTHER_ROWS, ALIVE, **told)
+        missed, wrong = sorted(set(silent) - set(found)), sorted(set(found) - set(silent))
+        if missed:
+            raise NotYet(OTHER_ROWS, MISSED, row=missed[0], **told)
+        causes = {cancelled: SUMMED, weak: ROUNDED, lonely: LONELY}
+        cause = causes.get(wrong[0], TOO_MANY) if len(wrong) == 1 else LONELY if lonely in wrong else TOO_MANY
+        raise NotYet(OTHER_ROWS, cause, row=lonely if cause is LONELY else wrong[0], **told)
+    return "Not one number, of any virtual token: such a row never learns."
 
 
 def as_rows(result: Any) -> list[int] | None:
@@ -96,73 +102,66 @@ def as_rows(result: Any) -> list[int] | None:
         return None
 
 
+OTHER_PAIR = "Layer {layer} of {layers} reads rows {right}, and your function gave {given}."
+
+
 @exercise(8, 2)
-def check_rows_of(answer: Callable[[int, int], tuple[int, int]]) -> Verdict:
+def check_rows_of(answer: Any) -> str:
     """`answer(layer, layers)` is the row of the layer's key and that of its value, after PEFT's cat and split."""
     for layers in (4, DICE.choice(SIZES), 2 * DICE.choice(SIZES)):
         doubled = [*range(2 * layers)] * 2  # what cat([x, x]) makes of the rows
         for layer in range(layers):
-            result, problem = answered(answer, layer, layers)
-            if problem:
-                return problem
+            given = pair(called(answer, layer, layers), "key_row, value_row", int)
             right = tuple(doubled[4 * layer : 4 * layer + 2])
-            pair = isinstance(result, tuple | list) and len(result) == 2
-            if not pair or not all(isinstance(row, int) for row in result):
-                return Verdict(
-                    False, f"your function returned {result!r:.60}, expected numbers of two rows: key, value."
-                )
-            given = tuple(result)
             if given == right:
                 continue
-            told = f"layer {layer} of {layers} reads rows {right}, and you gave {given}"
             causes = {
-                (2 * layer, 2 * layer + 1): "that is so for a GPT-2, which splits in twos; here it is fours",
-                (4 * layer, 4 * layer + 1): f"there are only {2 * layers} rows; after them they come again, from row 0",
-                right[::-1]: "the key comes first",
-                (4 * layer % layers, 4 * layer % layers + 1): "they come again after 2·layers rows, not after layers",
-                (4 * layer, 4 * layer + 2): "the four of a layer are: own key, own value, cross key, cross value",
-                tuple(doubled[4 * layer + 2 : 4 * layer + 4]): "those two are the ones that are thrown away",
+                (2 * layer, 2 * layer + 1): "That is so for a GPT-2, which splits in twos; here it is fours.",
+                (4 * layer, 4 * layer + 1): "There are only 2·layers rows; after them they come again, from row 0.",
+                right[::-1]: "The key comes first.",
+                (4 * layer % layers, 4 * layer % layers + 1): "They come again after 2·layers rows, not after layers.",
+                (4 * layer, 4 * layer + 2): "The four of a layer are: own key, own value, cross key, cross value.",
+                tuple(doubled[4 * layer + 2 : 4 * layer + 4]): "Those two are the ones that are thrown away.",
             }
-            return Verdict(False, f"{told}: {causes.get(given, 'double the rows, cut them in fours, and count')}.")
-    return Verdict(True, "rows 4·layer and 4·layer+1, modulo 2·layers. Can you see which rows that leaves out?")
+            cause = next((said for wrong, said in causes.items() if given == wrong), "Double the rows, cut and count.")
+            raise NotYet(OTHER_PAIR, cause, layer=layer, layers=layers, right=right, given=brief(given))
+    return "Rows 4·layer and 4·layer+1, modulo 2·layers. Can you see which rows that leaves out?"
+
+
+NO_YES = "True or False is wanted; your function gave {given}."
+TOUCHED = "Your function changed the model; an experiment leaves it as it was."
+ENCODER_CAUSES = {
+    (True, True): "You said yes to PEFT's layout too. Do you compare logits? Those change in any case; compare "
+    "encoder_last_hidden_state.",
+    (
+        False,
+        False,
+    ): "You said no to a prefix that the encoder does read (layout='paper'). Is one of your two runs really "
+    "without the prefix? Use `with peft_model.disable_adapter():`.",
+    (True, False): "It is the other way round: True where the two outputs differ.",
+}
 
 
 @exercise(8, 3)
-def check_encoder_sees(answer: Callable[[Any, dict[str, Tensor]], bool]) -> Verdict:
+@torch.no_grad()
+def check_encoder_sees(answer: Any) -> str:
     """`answer(peft_model, batch)` says whether the prefix changes the encoder's output."""
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        return judged(answer)
-
-
-def judged(answer: Callable[[Any, dict[str, Tensor]], bool]) -> Verdict:
     source, target = DICE.sample(SIZES, 2)
     torch.manual_seed(DICE.randrange(10**6))
     batch = {"input_ids": torch.randint(3, 300, (2, source)), "labels": torch.randint(3, 300, (2, target))}
-    said = {}
+    said = []
     for layout in ("peft", "paper"):
         config = PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=3, layout=layout)
         model = get_peft_model(small_t5(layers=2), config).eval()
         before = digest(model)
-        result, problem = answered(answer, model, dict(batch))
-        if problem:
-            return problem
+        result = called(answer, model, dict(batch))
         if isinstance(result, Tensor) and result.numel() == 1:
             result = result.item()
         if not isinstance(result, bool):
-            return Verdict(False, f"your function returned a {type(result).__name__}, expected True or False.")
+            raise NotYet(NO_YES, given=brief(result))
         if digest(model) != before:
-            return Verdict(False, "your function changed the model; an experiment leaves it as it was.")
-        said[layout] = result
-    causes = {
-        (True, True): "you said yes to PEFT's layout too. Do you compare logits? Those change in any case; compare "
-        "encoder_last_hidden_state",
-        (False, False): "you said no to a prefix that the encoder does read (layout='paper'). Is one of your two runs "
-        "really without the prefix? Use `with peft_model.disable_adapter():`",
-        (True, False): "the other way round: True where the two outputs differ",
-    }
-    given = (said["peft"], said["paper"])
-    if given in causes:
-        return Verdict(False, f"{causes[given]}.")
-    return Verdict(
-        True, "not with PEFT's layout: the encoder's output is equal, bit for bit. With the paper's it is another."
-    )
+            raise NotYet(TOUCHED)
+        said.append(result)
+    if tuple(said) in ENCODER_CAUSES:
+        raise NotYet(ENCODER_CAUSES[tuple(said)])
+    return "Not with PEFT's layout: the encoder's output is equal, bit for bit. With the paper's it is another."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,13 +11,15 @@ from torch import Tensor, nn
 from prefix_lab.course.checking import (
     DICE,
     SIZES,
-    Verdict,
-    answered,
-    check_shape,
+    NotYet,
+    answered_shape,
+    brief,
+    called,
     exercise,
     generator,
-    wrong_number,
-    wrong_tensor,
+    pair,
+    same_number,
+    same_tensor,
 )
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.debugger import Recording, record
@@ -114,46 +116,42 @@ TASKS = ("SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION", "CAUSAL_L
 
 
 @exercise(9, 1)
-def check_grown_mask(question: Any, answer: Any) -> Verdict:
+def check_grown_mask(question: Any, answer: Any) -> str:
     """`answer` is the shape that `question`, a prediction, asks for."""
-    return check_shape(question, answer)
+    return answered_shape(question, answer)
+
+
+OTHER_WIDTHS = "For {task} with prefix_len={prefix_len}, source={source}, target={target} your function gave {given}."
 
 
 @exercise(9, 2)
-def check_widths(answer: Callable[[str, int, int, int], Any]) -> Verdict:
+def check_widths(answer: Any) -> str:
     """`answer(task_type, prefix_len, source, target)` is the widths of the two masks; None where there is none."""
-    prefix_len, source, target = DICE.sample(SIZES, 3)
+    prefix_len, source, target = sizes = DICE.sample(SIZES, 3)
     for task in DICE.sample(TASKS, len(TASKS)):
-        result, problem = answered(answer, task, prefix_len, source, target)
-        if problem:
-            return problem
-        pair = isinstance(result, tuple | list) and len(result) == 2
-        if not pair or not all(one is None or isinstance(one, int) for one in result):
-            return Verdict(False, "return two things: the width of attention_mask, and that of decoder_attention_mask.")
-        right = (source, prefix_len + target) if task == ENCODER_DECODER else (prefix_len + source, None)
-        if tuple(result) == right:
+        given = pair(called(answer, task, *sizes), "attention_mask, decoder_attention_mask", int | None)
+        if given == ((source, prefix_len + target) if task == ENCODER_DECODER else (prefix_len + source, None)):
             continue
-        asked = f"for {task} with prefix_len={prefix_len}, source={source}, target={target} you gave {tuple(result)}"
-        return Verdict(False, f"{asked}: {wrong_width(task, tuple(result), prefix_len, source, target)}.")
-    return Verdict(True, "five tasks have one mask, and it grows; with an encoder and a decoder, only the decoder's.")
+        told = {"task": task, "prefix_len": prefix_len, "source": source, "target": target, "given": brief(given)}
+        raise NotYet(OTHER_WIDTHS, wrong_width(task, *given, *sizes), **told)
+    return "Five tasks have one mask, and it grows; with an encoder and a decoder, only the decoder's."
 
 
-def wrong_width(task: str, result: tuple, prefix_len: int, source: int, target: int) -> str:
+def wrong_width(task: str, encoder: Any, decoder: Any, prefix_len: int, source: int, target: int) -> str:
     """The likely cause of a wrong pair of widths."""
-    encoder, decoder = result
     if task != ENCODER_DECODER:
         if decoder is not None:
-            return "this model has one stack of layers, so the second is None"
+            return "This model has one stack of layers, so the second is None."
         if encoder == source:
-            return "the model reads prefix_len more keys than the mask has columns for"
-        return "the one mask covers the prefix and the text"
+            return "The model reads prefix_len more keys than the mask has columns for."
+        return "The one mask covers the prefix and the text."
     if encoder == prefix_len + source:
-        return "the encoder never sees the prefix: PEFT fills the decoder's cache alone, so its mask stays"
+        return "The encoder never sees the prefix: PEFT fills the decoder's cache alone, so its mask stays."
     if decoder == target:
-        return "the decoder's self-attention reads the prefix, so its mask has to grow"
+        return "The decoder's self-attention reads the prefix, so its mask has to grow."
     if decoder == prefix_len + source:
-        return "the decoder's mask is about the target, which has another length than the source"
-    return "one of the two stays as it is; which stack reads the prefix?"
+        return "The decoder's mask is about the target, which has another length than the source."
+    return "One of the two stays as it is; which stack reads the prefix?"
 
 
 class Outputs(tuple):
@@ -171,7 +169,7 @@ class Halved(nn.Module):
 
 
 @exercise(9, 3)
-def check_ending(answer: Callable[..., Any]) -> Verdict:
+def check_ending(answer: Any) -> str:
     """`answer(outputs, dropout, classifier, labels)` is (loss, logits) of a sequence classification."""
     batch, source, hidden, classes = DICE.sample(SIZES, 4)
     dice = generator()
@@ -182,54 +180,46 @@ def check_ending(answer: Callable[..., Any]) -> Verdict:
     head = nn.utils.skip_init(nn.Linear, hidden, classes, bias=False)
     head.weight.data.copy_(weight)
 
-    result, problem = answered(answer, outputs, Halved(), head, labels)
-    if problem:
-        return problem
-    if not isinstance(result, tuple | list) or len(result) != 2 or not all(isinstance(one, Tensor) for one in result):
-        return Verdict(False, "return two tensors, as in `return loss, logits`.")
-    loss, logits = result
+    loss, logits = pair(called(answer, outputs, Halved(), head, labels), "loss, logits", Tensor)
     if logits.dim() == 0 and loss.dim() > 0:
-        return Verdict(False, "the two are there, in the other order: loss first, then logits.")
+        raise NotYet("The two are there, in the other order: loss first, then logits.")
     right = outputs[1] / 2 @ weight.T  # (batch, classes)
-    shapes = {(batch, source, classes): "this is one answer a token. A text's own vector is the pooled one, outputs[1]"}
+    each = "This is one answer for each token. A text's own vector is the pooled one, outputs[1]."
     numbers = {
-        "the dropout between the backbone and the head is missing": right * 2,
-        "outputs[0][:, 0] is the first token's vector; BERT's pooler makes outputs[1] of it, with a tanh": (
+        "The dropout between the backbone and the head is missing.": right * 2,
+        "outputs[0][:, 0] is the first token's vector; BERT's pooler makes outputs[1] of it, with a tanh.": (
             tokens[:, 0] / 2 @ weight.T
         ),
-        "cross entropy does the softmax itself; logits go out without it": right.softmax(-1),
+        "Cross entropy does the softmax itself; logits go out without it.": right.softmax(-1),
     }
-    otherwise = "one answer a text is asked for", "they are not what the head makes of outputs[1] after dropout"
-    if problem := wrong_tensor(logits, right, "(batch, classes)", shapes, numbers, otherwise, name="logits"):
-        return problem
+    otherwise = "One answer for each text is asked for.", "Give outputs[1] to the dropout, and that to the head."
+    shapes = {(batch, source, classes): each}
+    same_tensor(logits, right, "(batch, classes)", shapes, numbers, otherwise, name="logits")
     expected = nn.functional.cross_entropy(right, labels)
     numbers = {
-        "cross_entropy takes the logits as they are; a softmax before it is one too many": (
+        "cross_entropy takes the logits as they are; a softmax before it is one too many.": (
             nn.functional.cross_entropy(right.softmax(-1), labels)
         ),
-        "this is the sum over the batch; PEFT takes the mean": expected * batch,
+        "This is the sum over the batch; PEFT takes the mean.": expected * batch,
     }
-    otherwise = ("one number for the whole batch", "expected cross_entropy(logits, labels)")
-    return wrong_tensor(loss, expected, "()", {}, numbers, otherwise, name="the loss") or Verdict(
-        True, "pooled vector, dropout, head, cross entropy: what PEFT does where the base model cannot."
-    )
+    otherwise = "One number for the whole batch.", "Expected is cross_entropy(logits, labels)."
+    same_tensor(loss, expected, "()", {}, numbers, otherwise, name="the loss")
+    return "Pooled vector, dropout, head, cross entropy: what PEFT does where the base model cannot."
 
 
 @exercise(9, 4)
-def check_trainable(answer: Callable[[int, int, int, int], int]) -> Verdict:
+def check_trainable(answer: Any) -> str:
     """`answer(prefix_len, layers, hidden, classes)` is how many numbers train for SEQ_CLS."""
     for _ in range(5):
         prefix_len, layers, hidden, classes = DICE.sample(SIZES, 4)
         prefix, head = prefix_len * 2 * layers * hidden, hidden * classes + classes
         causes = {
-            prefix: "that is the prefix alone; the head started at random, and trains too",
-            head: "that is the head alone",
-            prefix + hidden * classes: "the head has a bias, one number a class",
-            prefix + 2 * head: "the original head is kept, but frozen: only its copy trains",
-            prefix // 2 + head: "every virtual token has a key and a value in every layer",
+            prefix: "That is the prefix alone; the head started at random, and trains too.",
+            head: "That is the head alone.",
+            prefix + hidden * classes: "The head has a bias, one number a class.",
+            prefix + 2 * head: "The original head is kept, but frozen: only its copy trains.",
+            prefix // 2 + head: "Every virtual token has a key and a value in every layer.",
         }
         given = {"prefix_len": prefix_len, "layers": layers, "hidden": hidden, "classes": classes}
-        otherwise = f"the prefix has {prefix:,}, the head {head:,}"
-        if problem := wrong_number(answer, given, prefix + head, causes, otherwise):
-            return problem
-    return Verdict(True, "the prefix, and a copy of the head.")
+        same_number(answer, given, prefix + head, causes, "Count the prefix, then the head: its weight and its bias.")
+    return "The prefix, and a copy of the head."

@@ -1,21 +1,29 @@
-"""Lesson 10: pdb's commands, typed into a real stop; shapes on the way through split; a condition; launch.json."""
+"""Lesson 10: pdb's commands, typed into a real stop; shapes on the way through split; a condition; launch.json.
+
+And an editor's talk with `prefix-lab dap`: what its buttons say, and where that leads.
+"""
 
 from __future__ import annotations
 
 import inspect
 import io
+import itertools
 import json
+import linecache
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import TracebackType
 from typing import Any, NamedTuple
 
 import torch
 
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course.checking import DICE, SIZES, TODO, Verdict, exercise, is_open
+from prefix_lab.course.checking import DICE, SIZES, TODO, NotYet, brief, exercise, filled_in, is_open, kind
 from prefix_lab.course.small_models import small_t5
 from prefix_lab.shapes import evaluate
 from prefix_lab.widgets.table import Table, table
@@ -81,10 +89,6 @@ class Session(NamedTuple):
     shown: str
     error: BaseException | None = None
 
-    @property
-    def problem(self) -> str:
-        return f"the session broke off, {type(self.error).__name__}: {self.error}" if self.error else ""
-
 
 def drawn_sizes() -> Sizes:
     layers = DICE.choice((3, 5))  # at least a third one, and soon built
@@ -115,25 +119,48 @@ def session(library: Any, sizes: Sizes, stage: str, where: str, commands: list[s
     return Session(shown.getvalue(), ended)
 
 
+NO_LIST = 'Give a list with one text for each command, such as ["n", "p prefix.shape"].'
+NO_COMMANDS = "Each command is a text, and there should be at least one."
+ASKS_FOR_MORE = "{command!r} asks for more from the keyboard, and here only your list is typed."
+BROKE_OFF = "The session broke off, {kind}: {said}."
+LEAVES = "q ends the whole program. c lets it go on."
+TOO_EARLY = (
+    "At {command!r} that name had no value yet. The arrow -> shows the line that runs NEXT, so the name in front of "
+    "its = is still to come: one more n, or r, which goes on until the function returns."
+)
+ANSWERED_WITH = "{command!r} was answered with {said!r}."
+INTO_TORCH = "s stepped into torch's own code, away from our function. n runs the whole line; r comes back out."
+BEFORE_PROJECTION = (
+    "That is (batch, prefix_len, hidden), before the projection. One line further, past_key_values is made."
+)
+CAME_IN = (
+    "What came in was shown, (batch, prefix_len). Go on with n until the projection has run, and then ask for "
+    "past_key_values."
+)
+AT_ONCE = "c lets the program go on at once, and nothing was looked at. Put it last."
+NUMBERS = "That shows the numbers. Ask for .shape, or type shapes()."
+NO_SHAPE = "It walked, and showed no shape after the projection. p prints an expression; shapes() prints every tensor."
+
+
 @exercise(10, 1)
-def check_commands(answer: Any) -> Verdict:
+def check_commands(answer: Any) -> str:
     """`answer` is typed where our `PrefixEncoder.forward` begins, and should show the shape after the projection."""
     if is_open(answer):
-        return Verdict(False, TODO)
-    if isinstance(answer, str) or not isinstance(answer, list | tuple):
-        return Verdict(False, 'give a list with one text for each command, such as ["n", "p prefix.shape"].')
+        raise NotYet(TODO)
+    if not isinstance(answer, list | tuple):
+        raise NotYet(NO_LIST)
     if not answer or not all(isinstance(line, str) and line.strip() for line in answer):
-        return Verdict(False, "each command is a text, and there should be at least one.")
+        raise NotYet(NO_COMMANDS)
     for line in answer:
         if line.split()[0] in ASK_FOR_MORE:
-            return Verdict(False, f"{line!r} asks for more from the keyboard, and here only your list is typed.")
+            raise NotYet(ASKS_FOR_MORE, command=line)
     sizes = drawn_sizes()
     seen = session(prefix_lab, sizes, "encode", "ours", [*answer])
-    if seen.problem:
-        return Verdict(False, seen.problem)
-    if shows(seen.shown, sizes.batch, sizes.prefix_len, 2 * sizes.layers * sizes.hidden):
-        return Verdict(True, "your commands showed (batch, prefix_len, 2·layers·hidden), at sizes drawn anew.")
-    return Verdict(False, why_not_shown(seen.shown, sizes))
+    if seen.error:
+        raise NotYet(BROKE_OFF, kind=kind(seen.error), said=str(seen.error))
+    if not shows(seen.shown, sizes.batch, sizes.prefix_len, 2 * sizes.layers * sizes.hidden):
+        raise why_not_shown(seen.shown, sizes)
+    return "Your commands showed (batch, prefix_len, 2·layers·hidden), at sizes drawn anew."
 
 
 def shows(text: str, *shape: int) -> bool:
@@ -141,35 +168,27 @@ def shows(text: str, *shape: int) -> bool:
     return re.search(rf"[\[(]{', '.join(map(str, shape))}[\])]", text) is not None
 
 
-def why_not_shown(shown: str, sizes: Sizes) -> str:
+def why_not_shown(shown: str, sizes: Sizes) -> NotYet:
     """The likely cause, by what the session shows."""
     typed = [part.partition("\n") for part in shown.split(PROMPT)[1:]]
     lines = [line.strip() for line, _, _ in typed]
     if any(re.fullmatch(r"(q|quit|exit)\b.*", line) for line in lines):
-        return "q ends the whole program. c lets it go on."
+        return NotYet(LEAVES)
     for line, _, said in typed:
         if "*** NameError: name 'past_key_values'" in said or "*** NameError: name 'prefix_tokens'" in said:
-            return (
-                f"at {line!r} that name had no value yet. The arrow -> shows the line that runs NEXT, so the name in "
-                "front of its = is still to come: one more n, or r, which goes on until the function returns."
-            )
+            return NotYet(TOO_EARLY, command=line)
         if "***" in said:
-            return f"{line!r} was answered with {said[said.index('***') :].splitlines()[0]!r}."
+            return NotYet(ANSWERED_WITH, command=line, said=said[said.index("***") :].splitlines()[0])
     if "module.py(" in shown and any(line in ("s", "step") for line in lines):
-        return "s stepped into torch's own code, away from our function. n runs the whole line; r comes back out."
+        return NotYet(INTO_TORCH)
     if shows(shown, sizes.batch, sizes.prefix_len, sizes.hidden):
-        return "that is (batch, prefix_len, hidden), before the projection. One line further, past_key_values is made."
+        return NotYet(BEFORE_PROJECTION)
     if shows(shown, sizes.batch, sizes.prefix_len):
-        return (
-            "what came in was shown, (batch, prefix_len). Go on with n until the projection has run, and then ask for "
-            "past_key_values."
-        )
-    first = next((number for number, line in enumerate(lines) if line in ("c", "cont", "continue")), None)
-    if first == 0:
-        return "c lets the program go on at once, and nothing was looked at. Put it last."
-    if any("tensor(" in said for line, _, said in typed if line.split()[0] not in MOVES):
-        return "that shows the numbers. Ask for .shape, or type shapes()."
-    return "it walked, and showed no shape after the projection. p prints an expression; shapes() prints every tensor."
+        return NotYet(CAME_IN)
+    if next((number for number, line in enumerate(lines) if line in ("c", "cont", "continue")), None) == 0:
+        return NotYet(AT_ONCE)
+    numbers = any("tensor(" in said for line, _, said in typed if line.split()[0] not in MOVES)
+    return NotYet(NUMBERS if numbers else NO_SHAPE)
 
 
 MOMENTS = ("view", "cat", "split")
@@ -187,20 +206,20 @@ ALIASES = {
     "num_heads": "heads",
     "num_attention_heads": "heads",
 }
+NO_TEXT = "{moment}: {given} is of type {kind}; write the names in one text."
+NO_AXIS = "{moment}: {axis!r} is no axis here. There are {known}, numbers, and products such as 2·layers."
+ONE_MODEL = "{moment}: these are the numbers of one model. Say it by names, so that it holds for every model."
+OTHER_ORDER = "{moment}: every axis is there, in another order."
+OTHER_AXES = "{moment}: not {given}."
 
 
 @exercise(10, 2)
-def check_split_shapes(answer: Any) -> Verdict:
+def check_split_shapes(answer: Any) -> str:
     """`answer[moment]` names the axes of past_key_values after PEFT's view, its cat, and of a block after its split."""
-    if is_open(answer):
-        return Verdict(False, TODO)
-    if not isinstance(answer, Mapping) or any(moment not in answer for moment in MOMENTS):
-        return Verdict(False, f"give a dictionary with an answer for each of {', '.join(map(repr, MOMENTS))}.")
     sizes = Sizes(*DICE.sample(SIZES, 5))
-    for moment in MOMENTS:
-        if problem := wrong_axes(moment, answer[moment], sizes):
-            return Verdict(False, f"{moment}: {problem}")
-    return Verdict(True, "nothing is computed on the way: axes are cut, doubled, and change places.")
+    for moment, given in zip(MOMENTS, filled_in(answer, MOMENTS), strict=True):
+        right_axes(moment, given, sizes)
+    return "Nothing is computed on the way: axes are cut, doubled, and change places."
 
 
 def axes_in(text: str) -> list[str]:
@@ -210,25 +229,23 @@ def axes_in(text: str) -> list[str]:
     return [re.sub(r"[^\W\d]\w*", lambda name: ALIASES.get(name[0], name[0]), one) for one in axes]
 
 
-def wrong_axes(moment: str, given: Any, sizes: Sizes) -> str:
-    """What is wrong with the axes of one moment; empty when nothing is."""
+def right_axes(moment: str, given: Any, sizes: Sizes) -> None:
+    """The axes of one moment are those that PEFT makes."""
     if not isinstance(given, str):
-        return f"{given!r} is a {type(given).__name__}; write the names in one text."
+        raise NotYet(NO_TEXT, moment=moment, given=brief(given), kind=kind(given))
     known = sizes._asdict() | {"hidden": sizes.hidden}
     axes, right = axes_in(given), AFTER_SPLIT[moment].split()
     for axis in axes:
         if evaluate(axis, known) is None:
-            return f"{axis!r} is no axis here. There are {', '.join(known)}, numbers, and products such as 2·layers."
+            raise NotYet(NO_AXIS, moment=moment, axis=axis, known=", ".join(known))
     seen, wanted = ([evaluate(axis, known) for axis in some] for some in (axes, right))
     if seen == wanted:
-        return ""
+        return
     if axes and all(axis.isdigit() for axis in axes):
-        return "these are the numbers of one model. Say it by names, so that it holds for every model."
+        raise NotYet(ONE_MODEL, moment=moment)
     if sorted(seen) == sorted(wanted):
-        return "every axis is there, in another order. What does permute put first?" if moment == "split" else (
-            "every axis is there, in another order."
-        )  # fmt: skip
-    return cause(moment, seen, sizes)
+        raise NotYet(OTHER_ORDER, "What does permute put first?" if moment == "split" else "", moment=moment)
+    raise NotYet(OTHER_AXES, cause(moment, seen, sizes), moment=moment, given=brief(given))
 
 
 def cause(moment: str, seen: Sequence[int | None], sizes: Sizes) -> str:
@@ -244,46 +261,133 @@ def cause(moment: str, seen: Sequence[int | None], sizes: Sizes) -> str:
             "split has cut that first axis: past_key_values is a tuple now, with a block for each layer. Look at [0]."
         )
     if moment == "split" and sizes.layers in seen:
-        return "a block is one layer's. How many rows of keys and values has it, before half of them is thrown away?"
-    return "these sizes are not what comes out. Stop behind that line, and type shapes()."
+        return "A block is one layer's. How many rows of keys and values has it, before half of them is thrown away?"
+    return "These sizes are not what comes out. Stop behind that line, and type shapes()."
+
+
+NO_CONDITION = "The condition is a text, and this is {given}."
+FAILED = "{said}. Which attribute of self has the layer's number?"
+STOPPED = "Of the layers 0 to {last}, it stopped in these: {stops}."
+NEVER = "Of the layers 0 to {last}, it stopped in none. It has to be true when self.layer_idx is 1."
+TOO_LATE = "Layers are counted from 0."
+TOO_OFTEN = "The condition has to be true in the second layer only."
+ANY_SIZES = "It has to be true when self.layer_idx is 1, whatever the model's sizes are."
+NOT_THERE = (
+    "Where the layer's forward begins, there is no {name}: a condition knows the function's arguments, and self is one "
+    "of them. The layer keeps its number in an attribute of self."
+)
 
 
 @exercise(10, 3)
-def check_condition(answer: Any) -> Verdict:
+def check_condition(answer: Any) -> str:
     """`answer` lets the debugger stop in the second layer of transformers' decoder, and in no other."""
     if is_open(answer):
-        return Verdict(False, TODO)
+        raise NotYet(TODO)
     if not isinstance(answer, str):
-        return Verdict(False, f"the condition is a text, and this is a {type(answer).__name__}.")
+        raise NotYet(NO_CONDITION, given=brief(answer))
     import peft
 
     sizes = drawn_sizes()
     commands = ["p ('layer', self.layer_idx)", "c"] * sizes.layers
     seen = session(peft, sizes, "attend", "transformers", commands, condition=answer)
-    if seen.problem:
-        return Verdict(False, refusal(answer, seen))
+    if seen.error:
+        raise refusal(answer, seen.error)
     if "failed here, so this stops" in seen.shown:
-        said = next(line for line in seen.shown.splitlines() if "failed here" in line)
-        return Verdict(False, f"{said}. Which attribute of self has the layer's number?")
+        raise NotYet(FAILED, said=next(line for line in seen.shown.splitlines() if "failed here" in line))
     stops = [int(number) for number in re.findall(r"^\('layer', (\d+)\)$", seen.shown, re.M)]
-    if stops == [1]:
-        return Verdict(True, f"one stop, in the second of {sizes.layers} layers.")
-    there = f"of the layers 0 to {sizes.layers - 1}, it stopped in {', '.join(map(str, stops)) or 'none'}"
-    if stops == [2]:
-        return Verdict(False, f"{there}. Layers are counted from 0.")
-    if len(stops) > 1:
-        return Verdict(False, f"{there}. The condition has to be true in the second layer only.")
-    return Verdict(False, f"{there}. It has to be true when self.layer_idx is 1, whatever the model's sizes are.")
+    if stops != [1]:
+        why = TOO_LATE if stops == [2] else TOO_OFTEN if len(stops) > 1 else ANY_SIZES
+        raise NotYet(STOPPED if stops else NEVER, why, last=sizes.layers - 1, stops=", ".join(map(str, stops)))
+    return f"One stop, in the second of {sizes.layers} layers."
 
 
-def refusal(answer: str, seen: Session) -> str:
+def refusal(answer: str, error: BaseException) -> NotYet:
     """Why a condition could not be set, or ended the session."""
-    if not isinstance(seen.error, ValueError):
-        return seen.problem
-    if found := re.search(r" asks for (.+), which has no value yet", str(seen.error)):
-        return (
-            f"where the layer's forward begins, there is no {found[1]}: a condition knows the function's arguments, "
-            "and self is one of them. The layer keeps its number in an attribute of self."
-        )
-    compare = " To compare, write ==." if re.search(r"[^=!<>]=[^=]", answer) else ""
-    return f"{seen.error}{compare}"
+    if not isinstance(error, ValueError):
+        return NotYet(BROKE_OFF, kind=kind(error), said=str(error))
+    if found := re.search(r" asks for (.+), which has no value yet", str(error)):
+        return NotYet(NOT_THERE, name=found[1])
+    return NotYet("{said}", "To compare, write ==." if re.search(r"[^=!<>]=[^=]", answer) else "", said=str(error))
+
+
+BUTTONS = {
+    "continue": "▷ continue",
+    "next": "↷ step over",
+    "stepIn": "↓ step into",
+    "stepOut": "↑ step out",
+    "stepBack": "↶ step back",
+    "reverseContinue": "◁ reverse",
+}
+"""The protocol's moves, and what an editor's buttons call them."""
+
+
+class Editor:
+    """Says to `prefix-lab dap` what an editor's buttons say, and prints where the recording stands after each.
+
+    Use it in a `with` block. Raises `RuntimeError` with the adapter's words when it refuses something.
+    """
+
+    def __init__(self, file: str | Path):
+        command = [sys.executable, "-m", "prefix_lab", "dap", str(file)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.numbers, self.events = itertools.count(1), []
+
+    def __enter__(self) -> Editor:
+        said = self.ask("initialize", adapterID="debugpy", clientID="lesson 10", supportsVariableType=True)
+        self.goes_back = said.get("supportsStepBack", False)
+        self.ask("attach")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(timeout=10)
+
+    def break_in(self, function: str) -> None:
+        """A breakpoint at a function, by its name; and begin."""
+        (answer,) = self.ask("setFunctionBreakpoints", breakpoints=[{"name": function}])["breakpoints"]
+        if not answer["verified"]:
+            raise RuntimeError(answer["message"])
+        self.ask("configurationDone")
+        self.wait_for("stopped")
+
+    def press(self, button: str) -> None:
+        """One of `BUTTONS`: go there, and print the line and the tensors that are known at it."""
+        self.ask(button, threadId=1)
+        self.wait_for("stopped")
+        top = self.ask("stackTrace", threadId=1, levels=1)["stackFrames"][0]
+        line = linecache.getline(top["source"]["path"], top["line"]).strip()
+        print(f"{BUTTONS[button]:12}  {line}")
+        locals_ = self.ask("scopes", frameId=top["id"])["scopes"][0]["variablesReference"]
+        for one in self.ask("variables", variablesReference=locals_)["variables"]:
+            if one["value"].startswith("Tensor"):
+                print(f"{'':14}    {one['name']}: {one['value']}")
+
+    def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
+        """One request of the protocol; the body of its answer."""
+        request = {"seq": next(self.numbers), "type": "request", "command": command, "arguments": arguments}
+        body = json.dumps(request).encode()
+        self.process.stdin.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        self.process.stdin.flush()
+        while (message := self.read())["type"] != "response":
+            self.events.append(message)
+        if not message["success"]:
+            raise RuntimeError(message["message"])
+        return message.get("body", {})
+
+    def wait_for(self, event: str) -> None:
+        while True:
+            if not self.events:
+                self.events.append(self.read())
+            if self.events.pop(0).get("event") == event:
+                return
+
+    def read(self) -> dict[str, Any]:
+        length = 0
+        while line := self.process.stdout.readline().strip():
+            length = int(line.partition(b":")[2])
+        if not length:
+            raise RuntimeError("prefix-lab dap ended before it answered.")
+        return json.loads(self.process.stdout.read(length))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from prefix_lab.course.checking import DICE, SIZES, Verdict, answered, exercise, generator, wrong_tensor
+from prefix_lab.course.checking import DICE, SIZES, NotYet, brief, called, exercise, generator, same_tensor, tried
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.picture import INK, new_figure
@@ -115,67 +115,61 @@ class Output(NamedTuple):
     loss: Tensor
 
 
+NO_LIST = "A list of parameters is wanted; your function gave {given}."
+
+
 @exercise(11, 1)
-def check_what_trains(answer: Callable[[nn.Module], Any]) -> Verdict:
+def check_what_trains(answer: Any) -> str:
     """`answer(model)` is a list of the parameters that train."""
-    hidden, prefix_len = DICE.sample(SIZES, 2)
-    model = Wrapped(hidden, prefix_len)
-    result, problem = answered(answer, model)
-    if problem:
-        return problem
+    model = Wrapped(*DICE.sample(SIZES, 2))
+    result = called(answer, model)
     try:
         found = list(result)
     except TypeError:
-        return Verdict(False, f"your function returned a {type(result).__name__}, expected a list of parameters.")
+        raise NotYet(NO_LIST, given=brief(result)) from None
     if any(isinstance(one, tuple) for one in found):
-        return Verdict(False, "these are pairs of name and parameter; an optimizer wants the parameters alone.")
+        raise NotYet("These are pairs of name and parameter; an optimizer wants the parameters alone.")
     if any(isinstance(one, str) for one in found):
-        return Verdict(False, "these are names; an optimizer wants the parameters themselves.")
+        raise NotYet("These are names; an optimizer wants the parameters themselves.")
     if not all(isinstance(one, Tensor) for one in found):
-        return Verdict(False, "not everything in your list is a parameter.")
+        raise NotYet("Not everything in your list is a parameter.")
     ids = {id(one) for one in found}
     if id(model.base) in ids:
-        return Verdict(False, "the frozen base is among them: ask each parameter whether it has requires_grad.")
+        raise NotYet("The frozen base is among them: ask each parameter whether it has requires_grad.")
     if not ids:
-        return Verdict(False, "the list is empty: are those that train left out, and the frozen ones taken?")
+        raise NotYet("The list is empty: are those that train left out, and the frozen ones taken?")
     if {id(model.prefix), id(model.head)} - ids:
-        return Verdict(
-            False, "one that trains is missing. A name is not enough to go by: some models train a head, too."
-        )
+        raise NotYet("One that trains is missing. A name is not enough to go by: some models train a head, too.")
     if not isinstance(result, list):
-        return Verdict(False, "right, but it can be gone through only once. Make it a list; clipping needs it again.")
-    return Verdict(True, "all that has requires_grad, and nothing else.")
+        raise NotYet("Right, but it can be gone through only once. Make it a list; clipping needs it again.")
+    return "All that has requires_grad, and nothing else."
 
 
 @exercise(11, 2)
-def check_step(answer: Callable[..., Any]) -> Verdict:
+def check_step(answer: Any) -> str:
     """`answer(model, batch, optimizer)` does one step and returns the loss as a number."""
     hidden, prefix_len = DICE.sample(SIZES, 2)
     model, random = Wrapped(hidden, prefix_len), generator()
-    fresh = copy.deepcopy(model)
+    fresh, twin = copy.deepcopy(model), copy.deepcopy(model)
     batches = [{"x": torch.randn(hidden, generator=random)} for _ in range(3)]
-    twin = copy.deepcopy(model)
     expected = [plain_step(twin, batch, optimizer_of(twin)) for batch in batches]
     optimizer, start = optimizer_of(model), model.prefix.detach().clone()
     given = []
-    for number, batch in enumerate(batches):
-        result, problem = answered(answer, model, batch, optimizer)
-        if problem:
-            return problem
-        given.append(result)
-        if number == 0 and torch.equal(model.prefix, start):
-            return Verdict(False, nothing_moved(model))
+    for batch in batches:
+        given.append(tried(answer, model, batch, optimizer))
+        if len(given) == 1 and torch.equal(model.prefix, start):
+            raise NotYet(nothing_moved(model))
     if not torch.allclose(model.prefix, twin.prefix, atol=1e-6):
-        return Verdict(False, other_way(model, fresh, batches))
+        raise NotYet(other_way(model, fresh, batches))
+    if any(one is None for one in given):
+        raise NotYet("The prefix moves as it should. Hand the loss back, with `return`.")
     if any(isinstance(one, Tensor) for one in given):
-        return Verdict(
-            False, "the prefix moves as it should; return loss.item(), since a tensor keeps its graph alive."
-        )
+        raise NotYet("The prefix moves as it should. Return loss.item(): a tensor keeps its graph alive.")
     if not all(isinstance(one, float) for one in given):
-        return Verdict(False, f"the prefix moves as it should; return the loss, not a {type(given[0]).__name__}.")
+        raise NotYet("The prefix moves as it should. Return the loss, not {given}.", given=brief(given[0]))
     if any(abs(one - two) > 1e-5 * max(1.0, abs(two)) for one, two in zip(given, expected, strict=True)):
-        return Verdict(False, "the prefix moves as it should, but what you return is not this batch's loss.")
-    return Verdict(True, "forward, forget the old gradient, backward, step.")
+        raise NotYet("The prefix moves as it should, but what you return is not this batch's loss.")
+    return "Forward, forget the old gradient, backward, step."
 
 
 def optimizer_of(model: Wrapped) -> torch.optim.Optimizer:
@@ -195,10 +189,10 @@ def plain_step(model: Wrapped, batch: dict[str, Tensor], optimizer: torch.optim.
 def nothing_moved(model: Wrapped) -> str:
     """Why the first step left the prefix where it was."""
     if model.prefix.grad is None:
-        return "the prefix did not move and has no gradient: is loss.backward() there, before optimizer.step()?"
+        return "The prefix did not move and has no gradient: is loss.backward() there, before optimizer.step()?"
     if not model.prefix.grad.any():
-        return "the gradient is zero when the step is made: zero_grad belongs before backward, not behind it."
-    return "the prefix has its gradient but did not move: optimizer.step() uses it, behind backward."
+        return "The gradient is zero when the step is made: zero_grad belongs before backward, not behind it."
+    return "The prefix has its gradient but did not move: optimizer.step() uses it, behind backward."
 
 
 def other_way(model: Wrapped, fresh: Wrapped, batches: list[dict[str, Tensor]]) -> str:
@@ -208,40 +202,37 @@ def other_way(model: Wrapped, fresh: Wrapped, batches: list[dict[str, Tensor]]) 
         fresh(**batch).loss.backward()
         optimizer.step()
     if torch.allclose(model.prefix, fresh.prefix, atol=1e-6):
-        return "the first step is right, the next ones are too long: gradients add up until zero_grad forgets them."
-    return "the prefix moves, but elsewhere than with forward, zero_grad, backward, step on each batch."
+        return "The first step is right, the next ones are too long: gradients add up until zero_grad forgets them."
+    return "The prefix moves, but elsewhere than with forward, zero_grad, backward, step on each batch."
 
 
 @exercise(11, 3)
-def check_moved(answer: Callable[[Tensor, Tensor, int], Any]) -> Verdict:
+def check_moved(answer: Any) -> str:
     """`answer(before, after, rows)` is (prefix_len, rows): the distance over hidden."""
     prefix_len, rows, hidden = DICE.sample(SIZES, 3)
     random = generator()
     before, after = (torch.randn(prefix_len, rows * hidden, generator=random) for _ in range(2))
     change = (after - before).view(prefix_len, rows, hidden)
     right = change.norm(dim=2)  # (prefix_len, rows)
-    result, problem = answered(answer, before, after, rows)
-    if problem:
-        return problem
+    result = called(answer, before, after, rows)
     shapes = {
-        (rows, prefix_len): "the two axes are in the other order",
-        (prefix_len, hidden): "this is the distance over the rows; take it over hidden, the last axis of three",
-        (prefix_len,): "this is one distance a virtual token: cut the width into rows and hidden first, with view",
-        (prefix_len, rows, hidden): "this is the change itself; its length over hidden is one number a row",
-        (): "this is one number for all: say along which axis, as in norm(dim=...)",
+        (rows, prefix_len): "The two axes are in the other order.",
+        (prefix_len, hidden): "This is the distance over the rows; take it over hidden, the last axis of three.",
+        (prefix_len,): "This is one distance a virtual token: cut the width into rows and hidden first, with view.",
+        (prefix_len, rows, hidden): "This is the change itself; its length over hidden is one number a row.",
+        (): "This is one number for all: say along which axis, as in norm(dim=...).",
     }
     numbers = {
-        "a row's numbers lie side by side, so in the view rows come before hidden": (
+        "A row's numbers lie side by side, so in the view rows come before hidden.": (
             (after - before).view(prefix_len, hidden, rows).norm(dim=1)
         ),
-        "this is how long the rows are now, not how far they moved": after.view(prefix_len, rows, hidden).norm(dim=2),
-        "this is the sum of the absolute changes; take norm, as a ruler does": change.abs().sum(2),
-        "this is the square of the distance": right**2,
+        "This is how long the rows are now, not how far they moved.": after.view(prefix_len, rows, hidden).norm(dim=2),
+        "This is the sum of the absolute changes; take norm, as a ruler does.": change.abs().sum(2),
+        "This is the square of the distance.": right**2,
     }
     otherwise = (
-        "view makes three axes, norm(dim=...) takes the last of them away",
-        "what is asked for is the square root of the summed squares of after - before",
+        "view makes three axes, norm(dim=...) takes the last of them away.",
+        "What is asked for is the square root of the summed squares of after - before.",
     )
-    return wrong_tensor(result, right, "(prefix_len, rows)", shapes, numbers, otherwise) or Verdict(
-        True, "one distance for each virtual token and each row."
-    )
+    same_tensor(result, right, "(prefix_len, rows)", shapes, numbers, otherwise)
+    return "One distance for each virtual token and each row."

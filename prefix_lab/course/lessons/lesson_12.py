@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,21 +10,21 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from prefix_lab import PrefixTuningConfig
 from prefix_lab.course.checking import (
     DICE,
     SIZES,
-    Verdict,
-    answered,
+    NotYet,
+    brief,
+    called,
     exercise,
     generator,
     raised,
-    wrong_number,
-    wrong_tensor,
+    same_number,
+    same_tensor,
 )
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
+from prefix_lab.course.small_models import small_encoder
 from prefix_lab.course.training import digest
-from prefix_lab.encoder import PrefixEncoder
 from prefix_lab.widgets.colours import COLOURS, OTHER
 from prefix_lab.widgets.picture import INK, new_figure
 
@@ -80,96 +79,75 @@ def draw_bytes(rows: list[tuple[str, int]]) -> Drawn:
 
 
 @exercise(12, 1)
-def check_bytes(answer: Callable[[int, int, int, int], int]) -> Verdict:
+def check_bytes(answer: Any) -> str:
     """`answer(prefix_len, layers, hidden, bytes_each)` is how many bytes the saved numbers take."""
     for each in (4, 2):
         prefix_len, layers, hidden = DICE.sample(SIZES, 3)
         count = prefix_len * 2 * layers * hidden
         causes = {
-            count: "that is how many numbers there are; each takes bytes_each bytes",
-            count * each // 2: "every layer has a key and a value",
-            prefix_len * hidden * each: "that is the small table before the projection; what is kept is what comes out",
-            count * 4: "a number takes bytes_each bytes, and that is not always 4",
-            2 * layers * hidden * each: "that is one virtual token",
+            count: "That is how many numbers there are; each takes bytes_each bytes.",
+            count * each // 2: "Every layer has a key and a value.",
+            prefix_len * hidden * each: "That is the small table before the projection; what comes out of it is kept.",
+            count * 4: "A number takes bytes_each bytes, and that is not always 4.",
+            2 * layers * hidden * each: "That is one virtual token.",
         }
         given = {"prefix_len": prefix_len, "layers": layers, "hidden": hidden, "bytes_each": each}
-        otherwise = "kept is (prefix_len, 2·layers·hidden), whatever the projection was"
-        if problem := wrong_number(answer, given, count * each, causes, otherwise):
-            return problem
-    return Verdict(True, "prefix_len · 2 · layers · hidden numbers; how they were trained makes no difference.")
-
-
-def some_encoder(projection: bool) -> PrefixEncoder:
-    """A small encoder at sizes drawn anew, with the learner's random numbers left alone."""
-    prefix_len, layers, hidden, inner = DICE.sample(SIZES, 4)
-    config = PrefixTuningConfig(
-        num_virtual_tokens=prefix_len,
-        num_layers=layers,
-        token_dim=hidden,
-        encoder_hidden_size=inner,
-        prefix_projection=projection,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(DICE.randrange(2**31))
-        return PrefixEncoder(config)
+        otherwise = "Kept is (prefix_len, 2·layers·hidden), whatever the projection was."
+        same_number(answer, given, count * each, causes, otherwise)
+    return "prefix_len · 2 · layers · hidden numbers; how they were trained makes no difference."
 
 
 @exercise(12, 2)
-def check_kept(answer: Callable[[nn.Module], Any]) -> Verdict:
+def check_kept(answer: Any) -> str:
     """`answer(encoder)` is the computed prefix, (prefix_len, 2·layers·hidden), with no graph behind it."""
-    encoder = some_encoder(projection=True)
+    encoder = small_encoder(*DICE.sample(SIZES, 4), projection=True)
     table, (first, _, last) = encoder.embedding.weight, encoder.transform
     right, before = encoder.transform(table).detach(), digest(encoder)
-    result, problem = answered(answer, encoder)
-    if problem:
-        return problem
+    result = called(answer, encoder)
     if digest(encoder) != before:
-        return Verdict(False, "the encoder itself has changed; only look at it.")
+        raise NotYet("The encoder itself has changed; only look at it.")
     shapes = {
-        table.shape: "that is the small table; what attention reads comes out of encoder.transform",
-        (1, *right.shape): "there is a batch axis too many: a prefix is kept once, for all texts",
+        tuple(table.shape): "That is the small table; what attention reads comes out of encoder.transform.",
+        (1, *right.shape): "There is a batch axis too many: a prefix is kept once, for all texts.",
     }
     numbers = {
-        "the tanh is inside transform already": right.tanh(),
-        "the tanh in the middle is left out; call transform as a whole": last(first(table)),
+        "The tanh is inside transform already.": right.tanh(),
+        "The tanh in the middle is left out; call transform as a whole.": last(first(table)),
     }
-    otherwise = "every virtual token has one row", "they are not what transform makes of the table"
-    if problem := wrong_tensor(result, right, "(prefix_len, 2·layers·hidden)", shapes, numbers, otherwise):
-        return problem
+    otherwise = "Every virtual token has one row.", "Let encoder.transform work on the whole table."
+    same_tensor(result, right, "(prefix_len, 2·layers·hidden)", shapes, numbers, otherwise)
     if result.requires_grad:
-        return Verdict(False, "the numbers are right, and the whole graph still hangs on them: detach() lets it go.")
-    return Verdict(True, "the table, once through the projection. The projection itself can be forgotten.")
+        raise NotYet("The numbers are right, and the whole graph still hangs on them: detach() lets it go.")
+    return "The table, once through the projection. The projection itself can be forgotten."
 
 
 @exercise(12, 3)
-def check_go_on(answer: Callable[[nn.Module, Tensor], Any]) -> Verdict:
+def check_go_on(answer: Any) -> str:
     """`answer(encoder, kept)` puts the kept prefix into a direct encoder, so that training goes on from it."""
-    encoder = some_encoder(projection=False)
+    encoder = small_encoder(*DICE.sample(SIZES, 4), projection=False)
     weight = encoder.embedding.weight
     kept = torch.randn(weight.shape, generator=generator())
     given, optimizer = kept.clone(), torch.optim.SGD(encoder.parameters(), lr=1.0)
     start = weight.detach().clone()
     try:
-        result = answer(encoder, kept)
+        result = answer(encoder, kept) if callable(answer) else ...
     except Exception as error:  # a leaf that requires grad was changed in place, most likely
-        said = raised("function", error)
-        return said._replace(text=f"{said.text} Work under torch.no_grad().") if "leaf" in str(error) else said
+        way_out = "Work under torch.no_grad()." if "leaf" in str(error) else ""
+        raise raised("function", error, way_out) from error
     now = getattr(getattr(encoder, "embedding", None), "weight", None)
     if result is ... or (now is weight and torch.equal(weight, start)):
-        return Verdict(False, "the encoder is as it was: copy the kept numbers into encoder.embedding.weight.")
+        raise NotYet("The encoder is as it was: copy the kept numbers into encoder.embedding.weight.")
     if not isinstance(now, Tensor) or now.shape != kept.shape or not torch.equal(now, given):
-        return Verdict(False, "encoder.embedding.weight is not equal to what was kept.")
+        raise NotYet("encoder.embedding.weight is not equal to what was kept.")
     if now is not weight:
-        return Verdict(
-            False, "this is a new parameter, and an optimizer made before still holds the old one: copy in place."
-        )
+        raise NotYet("This is a new parameter, and an optimizer made before still holds the old one: copy in place.")
     if not weight.requires_grad:
-        return Verdict(False, "the numbers are there, but nothing trains: requires_grad has to stay.")
+        raise NotYet("The numbers are there, but nothing trains: requires_grad has to stay.")
     encoder(torch.arange(len(kept))[None]).sum().backward()
     optimizer.step()
     if not torch.equal(kept, given):
-        return Verdict(False, "training now changes `kept` too: both are the same memory. copy_ makes a copy.")
-    return Verdict(True, "the same parameter with other numbers in it, and it trains.")
+        raise NotYet("Training now changes `kept` too: both are the same memory. copy_ makes a copy.")
+    return "The same parameter with other numbers in it, and it trains."
 
 
 class Served:
@@ -178,13 +156,11 @@ class Served:
     def __init__(self, names: list[str]):
         self.peft_config = dict.fromkeys(names)
         self.active_adapter, self.off = names[0], False
-        self.switches = 0
 
     def set_adapter(self, name: str) -> None:
         """As PEFT's."""
         if name not in self.peft_config:
             raise ValueError(f"Adapter {name} not found.")
-        self.switches += 1
         self.active_adapter = name
 
     @contextmanager
@@ -201,32 +177,34 @@ class Served:
         return word if self.off else f"{self.active_adapter}({word})"
 
 
+HOW_MANY = "Requests: {wanted}. Replies that you gave: {given}."
+OTHER_REPLY = "Request {number} gave {given}, expected {right}."
+
+
 @exercise(12, 4)
-def check_serve(answer: Callable[..., Any]) -> Verdict:
+def check_serve(answer: Any) -> str:
     """`answer(peft_model, requests, reply)` is a list of replies, in order; None as a name asks the bare base."""
     names = [f"adapter_{number}" for number in DICE.sample(range(100), 3)]
     peft_model = Served(names)
     words = DICE.sample(["garden", "piano", "river", "window", "paper", "yellow"], 6)
-    requests = list(zip([names[1], names[2], None, names[1], names[0], None], words, strict=True))
+    requests = list(zip([names[1], names[0], None, names[1], names[2], None], words, strict=True))
     expected = [word if name is None else f"{name}({word})" for name, word in requests]
-    result, problem = answered(answer, peft_model, requests, peft_model.answer)
-    if problem:
-        return problem
+    result = called(answer, peft_model, requests, peft_model.answer)
     if not isinstance(result, list | tuple):
-        return Verdict(False, f"your function returned a {type(result).__name__}, expected a list of replies.")
+        raise NotYet("A list of replies is wanted; your function gave {given}.", given=brief(result))
     given = list(result)
     if len(given) != len(expected):
-        return Verdict(False, f"there are {len(expected)} requests, and you gave {len(given)} replies.")
+        raise NotYet(HOW_MANY, wanted=len(expected), given=len(given))
     if given != expected:
-        told = "which adapter is in use when the reply is made?"
+        cause = "Which adapter is in use when the reply is made?"
         if sorted(map(str, given)) == sorted(expected):
-            told = "all replies are there, in another order than the requests"
+            cause = "All replies are there, in another order than the requests."
         elif all(one == two for one, two, (name, _) in zip(given, expected, requests, strict=True) if name):
-            told = "None asks for the base model alone: with peft_model.disable_adapter()"
+            cause = "None asks for the base model alone: with peft_model.disable_adapter()."
         elif len({str(one).partition("(")[0] for one in given if "(" in str(one)}) <= 1:
-            told = "one adapter answered everything: set_adapter(name) belongs before each reply"
+            cause = "One adapter answered everything: set_adapter(name) belongs before each reply."
         wrong = next(number for number, (one, two) in enumerate(zip(given, expected, strict=True)) if one != two)
-        return Verdict(False, f"request {wrong} gave {given[wrong]!r}, expected {expected[wrong]!r}: {told}.")
+        raise NotYet(OTHER_REPLY, cause, number=wrong, given=brief(given[wrong]), right=repr(expected[wrong]))
     if peft_model.off or peft_model.active_adapter != names[0]:
-        return Verdict(False, "the replies are right; leave the model as it was: the adapter from before in use again.")
-    return Verdict(True, "one base in memory, and a prefix for each request.")
+        raise NotYet("The replies are right. Leave the model as it was: the adapter from before in use again.")
+    return "One base in memory, and a prefix for each request."

@@ -5,23 +5,24 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from prefix_lab.course.checking import (
     DICE,
     SIZES,
     TODO,
-    Verdict,
-    answered,
+    NotYet,
+    brief,
+    called,
     exercise,
     generator,
+    is_open,
     raised,
-    wrong_number,
-    wrong_tensor,
+    same_number,
+    same_tensor,
 )
 from prefix_lab.debugger import Recording, Step, record
 from prefix_lab.widgets.sizes import sizes_of
@@ -78,144 +79,138 @@ def where_they_part(one: Recording, two: Recording, function: str) -> tuple[Step
 
 
 @exercise(13, 1)
-def check_lora_count(answer: Callable[[int, int, int, int], int]) -> Verdict:
+def check_lora_count(answer: Any) -> str:
     """`answer(replaced, wide_in, wide_out, r)` is how many numbers train in that many replaced layers."""
     for _ in range(5):
         replaced, wide_in, wide_out, r = DICE.sample(SIZES, 4)
         causes = {
-            r * (wide_in + wide_out): "that is one layer",
-            replaced * r * wide_in: "that is A alone; B leads from r back to wide_out",
-            replaced * r * wide_out: "that is B alone; A leads from wide_in to r",
-            replaced * wide_in * wide_out: "those are the frozen weights",
-            replaced * (wide_in + wide_out): "A and B have r rows or columns each",
-            replaced * r * 2 * wide_in: "B leads to wide_out, which need not be wide_in",
-            replaced * (r * (wide_in + wide_out) + wide_out): "there is no bias any more: that is the next exercise",
+            r * (wide_in + wide_out): "That is one layer.",
+            replaced * r * wide_in: "That is A alone; B leads from r back to wide_out.",
+            replaced * r * wide_out: "That is B alone; A leads from wide_in to r.",
+            replaced * wide_in * wide_out: "Those are the frozen weights.",
+            replaced * (wide_in + wide_out): "A and B have r rows or columns each.",
+            replaced * r * 2 * wide_in: "B leads to wide_out, which need not be wide_in.",
+            replaced * (r * (wide_in + wide_out) + wide_out): "There is no bias any more: that is the next exercise.",
         }
         given = {"replaced": replaced, "wide_in": wide_in, "wide_out": wide_out, "r": r}
-        otherwise = "A is (r, wide_in), B is (wide_out, r), in every replaced layer"
-        if problem := wrong_number(answer, given, replaced * r * (wide_in + wide_out), causes, otherwise):
-            return problem
-    return Verdict(True, "A and B in every replaced layer; what is frozen does not count.")
+        otherwise = "A is (r, wide_in), B is (wide_out, r), in every replaced layer."
+        same_number(answer, given, replaced * r * (wide_in + wide_out), causes, otherwise)
+    return "A and B in every replaced layer; what is frozen does not count."
 
 
 @exercise(13, 2)
-def check_stale_total(answer: Callable[[int, int, int, int, int], int]) -> Verdict:
+def check_stale_total(answer: Any) -> str:
     """`answer(base, replaced, wide_in, wide_out, r)` is what was printed when each replaced layer had a bias."""
     for _ in range(5):
         replaced, wide_in, wide_out, r = DICE.sample(SIZES, 4)
         base = DICE.randrange(10_000, 20_000)
         today = base + replaced * r * (wide_in + wide_out)
         causes = {
-            today: "that is today's total; a bias more in each replaced layer is asked for",
-            today + replaced * wide_in: "a bias is as wide as what comes out",
-            today + wide_out: "every replaced layer had one",
-            base + replaced * wide_out: "A and B are in the total too",
-            today + replaced * (wide_out + r): "only the replaced layer had a bias, A and B had none",
+            today: "That is today's total; a bias more in each replaced layer is asked for.",
+            today + replaced * wide_in: "A bias is as wide as what comes out.",
+            today + wide_out: "Every replaced layer had one.",
+            base + replaced * wide_out: "A and B are in the total too.",
+            today + replaced * (wide_out + r): "Only the replaced layer had a bias, A and B had none.",
         }
         given = {"base": base, "replaced": replaced, "wide_in": wide_in, "wide_out": wide_out, "r": r}
-        otherwise = "today's total, and for each replaced layer one bias of wide_out numbers"
-        if problem := wrong_number(answer, given, today + replaced * wide_out, causes, otherwise):
-            return problem
-    return Verdict(True, "the base, A and B, and a bias in each replaced layer. Now put t5-base's numbers in.")
+        otherwise = "It is today's total, and for each replaced layer one bias of wide_out numbers."
+        same_number(answer, given, today + replaced * wide_out, causes, otherwise)
+    return "The base, A and B, and a bias in each replaced layer. Now put t5-base's numbers in."
+
+
+NO_CLASS = "The class itself is wanted, by its name; the check was given {given}."
+NO_MODULE = "That makes {given}, and a torch.nn.Module is wanted."
+FORWARD_FORGOT = "Your forward gave None: what it makes has to be handed back, with `return`."
+EXCHANGED = "down and up are in each other's place: down leads from wide_in to r."
+OTHER_WAYS = (
+    "down leads {down_in} → {down_out} and up {up_in} → {up_out}, expected wide_in → r and r → wide_out, {wide_in} → "
+    "{r} → {wide_out}: base.in_features and base.out_features know them."
+)
 
 
 @exercise(13, 3)
-def check_lora_layer(answer: Any) -> Verdict:
+def check_lora_layer(answer: Any) -> str:
     """`answer(base, r, alpha)` is a module with `down` and `up`, whose call gives W x + alpha/r · B A x."""
     wide_in, wide_out, r, alpha = DICE.sample(SIZES, 4)
+    if is_open(answer):
+        raise NotYet(TODO)
     if not callable(answer):
-        return Verdict(False, TODO)
+        raise NotYet(NO_CLASS, given=brief(answer))
     random = generator()
-    with torch.random.fork_rng():
-        torch.manual_seed(DICE.randrange(2**31))
-        base = nn.Linear(wide_in, wide_out)
-        weight = base.weight.detach().clone()
-        layer, problem = answered(answer, base, r, alpha)
-    if problem:
-        return problem
+    torch.manual_seed(DICE.randrange(2**31))
+    base = nn.Linear(wide_in, wide_out)
+    weight = base.weight.detach().clone()
+    layer = called(answer, base, r, alpha)
     if not isinstance(layer, nn.Module):
-        return Verdict(False, f"that makes a {type(layer).__name__}, expected a torch.nn.Module.")
+        raise NotYet(NO_MODULE, given=brief(layer))
     down, up = getattr(layer, "down", None), getattr(layer, "up", None)
     if down in (None, ...) or up in (None, ...):
-        return Verdict(False, TODO)
-    if not isinstance(down, nn.Linear) or not isinstance(up, nn.Linear):
-        return Verdict(False, "down and up are two torch.nn.Linear.")
-    if wrong := wrong_parts(down, up, wide_in, wide_out, r):
-        return Verdict(False, wrong)
+        raise NotYet(TODO)
+    fitting_parts(down, up, wide_in, wide_out, r)
     x = torch.randn(3, wide_in, generator=random)
     try:
         result = layer(x)
     except Exception as error:  # whatever the learner's forward raises
-        return raised("forward", error)
+        raise raised("forward", error) from error
     if result is ... or result is None:
-        return Verdict(False, TODO)
+        raise NotYet(TODO if result is ... else FORWARD_FORGOT)
     plain = x @ weight.T + base.bias.detach()
-    if not isinstance(result, Tensor) or result.shape != plain.shape:
-        return Verdict(False, f"forward gives {described(result)}, expected (3, wide_out) = (3, {wide_out}).")
+    unchanged = "With B = 0 the layer should answer as the base layer does: is base(x) the first part?"
     if not up.weight.eq(0).all():
-        return Verdict(False, "up starts at random, so the layer does not start unchanged: B begins with zeros.")
+        raise NotYet("up starts at random, so the layer does not start unchanged: B begins with zeros.")
     if down.weight.eq(0).all():
-        return Verdict(False, "down starts at zero as well as up: then neither ever gets a gradient.")
-    if not torch.allclose(result, plain, atol=1e-5):
-        return Verdict(False, "with B = 0 the layer should answer as the base layer does: is base(x) the first part?")
+        raise NotYet("down starts at zero as well as up: then neither ever gets a gradient.")
+    same_tensor(result, plain, "(3, wide_out)", {}, {}, ("One row for each input.", unchanged), name="forward")
     with torch.no_grad():
         up.weight.copy_(torch.randn(up.weight.shape, generator=random))
     added = x @ down.weight.T @ up.weight.T
     numbers = {
-        "the scaling alpha / r is missing": plain + added,
-        "the scaling is upside down: alpha / r": plain + added * r / alpha,
-        "alpha is divided by r": plain + added * alpha,
-        "the addition is missing: the layer answers as the base alone": plain,
+        "The scaling alpha / r is missing.": plain + added,
+        "The scaling is upside down: alpha / r.": plain + added * r / alpha,
+        "Divide alpha by r.": plain + added * alpha,
+        "The addition is missing: the layer answers as the base alone.": plain,
     }
-    otherwise = "one row for each input", "once B is not zero, expected base(x) + alpha / r · up(down(x))"
-    right = plain + added * alpha / r
-    if problem := wrong_tensor(layer(x), right, "(3, wide_out)", {}, numbers, otherwise):
-        return problem
+    otherwise = "One row for each input.", "Once B is not zero, expected is base(x) + alpha / r · up(down(x))."
+    same_tensor(layer(x), plain + added * alpha / r, "(3, wide_out)", {}, numbers, otherwise, name="forward")
     if any(one.requires_grad for one in base.parameters()):
-        return Verdict(False, "it computes the right thing, and the base trains too: base.requires_grad_(False).")
+        raise NotYet("It computes the right thing, and the base trains too: base.requires_grad_(False).")
     if not (down.weight.requires_grad and up.weight.requires_grad):
-        return Verdict(False, "it computes the right thing, but down and up do not train.")
-    return Verdict(True, "W frozen, A at random, B at zero, alpha / r between. That is LoRA.")
+        raise NotYet("It computes the right thing, but down and up do not train.")
+    return "W frozen, A at random, B at zero, alpha / r between. That is LoRA."
 
 
-def wrong_parts(down: nn.Linear, up: nn.Linear, wide_in: int, wide_out: int, r: int) -> str:
-    """What is wrong with the two matrices; empty when nothing is."""
-    shapes = (down.in_features, down.out_features), (up.in_features, up.out_features)
-    if shapes == ((r, wide_out), (wide_in, r)):
-        return "down and up are in each other's place: down leads from wide_in to r."
-    if shapes != ((wide_in, r), (r, wide_out)):
-        return (
-            f"down leads {shapes[0][0]} → {shapes[0][1]} and up {shapes[1][0]} → {shapes[1][1]}, expected wide_in → r "
-            f"and r → wide_out, {wide_in} → {r} → {wide_out}: base.in_features and base.out_features know them."
-        )
+def fitting_parts(down: Any, up: Any, wide_in: int, wide_out: int, r: int) -> None:
+    """The two matrices lead from wide_in to r and from there to wide_out."""
+    if not isinstance(down, nn.Linear) or not isinstance(up, nn.Linear):
+        raise NotYet("down and up are two torch.nn.Linear.")
+    ways = (down.in_features, down.out_features, up.in_features, up.out_features)
+    if ways == (r, wide_out, wide_in, r):
+        raise NotYet(EXCHANGED)
+    if ways != (wide_in, r, r, wide_out):
+        told = dict(zip(("down_in", "down_out", "up_in", "up_out"), ways, strict=True))
+        raise NotYet(OTHER_WAYS, wide_in=wide_in, r=r, wide_out=wide_out, **told)
     if down.bias is not None or up.bias is not None:
-        return "down and up have a bias; with bias=False they are matrices, and B A is one too."
-    return ""
-
-
-def described(result: object) -> str:
-    """A tensor's shape, or else what it is."""
-    return f"{tuple(result.shape)}" if isinstance(result, Tensor) else f"a {type(result).__name__}"
+        raise NotYet("down and up have a bias; with bias=False they are matrices, and B A is one too.")
 
 
 @exercise(13, 4)
-def check_merge(answer: Callable[[Tensor, Tensor, Tensor, float], Any]) -> Verdict:
+def check_merge(answer: Any) -> str:
     """`answer(weight, a, b, scaling)` is one matrix that does what the two ways together do."""
     wide_in, wide_out, r = DICE.sample(SIZES, 3)
     random, scaling = generator(), DICE.choice([0.5, 3.0, 4.0])
     weight = torch.randn(wide_out, wide_in, generator=random)
     a, b = torch.randn(r, wide_in, generator=random), torch.randn(wide_out, r, generator=random)
     right = weight + scaling * b @ a
-    result, problem = answered(answer, weight.clone(), a, b, scaling)
-    if problem:
-        told = " B is (wide_out, r) and A is (r, wide_in): which order fits?" if "shapes" in problem.text else ""
-        return Verdict(False, problem.text + told)
+    try:
+        result = called(answer, weight.clone(), a, b, scaling)
+    except NotYet as problem:
+        order = "B is (wide_out, r) and A is (r, wide_in): which order fits?"
+        raise NotYet("{said}", order if "shapes" in str(problem) else "", said=problem) from problem
     numbers = {
-        "the scaling is missing": weight + b @ a,
-        "that is the addition alone; the weight itself is missing": scaling * b @ a,
-        "the scaling belongs to the addition, not to the weight": scaling * (weight + b @ a),
+        "The scaling is missing.": weight + b @ a,
+        "That is the addition alone; the weight itself is missing.": scaling * b @ a,
+        "The scaling belongs to the addition, not to the weight.": scaling * (weight + b @ a),
     }
-    otherwise = "a matrix like weight", "expected weight + scaling · B A"
-    return wrong_tensor(result, right, "(wide_out, wide_in)", {}, numbers, otherwise) or Verdict(
-        True, "one matrix, no layer more, no time more."
-    )
+    otherwise = "A matrix like weight.", "Expected is weight + scaling · B A."
+    same_tensor(result, right, "(wide_out, wide_in)", {}, numbers, otherwise)
+    return "One matrix, no layer more, no time more."

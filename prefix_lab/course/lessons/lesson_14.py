@@ -91,41 +91,25 @@ def two_lines(found: Mapping[str, list[float]], colour: str) -> tuple[Figure, Ax
     return figure, axes
 
 
+PRAISE = (
+    "The base model is frozen, the prefix trains, and its gradient is PEFT's.",
+    "Every number is where attention looks for it; permute moved the axes, and no reshape was needed.",
+    "The mask is (batch, prefix_len+tokens), and all logits are PEFT's, with padding too.",
+    "Layer i reads rows 2i and 2i+1, its key and its value, as in PEFT.",
+    "The head is named before the modules are copied; it trains, and it is saved.",
+    "Every model has a config of its own, with its own sizes.",
+    "The labels arrive as they were given, and loss and logits are PEFT's.",
+    "Trained in float32, read in the base's precision, on the base's device: as PEFT does.",
+    "Cross-attention starts empty and is filled from the source; loss and text are PEFT's.",
+    "Every call gets positions behind the prefix, and the text is PEFT's, token by token.",
+)
 HUNTS = {
-    1: (hunts.Hunt1, trials.trial_01, "the base model is frozen, the prefix trains, and its gradient is PEFT's."),
-    2: (
-        hunts.hunt_2,
-        trials.trial_02,
-        "every number is where attention looks for it; permute moved the axes, and no reshape was needed.",
-    ),
-    3: (
-        hunts.Hunt3,
-        trials.trial_03,
-        "the mask is (batch, prefix_len+tokens), and all logits are PEFT's, with padding too.",
-    ),
-    4: (hunts.hunt_4, trials.trial_04, "layer i reads rows 2i and 2i+1, its key and its value, as in PEFT."),
-    5: (
-        hunts.Hunt5,
-        trials.trial_05,
-        "the head is named before the modules are copied; it trains, and it is saved.",
-    ),
-    6: (hunts.hunt_6, trials.trial_06, "every model has a config of its own, with its own sizes."),
-    7: (hunts.Hunt7, trials.trial_07, "the labels arrive as they were given, and loss and logits are PEFT's."),
-    8: (
-        hunts.Hunt8,
-        trials.trial_08,
-        "trained in float32, read in the base's precision, on the base's device: as PEFT does.",
-    ),
-    9: (
-        hunts.Hunt9,
-        trials.trial_09,
-        "cross-attention starts empty and is filled from the source; loss and text are PEFT's.",
-    ),
-    10: (
-        hunts.Hunt10,
-        trials.trial_10,
-        "every call gets positions behind the prefix, and the text is PEFT's, token by token.",
-    ),
+    number: (
+        getattr(hunts, f"Hunt{number}", None) or getattr(hunts, f"hunt_{number}"),
+        getattr(trials, f"trial_{number:02}"),
+        praise,
+    )
+    for number, praise in enumerate(PRAISE, 1)
 }
 """Number → the copy, its trial, and what is said of a right mend."""
 

@@ -47,11 +47,12 @@ export class Compared {
    */
   row(name, { verdict, where, fact, sides: facts }, sides) {
     const { mirror } = this;
-    const values = sides.flatMap(({ view, moment, held }, at) => {
-      const number = held.get(name);
-      if (number === undefined) return [];
-      const value = valueElement(view.store.headline(moment.step, number), view.colours);
-      return [h("span", { class: `pl-of-${SIDES[at]}` }, verdict === "equal" ? null : h("small", {}, `${mirror.labels[at]} `), value)];
+    const lines = sides.map(({ view, moment, held }) => (held.has(name) ? view.store.headline(moment.step, /** @type {number} */ (held.get(name))) : null));
+    const once = verdict === "equal" && lines[0]?.[1] === lines[1]?.[1]; // equal objects of two packages may be told differently
+    const values = sides.flatMap(({ view }, at) => {
+      const line = lines[at];
+      if (!line || (once && at)) return [];
+      return [h("span", { class: once ? "pl-once" : `pl-of-${SIDES[at]}` }, once ? null : h("small", {}, `${mirror.labels[at]} `), valueElement(line, view.colours))];
     });
     const why = facts && (fact === "digest" ? `${where}: ${mirror.t("otherNumbers")}` : fact && `${where}: ${fact} ${facts[0]} ≠ ${facts[1]}`);
     const sign = h("span", { class: "pl-sign", title: mirror.t(verdict), role: "img", "aria-label": mirror.t(verdict) }, MARKS[verdict]);
@@ -59,7 +60,7 @@ export class Compared {
       "li",
       { class: `pl-compared-${verdict}` },
       h("span", {}, sign, " ", h("bdi", { class: "pl-name" }, shown(name || mirror.t("result")))),
-      ...(verdict === "equal" ? values.slice(0, 1) : values),
+      ...values,
       why ? h("small", { class: "pl-why" }, shown(why)) : null,
     );
   }

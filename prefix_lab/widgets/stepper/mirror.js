@@ -2,7 +2,7 @@
 // there first waits for the other. Below them stands what both hold under one name, and whether it is equal.
 
 import { Compared, MARKS, SIDES } from "./compare.js";
-import { help, toolbar } from "./controls.js";
+import { fullWindow, help, toolbar } from "./controls.js";
 import { keepKeys, meant } from "./keys.js";
 import { MOVES, REMEMBERED, StepperView } from "./stepper.js";
 import { h, Language, shown } from "./text.js";
@@ -169,7 +169,7 @@ export class MirrorView {
   /** @param {string} does */
   async act(does) {
     if (ITS_OWN.includes(does)) return this.view(this.touched).act(does);
-    if (does === "full") return document.fullscreenElement ? document.exitFullscreen() : this.root.requestFullscreen?.().catch(() => this.root.classList.toggle("pl-fixed"));
+    if (does === "full") return fullWindow(this.root, () => this.close());
     if (does === "help") return help(this);
     if (does === "undo") return this.undo();
     if (this.who !== "both") return this.view(this.who).act(does);
@@ -203,7 +203,7 @@ export class MirrorView {
 
   undo() {
     const there = this.before.pop();
-    return there ? this.lead(there, false) : this.tell(this.t("nothing"));
+    return there ? this.lead(there, false) : this.tell(this.t("noJump"));
   }
 
   /** How far a side has come at a step: steps while the two are alike, then gates. @param {Side} side @param {number | null} step @param {boolean} [back] */
@@ -224,7 +224,10 @@ export class MirrorView {
   async move(kind, back) {
     const there = await Promise.all(SIDES.map((side) => this.view(side).tried(this.stores[side].destination(this.steps[side], kind, back, this.model.get("skip")))));
     if (there.includes(undefined)) return;
-    if (there.every((one) => one === null)) return this.tell(this.t(back ? "atStart" : "atEnd"));
+    if (there.every((one) => one === null)) {
+      const ended = SIDES.every((side) => this.steps[side] === (back ? 0 : this.stores[side].meta.steps - 1));
+      return this.tell(this.t(!ended ? "noneOutside" : back ? "atStart" : "atEnd"));
+    }
     const [ours, theirs] = SIDES.map((side, at) => this.progress(side, /** @type {number | null} */ (there[at]), back));
     const waits = ours === theirs ? null : ours < theirs === back ? "ours" : "theirs";
     const moving = SIDES.filter((side) => side !== waits);
@@ -253,7 +256,7 @@ export class MirrorView {
     const begins = inOrder(boundaries).flatMap((one) => (one.ours && one.theirs ? [{ ours: one.ours[0], theirs: one.theirs[0] }] : []));
     if (!begins.length && parted) begins.push({ ours: parted.ours, theirs: parted.theirs });
     const there = back ? begins.findLast((one) => one.ours < this.steps.ours) : begins.find((one) => one.ours > this.steps.ours);
-    return there ? this.lead(there) : this.tell(this.t(back ? "noStageBefore" : "noStageAfter"));
+    return there ? this.lead(there) : this.tell(this.t("noStage"));
   }
 
   /** @param {Boundary} one @param {0 | 1} end */

@@ -30,6 +30,7 @@ MAKING = "Making the page: {far:.0%} in {seconds:.0f} s"
 NOT_MADE = "Stopped. No page was written; an older one is as it was."
 IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"\./([\w-]+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+COMMENT = re.compile(r"^ *(?:/\*\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)  # that has lines of its own
 FRAME = """
 :root { color-scheme: light dark; }
 html, body { height: 100%; margin: 0; }
@@ -195,4 +196,4 @@ def in_order(entry: Path) -> list[Path]:
 
 
 def stripped(text: str) -> str:
-    return EXPORT.sub("", IMPORT.sub("", text))
+    return EXPORT.sub("", COMMENT.sub("", IMPORT.sub("", text)))

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from prefix_lab.course import hunts
+from prefix_lab.course.checking import NotYet
 from prefix_lab.course.lessons import lesson_14
 from prefix_lab.course.trials import found, mend
 
@@ -82,8 +83,8 @@ HUNTS = {
         {
             "the key comes first": "value, key = rows[2 * number : 2 * number + 2]",
             "at the other end": "key, value = rows.split(2)[-1 - number]",
-            "row 1 and row 2": "key, value = rows[number : number + 2]",
-            "row 2 and row 2": "key, value = rows[2 * number], rows[2 * number]",
+            "reads rows (1, 2)": "key, value = rows[number : number + 2]",
+            "reads rows (0, 0)": "key, value = rows[2 * number], rows[2 * number]",
         },
     ),
     5: Hunt(
@@ -159,7 +160,7 @@ HUNTS = {
             "the prefix is not counted": "if not filled:",
             "the prefix is counted twice": "self.shift_position_ids(model_kwargs)\n" + SHIFT,
             "call 2": SHIFT + "\n    self.shift_position_ids({})",
-            "the first call": "if filled:\n    self.shift_position_ids(model_kwargs)\nif not filled:",
+            "call 1 puts": "if filled:\n    self.shift_position_ids(model_kwargs)\nif not filled:",
             "count what stands before it": "self.shift_position_ids(model_kwargs)\n"
             "if model_kwargs.get('position_ids') is not None:\n    model_kwargs['position_ids'] += 1\nif not filled:",
         },
@@ -183,13 +184,13 @@ def test_a_wrong_mend_is_told_its_cause(number, cause):
     wrong, right = (HUNTS[number].wrong, mistake) if isinstance(mistake, str) else mistake
     verdict = check(number, wrong, right)
     assert not verdict.passed
-    assert cause in verdict.text
+    assert cause.lower() in verdict.text.lower()
 
 
 @pytest.mark.parametrize("number", HUNTS)
 def test_the_stub_is_not_answered_yet_and_the_copy_as_it_stands_is_not_right(number):
-    assert "put your answer" in check(number, ..., ...).text
-    assert "put your answer" in check(number, HUNTS[number].wrong, ...).text
+    assert "Put your answer" in check(number, ..., ...).text
+    assert "Put your answer" in check(number, HUNTS[number].wrong, ...).text
     assert "as it stood" in check(number, HUNTS[number].wrong, HUNTS[number].wrong).text
     harmless = check(number, HUNTS[number].wrong, HUNTS[number].wrong + "  # a remark")
     assert not harmless.passed
@@ -198,11 +199,11 @@ def test_the_stub_is_not_answered_yet_and_the_copy_as_it_stands_is_not_right(num
 @pytest.mark.parametrize(
     ("wrong", "right", "said"),
     [
-        (3, "pass", "wrong is a int"),
-        (FREEZE, ["pass"], "right is a list"),
+        (3, "pass", "wrong is 3"),
+        (FREEZE, ["pass"], "right is ['pass']"),
         ("", "pass", "wrong is empty"),
         ("for child in self.childs():", "pass", "Did you mean: for child in self.children():"),
-        ("<script>alert(1)</script>", "pass", "the copy has no such line"),
+        ("<script>alert(1)</script>", "pass", "The copy has no such line"),
         (FREEZE, "for child in", "no Python any more"),
         (FREEZE, "", "no Python any more"),
         (FREEZE, "raise SystemExit('<script>')\nfor child in ():", "it stops, SystemExit"),
@@ -220,13 +221,13 @@ def test_a_hostile_answer_is_answered_in_words(wrong, right, said):
 
 def test_a_line_that_stands_there_twice_is_to_be_given_with_its_neighbour():
     lines = ["    x = 1", "    y = 2", "    x = 1"]
-    assert "2 times" in found(lines, ["x = 1"])[1]
-    assert found(lines, ["x = 1", "y = 2"]) == ((0, 2), "")
+    with pytest.raises(NotYet, match="more than once"):
+        found(lines, ["x = 1"])
+    assert found(lines, ["x = 1", "y = 2"]) == (0, 2)
 
 
 def test_a_mend_keeps_the_indentation_of_the_line():
-    mended, problem = mend(hunts.hunt_6, f"        {LOOP}  ", f"    if True:\n        {LOOP}\n    pass")
-    assert problem is None
+    mended = mend(hunts.hunt_6, f"        {LOOP}  ", f"    if True:\n        {LOOP}\n    pass")
     assert f"        if True:\n            {LOOP}\n        pass\n" in inspect.getsource(mended)
 
 
