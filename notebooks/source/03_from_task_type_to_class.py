@@ -182,13 +182,14 @@ for words in (["garden", "planet"], ["garden", "piano"]):
 #
 # ## Stand in it
 #
-# Both libraries ran this walk on the tiny T5, and every line is kept. The two steppers below are linked: choose a stage
-# on the left or on the right, and the other one follows. You are at `choose`; step over (`n`) to where the class is
-# looked up, then into it (`s`).
+# Both libraries ran this walk on the tiny T5, and every line is kept. One row of buttons moves both: line by line, and
+# with **stage ▶** to the next stage; the one that comes to its end first waits for the other. You are at `choose`. Step
+# over (`n`) to where the class is looked up, then into it (`s`); to move one side alone, press `m` or choose it beside
+# the buttons. The last pane says what both hold at this place, and whether it is equal.
 
 # %%
 ours, theirs = record_walk("prefix_lab", model=False), record_walk("peft", model=False)
-mirror = Mirror(ours, theirs, labels=("ours", "PEFT's"), height="720px")
+mirror = Mirror(ours, theirs, labels=("ours", "PEFT's"))
 mirror.goto_stage("choose")
 mirror
 

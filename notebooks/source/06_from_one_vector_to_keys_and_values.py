@@ -144,11 +144,11 @@ check_viewed(question, viewed_shape)
 # older than the code: what it calls 2 × [num_layers, …] has 2·layers in front.
 
 # %% [markdown] lang="en"
-# Do we come to the same numbers as PEFT? Both recordings side by side, led by the stages: choose `encode` or `split`,
-# and both sides go there. At the end of each stage the values are compared by their contents.
+# Do we come to the same numbers as PEFT? Both recordings side by side: choose `encode` or `split`, and both go to where
+# that stage begins; the sign `=` beside its name leads to its end. What both hold is compared by its contents.
 
 # %%
-mirror = Mirror(ours, theirs, labels=("prefix_lab", "PEFT"), height="640px")
+mirror = Mirror(ours, theirs, labels=("prefix_lab", "PEFT"))
 mirror.goto_stage("split")
 mirror
 

@@ -545,8 +545,8 @@ for name, step in zip(sides, parting, strict=True):
     print(f"{name:11} step {step.index:,}, {step.function}: {step.text.strip()}")
 
 # %%
-mirror = Mirror(*sides.values(), labels=tuple(sides), height="560px")
-mirror.steps = {"ours": parting[0].index, "theirs": parting[1].index}
+mirror = Mirror(*sides.values(), labels=tuple(sides))
+mirror.goto(*parting)
 mirror
 
 # %% [markdown] lang="en"

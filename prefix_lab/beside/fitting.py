@@ -92,7 +92,8 @@ def check_sizes(peft_config: PromptLearningConfig, model_config: Any) -> None:
     if peft_config.num_virtual_tokens is None:
         raise ValueError("num_virtual_tokens=None, expected an int of at least 1. Set num_virtual_tokens=20, say.")
     chosen = choose_sizes(copy.copy(peft_config), model_config)
-    prepare.prepare_prompt_learning_config(chosen, widest(model_config))
+    for field, filled in prepare.explain_preparation(chosen, widest(model_config)).items():
+        setattr(chosen, field, filled.value)  # not by what fills a config: a recording has that stage once
     if misfit := other_sizes(peft_config, chosen, model_config) or other_submodules(peft_config, model_config):
         problem, way_out = misfit
         raise ValueError(f"{problem}.{perhaps_reused(peft_config)} {way_out}.")
@@ -196,15 +197,6 @@ def sliding_cache(prefix: DynamicCache, text_config: Any) -> DynamicCache:
             "layers.",
             stacklevel=2,
         )
-    return cache
-
-
-def repeated(cache: Cache, batch: int) -> Cache:
-    """A cache for one text, for all texts of a batch: nothing is copied, and gradients are summed over the texts."""
-    for part in [cache.self_attention_cache] if isinstance(cache, EncoderDecoderCache) else [cache]:
-        for layer in part.layers:
-            if layer.keys is not None:
-                layer.keys, layer.values = (one.expand(batch, -1, -1, -1) for one in (layer.keys, layer.values))
     return cache
 
 

@@ -87,11 +87,12 @@ STYLE = """<style>
 .prefix-lab-stage .code { border: 1px solid var(--line); padding: 6px 0;
   background: var(--jp-cell-editor-background, light-dark(#f7f7f7, #1b1b1d));
   color: var(--jp-content-font-color1, light-dark(#1c1c1e, #e6e6e8)); }
-.prefix-lab-stage pre { margin: 0; padding: 0; font: inherit; color: inherit; white-space: pre-wrap;
+.prefix-lab-stage .code pre { margin: 0; padding: 0; font: inherit; color: inherit; white-space: pre-wrap;
   background: none; border: 0; }
-.prefix-lab-stage pre > * { display: block; color: inherit; border-left: 4px solid transparent; padding-right: 8px;
-  padding-left: calc(8px + var(--in) + 4ch); text-indent: calc(0px - var(--in) - 4ch); }
-.prefix-lab-stage pre > mark { background: light-dark(#fff2b8, #4a4210); border-color: light-dark(#b98900, #e3b93c); }
+.prefix-lab-stage .code pre > * { display: block; color: inherit; border-left: 4px solid transparent;
+  padding-right: 8px; padding-left: calc(8px + var(--in) + 4ch); text-indent: calc(0px - var(--in) - 4ch); }
+.prefix-lab-stage .code pre > mark { background: light-dark(#fff2b8, #4a4210);
+  border-color: light-dark(#b98900, #e3b93c); }
 .prefix-lab-stage summary { color: var(--soft); padding: 1px 12px; cursor: pointer; }
 .prefix-lab-stage summary:hover { background: var(--line); color: inherit; }
 .prefix-lab-stage .k { color: light-dark(#00632b, #86d98f); font-weight: 600; }

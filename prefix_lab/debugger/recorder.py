@@ -7,12 +7,13 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from prefix_lab.debugger.by_monitoring import MonitoringHooks
 from prefix_lab.debugger.by_settrace import SettraceHooks
 from prefix_lab.debugger.look import KEEPS, load_plugins
+from prefix_lab.debugger.progress import Progress
 from prefix_lab.debugger.recording import Recording
 from prefix_lab.debugger.scope import Included, Scope
 from prefix_lab.debugger.tape import RecordingSession
@@ -21,6 +22,8 @@ from prefix_lab.debugger.tokens import RAISE, Watch
 MAX_STEPS = 2_000_000
 MAX_BYTES = 512 * 2**20
 HOOKS = ("monitoring", "settrace")
+RECORDING = "Recording: {far:,} steps in {seconds:.0f} s"
+STOPPED = "Stopped. The recording holds the steps that came before; its last one is the interrupt."
 _open: list[Recorder] = []
 
 
@@ -41,7 +44,8 @@ def record(
     whether it has NaN or infinite ones; `keep="small"` adds the numbers of small tensors too. `watch` holds
     expressions that are evaluated after each line of the frames that know their names. Recording stops at `max_steps`
     steps or about `max_bytes` bytes; what comes after is counted. `progress` is called now and then with the number
-    of steps so far. `hooks` chooses "monitoring" (Python 3.12 on) or "settrace"; without it, the better one there is.
+    of steps so far; without it, a terminal or a notebook shows them after a second. `hooks` chooses "monitoring"
+    (Python 3.12 on) or "settrace"; without it, the better one there is.
 
     Raises `ValueError` that names the argument for something that cannot be included, a wrong expression, an unknown
     `keep` or limit; `RuntimeError` when another thread is recording.
@@ -82,7 +86,9 @@ class Recorder:
     def __init__(self, session: RecordingSession, hooks: str):
         self.session = session
         self.recording = Recording()
-        self.kind = hooks
+        self.hooks = (MonitoringHooks if hooks == "monitoring" else SettraceHooks)(session)
+        self.progress = None if session.progress else Progress(RECORDING, STOPPED)
+        session.progress = session.progress or self.progress
 
     def __enter__(self) -> Recording:
         if self.recording.state != "new":
@@ -92,28 +98,21 @@ class Recorder:
                 "Another thread is recording. It records the threads that are started under it, too: end that "
                 "recording first, or record in one thread only."
             )
-        self.start(sys._getframe(1))
-        return self.recording
-
-    def start(self, frame: FrameType) -> None:
+        if self.progress is not None:
+            self.progress.__enter__()
         load_plugins()
-        self.thread = threading.get_ident()
-        if self.kind == "monitoring":
-            self.hooks: Any = MonitoringHooks(self.session)
-        else:
-            self.hooks = SettraceHooks(self.session)
-        self.tape = self.session.tape_of_this_thread()
+        self.thread, self.tape = threading.get_ident(), self.session.tape_of_this_thread()
         _open.append(self)
         self.recording.state = "open"
-        notes = len(self.session.notes)
         try:
-            self.hooks.start(frame)
+            self.hooks.start(sys._getframe(1))
         except BaseException:
             _open.remove(self)
             self.recording.state = "new"
             raise
-        for note in self.session.notes[notes:]:
-            warnings.warn(note, stacklevel=3)
+        for note in self.session.notes:
+            warnings.warn(note, stacklevel=2)
+        return self.recording
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -121,8 +120,9 @@ class Recorder:
         """Stop recording. An exception is the last word of the recording, and goes on its way."""
         self.hooks.stop()
         self.session.closed = True
-        if self in _open:
-            _open.remove(self)
+        if self.progress is not None:
+            self.progress.__exit__(kind, error, traceback)
+        _open.remove(self)
         if error is not None:
             self.session.exception = self.session.look(error)
             self.tape.write(RAISE, self.session.exception)

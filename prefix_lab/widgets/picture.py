@@ -30,8 +30,11 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def as_svg(figure: Figure, title: str, text: str) -> str:
-    """The figure as an `<svg>` element. `title` names it, `text` says in words what it shows."""
+def as_svg(figure: Figure, title: str, text: str, narrowest: float = 0) -> str:
+    """The figure as an `<svg>` element. `title` names it, `text` says in words what it shows.
+
+    On a narrow page it shrinks, to the part `narrowest` of its width at most; then the page scrolls.
+    """
     from matplotlib import rc_context
 
     kinds = {"svg.fonttype": "none", "svg.hashsalt": "prefix_lab", "font.family": "sans-serif"}
@@ -47,8 +50,14 @@ def as_svg(figure: Figure, title: str, text: str) -> str:
     told = f"<title>{escape(title)}</title><desc>{escape(text)}</desc>"
     head, _, rest = svg.partition(">")
     head = re.sub(r' (width|height)="[^"]*"', "", head)
-    style = f"stroke-linejoin: round; width: 100%; max-width: {figure.get_figwidth():.2f}in; height: auto"
+    style = f"stroke-linejoin: round; {wide(figure.get_figwidth(), narrowest)}"
     return f'{head} role="img" style="{style}">{told}{rest}'
+
+
+def wide(inches: float, narrowest: float) -> str:
+    """As wide as the page, up to its own width, and no narrower than that part of it."""
+    least = f"; min-width: {narrowest * inches:.2f}in" if narrowest else ""
+    return f"width: 100%; max-width: {inches:.2f}in{least}; height: auto"
 
 
 INCH = 96
@@ -88,10 +97,13 @@ class Picture:
         weight = ' font-weight="bold"' if bold else ""
         self.pieces.append(f'<text {look}{weight} fill="{INK}">{escape(said)}</text>')
 
-    def svg(self, title: str, text: str) -> str:
-        """The `<svg>` element. `title` names it, `text` says in words what it shows."""
+    def svg(self, title: str, text: str, narrowest: float = 0) -> str:
+        """The `<svg>` element. `title` names it, `text` says in words what it shows.
+
+        On a narrow page it shrinks, to the part `narrowest` of its width at most; then the page scrolls.
+        """
         view = f"{px(-self.left)} 0 {px(self.width)} {px(self.height)}"
-        style = f"width: 100%; max-width: {self.width:.2f}in; height: auto; font-family: {FONT}"
+        style = f"{wide(self.width, narrowest)}; font-family: {FONT}"
         drawn = "".join(self.pieces)
         for colour in (INK, FAINT):
             drawn = drawn.replace(f'"{colour}"', f'"{IN_THE_PAGE[colour]}"')
@@ -114,7 +126,7 @@ IN_WORDS = "The same in words"
 # A widget on the page hides its still, and a still hides what JupyterLab says of a widget that it does not find.
 HIDDEN = """<style>
 html:has(.{name}) #{name} {{ display: none; }}
-.jp-OutputArea-child:has(+ * #{name}) .jupyter-widgets:not(:has(*)) {{ display: none; }}
+.jp-OutputArea-child:has(+ * #{name}) > .jupyter-widgets:not(:has(*)) {{ display: none; }}
 .jp-NotebookPanel #{name} {{ animation: prefix-lab-wait 2s; }}
 @keyframes prefix-lab-wait {{ from, to {{ max-height: 0; overflow: hidden; visibility: hidden; }} }}
 </style>"""

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.jupyterlab import notebook, take_both, take_picture
+from tests.browser.jupyterlab import notebook, open_page, take_both, take_picture
 
 CELLS = [
     "from prefix_lab.widgets import ParameterBars, ReshapeView, ShapeFlow, TensorView\nShapeFlow()",
@@ -46,8 +46,25 @@ def picture(cell):
 
 
 def slider(cell, name):
-    """The handle that takes the keyboard."""
-    return cell.locator(".widget-slider").filter(has=cell.page.get_by_text(name, exact=True)).get_by_role("slider")
+    """The handle that takes the keyboard, beside the box with this name."""
+    boxed = cell.page.get_by_label(name, exact=True)
+    return cell.locator(".widget-hbox", has=boxed).get_by_role("slider")
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "words"),
+    [
+        (0, "The journey of a prefix: t5-base, prefix_len 20, without projection", "= (2, 20, 18432)"),
+        (1, "What trains, beside the 222,903,552 parameters of t5-base", "LoRA, r=8 on q, v"),
+        (3, "Step 0 of 3", "What the encoder made"),
+        (6, "Heat map of a tensor (batch, heads, prefix_len, head_dim) = (4, 4, 20, 32), float32, cpu", "NaN 4"),
+    ],
+)
+def test_a_screen_reader_hears_the_name_of_each_picture_and_its_text(opened, cell, number, name, words):
+    picture(cell(number)).wait_for()
+    heard = opened.context.new_cdp_session(opened).send("Accessibility.getFullAXTree")["nodes"]
+    pictures = {one["name"]["value"]: one for one in heard if one["role"]["value"] == "image"}
+    assert words in pictures[name]["description"]["value"]
 
 
 def test_shape_flow_follows_its_controls(opened, cell):
@@ -57,9 +74,18 @@ def test_shape_flow_follows_its_controls(opened, cell):
     take_both(opened, "flow")
     slider(flow, "prefix_len").press("ArrowRight")  # by keyboard alone
     expect(table).to_contain_text("387,072")
+    typed = flow.get_by_label("prefix_len", exact=True)
+    typed.fill("400")
+    typed.press("Enter")
+    expect(table).to_contain_text("7,372,800")  # twice as far as the slider went
+    assert slider(flow, "prefix_len").bounding_box()["width"] > 0
+    sizes = "all => all.map(one => one.getBoundingClientRect().height)"
+    assert min(picture(flow).locator("text").evaluate_all(sizes)) > 12
+    tracks = flow.locator(".widget-slider:visible").evaluate_all("all => all.map(one => one.clientWidth)")
+    assert min(tracks) > 150
     flow.get_by_label("projection", exact=True).check()
     flow.get_by_label("model", exact=True).select_option("t5-3b")
-    expect(table).to_contain_text("822,")
+    expect(table).to_contain_text("823,")
     assert flow.get_by_text("token_dim=4096").first.is_visible()
     take_picture(opened, "flow-t5-3b")
     flow.get_by_label("model", exact=True).select_option("llama-3-8b")
@@ -103,16 +129,49 @@ def test_reshape_view_is_walked_with_buttons_and_keys(opened, cell):
 
 def test_reshape_view_shows_a_learners_own_steps_and_an_encoder_decoder(opened, cell):
     expect(cell(4).locator("code", has_text="of 4").first).to_contain_text("Step 4 of 4: split(4)")
-    cell(4).get_by_text("◥ there already").last.wait_for()
+    cell(4).get_by_text("◥ there already").first.wait_for()
     take_both(opened, "reshape-t5")
     expect(cell(5).locator("code", has_text="of 3").first).to_contain_text("Step 2 of 3: permute(2, 0, 1)")
     take_picture(opened, "reshape-own")
 
 
-def test_tensor_view_shows_a_slice_and_says_what_was_sampled(opened, cell):
-    cell(6).get_by_text("Colours span").first.wait_for()
-    cell(6).get_by_text("+Inf").first.wait_for()
+def test_tensor_view_says_the_number_under_the_pointer_and_the_one_that_keys_lead_to(opened, cell):
+    view = cell(6)
+    said, heat = view.get_by_role("status"), view.get_by_role("group", name="Point at a cell")
+    view.get_by_role("button", name="Read again").wait_for()
+    picture(view).get_by_text("+Inf", exact=True).wait_for()
     take_both(opened, "tensor")
+    heat.press("ArrowDown")
+    expect(said).to_contain_text("batch 0, heads 0, prefix_len 0, head_dim 0: -1.1258")
+    heat.press("ArrowRight")
+    expect(said).to_contain_text("prefix_len 0, head_dim 1: -1.152")
+    heat.hover()
+    expect(said).not_to_contain_text("prefix_len 0,")
+    held = said.inner_text()
+    heat.click()
+    picture(view).hover(position={"x": 100, "y": 100})
+    expect(said).to_have_text(held)
+    take_picture(opened, "tensor-cell")
+
+
+def test_a_big_tensor_is_thinned_out_and_says_so(opened, cell):
     cell(7).get_by_text("Too big to draw whole").first.wait_for()
     assert cell(7).locator(".jp-OutputArea b", has_text="rows").count() == 0  # a name is text, never markup
     take_picture(opened, "tensor-sampled")
+
+
+def test_a_notebook_opened_again_without_its_kernel_shows_every_widget_still(lab, window):
+    cells = ["from prefix_lab.widgets import ShapeFlow\nShapeFlow()"]
+    with notebook(lab, window, "still.ipynb", cells) as opened:
+        opened.page.get_by_role("img", name="The journey").wait_for()
+        assert not opened.page.get_by_text("A still of a widget").is_visible()
+        opened.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+        opened.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    page = open_page(lab, window, "still.ipynb")
+    page.get_by_text("A still of a widget").wait_for()
+    page.locator("img[alt^='The journey']").wait_for()
+    page.get_by_text("The same in words").click()
+    page.get_by_text("(batch, prefix_len, 2·layers·hidden) = (2, 20, 18432)").wait_for()
+    assert not page.get_by_text("model not found").is_visible()
+    take_both(page, "still")
+    page.close()

@@ -66,7 +66,8 @@ def told(cell: NotebookNode) -> list[tuple[str, str]]:
         elif output.output_type == "error":
             found.append(("error", f"{output.ename}: {output.evalue}"))
         else:
-            found += [(kind, str(text)) for kind, text in output.data.items() if kind != WIDGET]
+            # A line on how far a long action is may have been there, and left nothing.
+            found += [(kind, str(text)) for kind, text in output.data.items() if kind != WIDGET and text]
     for mask in MASKS:
         found = [(kind, re.sub(mask, "", text)) for kind, text in found]
     return found

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from prefix_lab.past import past_key_values, split_layers
 from prefix_lab.widgets.reshape import ReshapeView
-from prefix_lab.widgets.reshape.layout import CELL, LINE, lay_out
+from prefix_lab.widgets.reshape.draw import CELL, LINE, lay_out
 from tests.tiny_models import refuses
 
 shapes = st.lists(st.integers(1, 4), min_size=1, max_size=5)

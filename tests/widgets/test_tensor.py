@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 
 from prefix_lab.debugger.summary import Summary
 from prefix_lab.widgets.tensor import TensorView
-from prefix_lab.widgets.tensor.heat import COLUMNS, ROWS, slice_of
-from prefix_lab.widgets.tensor.source import source_of
-from prefix_lab.widgets.tensor.tell import statistics_of, steps_for
+from prefix_lab.widgets.tensor.reading import COLUMNS, ROWS, slice_of, source_of, statistics_of, steps_for
 from tests.tiny_models import refuses
 
 numbers = st.floats(width=32) | st.sampled_from([0.0, math.nan, math.inf, -math.inf])
@@ -66,7 +64,7 @@ def test_a_thinned_out_picture_says_what_it_shows_and_marks_what_it_leaves_out()
     assert "of all 960,000 numbers" in view.text
     shown = slice_of(source_of(tensor), 0, 1, {})
     assert np.argwhere(shown.nan).tolist() == [[1, 1]]
-    assert ">NaN</text>" in view.drawing.value
+    assert ">NaN</text>" in view.drawing.picture
 
 
 @pytest.mark.parametrize(
@@ -121,7 +119,7 @@ def test_statistics_say_whether_they_are_sampled():
 )
 def test_tensors_of_every_kind_are_shown(tensor):
     view = TensorView(tensor)
-    assert "<svg" in view.drawing.value
+    assert "<svg" in view.drawing.picture
     assert str(tuple(tensor.shape)) in view.text or "one number" in view.text
     assert str(tensor.dtype).removeprefix("torch.") in view.text
 
@@ -130,7 +128,7 @@ def test_tensors_of_every_kind_are_shown(tensor):
 def test_a_tensor_without_numbers_is_said_to_have_none(shape):
     view = TensorView(torch.zeros(shape))
     assert "no numbers: an axis has size 0" in view.text
-    assert view.drawing.value == ""
+    assert view.drawing.picture == ""
 
 
 def test_the_tensor_its_gradient_and_random_numbers_stay_as_they_are():
@@ -193,12 +191,12 @@ def test_names_come_from_a_recordings_summary_and_numbers_do_not():
 def test_nan_and_inf_have_marks_of_their_own_and_few_or_many_are_told_apart():
     few = torch.zeros(8, 8)
     few[0, 0], few[1, 1], few[2, 2] = math.nan, math.inf, -math.inf
-    svg = TensorView(few).drawing.value
+    svg = TensorView(few).drawing.picture
     assert all(f">{label}</text>" in svg for label in ("NaN", "+Inf", "-Inf"))
     assert "<pattern" not in svg
     many = torch.full((40, 40), math.nan)
     many[:20] = -math.inf
-    svg = TensorView(many).drawing.value
+    svg = TensorView(many).drawing.picture
     assert svg.count("<pattern") == 2
     assert ">NaN</text>" in svg
     assert ">-Inf</text>" in svg
@@ -206,17 +204,26 @@ def test_nan_and_inf_have_marks_of_their_own_and_few_or_many_are_told_apart():
 
 def test_names_are_text_and_never_markup_or_formulas():
     view = TensorView(torch.ones(2, 2), ("<b>x</b>", "$\\frac{1}$"))
-    assert "<b>x" not in view.words.value + view.drawing.value
+    assert "<b>x" not in view.words.value + view.drawing.picture
     assert "&lt;b&gt;x" in view.words.value
-    assert "$\\frac{1}$" in view.drawing.value
+    assert "$\\frac{1}$" in view.drawing.picture
 
 
-def test_it_is_plain_text_where_no_front_end_is():
+def test_the_text_has_facts_statistics_and_the_numbers_in_columns():
     view = TensorView(torch.eye(2), "batch hidden")
-    assert str(view) == repr(view) == view.text == view._repr_mimebundle_()["text/plain"]
     assert view.text.startswith("tensor (batch, hidden) = (2, 2), float32, cpu\nmin 0, max 1, mean 0.5, std 0.5774")
     assert view.text.endswith("   0  1\n0  1  0\n1  0  1")
-    assert 'role="img"' in view.drawing.value
+
+
+def test_the_cell_that_a_reader_is_at_is_said_by_its_axes_and_in_the_numbers_own_digits():
+    view = TensorView(torch.arange(12).view(2, 2, 3) / 7, "batch heads head_dim", show=("head_dim", "batch"))
+    view.sliders[1].value = 1
+    view.drawing.cell = [2, 1]
+    assert view.drawing.said == "batch 1, heads 1, head_dim 2: 1.5714285"
+    assert view.drawing.said in view.text
+    view.sliders[1].value = 0  # another slice
+    assert view.drawing.cell == []
+    assert "head_dim 2: " not in view.text
 
 
 @pytest.mark.parametrize(

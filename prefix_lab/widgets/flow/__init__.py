@@ -10,9 +10,9 @@ from typing import Any
 import ipywidgets
 
 from prefix_lab.shapes import AXES
-from prefix_lab.widgets.flow.cost import Cost, cost, facts, rows_said
+from prefix_lab.widgets.controls import LABEL, Number, choice, grid
 from prefix_lab.widgets.flow.drawing import SHOWN, draw_journey, draw_rows
-from prefix_lab.widgets.flow.journey import DTYPES, JourneyStep, Setting, journey
+from prefix_lab.widgets.flow.journey import DTYPES, Cost, JourneyStep, Setting, cost, facts, journey, rows_said
 from prefix_lab.widgets.picture import TextForm, still_picture
 from prefix_lab.widgets.sizes import OWN, Sizes, own_sizes, shipped, sizes_of
 from prefix_lab.widgets.table import in_columns, table
@@ -28,6 +28,17 @@ REACH = {
 }
 """How far a slider goes at first; a larger size makes it longer."""
 OF_MODEL = ("layers", "heads", "kv_heads", "head_dim")
+GROUPS = {
+    "The model. Type a number, or drag: every shape below follows.": ("model", *OF_MODEL),
+    "The prefix, and the texts that read it": (
+        "prefix_len",
+        "projection",
+        "encoder_hidden",
+        "batch",
+        "tokens",
+        "dtype",
+    ),
+}
 
 
 class Controls:
@@ -35,35 +46,29 @@ class Controls:
 
     def __init__(self, setting: Setting, changed: Any) -> None:
         self.setting, self.changed, self.quiet = setting, changed, False
-        look = {"style": {"description_width": "8.5em"}, "layout": ipywidgets.Layout(width="20.5em")}
         self.known: dict[str, Sizes] = {}
-        names = [*shipped(), *OWN.values()]
-        self.model = ipywidgets.Dropdown(options=names, description="model", **look)
-        self.projection = ipywidgets.Checkbox(description="projection", indent=True, **look)
-        self.dtype = ipywidgets.Dropdown(options=list(DTYPES), description="dtype", **look)
-        self.sliders = {
-            name: ipywidgets.IntSlider(min=1, max=far, description=name, tooltip=AXES.get(name, ""), **look)
-            for name, far in REACH.items()
+        numbers = {name: Number(1, 1, far, name, AXES.get(name, "")) for name, far in REACH.items()}
+        self.all = {
+            "model": choice([*shipped(), *OWN.values()], "model"),
+            "kv_heads": choice([1], "kv_heads", tooltip=AXES["kv_heads"]),
+            "projection": ipywidgets.Checkbox(description="projection", style=LABEL),
+            "dtype": choice(list(DTYPES), "dtype"),
+            **numbers,
         }
-        self.kv_heads = ipywidgets.SelectionSlider(
-            options=[1], description="kv_heads", tooltip=AXES["kv_heads"], **look
-        )
-        self.all = {"model": self.model, "projection": self.projection, "dtype": self.dtype, "kv_heads": self.kv_heads}
-        self.all |= self.sliders
         self.show(setting)
         for name, control in self.all.items():
             control.observe(lambda change, name=name: self.move(name, change["new"]), "value")
 
     def box(self) -> ipywidgets.Widget:
-        """The model's controls, then those of the prefix, in as many columns as there is room for."""
-        names = ("model", "layers", "heads", "kv_heads", "head_dim")
-        prefix = ("prefix_len", "projection", "encoder_hidden", "batch", "tokens", "dtype")
-        wide = ipywidgets.Layout(flex_flow="row wrap", width="100%")
-        return ipywidgets.VBox([ipywidgets.Box([self.all[one] for one in row], layout=wide) for row in (names, prefix)])
+        """The model's controls, then those of the prefix."""
+        parts: list[ipywidgets.Widget] = []
+        for said, names in GROUPS.items():
+            parts += [ipywidgets.HTML(f"<b>{said}</b>"), grid([self.all[one] for one in names])]
+        return ipywidgets.VBox(parts)
 
     def move(self, name: str, value: Any) -> None:
         """The user moved one control: the setting that follows, shown by all of them."""
-        if self.quiet:
+        if self.quiet or value is None:
             return
         self.show(moved(self.setting, name, value, self.known))
         self.changed()
@@ -73,22 +78,19 @@ class Controls:
         sizes, axes = setting.sizes, setting.axes
         self.setting, self.quiet = setting, True
         try:
-            values = {name: axes[name] for name in REACH if name != "tokens"} | {"tokens": setting.tokens}
-            for name, value in values.items():
-                slider = self.sliders[name]
-                slider.max = max(slider.max, value)
-                slider.value = value
-            self.sliders["tokens"].description = sizes.text_axis
-            self.sliders["encoder_hidden"].disabled = not setting.projection
-            kv_heads = list(divisors(sizes.heads)) if not sizes.encoder_decoder else [sizes.heads]
-            if self.kv_heads.options != tuple(kv_heads):
-                self.kv_heads.options = kv_heads
-            self.kv_heads.value = sizes.kv_heads
-            self.kv_heads.disabled = sizes.encoder_decoder
+            for name in REACH:
+                self.all[name].value = setting.tokens if name == "tokens" else axes[name]
+            self.all["tokens"].description = sizes.text_axis
+            self.all["encoder_hidden"].disabled = not setting.projection
+            self.all["kv_heads"].options = [sizes.heads] if sizes.encoder_decoder else divisors(sizes.heads)
+            self.all["kv_heads"].disabled = sizes.encoder_decoder
             if sizes.config is not None and sizes.name not in shipped():
                 self.known[sizes.name] = sizes  # a config of the learner's own stays in the menu
-            self.model.options = (*shipped(), *self.known, *OWN.values())
-            self.model.value, self.projection.value, self.dtype.value = sizes.name, setting.projection, setting.dtype
+            self.all["model"].options = (*shipped(), *self.known, *OWN.values())
+            chosen = {"model": sizes.name, "kv_heads": sizes.kv_heads}
+            chosen |= {"projection": setting.projection, "dtype": setting.dtype}
+            for name, value in chosen.items():
+                self.all[name].value = value
         finally:
             self.quiet = False
 
@@ -188,7 +190,7 @@ class ShapeFlow(TextForm, ipywidgets.VBox):
         if setting.sizes.encoder_decoder:
             picture += f"<p style='margin: 0.8em 0 0.2em'>{escape(caption(setting))}</p>"
             picture += draw_rows(setting.sizes, "Which decoder layer reads which row", rows_said(setting, costs))
-        self._picture.value = picture
+        self._picture.value = f"<div style='overflow-x: auto'>{picture}</div>"
 
 
 def changed(setting: Setting, choices: dict[str, Any]) -> Setting:

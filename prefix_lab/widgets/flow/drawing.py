@@ -13,16 +13,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from prefix_lab.widgets.colours import COLOURS, OTHER, colours_of
-from prefix_lab.widgets.flow.cost import amount
-from prefix_lab.widgets.flow.journey import JourneyStep, Setting, readers_of_rows
+from prefix_lab.widgets.flow.journey import JourneyStep, Setting, amount, readers_of_rows
 from prefix_lab.widgets.picture import FAINT, Picture
 from prefix_lab.widgets.sizes import Sizes
 
-# In inches. What the boxes of one axis take, wide enough for its name.
+# In inches. What the boxes of one axis take, wide enough for its name; type in points, of which 9 are 12 pixels.
 WIDTHS = {"batch": 0.66, "prefix_len": 0.94, "rows": 1.02, "heads": 0.8, "head_dim": 0.9, "block": 0.36}
 TEXT_WIDTH, ENCODER_HIDDEN, COUNT = 0.82, 1.4, 1.02
-LEFT, RIGHT, TOP, LINE, BOX, GAP = 3.0, 0.95, 0.08, 0.84, 0.5, 0.09
-WRAP = 46  # signs of a sentence in one line
+LEFT, RIGHT, TOP, LINE, BOX, GAP = 2.8, 0.8, 0.08, 0.94, 0.52, 0.09
+WRAP = 38  # signs of a sentence in one line
+TYPE, NARROWEST = 9.5, 0.95
 SOURCES = {"rows": ("rows", "block"), "block": ("rows",)}  # a block holds the rows of one layer
 
 
@@ -67,8 +67,8 @@ def draw_journey(steps: Sequence[JourneyStep], setting: Setting, title: str, tex
         for box in boxes:
             draw_box(picture, box, top)
         for line, said in enumerate(memory(step)):
-            picture.words(right - 0.05, top + BOX / 2 + (line - 0.5) * 0.15, said, 8, "end")
-    return picture.svg(title, text)
+            picture.words(right - 0.05, top + BOX / 2 + (line - 0.5) * 0.17, said, TYPE, "end")
+    return picture.svg(title, text, NARROWEST)
 
 
 def boxes_of(step: JourneyStep) -> list[Box]:
@@ -121,8 +121,8 @@ def draw_box(picture: Picture, box: Box, top: float) -> None:
     picture.box(box.left, top, box.width, BOX, fill="none", stroke=box.parts[0].colour, **dashes)
     middle = box.left + box.width / 2
     if not box.name.isdigit():
-        picture.words(middle, top + 0.155, f"{box.name} ×" if box.times else box.name, 8.2)
-    picture.words(middle, top + 0.35, f"{box.number} ×" if box.times else str(box.number), 10.5, bold=True)
+        picture.words(middle, top + 0.155, f"{box.name} ×" if box.times else box.name, TYPE)
+    picture.words(middle, top + 0.37, f"{box.number} ×" if box.times else str(box.number), 11.5, bold=True)
 
 
 def draw_between(
@@ -146,9 +146,9 @@ def draw_between(
 
 def draw_operation(picture: Picture, step: JourneyStep, top: float, fails: bool) -> None:
     """What happens, on the left: the operation, and a sentence on it."""
-    picture.words(-LEFT + 0.05, top + 0.07, ("✗ " if fails else "") + step.operation, 10, "start", bold=True)
+    picture.words(-LEFT + 0.05, top + 0.07, ("✗ " if fails else "") + step.operation, 10.5, "start", bold=True)
     for line, said in enumerate(textwrap.wrap(step.sentence, WRAP)):
-        picture.words(-LEFT + 0.05, top + 0.255 + line * 0.15, said, 8.2, "start")
+        picture.words(-LEFT + 0.05, top + 0.27 + line * 0.17, said, TYPE, "start")
 
 
 def memory(step: JourneyStep) -> list[str]:
@@ -159,7 +159,7 @@ def memory(step: JourneyStep) -> list[str]:
 
 
 SHOWN = 48  # more cells than this would be too narrow for their numbers
-WIDTH, HEIGHT, CELL = 9.8, 0.85, 0.3
+WIDTH, HEIGHT, CELL = 9.2, 0.85, 0.3
 
 
 def draw_rows(sizes: Sizes, title: str, text: str) -> str:
@@ -172,10 +172,10 @@ def draw_rows(sizes: Sizes, title: str, text: str) -> str:
         left, alive = row * step, row in readers
         look = {"fill": COLOURS["layers"], "fill_opacity": 0.35} if alive else {"fill": "none"}
         picture.box(left, 0.25, step * 0.92, CELL, stroke=FAINT, **look)
-        picture.words(left + 0.46 * step, 0.14, str(row), 7.5)
+        picture.words(left + 0.46 * step, 0.14, str(row), TYPE)
         if not alive:
             picture.line((left, 0.25), (left + 0.92 * step, 0.25 + CELL), stroke=FAINT)
             picture.line((left, 0.25 + CELL), (left + 0.92 * step, 0.25), stroke=FAINT)
         elif row % 2 == 0:
-            picture.words(left + 0.96 * step, 0.68, ", ".join(map(str, readers[row])), 7.5)
-    return picture.svg(title, text)
+            picture.words(left + 0.96 * step, 0.68, ", ".join(map(str, readers[row])), TYPE)
+    return picture.svg(title, text, NARROWEST)

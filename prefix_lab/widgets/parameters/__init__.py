@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from prefix_lab.widgets.colours import COLOURS, OTHER
+from prefix_lab.widgets.controls import Number, choice, grid
 from prefix_lab.widgets.parameters.counting import Bar, base_parameters, parts_of, ways_to_train
 from prefix_lab.widgets.picture import FAINT, INK, TextForm, as_svg, new_figure, still_picture
 from prefix_lab.widgets.sizes import Sizes, shipped, sizes_of, whole
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-WIDTH, LINE, ROOM = 9.6, 0.44, 0.75  # inches: the picture, one bar, what the scale below takes
-LONGEST = 42  # signs of a label in one line
+WIDTH, LINE, ROOM = 8.9, 0.5, 0.8  # inches: the picture, one bar, what the scale below takes
+LONGEST = 30  # signs of a label in one line
+TYPE, NARROWEST = 9.5, 0.95  # points and share of the width: never below 12 pixels
 
 
 def draw_bars(bars: Sequence[Bar], title: str, text: str) -> str:
@@ -35,15 +37,15 @@ def draw_bars(bars: Sequence[Bar], title: str, text: str) -> str:
     for place, bar in enumerate(bars):
         draw_bar(axes, bar, place, max(0.5, least))
     axes.set_yticks(range(len(bars)), [textwrap.fill(bar.label, LONGEST) for bar in bars], parse_math=False)
-    axes.tick_params(colors=INK, labelsize=9, length=0, which="both")
+    axes.tick_params(colors=INK, labelsize=TYPE, length=0, which="both")
     axes.grid(axis="x", color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.set_xlabel("parameters, each line ten times the one before", color=INK, fontsize=9)
+    axes.set_xlabel("parameters, each line ten times the one before", color=INK, fontsize=TYPE)
     axes.minorticks_off()
     axes.xaxis.set_major_formatter(lambda value, _: short(value))
     for side in axes.spines.values():
         side.set_visible(False)
-    return as_svg(figure, title, text)
+    return as_svg(figure, title, text, NARROWEST)
 
 
 def draw_bar(axes: Axes, bar: Bar, place: int, left: float) -> None:
@@ -59,7 +61,7 @@ def draw_bar(axes: Axes, bar: Bar, place: int, left: float) -> None:
         xytext=(8, 0),
         textcoords="offset points",
         va="center",
-        fontsize=9,
+        fontsize=TYPE,
         color=INK,
         parse_math=False,
         annotation_clip=False,
@@ -106,8 +108,7 @@ class ParameterBars(TextForm, ipywidgets.VBox):
         self._encoder_hidden = encoder_hidden
         self._bars = ways_to_train(self._sizes, prefix_len, r, encoder_hidden)  # refuses before anything is shown
         self._controls = self._make_controls(prefix_len, r)
-        wide = ipywidgets.Layout(flex_flow="row wrap", width="100%")
-        super().__init__([ipywidgets.Box([*self._controls.values()], layout=wide), self._picture])
+        super().__init__([grid([*self._controls.values()]), self._picture])
         self._draw()
 
     @property
@@ -131,17 +132,12 @@ class ParameterBars(TextForm, ipywidgets.VBox):
             self._draw()
 
     def _make_controls(self, prefix_len: int, r: int) -> dict[str, Any]:
-        look = {"style": {"description_width": "8.5em"}, "layout": ipywidgets.Layout(width="20.5em")}
         encoder_hidden = self._sizes.token_dim if self._encoder_hidden is None else self._encoder_hidden
         values = {"prefix_len": prefix_len, "encoder_hidden": encoder_hidden, "r": r}
         names = [*dict.fromkeys([*shipped(), self._sizes.name])]
-        made: dict[str, Any] = {
-            "model": ipywidgets.Dropdown(options=names, value=self._sizes.name, description="model", **look)
-        }
+        made: dict[str, Any] = {"model": choice(names, "model", value=self._sizes.name)}
         for name, far in REACH.items():
-            label = "r of LoRA" if name == "r" else name
-            value = values[name]
-            made[name] = ipywidgets.IntSlider(value, 1, max(far, value), description=label, **look)
+            made[name] = Number(values[name], 1, far, "r of LoRA" if name == "r" else name)
         for name, control in made.items():
             control.observe(lambda change, name=name: self._moved(name, change["new"]), "value")
         return made
@@ -149,11 +145,8 @@ class ParameterBars(TextForm, ipywidgets.VBox):
     def _moved(self, name: str, value: Any) -> None:
         if name == "model":
             self._sizes = self._given if value == self._given.name else sizes_of(value)
-            self._encoder_hidden = None
-            slider = self._controls["encoder_hidden"]
-            slider.max = max(slider.max, self._sizes.token_dim)
-            slider.value = self._sizes.token_dim  # PEFT's choice
-            self._encoder_hidden = None
+            self._controls["encoder_hidden"].value = self._sizes.token_dim
+            self._encoder_hidden = None  # PEFT's choice
         elif name == "encoder_hidden":
             self._encoder_hidden = value
         chosen = {one: self._controls[one].value for one in ("prefix_len", "r")}
@@ -177,7 +170,8 @@ class ParameterBars(TextForm, ipywidgets.VBox):
     def _draw(self) -> None:
         title, note = escape(self._title()), escape(self._note())
         picture = draw_bars(self._bars, self._title(), self.text)
-        self._picture.value = f"<p style='margin: 0.5em 0'><b>{title}</b></p>{picture}<p>{note}</p>"
+        scrolling = f"<div style='overflow-x: auto'>{picture}</div>"
+        self._picture.value = f"<p style='margin: 0.5em 0'><b>{title}</b></p>{scrolling}<p>{note}</p>"
 
 
 def remarks(sizes: Sizes) -> str:

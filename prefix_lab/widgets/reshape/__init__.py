@@ -6,27 +6,17 @@ to the encoder's output, for a model with one stack of layers and for an encoder
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
 import ipywidgets
+import numpy as np
 
-from prefix_lab.shapes import evaluate
 from prefix_lab.widgets.picture import TextForm, still_picture
-from prefix_lab.widgets.reshape.code import steps_of
 from prefix_lab.widgets.reshape.draw import KEY_VALUE, colourings, first_choice, legend, picture
-from prefix_lab.widgets.reshape.run import MOVES, run
-from prefix_lab.widgets.reshape.tell import (
-    journey_in_words,
-    memory_in_words,
-    mistake_in_words,
-    shapes_in_words,
-    step_in_words,
-)
-
-TINY = {"batch": 2, "prefix_len": 3, "layers": 2, "heads": 2, "head_dim": 2}
-"""Small enough that each number can be seen; what a learner gives in `sizes` comes first."""
+from prefix_lab.widgets.reshape.run import MOVES, Piece, State, count_of, locate, run
+from prefix_lab.widgets.reshape.written import complete, start_of, steps_of
 
 START = "batch prefix_len 2·layers·hidden"
 SPLIT = "view(batch, prefix_len, 2*layers, heads, head_dim)"
@@ -70,32 +60,6 @@ T5 = Example(
 EXAMPLES = {"GPT-2": GPT2, "T5": T5}
 
 
-def complete(sizes: Mapping[str, int] | None) -> dict[str, int]:
-    """The sizes given, the tiny ones for the others, and what follows from them: hidden is heads · head_dim.
-
-    Raises `ValueError` when a size is no whole number above zero, or hidden cannot be shared among the heads.
-    """
-    given = dict(sizes or {})
-    for name, size in given.items():
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ValueError(f"sizes has {name!r}: {size!r}; expected a whole number, 1 or more, e.g. {{{name!r}: 2}}.")
-    known = TINY | given
-    if "hidden" in given and "head_dim" not in given:
-        known["head_dim"], left = divmod(known["hidden"], known["heads"])
-        if left or not known["head_dim"]:
-            raise ValueError(
-                f"sizes has hidden = {known['hidden']}, which {known['heads']} heads cannot share evenly. Give a "
-                f"multiple of heads, e.g. hidden = {2 * known['heads']}."
-            )
-    known.setdefault("hidden", known["heads"] * known["head_dim"])
-    if "hidden" in given and "head_dim" in given and known["hidden"] != known["heads"] * known["head_dim"]:
-        raise ValueError(
-            f"sizes has hidden = {known['hidden']}, but heads · head_dim = {known['heads']} · {known['head_dim']} = "
-            f"{known['heads'] * known['head_dim']}. Leave one of the three out, and it follows from the others."
-        )
-    return known
-
-
 def meanings(journey: Example, layers: int) -> dict[str, tuple[str, ...]]:
     """What the numbers along an axis stand for: of 2·layers, each layer's key and value."""
     return {
@@ -104,7 +68,6 @@ def meanings(journey: Example, layers: int) -> dict[str, tuple[str, ...]]:
     }
 
 
-SPAN = 2**20  # numbers of memory between a tensor's first and last
 WIDE = {"description_width": "initial"}
 
 
@@ -193,7 +156,8 @@ class ReshapeView(TextForm, ipywidgets.VBox):
         copies = any(len(set(stage.origins.tolist())) < stage.origins.size for stage in shown)
         self.key.value = legend(colouring, copies, bool((now.origins != right.origins).any()))
         told = "\n".join([f"{head}: {shapes_in_words(now)}", *lines])
-        self.drawing.value = picture(stages, number, colouring, right, fly and number > 0, told)
+        drawn = picture(stages, number, colouring, right, fly and number > 0, told)
+        self.drawing.value = f'<div style="overflow-x: auto">{drawn}</div>'
 
     @property
     def text(self) -> str:
@@ -212,32 +176,109 @@ def paragraphs(head: str, lines: list[str]) -> str:
     return f'<div style="line-height: 1.45; padding: 4px 0">{code}{rest}</div>'
 
 
-def start_of(first: Any, sizes: Mapping[str, int]) -> tuple[Any, tuple[str, ...]]:
-    """An empty tensor with the shape and strides of what was given, and the names of its axes."""
-    import torch
+SHOWN = 24  # numbers of a tensor that the text shows
 
-    if isinstance(first, str):
-        axes = tuple(first.replace("*", "·").split())
-        shape = [evaluate(axis, sizes) for axis in axes]
-        if None in shape:
-            raise ValueError(
-                f"first names the axis {axes[shape.index(None)]!r}, and sizes has no number for it. Give it one, e.g. "
-                f"sizes={{...: 2}}; known are {', '.join(sizes)}. The journeys are {' and '.join(EXAMPLES)}."
-            )
-        return torch.empty(shape, device="meta"), tuple("" if axis.isdigit() else axis for axis in axes)
-    shape = (first,) if isinstance(first, int) and not isinstance(first, bool) else getattr(first, "shape", first)
-    try:
-        shape = tuple(int(size) for size in shape)
-    except (TypeError, ValueError, RuntimeError):
-        shape = (-1,)
-    if any(size < 0 for size in shape):
-        raise ValueError(
-            f"first is a {type(first).__name__}; expected a tensor, a shape like (2, 3, 4), axis names like "
-            f"'batch heads head_dim', or one of the journeys {' and '.join(EXAMPLES)}."
-        )
-    bare = torch.empty(shape, device="meta")
-    if isinstance(first, torch.Tensor) and first.layout == torch.strided and first.numel():
-        strides = [int(stride) for stride in first.stride()]
-        if sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) < SPAN:
-            bare = torch.empty_strided(shape, strides, device="meta")
-    return bare, ("",) * len(shape)
+
+def shape_in_words(piece: Piece) -> str:
+    """`(batch, 3) = (2, 3)`, or the sizes alone where no axis has a name."""
+    numbers = f"({', '.join(map(str, piece.shape))}{',' if len(piece.shape) == 1 else ''})"
+    if not any(piece.axes):
+        return numbers if piece.shape else "() = one number"
+    names = ", ".join(name or str(size) for name, size in zip(piece.axes, piece.shape, strict=True))
+    return f"({names}) = {numbers}"
+
+
+def shapes_in_words(stage: State) -> str:
+    """The shape of all pieces in one, if they have one: `layers: 2 × (…)`."""
+    if not stage.many:
+        return shape_in_words(stage.pieces[0])
+    shapes = list(dict.fromkeys(shape_in_words(piece) for piece in stage.pieces))
+    if len(shapes) == 1:
+        return f"{count_of(stage)} × {shapes[0]}"
+    return " and ".join(shapes) or "no tensors"
+
+
+def memory_in_words(stages: Sequence[State], number: int) -> str:
+    """One line about where the numbers lie: what a step moved, the strides, and whether they are in reading order."""
+    stage = stages[number]
+    strides = " and ".join(dict.fromkeys(tuple_of(piece.strides) for piece in stage.pieces))
+    if stage.step is None:
+        piece = stage.pieces[0]
+        order = "in reading order" if piece.contiguous else "not in reading order (not contiguous)"
+        return f"{counted(piece.origins.size)}, in memory {order}: strides {strides}."
+    name, count = "view" if stage.instead else stage.step.operation, stage.origins.size
+    name = {"[]": "The index", "=": "Giving names"}.get(name, name)
+    distinct = np.unique(stage.origins).size
+    again = f", each of the {distinct} {count // distinct} times" if distinct and count > distinct else ""
+    if stage.moved:
+        return f"{name} wrote {counted(count)} into new memory{again}: strides {strides}. {order_of(stage)}"
+    before = " and ".join(dict.fromkeys(tuple_of(piece.strides) for piece in stages[number - 1].pieces))
+    offsets = [piece.offset for piece in stage.pieces]
+    start = f", from place{'s' * (len(offsets) > 1)} {listed(offsets)} on" if any(offsets) else ""
+    new = f"strides {before} → {strides}" if before != strides else f"strides {strides} as before"
+    zero = " Stride 0 reads the same numbers again." if any(0 in p.strides for p in stage.pieces) and again else ""
+    return f"{name} moved no numbers; it reads the same memory{start}: {new}.{zero} {order_of(stage)}"
+
+
+def order_of(stage: State) -> str:
+    if all(piece.contiguous for piece in stage.pieces):
+        return "Reading order is memory order (contiguous)."
+    return "Reading order now jumps about in memory (not contiguous): where axes must be joined, view refuses."
+
+
+def mistake_in_words(right: State, wrong: State) -> str:
+    """What a view in place of the step did: how many numbers stand wrong, and an example."""
+    count, off = right.origins.size, np.flatnonzero(right.origins != wrong.origins)
+    what = right.step.text if right.step and wrong.instead else ""
+    if not off.size:
+        return f"view in place of {what}: here it makes no difference." if what else "No number stands wrong here."
+    piece, inside = locate(right, int(off[0]))
+    place = list(map(int, np.unravel_index(inside, piece.shape)))
+    head = f"view in place of {what}: the same shape, no error, but" if what else "Since view stood for it before,"
+    where = f"{piece.label}, at {place}" if piece.label else f"at {place}"
+    return (
+        f"{head} {off.size} of {count} numbers stand where they should not. E.g. {where}, should be "
+        f"{right.origins[off[0]]}, is {wrong.origins[off[0]]}. view never moves a number; it only counts them off anew."
+    )
+
+
+def step_in_words(stages: Sequence[State], number: int) -> str:
+    """`2 of 3: permute(2, 0, 1)`."""
+    stage = stages[number]
+    if stage.step is None:
+        return f"0 of {len(stages) - 1}: the start"
+    code = f"view in place of {stage.step.text}" if stage.instead else stage.step.text
+    return f"{number} of {len(stages) - 1}: {code}"
+
+
+def journey_in_words(stages: Sequence[State], notes: Sequence[str], right: Sequence[State]) -> str:
+    """The whole journey as plain text, for a terminal and for screen readers."""
+    lines = []
+    for number, stage in enumerate(stages):
+        lines += [f"Step {step_in_words(stages, number)}", f"  {shapes_in_words(stage)}"]
+        lines += [f"  {notes[number]}"] if number < len(notes) else []
+        lines += [f"  {memory_in_words(stages, number)}"]
+        if stage is not right[number] and any(one.instead for one in stages[: number + 1]):
+            lines.append(f"  {mistake_in_words(right[number], stage)}")
+        for piece in stage.pieces:
+            head = f"{piece.label}: " if piece.label else "reads "
+            lines.append(f"  {head}{few(piece.origins)}")
+    return "\n".join(lines)
+
+
+def few(numbers: np.ndarray) -> str:
+    shown = " ".join(map(str, numbers[:SHOWN].tolist())) or "no numbers"
+    return f"{shown} … ({numbers.size} numbers)" if numbers.size > SHOWN else shown
+
+
+def counted(count: int) -> str:
+    return "1 number" if count == 1 else f"{count} numbers"
+
+
+def tuple_of(numbers: Sequence[int]) -> str:
+    return f"({', '.join(map(str, numbers))}{',' if len(numbers) == 1 else ''})"
+
+
+def listed(numbers: Sequence[int]) -> str:
+    shown = [*map(str, numbers[:8])] + ["…"] * (len(numbers) > 8)
+    return ", ".join(shown)

@@ -1,22 +1,137 @@
 """A step as a picture: the tensor before, the tensor after, and each number flying from its old place to its new one.
 
-A cell has the colour of an axis somewhere on the journey, whose index each number keeps for ever. Written as SVG by
-hand, since a thousand numbers are moved by the page's own CSS; colours are the theme's.
+The last axis goes to the right, the one before downwards, and each further axis as frames around them. A cell has the
+colour of an axis somewhere on the journey, whose index each number keeps for ever. Written as SVG by hand, since a
+thousand numbers are moved by the page's own CSS; colours are the theme's.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from prefix_lab.widgets.colours import OTHER, colours_of
-from prefix_lab.widgets.picture import FAINT, IN_THE_PAGE, INK
-from prefix_lab.widgets.reshape.layout import CELL, LETTER, LINE, Layout, lay_out, together
-from prefix_lab.widgets.reshape.run import MOVES, State
-from prefix_lab.widgets.reshape.tell import count_of, locate
+from prefix_lab.widgets.picture import FAINT, IN_THE_PAGE, INCH, INK, wide
+from prefix_lab.widgets.reshape.run import MOVES, State, count_of, locate
+
+CELL, LINE = 28, 21  # a number's width and height, in pixels
+PAD, TITLE, GAP = 5, 16, 6
+TYPE, NARROWEST = 13, 0.95  # pixels, and share of the width: never below 12
+LONGEST = 32  # numbers in a line: what is longer goes on below
+WIDE, SHAPELY = 850, 2.6  # the width to stay below, and the width for one of height that looks well
+NARROW = 480  # what needs no more than this stays in one row
+LETTER = 7  # width of a letter in a frame's title
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Around what has one index along an axis. `axis` is -1 for a whole piece."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    axis: int
+    index: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`cells` has a row (x, y) for each number in reading order; `ways` an arrow for each axis."""
+
+    width: float
+    height: float
+    cells: np.ndarray
+    frames: tuple[Frame, ...]
+    ways: tuple[str, ...]
+
+
+def lay_out(shape: Sequence[int]) -> Layout:
+    """The places of all numbers of a tensor of this shape; its height and width may be zero."""
+    full = (1, 1, *shape)[-max(2, len(shape)) :]
+    lead = len(full) - len(shape)
+    line = min(full[-1], LONGEST)
+    lines = -(-full[-1] // LONGEST)
+    width, row = line * CELL, lines * LINE + (GAP if lines > 1 else 0)
+    height = full[-2] * row
+    tracks = [Track(1, 0, row), Track(max(line, 1), CELL, LINE)]
+    boxes: list[tuple[float, float]] = []
+    for size in reversed(full[:-2]):
+        box = (width + 2 * PAD, height + PAD + TITLE)
+        track = Track(in_a_row(size, *box), box[0] + GAP, box[1] + GAP)
+        boxes.insert(0, box)
+        tracks.insert(0, track)
+        width = min(size, track.row) * track.x - GAP
+        height = -(-size // track.row) * track.y - GAP
+    deep = len(full) - 2
+    at = np.indices(full).reshape(len(full), -1)  # each number's index along each axis
+    x, y = (sum(one) for one in zip(*map(Track.place, tracks, at), strict=True))
+    cells = np.stack([x + deep * PAD, y + deep * TITLE], axis=1).astype(float)
+    ways = tuple(track.way(size) for track, size in zip(tracks, full, strict=True))[lead:]
+    return Layout(max(width, 0), max(height, 0), cells, frames_of(full, tracks, boxes, lead), ways)
+
+
+class Track(NamedTuple):
+    """How an axis runs: `row` places side by side, `x` apart, and each further row of them `y` below."""
+
+    row: int
+    x: float
+    y: float
+
+    def place(self, index: Any) -> tuple[Any, Any]:
+        """Right and down, for an index or an array of them."""
+        return index % self.row * self.x, index // self.row * self.y
+
+    def way(self, size: int) -> str:
+        """An arrow: to the right, downwards, or first the one and then the other."""
+        return "→" if self.row >= size > 1 or self.x == CELL else "↓" if self.row == 1 else "→↓"
+
+
+def in_a_row(size: int, width: float, height: float) -> int:
+    """How many boxes look best side by side, so that all rows are full and none too wide."""
+
+    def beauty(row: int) -> float:
+        return -abs(math.log(row * (width + GAP) / (size // row * (height + GAP)) / SHAPELY))
+
+    if 0 < size * (width + GAP) <= NARROW:
+        return size
+    fitting = [row for row in range(1, size + 1) if size % row == 0 and row * (width + GAP) <= WIDE]
+    return max(fitting, key=beauty, default=1)
+
+
+def frames_of(
+    full: Sequence[int], tracks: Sequence[Track], boxes: Sequence[tuple[float, float]], lead: int
+) -> tuple[Frame, ...]:
+    """The frames of all axes but the last two, the outermost first."""
+    found = []
+    for axis, (width, height) in enumerate(boxes):
+        for index in np.ndindex(*full[: axis + 1]):
+            x, y = (sum(one) for one in zip(*map(Track.place, tracks, index), strict=True))
+            found.append(Frame(x + axis * PAD, y + axis * TITLE, width, height, axis - lead, index[-1]))
+    return tuple(found)
+
+
+def together(layouts: Sequence[Layout]) -> tuple[Layout, list[Frame]]:
+    """Several pieces in one picture, each in a frame of its own, in rows as long as there is room."""
+    x = y = high = 0.0
+    cells, frames, pieces = [np.empty((0, 2))], [], []
+    for number, one in enumerate(layouts):
+        width, height = one.width + 2 * PAD, one.height + PAD + TITLE
+        if x and x + width > WIDE:
+            x, y, high = 0.0, y + high + GAP, 0.0
+        pieces.append(Frame(x, y, width, height, -1, number))
+        cells.append(one.cells + np.array([x + PAD, y + TITLE]))
+        frames += [Frame(f.x + x + PAD, f.y + y + TITLE, f.width, f.height, f.axis, f.index) for f in one.frames]
+        x, high = x + width + GAP, max(high, height)
+    wide = max((frame.x + frame.width for frame in pieces), default=0)
+    ways = layouts[0].ways if layouts else ()
+    return Layout(wide, y + high, np.concatenate(cells), tuple(frames), ways), pieces
+
 
 NAMELESS = "#b0467e"  # for an axis without a name: in no axis's colour, and as readable in either theme
 PALEST, FULLEST = 0.05, 0.82
@@ -81,17 +196,11 @@ def first_choice(stages: Sequence[State], choices: Sequence[Colouring]) -> int:
     for number, choice in enumerate(choices):
         if "layers" in choice.label.split("·") and "hidden" not in choice.label:
             return number
-    for stage in stages:
-        if stage.step and stage.step.operation in MOVES and len(stage.pieces[0].shape):
-            front = once(stage.origins, np.indices(stage.pieces[0].shape)[0].ravel(), stages[0].origins.size)
-            return next(
-                (
-                    number
-                    for number, one in enumerate(choices)
-                    if front is not None and np.array_equal(one.index, front)
-                ),
-                0,
-            )
+    moved = (one for one in stages if one.step and one.step.operation in MOVES and one.pieces[0].shape)
+    for stage in moved:
+        front = once(stage.origins, np.indices(stage.pieces[0].shape)[0].ravel(), stages[0].origins.size)
+        fitting = (number for number, one in enumerate(choices) if np.array_equal(one.index, front))
+        return next(fitting, 0)
     return 0
 
 
@@ -116,22 +225,22 @@ def picture(
     if number:
         before = stages[number - 1]
         before_layout, before_frames = arrange(before)
-        head, wide = heading("before", before, before_layout)
-        parts.append(group(head, 0, 0))
-        parts.append(group(tensor(before, before_layout, before_frames, colouring), 0, HEAD))
-        width = max(width, before_layout.width, wide)
+        head, title = heading("before", before, before_layout)
+        parts.append(group(head, 0))
+        parts.append(group(tensor(before, before_layout, before_frames, colouring), HEAD))
+        width = max(width, before_layout.width, title)
         y = HEAD + before_layout.height + BETWEEN
         before_cells = before_layout.cells - np.array([0, y])
     wrong = after.origins != right.origins
-    head, wide = heading("after" if number else "the start", after, after_layout)
-    parts.append(group(head, 0, y))
+    head, title = heading("after" if number else "the start", after, after_layout)
+    parts.append(group(head, y))
     moves = before_cells[parents(after)] - after_layout.cells if before_cells is not None and fly else None
-    parts.append(group(tensor(after, after_layout, after_frames, colouring, wrong, moves), 0, y + HEAD))
+    parts.append(group(tensor(after, after_layout, after_frames, colouring, wrong, moves), y + HEAD))
     height = y + HEAD + after_layout.height + 2
-    width = max(width, wide, 640) + 2
+    width = max(width, title, 460) + 2
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 0 {width:.0f} {height:.0f}" role="img" '
-        f'style="width: 100%; max-width: {width:.0f}px; height: auto; font-family: sans-serif">'
+        f'style="{wide(width / INCH, NARROWEST)}; font-family: sans-serif">'
         f"<title>Step {number} of {len(stages) - 1}</title><desc>{escape(told)}</desc>{STYLE}{''.join(parts)}</svg>"
     )
 
@@ -146,17 +255,17 @@ def arrange(stage: State) -> tuple[Layout, list]:
     return together(layouts) if stage.many else (layouts[0], [])
 
 
-def group(inner: str, x: float, y: float) -> str:
-    return f'<g transform="translate({x:.0f} {y:.0f})">{inner}</g>'
+def group(inner: str, y: float) -> str:
+    return f'<g transform="translate(0 {y:.0f})">{inner}</g>'
 
 
 def heading(word: str, stage: State, layout: Layout) -> tuple[str, float]:
     """`after batch 2 → heads 4 ↓`, with a patch of its colour before each axis; and how wide it is."""
     x = 12.0 + 8 * len(word)
-    found = [write(0, 13, word, "font-weight: 600", 13)]
+    found = [write(0, 13, word, "font-weight: 600")]
     if stage.many:
         text = f"{count_of(stage)} ×"
-        found.append(write(x, 13, text, "", 13))
+        found.append(write(x, 13, text))
         x += 7 * len(text) + 8
     piece = stage.pieces[0] if stage.pieces else None
     same = piece and all(one.shape == piece.shape for one in stage.pieces)
@@ -165,7 +274,7 @@ def heading(word: str, stage: State, layout: Layout) -> tuple[str, float]:
             found.append(f'<rect x="{x:.0f}" y="3" width="9" height="12" rx="2" fill="{colour}"/>')
             x += 10
         text = f"{piece.axes[axis] or f'axis {axis}:'} {piece.shape[axis]} {layout.ways[axis]}"
-        found.append(write(x + 3, 13, text, "", 13))
+        found.append(write(x + 3, 13, text))
         x += 7 * len(text) + 16
     return "".join(found), x
 
@@ -194,7 +303,7 @@ def tensor(
         off = wrong is not None and len(wrong) > place and bool(wrong[place])
         fly = None if moves is None else moves[place]
         found.append(cell(x, y, origin, colouring, copy, off, fly, where(stage, place, origin)))
-    return "".join(found) or write(0, 14, "no numbers: an axis has size 0", "", 13)
+    return "".join(found) or write(0, 14, "no numbers: an axis has size 0")
 
 
 KEY_VALUE = ("key", "value", "cross key, unused", "cross value, unused")
@@ -205,8 +314,7 @@ def framed(frame, colour: str, label: str, width: float = 1.3) -> str:
     label = label if fits else str(frame.index) if label else ""
     return (
         f'<rect x="{frame.x:.1f}" y="{frame.y:.1f}" width="{frame.width:.1f}" height="{frame.height:.1f}" rx="3" '
-        f'fill="none" stroke="{colour}" stroke-width="{width}"/>'
-        + write(frame.x + 4, frame.y + 10.5, label, "opacity: 0.9", 10.5)
+        f'fill="none" stroke="{colour}" stroke-width="{width}"/>' + write(frame.x + 4, frame.y + 12.5, label)
     )
 
 
@@ -222,7 +330,7 @@ def cell(x: float, y: float, origin: int, colouring, copy: bool, off: bool, fly,
     )
     corner = f'<path d="M{right:.1f} {y + 1:.1f} h-7 l7 7 z" fill="{TEXT}" opacity="0.75"/>' if copy else ""
     cross = f'<path d="M{x + 2:.1f} {low:.1f} L{right:.1f} {y + 2:.1f}" stroke="{TEXT}" fill="none"/>' if off else ""
-    number = write(x + CELL / 2, y + 14, str(origin), "text-anchor: middle", 11)
+    number = write(x + CELL / 2, y + 15, str(origin), "text-anchor: middle", TYPE if origin < 1000 else 12)
     return f'<g class="{kind}"{move}><title>{escape(said)}</title>{box}{corner}{number}{cross}</g>'
 
 
@@ -234,7 +342,7 @@ def where(stage: State, place: int, origin: int) -> str:
     return ", ".join([f"number {origin}", *([piece.label] if piece.label else []), *said])
 
 
-def write(x: float, y: float, text: str, style: str, size: float) -> str:
+def write(x: float, y: float, text: str, style: str = "", size: float = TYPE) -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" fill="{TEXT}" style="font-size: {size}px; {style}">{escape(text)}</text>'
 
 

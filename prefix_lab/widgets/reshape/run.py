@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prefix_lab.shapes import name_axes_of
-from prefix_lab.widgets.reshape.code import JOINS, Size, WrittenStep
+from prefix_lab.widgets.reshape.written import JOINS, Size, WrittenStep
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,6 +61,20 @@ class State:
     @property
     def origins(self) -> np.ndarray:
         return np.concatenate([piece.origins for piece in self.pieces]) if self.pieces else np.empty(0, int)
+
+
+def count_of(stage: State) -> str:
+    """`2 layers`, `1 piece`, `3 pieces`."""
+    return f"{len(stage.pieces)} {stage.each}{'s' * (stage.each == 'piece' and len(stage.pieces) != 1)}"
+
+
+def locate(stage: State, place: int) -> tuple[Piece, int]:
+    """The piece that holds the number at a place among all pieces, and its place there."""
+    for piece in stage.pieces:
+        if place < piece.origins.size:
+            return piece, place
+        place -= piece.origins.size
+    raise IndexError(place)
 
 
 def run(

@@ -1,29 +1,41 @@
 """`Mirror(ours, theirs)`: two recordings side by side, stage by stage, and whether the values there are equal.
 
 Where both recordings ran through the stages of a walk, ours in our code, the other in PEFT's, the moments that belong
-together are the beginning and the end of each stage; at its end the values that it gives must be equal.
+together are the beginning and the end of each stage; at its end the values that it gives must be equal. Of two
+recordings of one program, each step belongs to the same step of the other until they part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import anywidget
 import traitlets
 
-from prefix_lab.debugger import Recording, Summary
-from prefix_lab.debugger.summary import as_summary
+from prefix_lab.debugger import Breakpoint, Cursor, Recording, Step
+from prefix_lab.debugger.cursor import COMPREHENSIONS
 from prefix_lab.widgets.picture import TextForm
-from prefix_lab.widgets.stepper.page import HERE, linked
+from prefix_lab.widgets.stepper.compare import (
+    DIFFERENT,
+    EQUAL,
+    NO_VALUE,
+    ONE_SIDE,
+    SHAPES,
+    compared,
+    compared_here,
+    given,
+    held,
+)
+from prefix_lab.widgets.stepper.page import HERE, linked, write_mirror
 from prefix_lab.widgets.stepper.questions import LANGUAGES, Desk, must_be_language, must_be_recording
 from prefix_lab.widgets.stepper.stages import Band, known_stages, runs_of, runs_of_stage
 
 SIDES = ("ours", "theirs")
-EQUAL, SHAPES, DIFFERENT, ONE_SIDE, NO_VALUE = "equal", "shapesOnly", "different", "only", "noValue"
-RESULT = "the result"
-TENSOR = ("shape", "dtype", "digest")
-MODULE = ("parameters", "trainable")
 MARKS = {EQUAL: "=", SHAPES: "~", DIFFERENT: "≠", ONE_SIDE: "·", NO_VALUE: "·"}
 
 
@@ -38,33 +50,47 @@ class Boundary(NamedTuple):
     what: str
 
 
+class Gate(NamedTuple):
+    """A moment that both come to: the beginning or the `end` of a stage, or, with no stage, where the two part."""
+
+    ours: int
+    theirs: int
+    stage: str
+    end: bool
+
+
 class Mirror(TextForm, anywidget.AnyWidget):
-    """Two steppers that know of each other: the stages of the walk lead both to the same moment.
+    """Two steppers with one toolbar, which moves both: stage by stage, and line by line. A side that comes to the
+    beginning or the end of a stage first waits there for the other; one can be moved alone, and led back.
 
-    At the end of each stage the values that it gives are compared: by their contents where both recordings were made
-    with `keep="statistics"`, else by their shapes. Of two recordings of one program (before and after a change, two
-    versions) it shows where they part. `boundaries` has the verdicts; `labels` head the two sides.
+    At each place the values that both have under one name are compared, and at the end of each stage those that it
+    gives: by their contents where both recordings were made with `keep="statistics"`, else by their shapes. Of two
+    recordings of one program (before and after a change, two versions) it shows where they part. `boundaries` has the
+    verdicts; `labels` head the two sides; `steps` is where each side is.
 
-    Raises `TypeError` for what is no recording, `ValueError` for a language that there is not.
+    Raises `TypeError` for what is no recording, `ValueError` for a language that there is not, `IndexError` for a step
+    that a side does not have.
     """
 
-    _esm = linked(HERE / "mirror.js")
+    _esm = linked(HERE / "widget.js")
     _css = HERE / "stepper.css"
     steps = traitlets.Dict().tag(sync=True)
     breakpoints = traitlets.Dict().tag(sync=True)
     watches = traitlets.Dict().tag(sync=True)
+    skip = traitlets.List(traitlets.Unicode(), list(COMPREHENSIONS)).tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     language = traitlets.Enum(LANGUAGES, "en").tag(sync=True)
     height = traitlets.Unicode("760px").tag(sync=True)
     opening = traitlets.Dict().tag(sync=True)
     pairs = traitlets.Dict().tag(sync=True)
+    made = traitlets.Float().tag(sync=True)
 
     def __init__(
         self,
         ours: Recording,
         theirs: Recording,
         *,
-        labels: tuple[str, str] = ("ours", "theirs"),
+        labels: tuple[str, str] = SIDES,
         language: str = "en",
         height: str = "760px",
     ):
@@ -73,7 +99,12 @@ class Mirror(TextForm, anywidget.AnyWidget):
         must_be_language(language)
         self.ours, self.theirs = ours, theirs
         self.boundaries: list[Boundary] = boundaries(ours, theirs)
-        self.parted = None if two_writings(ours, theirs) else ours.diff(theirs)
+        self._lengths = {"ours": len(ours), "theirs": len(theirs)}
+        self._two_writings = two_writings(ours, theirs)
+        self.parted = None if self._two_writings else ours.diff(theirs)
+        where = self._where_they_part()
+        self._alike = self._alike_until()
+        self.gates = [one for one in gates(self.boundaries, where) if one.ours >= self._alike]
         self._desks = {"ours": Desk(ours, labels[0]), "theirs": Desk(theirs, labels[1])}
         super().__init__(
             steps=dict.fromkeys(SIDES, 0),
@@ -82,19 +113,55 @@ class Mirror(TextForm, anywidget.AnyWidget):
             labels=list(labels),
             language=language,
             height=height,
+            made=time.time() * 1000,
             opening={side: self._desks[side].first(0) for side in SIDES},
-            pairs={"boundaries": [one._asdict() for one in self.boundaries], "parted": self._where_they_part()},
+            pairs={
+                "boundaries": [one._asdict() for one in self.boundaries],
+                "gates": [one._asdict() for one in self.gates],
+                "alike": self._alike,
+                "parted": where,
+            },
         )
         self.on_msg(self._heard)
 
     def _where_they_part(self) -> dict[str, Any] | None:
         if self.parted is None:
             return None
-        last = {"ours": len(self.ours) - 1, "theirs": len(self.theirs) - 1}
         steps = {"ours": self.parted.ours, "theirs": self.parted.theirs}
-        return {side: last[side] if step is None else step.index for side, step in steps.items()} | {
+        return {side: self._lengths[side] - 1 if step is None else step.index for side, step in steps.items()} | {
             "what": self.parted.what
         }
+
+    def _alike_until(self) -> int:
+        """How many steps, from the first on, belong to the same step of the other side."""
+        if self.parted is None:
+            return 0 if self._two_writings else len(self.ours)
+        return (self.parted.ours or self.parted.theirs).index
+
+    @traitlets.validate("steps")
+    def _steps_are_there(self, proposal: Any) -> dict[str, int]:
+        for side, step in proposal["value"].items():
+            count = self._lengths[side]
+            if count and not 0 <= step < count:
+                raise IndexError(f"{side}={step}: that recording has {count:,} steps, from 0 to {count - 1:,}.")
+        return proposal["value"]
+
+    @property
+    def cursors(self) -> tuple[Cursor, Cursor]:
+        """A cursor where each side is: its `locals`, `stack` and so on. Moving one does not move the reader."""
+        return self.ours.cursor(self.steps["ours"]), self.theirs.cursor(self.steps["theirs"])
+
+    def goto(self, ours: int | Step | None = None, theirs: int | Step | None = None) -> None:
+        """Lead each side to a step; one that is not named follows to the moment that belongs to the other's."""
+        there = {
+            side: step.index if isinstance(step, Step) else step
+            for side, step in (("ours", ours), ("theirs", theirs))
+            if step is not None
+        }
+        if len(there) == 1:
+            [(side, step)] = there.items()
+            there[other_than(side)] = self.moment_beside(side, step)
+        self.steps = self.steps | there
 
     def goto_stage(self, name: str, end: bool = False) -> None:
         """Lead both sides to where a stage begins, or ends. Raises `ValueError` that lists the stages there are."""
@@ -102,8 +169,48 @@ class Mirror(TextForm, anywidget.AnyWidget):
         if found is None:
             known = ", ".join(dict.fromkeys(one.stage for one in self.boundaries)) or "none"
             raise ValueError(f"name={name!r} is not a stage of these recordings. Those are: {known}.")
-        there = {side: getattr(found, side)[end] for side in SIDES if getattr(found, side) is not None}
-        self.steps = self.steps | there
+        self.goto(**{side: getattr(found, side)[end] for side in SIDES if getattr(found, side) is not None})
+
+    def run_to(self, breakpoint: Breakpoint, side: str = "ours", backwards: bool = False) -> bool:
+        """Lead a side, "ours" or "theirs", to the next step where a breakpoint holds, and the other to the moment that
+        belongs to it; whether there is one."""
+        if side not in SIDES:
+            raise ValueError(f"side={side!r}, expected 'ours' or 'theirs'.")
+        cursor = self.cursors[SIDES.index(side)]
+        moved = cursor.run_to(breakpoint, backwards)
+        if moved:
+            self.goto(**{side: cursor.index})
+        return moved
+
+    def on_step(self, told: Callable[[Step, Step], Any]) -> Callable[[], None]:
+        """Call `told(ours, theirs)` with both steps after every move of the reader's; what is returned ends that."""
+
+        def moved(change: Any) -> None:
+            told(self.ours.steps[change["new"]["ours"]], self.theirs.steps[change["new"]["theirs"]])
+
+        self.observe(moved, "steps")
+        return functools.partial(self.unobserve, moved, "steps")
+
+    def moment_beside(self, side: str, step: int) -> int:
+        """The step of the other side that belongs to a step of `side`: the last that both come to at or before it."""
+        if step < self._alike:
+            return step
+        passed = bisect_right([getattr(one, side) for one in self.gates], step)
+        if passed:
+            return getattr(self.gates[passed - 1], other_than(side))
+        return max(0, min(self._alike, self._lengths[other_than(side)]) - 1)
+
+    def to_html(self, path: str | Path, *, title: str = "", language: str = "") -> None:
+        """Write one HTML page in which both are walked through, with no kernel and no network; whole or not at all.
+
+        `title` heads it, `language` is "en" or "zh", else the mirror's own. The page opens where the mirror stands.
+        Raises `ValueError` that names the argument when the folder is not there or the language is another.
+        """
+        settings = {
+            name: getattr(self, name) for name in ("steps", "breakpoints", "watches", "skip", "labels", "pairs")
+        }
+        recordings = dict(zip(SIDES, (self.ours, self.theirs), strict=True))
+        write_mirror(recordings, settings, path, title=title, language=language or self.language)
 
     def _heard(self, _: Any, message: Any, buffers: Any) -> None:
         if isinstance(message, dict) and message.get("side") in SIDES:
@@ -111,11 +218,24 @@ class Mirror(TextForm, anywidget.AnyWidget):
 
     @property
     def text(self) -> str:
-        """The verdicts, in words."""
+        """The verdicts, where each side is, and what is equal there, in words."""
         lines = [f"<Mirror of {' and '.join(self.labels)}>"]
         for one in self.boundaries:
             lines.append(f"  {MARKS[one.verdict]} {one.stage}{': ' + one.what if one.what else ''}")
-        return "\n".join([*lines, *([f"  they part: {self.parted}"] if self.parted else [])])
+        if self.parted:
+            lines.append(f"  they part: {self.parted}")
+        if not all(self._lengths.values()):
+            return "\n".join(lines)
+        for label, cursor in zip(self.labels, self.cursors, strict=True):
+            lines.append(f"{label} at {cursor.step!r}")
+        ours, theirs = (held(cursor.recording, cursor.index) for cursor in self.cursors)
+        for name, verdict, what in compared_here(ours, theirs):
+            lines.append(f"  {MARKS[verdict]} {what or name}")
+        return "\n".join(lines)
+
+
+def other_than(side: str) -> str:
+    return SIDES[1 - SIDES.index(side)]
 
 
 def two_writings(ours: Recording, theirs: Recording) -> bool:
@@ -147,78 +267,22 @@ def pair(found: list[Band]) -> tuple[int, int] | None:
     return (found[0].first, found[0].last) if found else None
 
 
-def given(recording: Recording, run: Band) -> dict[str, Summary]:
-    """What a stage ends with: what it returns, and the tensors and modules that its names stand for."""
-    step = recording.steps[run.last]
-    if step.event not in ("return", "exception") or recording.steps[run.first].event == "line":
-        return {}
-    # An argument may be bound anew on one side alone, so its tensor is not one that the stage makes.
-    given_on_entry = recording.steps[run.first].locals
-    found = {
-        name: value
-        for name, value in step.locals.items()
-        if "parameters" in value.facts or ("shape" in value.facts and name not in given_on_entry)
-    }
-    if step.value is not None and step.value.text != "None":
-        found[RESULT] = step.value
-    return found
-
-
-def compared(mine: dict[str, Summary], other: dict[str, Summary]) -> tuple[str, str]:
-    """A verdict on the values that both have, and what is not equal."""
-    differences: list[str] = []
-    unsure: list[str] = []
-    both = {name: name for name in mine if name in other} | called_otherwise(mine, other)
-    # What differs in a module differs in those around it, too: the smallest is named.
-    for name in sorted(both, key=lambda one: mine[one].facts.get("parameters", float("inf"))):
-        compare(name, mine[name], other[both[name]], differences, unsure)
-    if differences:
-        return DIFFERENT, differences[0]
-    if not both:
-        return NO_VALUE, ""
-    return SHAPES if unsure else EQUAL, ", ".join(both)
-
-
-def called_otherwise(mine: dict[str, Summary], other: dict[str, Summary]) -> dict[str, str]:
-    """Modules that each side has one of, of a class of the same name, under names of their own."""
-    sides = []
-    for one, another in ((mine, other), (other, mine)):
-        modules = {name: class_name(value) for name, value in one.items() if "parameters" in value.facts}
-        classes = list(modules.values())
-        alone = {kind: name for name, kind in modules.items() if name not in another and classes.count(kind) == 1}
-        sides.append(alone)
-    return {name: sides[1][kind] for kind, name in sides[0].items() if kind in sides[1]}
-
-
-def compare(label: str, mine: Summary, other: Summary, differences: list[str], unsure: list[str]) -> None:
-    """Hold two values against each other, and those inside them: tensors by shape, dtype and contents, modules by how
-    much is in them and trains, anything else by its text. Classes may be of different packages."""
-    where = f"{label}: "
-    if "shape" in mine.facts or "shape" in other.facts:
-        for fact in TENSOR:
-            here, there = mine.facts.get(fact), other.facts.get(fact)
-            if here != there and (fact != "digest" or (here and there)):
-                said = "other numbers" if fact == "digest" else f"{here} and {there}"
-                differences.append(f"{where}{fact} differs: {said}")
-                return
-        if "shape" in mine.facts and not ("digest" in mine.facts and "digest" in other.facts):
-            unsure.append(label)
-        return
-    if "parameters" in mine.facts and "parameters" in other.facts:
-        for fact in MODULE:
-            if mine.facts[fact] != other.facts[fact]:
-                differences.append(f"{where}{fact}: {mine.facts[fact]:,} and {other.facts[fact]:,}")
-        return
-    if mine.parts and other.parts:
-        parts = {name: as_summary(part) for name, part in other.parts}
-        for name, part in mine.parts:
-            if name in parts:
-                compare(f"{label}.{name}", as_summary(part), parts[name], differences, unsure)
-        return
-    plain = [one.facts.get("value", one.text) if "value" in one.facts else class_name(one) for one in (mine, other)]
-    if plain[0] != plain[1]:
-        differences.append(f"{where}{mine.text} and {other.text}")
-
-
-def class_name(value: Summary) -> str:
-    return value.type.rpartition(".")[2]
+def gates(found: list[Boundary], parted: dict[str, Any] | None) -> list[Gate]:
+    """The most moments that both come to in one order: where one side runs a stage inside another that the other side
+    runs before it, a beginning or an end is left out."""
+    every = [Gate(parted["ours"], parted["theirs"], "", False)] if parted else []
+    for one in found:
+        if one.ours and one.theirs:
+            every += [Gate(one.ours[end], one.theirs[end], one.stage, bool(end)) for end in (0, 1)]
+    ends: list[int] = []  # where, in theirs, the chain of each length ends earliest
+    chains: list[Any] = []  # those chains, each as its last gate and the chain before it
+    for gate in sorted(every, key=lambda one: (one.ours, -one.theirs)):
+        at = bisect_left(ends, gate.theirs)
+        ends[at : at + 1] = [gate.theirs]
+        chains[at : at + 1] = [(gate, chains[at - 1] if at else None)]
+    best: list[Gate] = []
+    chain = chains[-1] if chains else None
+    while chain:
+        gate, chain = chain
+        best.append(gate)
+    return best[::-1]

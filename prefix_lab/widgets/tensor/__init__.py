@@ -4,25 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
+import anywidget
 import ipywidgets
+import traitlets
 
 from prefix_lab.widgets.colours import colours_of
+from prefix_lab.widgets.controls import Number, choice, grid
 from prefix_lab.widgets.picture import TextForm, still_picture
-from prefix_lab.widgets.tensor.heat import heat_map, largest, slice_of
-from prefix_lab.widgets.tensor.source import source_of
-from prefix_lab.widgets.tensor.tell import (
+from prefix_lab.widgets.tensor.reading import slice_of, source_of, statistics_of
+from prefix_lab.widgets.tensor.shown import (
     facts_in_words,
+    heat_map,
     in_words,
+    place_in_words,
     sampling_in_words,
-    statistics_of,
     statistics_rows,
     where_in_words,
 )
 
-STYLE = {"description_width": "initial"}
 SPANS = ("whole tensor", "this slice")
+HINT = "Point at a cell, or walk with the arrow keys, to hear its number. A click holds the cell, another lets it go."
+STYLE = """
+.prefix-lab-heat { position: relative; display: inline-block; width: 100%; }
+.prefix-lab-heat > svg { display: block; }
+.prefix-lab-heat:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); }
+.prefix-lab-heat-cell { position: absolute; box-sizing: border-box; pointer-events: none;
+  outline: 2px solid #000; box-shadow: 0 0 0 4px #fff; }
+.prefix-lab-heat-cell.prefix-lab-held { outline-style: dashed; }
+"""
+
+
+class HeatMap(anywidget.AnyWidget):
+    """The picture, and the cell that a reader is at, as its row and column there. `said` tells what is in it."""
+
+    _esm = Path(__file__).parent / "heat.js"
+    _css = STYLE
+    picture = traitlets.Unicode().tag(sync=True)
+    place = traitlets.List(traitlets.Float()).tag(sync=True)
+    size = traitlets.List(traitlets.Int()).tag(sync=True)
+    cell = traitlets.List(traitlets.Int()).tag(sync=True)
+    held = traitlets.Bool().tag(sync=True)
+    said = traitlets.Unicode().tag(sync=True)
+    hint = traitlets.Unicode(HINT).tag(sync=True)
 
 
 class TensorView(TextForm, ipywidgets.VBox):
@@ -41,27 +67,28 @@ class TensorView(TextForm, ipywidgets.VBox):
     def __init__(self, tensor: Any, axes: Any = None, show: Sequence[str | int] | None = None):
         self.source = source_of(tensor)
         self.axes = names_of(axes, self.source.shape)
-        self.statistics, self.seen = statistics_of(self.source), self.source.version()
-        self.drawing, self.words = ipywidgets.HTML(), ipywidgets.HTML()
+        self.read()
+        self.drawing, self.words = HeatMap(), ipywidgets.HTML()
+        self.drawing.observe(self.met, "cell")
         self.controls(shown_axes(show, self.axes))
-        super().__init__([self.words, self.bar, self.drawing])
+        super().__init__([self.words, *([self.bar, self.drawing] if self.source.count else [])])
         self.draw()
 
     def controls(self, show: tuple[int | None, int | None]) -> None:
-        shape = self.source.shape
-        options = [(self.label(axis), axis) for axis in range(len(shape))]
+        shape, labels = self.source.shape, [name or f"axis {axis}" for axis, name in enumerate(self.axes)]
+        options = [(f"{axis}: {self.axes[axis] or 'axis'} ({size:,})", axis) for axis, size in enumerate(shape)] or [
+            ("none", None)
+        ]
         self.rows, self.columns = (
-            ipywidgets.Dropdown(options=options or [("none", None)], value=axis, description=name, style=STYLE)
-            if axis is not None
-            else None
+            choice(options, name, value=axis) if axis is not None else None
             for name, axis in zip(("Rows", "Columns"), show, strict=True)
         )
         self.sliders = {
-            axis: ipywidgets.IntSlider(0, 0, size - 1, description=self.axes[axis] or f"axis {axis}", style=STYLE)
+            axis: Number(0, 0, size - 1, labels[axis], most=size - 1)
             for axis, size in enumerate(shape)
             if size > 1 and len(shape) > 2
         }
-        self.span = ipywidgets.Dropdown(options=SPANS, description="Colours span", style=STYLE)
+        self.span = choice(SPANS, "Colours span")
         self.again = ipywidgets.Button(description="Read again", tooltip="The tensor's numbers as they are now")
         self.again.on_click(lambda _: self.refresh())
         if self.rows is not None:
@@ -70,12 +97,7 @@ class TensorView(TextForm, ipywidgets.VBox):
         for control in (*self.sliders.values(), self.span):
             control.observe(lambda _: self.draw(), "value")
         both = [one for one in (self.rows, self.columns) if one is not None and len(shape) > 1]
-        wrap = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
-        shown = [*both, *self.sliders.values(), self.span, self.again] if self.source.count else []
-        self.bar = ipywidgets.HBox(shown, layout=wrap)
-
-    def label(self, axis: int) -> str:
-        return f"{axis}: {self.axes[axis] or 'axis'} ({self.source.shape[axis]:,})"
+        self.bar = grid([*both, *self.sliders.values(), self.span, self.again])
 
     def chosen(self, other: ipywidgets.Dropdown, change: Any) -> None:
         """An axis is rows or columns: where it was the other, the two change places."""
@@ -84,36 +106,54 @@ class TensorView(TextForm, ipywidgets.VBox):
         else:
             self.draw()
 
+    def read(self) -> None:
+        self.statistics, self.seen = statistics_of(self.source), self.source.version()
+
     def refresh(self) -> None:
         """Look at the tensor's numbers as they are now."""
-        self.statistics, self.seen = statistics_of(self.source), self.source.version()
+        self.read()
         self.draw()
 
     def draw(self) -> None:
         """The picture and the words for what the controls say."""
         if self.source.version() != self.seen:
-            self.statistics, self.seen = statistics_of(self.source), self.source.version()
-        row, column = (one.value if one is not None else None for one in (self.rows, self.columns))
+            self.read()
+        row, column = self.shown = tuple(None if one is None else one.value for one in (self.rows, self.columns))
         for axis, slider in self.sliders.items():
-            slider.layout.display = "none" if axis in (row, column) else ""
-        facts = facts_in_words(self.source, self.axes)
+            slider.layout.display = "none" if axis in self.shown else ""
         if not self.source.count:
-            self._text = in_words(facts, self.statistics, self.source.kind, "", None)
-            self.words.value, self.drawing.value = self.head("This tensor has no numbers: an axis has size 0."), ""
+            self.slice = None
+            self.words.value = self.head("This tensor has no numbers: an axis has size 0.")
             return
-        sliders = {axis: slider.value for axis, slider in self.sliders.items() if axis not in (row, column)}
-        fixed = {axis: sliders.get(axis, 0) for axis in range(len(self.axes)) if axis not in (row, column)}
-        shown = slice_of(self.source, row, column, fixed)
-        where = where_in_words(self.axes, row, column, fixed)
-        self._text = in_words(facts, self.statistics, self.source.kind, where, shown)
-        self.words.value = self.head(sampling_in_words(shown))
-        names = tuple("" if axis is None else self.axes[axis] or f"axis {axis}" for axis in (row, column))
-        limit = largest(shown.numbers)
+        others = [axis for axis in range(len(self.axes)) if axis not in self.shown]
+        self.fixed = {axis: self.sliders[axis].value if axis in self.sliders else 0 for axis in others}
+        self.slice = slice_of(self.source, row, column, self.fixed)
+        self.words.value = self.head(sampling_in_words(self.slice))
+        names = tuple("" if axis is None else self.axes[axis] or f"axis {axis}" for axis in self.shown)
+        limit = self.slice.largest
         if self.span.value == SPANS[0]:
             ends = (self.statistics.least or 0, self.statistics.greatest or 0)
             limit = max(limit, *(abs(float(end)) for end in ends))
-        kind = self.source.kind
-        self.drawing.value = heat_map(shown, names, limit or 1.0, kind, f"Heat map of a tensor {facts}", self._text)
+        title = f"Heat map of a tensor {facts_in_words(self.source, self.axes)}"
+        with self.drawing.hold_sync():
+            self.drawing.cell, self.drawing.held = [], False
+            drawn = heat_map(self.slice, names, limit or 1.0, self.source.kind, title, self.text)
+            self.drawing.size, self.drawing.place = list(self.slice.numbers.shape), list(drawn.place)
+            self.drawing.picture = drawn.svg
+
+    def met(self, _: Any) -> None:
+        """A reader is at a cell of the picture."""
+        self.drawing.said = self.cell_in_words()
+
+    def cell_in_words(self) -> str:
+        """`batch 0, heads 1, prefix_len 3, head_dim 5: -0.4321`, of the cell that a reader is at; or nothing."""
+        if not self.drawing.cell:
+            return ""
+        row, column = self.drawing.cell
+        at = dict(zip(self.shown, (int(self.slice.rows[row]), int(self.slice.columns[column])), strict=True))
+        place = self.fixed | {axis: index for axis, index in at.items() if axis is not None}
+        value = self.slice.numbers[row, column]
+        return f"{place_in_words(self.axes, place) or 'the one number'}: {value!s}"
 
     def head(self, note: str) -> str:
         """Shape, dtype and device, the statistics and what they are of, as HTML."""
@@ -142,12 +182,18 @@ class TensorView(TextForm, ipywidgets.VBox):
 
     @property
     def text(self) -> str:
-        """What the view shows, in words."""
-        return self._text
+        """What the view shows, in words; the cell that a reader is at, too."""
+        if self.source is None:
+            return "<TensorView, closed>"
+        facts, found, kind = facts_in_words(self.source, self.axes), self.statistics, self.source.kind
+        if self.slice is None:
+            return in_words(facts, found, kind, "", None)
+        where = where_in_words(self.axes, *self.shown, self.fixed)
+        return in_words(facts, found, kind, where, self.slice, self.cell_in_words())
 
     @property
     def still(self) -> str:
-        return still_picture(self.words.value + self.drawing.value, self.text)
+        return still_picture(self.words.value + self.drawing.picture, self.text)
 
 
 def names_of(axes: Any, shape: Sequence[int]) -> tuple[str, ...]:
@@ -171,8 +217,8 @@ def names_of(axes: Any, shape: Sequence[int]) -> tuple[str, ...]:
 def shown_axes(show: Sequence[str | int] | None, axes: Sequence[str]) -> tuple[int | None, int | None]:
     """The axes that are rows and columns; None where a tensor has fewer than two."""
     if show is None or len(axes) < 2:
-        last = list(range(len(axes)))[-2:]
-        return (None, None) if not last else (None, last[0]) if len(last) == 1 else (last[0], last[1])
+        last = [None, None, *range(len(axes))][-2:]
+        return last[0], last[1]
     found = [axis if isinstance(axis, int) else axes.index(axis) if axis in axes else None for axis in show]
     fits = len(found) == 2 and all(isinstance(one, int) and -len(axes) <= one < len(axes) for one in found)
     numbers = [one % len(axes) for one in found] if fits else []

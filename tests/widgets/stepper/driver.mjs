@@ -3,6 +3,7 @@
 import { createInterface } from "node:readline";
 
 import { Answers } from "../../../prefix_lab/widgets/stepper/answers.js";
+import { compareValues } from "../../../prefix_lab/widgets/stepper/compare.js";
 import { asPython, Condition, textOf, Unknown, wrongWith } from "../../../prefix_lab/widgets/stepper/condition.js";
 import { coloured } from "../../../prefix_lab/widgets/stepper/source.js";
 import { Store } from "../../../prefix_lab/widgets/stepper/store.js";
@@ -105,6 +106,7 @@ const CALLS = {
   conditions: (texts, values) => texts.map((text) => answer(text, new Map(Object.entries(values)))),
   read: (quoted) => quoted.map(textOf),
   shown: (texts) => texts.map(shown),
+  compared: (name, mine, other) => compareValues(name, mine, other).verdict,
   coloured: (text, colours) => coloured(text, colours),
 };
 

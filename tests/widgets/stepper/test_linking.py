@@ -10,7 +10,7 @@ import pytest
 from prefix_lab.widgets.stepper.page import IMPORT, in_order, linked
 from tests.widgets.stepper.javascript import STEPPER, WIDGETS, node
 
-ENTRIES = ["mirror.js", "page.js", "widget.js"]
+ENTRIES = ["page.js", "widget.js"]
 
 
 def test_every_module_is_the_steppers_and_is_part_of_an_entry():

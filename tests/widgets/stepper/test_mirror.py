@@ -9,13 +9,14 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from prefix_lab.debugger import record
+from prefix_lab.debugger import Breakpoint, record
 from prefix_lab.debugger.summary import Summary
 from prefix_lab.widgets import Mirror
-from prefix_lab.widgets.stepper.mirror import boundaries, compared
+from prefix_lab.widgets.stepper.compare import compared, compared_here
+from prefix_lab.widgets.stepper.mirror import Boundary, boundaries, gates
 from tests.debugger.recorded import recorded, refuses
 from tests.widgets.stepper import walks
-from tests.widgets.stepper.javascript import tensor
+from tests.widgets.stepper.javascript import as_seen, javascript, tensor
 
 walk = partial(walks.walk, named=False)  # a mirror needs no names
 COMPARED = ["prepare", "wrap", "choose", "encode", "split", "attend"]
@@ -143,6 +144,33 @@ def test_a_stage_leads_both_sides_to_its_beginning_or_its_end():
         mirror.goto_stage("fly")
 
 
+def test_a_side_that_is_led_takes_the_other_along(mirror):
+    told = []
+    done = mirror.on_step(lambda ours, theirs: told.append((ours.function, theirs.function)))
+    assert mirror.run_to(Breakpoint("PrefixEncoder.forward"), side="theirs")
+    assert told[-1] == ("PrefixEncoder.forward", "PrefixEncoder.forward")
+    mirror.goto(ours=mirror.ours.steps[-1])
+    last = mirror.gates[-1]
+    assert mirror.steps == {"ours": len(mirror.ours) - 1, "theirs": last.theirs}
+    mirror.goto(ours=3, theirs=5)
+    assert [cursor.index for cursor in mirror.cursors] == [3, 5]
+    done()
+    mirror.goto(theirs=0)
+    assert len(told) == 3
+    assert not mirror.run_to(Breakpoint("nowhere"))
+    with refuses(IndexError, f"theirs={len(mirror.theirs)}", "from 0 to"):
+        mirror.goto(theirs=len(mirror.theirs))
+    with refuses(ValueError, "side='both'", "'ours' or 'theirs'"):
+        mirror.run_to(Breakpoint("nowhere"), side="both")
+
+
+def test_both_come_to_the_gates_in_one_order_even_where_one_nests_what_the_other_does_in_turn():
+    encode, split = Boundary("encode", (2, 3), (11, 12), "equal", ""), Boundary("split", (4, 8), (10, 18), "equal", "")
+    found = gates([encode, split, Boundary("learn", (9, 9), None, "only", "")], None)
+    assert [(one.stage, one.end) for one in found] == [("encode", False), ("encode", True), ("split", True)]
+    assert gates([], {"ours": 1, "theirs": 2, "what": ""}) == [(1, 2, "", False)]
+
+
 def test_a_view_asks_each_side_for_its_own(mirror):
     heard = Heard(mirror.ours, mirror.theirs)
     for number, side in enumerate(("ours", "theirs")):
@@ -166,8 +194,11 @@ def test_what_is_no_recording_is_refused_by_its_side():
         Mirror(walk(), recording)
 
 
-def test_its_text_has_every_stage_and_a_notebook_gets_it_whole(mirror):
+def test_its_text_has_every_stage_and_what_is_equal_here_and_a_notebook_gets_it_whole(mirror):
+    mirror.goto_stage("encode", end=True)
     assert repr(mirror) == str(mirror) == mirror.text
+    assert "PEFT at <" in mirror.text
+    assert "\n  = prefix_tokens" in mirror.text
     assert mirror.text.startswith("<Mirror of prefix_lab and PEFT>")
     assert all(f"= {stage}: " in mirror.text for stage in COMPARED)
     found = mirror._repr_mimebundle_()
@@ -217,8 +248,10 @@ NUMBERS = {"digest": "aa"}
         ({"k": Summary("a.K", "one")}, {"k": Summary("b.K", "two")}, "equal", "k"),
     ],
 )
-def test_values_are_compared_by_what_matters(mine, other, verdict, what):
+def test_values_are_compared_by_what_matters_and_in_the_view_as_in_python(mine, other, verdict, what):
     assert compared(mine, other) == (verdict, what)
+    for name, one, _ in compared_here(mine, other):
+        assert javascript("compared", name, *(as_seen(side)[name] for side in (mine, other))) == one
 
 
 class Row(NamedTuple):

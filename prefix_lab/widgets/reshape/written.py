@@ -1,19 +1,56 @@
-"""Steps as a learner writes them, `x.view(2, 3, 4).permute(2, 0, 1)`, read as text: nothing of it is evaluated.
+"""What a learner writes: the tensor to begin with, its sizes, and steps like `x.view(2, 3, 4).permute(2, 0, 1)`.
 
-Lines may be pasted from a source file: sizes by name, assignments, and a shape comment behind the line are read too.
-A step's arguments are numbers, sizes by name, lists of them, indices.
+Steps are read as text, and nothing of it is evaluated. Lines may be pasted from a source file: sizes by name,
+assignments, and a shape comment behind the line are read too. Arguments are numbers, sizes by name, lists, indices.
 """
 
 from __future__ import annotations
 
 import ast
+import operator
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from prefix_lab.shapes import evaluate
+
+TINY = {"batch": 2, "prefix_len": 3, "layers": 2, "heads": 2, "head_dim": 2}
+"""Small enough that each number can be seen; what a learner gives in `sizes` comes first."""
+
+JOURNEYS = "The journeys that come along are GPT-2 and T5."
+SPAN = 2**20  # numbers of memory between a tensor's first and last
 Ellipse = type(...)
+
+
+def complete(sizes: Mapping[str, int] | None) -> dict[str, int]:
+    """The sizes given, the tiny ones for the others, and what follows from them: hidden is heads · head_dim.
+
+    Raises `ValueError` when a size is no whole number above zero, or hidden cannot be shared among the heads.
+    """
+    given = dict(sizes or {})
+    for name, size in given.items():
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ValueError(f"sizes has {name!r}: {size!r}; expected a whole number, 1 or more, e.g. {{{name!r}: 2}}.")
+    known = TINY | given
+    if "hidden" in given and "head_dim" not in given:
+        known["head_dim"], left = divmod(known["hidden"], known["heads"])
+        if left or not known["head_dim"]:
+            raise ValueError(
+                f"sizes has hidden = {known['hidden']}, which {known['heads']} heads cannot share evenly. Give a "
+                f"multiple of heads, e.g. hidden = {2 * known['heads']}."
+            )
+    known.setdefault("hidden", known["heads"] * known["head_dim"])
+    if "hidden" in given and "head_dim" in given and known["hidden"] != known["heads"] * known["head_dim"]:
+        raise ValueError(
+            f"sizes has hidden = {known['hidden']}, but heads · head_dim = {known['heads']} · {known['head_dim']} = "
+            f"{known['heads'] * known['head_dim']}. Leave one of the three out, and it follows from the others."
+        )
+    return known
+
+
+SIGNS = {ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv, ast.Add: operator.add, ast.Sub: operator.sub}
 
 
 class Size(int):
@@ -36,9 +73,11 @@ def value_of(node: ast.expr, sizes: Mapping[str, int]) -> Any:
                 f"sizes does not say how many {name!r} are, which the steps use. Give it a small number: "
                 f"sizes={{{name!r}: 2}}."
             )
-        case ast.BinOp(left=left, op=ast.Mult() | ast.FloorDiv() | ast.Add() | ast.Sub() as op, right=right):
-            result = calculated(whole(left, sizes), op, whole(right, sizes))
-            text = spelled(node)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in SIGNS:
+            one, two = whole(left, sizes), whole(right, sizes)
+            if isinstance(op, ast.FloorDiv) and not two:
+                raise ValueError(f"steps divides {one} by 0; expected another number.")
+            result, text = SIGNS[type(op)](one, two), spelled(node)
             return sized(result, text) if re.fullmatch(r"[\w·+-]*[^\W\d][\w·+-]*", text) else result
         case ast.List(elts=items) | ast.Tuple(elts=items):
             return tuple(value_of(one, sizes) for one in items)
@@ -56,14 +95,6 @@ def whole(node: ast.expr, sizes: Mapping[str, int]) -> int:
     if not isinstance(value, int):
         raise ValueError(f"steps calculates with {ast.unparse(node)!r}; expected a whole number or a size by name.")
     return value
-
-
-def calculated(one: int, op: ast.operator, two: int) -> int:
-    if isinstance(op, ast.FloorDiv):
-        if not two:
-            raise ValueError(f"steps divides {one} by 0; expected another number.")
-        return one // two
-    return one * two if isinstance(op, ast.Mult) else one + two if isinstance(op, ast.Add) else one - two
 
 
 def sized(number: int, name: str) -> Size:
@@ -234,3 +265,34 @@ def shape_comment(line: str) -> tuple[str, tuple[str, ...]]:
     if not names or not all(re.fullmatch(r"[\w·+/-]+", one) for one in names):
         return "", ()
     return (found[1] or ""), tuple(names)
+
+
+def start_of(first: Any, sizes: Mapping[str, int]) -> tuple[Any, tuple[str, ...]]:
+    """An empty tensor with the shape and strides of what was given, and the names of its axes."""
+    import torch
+
+    if isinstance(first, str):
+        axes = tuple(first.replace("*", "·").split())
+        shape = [evaluate(axis, sizes) for axis in axes]
+        if None in shape:
+            raise ValueError(
+                f"first names the axis {axes[shape.index(None)]!r}, and sizes has no number for it. Give it one, e.g. "
+                f"sizes={{...: 2}}; known are {', '.join(sizes)}. {JOURNEYS}"
+            )
+        return torch.empty(shape, device="meta"), tuple("" if axis.isdigit() else axis for axis in axes)
+    shape = (first,) if isinstance(first, int) and not isinstance(first, bool) else getattr(first, "shape", first)
+    try:
+        shape = tuple(int(size) for size in shape)
+    except (TypeError, ValueError, RuntimeError):
+        shape = (-1,)
+    if any(size < 0 for size in shape):
+        raise ValueError(
+            f"first is a {type(first).__name__}; expected a tensor, a shape like (2, 3, 4), axis names like "
+            f"'batch heads head_dim'. {JOURNEYS}"
+        )
+    bare = torch.empty(shape, device="meta")
+    if isinstance(first, torch.Tensor) and first.layout == torch.strided and first.numel():
+        strides = [int(stride) for stride in first.stride()]
+        if sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) < SPAN:
+            bare = torch.empty_strided(shape, strides, device="meta")
+    return bare, ("",) * len(shape)

@@ -1,0 +1,107 @@
+"""How far a long action is: a line that comes after a second and goes at the end, in a terminal or a notebook.
+
+Where it is stopped, by Ctrl-C or a notebook's interrupt, it says what is left of it. Elsewhere nothing is shown.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from html import escape
+from types import TracebackType
+from typing import Any
+
+PATIENCE = 1.0  # seconds until the first line
+EVERY = 0.5  # seconds between two
+
+
+class Progress:
+    """A context around an action: `with Progress("Opening {name}: {seconds:.0f} s", "Stopped: …", name=name):`.
+
+    `line` is what is shown, `stopped` what is said after an interrupt; both are filled with `said`, with the `seconds`
+    that went by, and with `far`: what the action itself, which calls the context now and then, said last. With `watch`
+    a thread shows the line instead: for what has no time to say how far it is. Then `watch` is asked for `far`.
+    """
+
+    def __init__(self, line: str, stopped: str, watch: Callable[[], Any] | None = None, **said: Any):
+        self.line, self.stopped, self.watch, self.said = line, stopped, watch, said
+        self.far: Any = 0
+        self.shown = False
+        self.screen = screen_of_this_process()
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.look_on, daemon=True, name="prefix_lab progress")
+
+    def __enter__(self) -> Progress:
+        self.begun = time.monotonic()
+        self.next = self.begun + PATIENCE
+        if self.watch is not None and self.screen is not None:
+            self.thread.start()
+        return self
+
+    def look_on(self) -> None:
+        while not self.ended.wait(max(0.0, self.next - time.monotonic())):
+            self(self.watch() if self.watch is not None else None)
+
+    def __call__(self, far: Any) -> None:
+        """The action has come so far; shown if it is time."""
+        self.far, now = far, time.monotonic()
+        if self.screen is not None and now >= self.next:
+            self.next = now + EVERY
+            self.shown = True
+            self.screen.show(self.line.format(far=far, seconds=now - self.begun, **self.said))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.ended.set()
+        if self.thread.is_alive():
+            self.thread.join()
+        if self.screen is None:
+            return
+        if isinstance(error, KeyboardInterrupt):
+            self.screen.end(self.stopped.format(far=self.far, **self.said))
+        elif self.shown:
+            self.screen.end("")
+
+
+class Terminal:
+    """A line of standard error that is written over."""
+
+    def show(self, line: str) -> None:
+        width = shutil.get_terminal_size().columns - 1
+        sys.stderr.write(f"\r{line[:width]}\x1b[K")
+        sys.stderr.flush()
+
+    def end(self, word: str) -> None:
+        sys.stderr.write(f"\r\x1b[K{word}{chr(10) if word else ''}")
+        sys.stderr.flush()
+
+
+class Notebook:
+    """An output of a cell that is changed in place; IPython, which is there already, is given and not imported."""
+
+    def __init__(self, ipython: Any):
+        self.display, self.name = ipython.display.display, uuid.uuid4().hex
+        self.begun = False
+
+    def show(self, line: str) -> None:
+        html = f"<small role='status'>{escape(line)}</small>" if line else ""
+        self.display({"text/plain": line, "text/html": html}, raw=True, display_id=self.name, update=self.begun)
+        self.begun = True
+
+    end = show
+
+
+def screen_of_this_process() -> Terminal | Notebook | None:
+    """Where a line can be shown and taken away again; None where that cannot be."""
+    ipython = sys.modules.get("IPython")
+    if ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None:
+        return Notebook(ipython)
+    try:
+        return Terminal() if sys.stderr.isatty() else None
+    except (AttributeError, ValueError):  # there is none, or it is closed
+        return None
