@@ -55,7 +55,7 @@ export class MirrorView {
     this.views = SIDES.map((side) => this.sideOf(side, options.language));
     this.values = new Compared(this);
     this.body.append(this.values.element);
-    this.root.append(h("div", { class: "pl-head" }, toolbar(this), this.choice), this.strip, h("div", { class: "pl-row" }, says, this.bring), this.body);
+    this.root.append(h("div", { class: "pl-head" }, toolbar(this)), h("div", { class: "pl-row" }, this.strip, this.choice), h("div", { class: "pl-row" }, says, this.bring), this.body);
     this.root.addEventListener("keydown", (event) => this.key(event), true);
     keepKeys(this.root);
     host.append(this.root);

@@ -1,8 +1,8 @@
 """A recording, or two side by side, as one HTML file, for any browser, with no kernel and no network.
 
 The stepper's ES modules become one text here, which widgets take, too. They stay plain files that browsers, editors and
-the type checker read, and follow three rules, which a test holds: imports stand at the head and name files of the
-folder, only the entry has a default export, and no two modules give one name to different things.
+the type checker read, and follow four rules, which a test holds: imports stand at the head and name files of the
+folder, only the entry has a default export, no two modules give one name to different things, no text spans lines.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ MAKING = "Making the page: {far:.0%} in {seconds:.0f} s"
 NOT_MADE = "Stopped. No page was written; an older one is as it was."
 IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"\./([\w-]+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
-COMMENT = re.compile(r"^ *(?:/\*\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)  # that has lines of its own
+COMMENT = re.compile(r"^ *//.*\n|^ */\*[\s\S]*?\*/\n|/\*\*.*?\*/ ?", re.MULTILINE)
+INDENT = re.compile(r"^\s+", re.MULTILINE)
 FRAME = """
 :root { color-scheme: light dark; }
 html, body { height: 100%; margin: 0; }
@@ -49,16 +50,15 @@ main { flex: 1; min-height: 0; }
 # How to begin, by language: for one recording, and for two.
 HOW = {
     "en": (
-        "Press over ▶ (or n) for the next line and ◀ over (or N) for the one before; ? shows every key. The address of "
-        "this page keeps the step: whoever opens a copy of it stands there.",
+        "Press over ▶ (or n) for the next line and ◀ over (or N) for the one before; ? shows every key. The address "
+        "keeps the step: a copy of it leads here.",
         "Press over ▶ (or n) for the next line on both sides, ◀ over (or N) for the one before, stage ▶ (or ]) for the "
-        "next stage; ? shows every key. The address of this page keeps the place.",
+        "next stage; ? shows every key. The address keeps the place.",
     ),
     "zh": (
-        "按 步过 ▶(或 n)到下一行,◀ 步过(或 N)回到上一行;? 显示所有按键。"
-        "本页地址会记住步骤:打开该地址的人会停在同一步。",
+        "按 步过 ▶(或 n)到下一行,◀ 步过(或 N)回到上一行;? 显示所有按键。地址会记住步骤:复制的地址通向这里。",
         "按 步过 ▶(或 n)让两侧都到下一行,◀ 步过(或 N)回到上一行,阶段 ▶(或 ])到下一阶段;"
-        "? 显示所有按键。本页地址会记住位置。",
+        "? 显示所有按键。地址会记住位置。",
     ),
 }
 STEPS = {"en": "{what} · {steps} steps", "zh": "{what} · {steps} 步"}
@@ -140,7 +140,7 @@ def html(sides: dict[str, Pieces], settings: dict[str, Any], heading: str, langu
             packed[side + key] = pack(sides[side].get(key))
             done(len(packed) / len(keys))
     script = linked(HERE / "page.js")
-    style = (HERE / "stepper.css").read_text(encoding="utf-8") + FRAME
+    style = stripped((HERE / "stepper.css").read_text(encoding="utf-8") + FRAME)
     policy = f"default-src 'none'; script-src '{hashed(script)}'; style-src '{hashed(style)}'; base-uri 'none'"
     return f"""<!doctype html>
 <html lang="{language}">
@@ -196,4 +196,8 @@ def in_order(entry: Path) -> list[Path]:
 
 
 def stripped(text: str) -> str:
-    return EXPORT.sub("", COMMENT.sub("", IMPORT.sub("", text)))
+    """Without what only files need, and without comments, types and indents: a third of it, in every page and notebook.
+
+    No text of the modules may begin a line, therefore: such a line would lose its indent.
+    """
+    return INDENT.sub("", COMMENT.sub("", EXPORT.sub("", IMPORT.sub("", text))))

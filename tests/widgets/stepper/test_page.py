@@ -19,22 +19,11 @@ from prefix_lab.debugger import Recording, record
 from prefix_lab.widgets.stepper.page import page_of, write_page
 from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.written import as_json
+from tests.browser.steppers import HOSTILE, hostile_recording
 from tests.debugger.recorded import recorded, refuses
 from tests.widgets.stepper.javascript import packed
 
 SVG = "http://www.w3.org/2000/svg"  # the name of a kind of element; nothing is loaded from there
-HOSTILE = [
-    "</script><script>alert(1)</script>",
-    "</title></style></main><img src=x onerror=alert(1)>",
-    "<!--<script>",
-    "]]>-->",
-    "\"'` onload=alert(1) x='",
-    "&lt;b&gt;&amp;&#60;script&#62;",
-    "javascript:alert(1)",
-    "\x00\x1b[31m\u2028\u202e\ufeff",
-    "half of a pair: \ud800",
-    "{{constructor.constructor('alert(1)')()}}",
-]
 
 
 class Parsed(HTMLParser):
@@ -87,16 +76,6 @@ def page(recording):
     return Parsed(page_of(recording, "A title"))
 
 
-def named(folder: Path, name: str) -> Any:
-    """The function of a file that is called so, which says the hostile texts in its source, too."""
-    path = folder / name
-    lines = "\n    ".join(f"# {text}" for text in HOSTILE if text.isprintable())
-    path.write_text(f'def f(x):\n    """</script><h1>a docstring</h1><!-- """\n    {lines}\n    return x\n')
-    names: dict[str, Any] = {"__name__": "hostile"}
-    exec(compile(path.read_text(), str(path), "exec"), names)
-    return names["f"]
-
-
 def structure(page: Parsed) -> list[tuple[str, list[str]]]:
     return [(tag, sorted(found)) for tag, found in page.elements]
 
@@ -111,33 +90,17 @@ def test_a_page_is_whole_and_has_the_elements_that_are_ours(page):
     assert page.text_of("title") == page.text_of("h1") == ["A title"]
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_a_hostile_title_and_value_are_text_and_make_no_element(page, text):
-    found = Parsed(page_of(recorded(lambda: says(text), [says]), text))
+def test_hostile_titles_names_values_sources_and_errors_are_text_and_make_no_element(page, tmp_path):
+    title = "".join(HOSTILE)
+    recording = hostile_recording(tmp_path)
+    found = Parsed(page_of(recording, title))
     assert structure(found) == structure(page)
-    assert found.text_of("h1") == found.text_of("title") == [text]
-    opening = unpacked(found)["opening"]
-    assert opening["title"] == text
-    assert ["str", repr(text)] in unpacked(found)["steps/0"]["values"].values()
-
-
-def test_hostile_names_of_files_and_their_sources_are_text(page, tmp_path):
-    for number, name in enumerate(["a<img src=x onerror=alert(1)>.py", "\"'&amp;`.py", "<!--<script>.py"]):
-        function = named(tmp_path, name)
-        recording = recorded(lambda function=function, number=number: function(number), [function])
-        found = Parsed(page_of(recording))
-        assert structure(found) == structure(page)
-        pieces = unpacked(found)
-        assert pieces["opening"]["files"][0].endswith(name)
-        assert "<h1>a docstring</h1>" in pieces["source/0"][0]
-
-
-def test_a_hostile_error_and_thread_are_text(page):
-    def fails():
-        raise ValueError("".join(HOSTILE))
-
-    found = Parsed(page_of(recorded(fails, [fails])))
-    assert structure(found) == structure(page)
+    assert found.text_of("h1") == found.text_of("title") == [title]
+    pieces = unpacked(found)
+    assert pieces["opening"]["title"] == title
+    assert pieces["opening"]["files"][0].endswith("<script>window.pwned=13<.py")
+    assert "</script><script>window.pwned = 8</script>" in pieces["source/0"][0]
+    assert pieces["opening"]["failure"]["text"].startswith("ValueError: <img src=x onerror=")
 
 
 def unpacked(page: Parsed) -> dict[str, Any]:
