@@ -23,8 +23,8 @@ from tests.tiny_models import (
 EVERY_TASK = {**TASKS, tiny_classifier: "SEQ_CLS"}
 
 
-def batch_for(task_type, batch=4, **options):
-    return two_texts(batch) if task_type == "SEQ_2_SEQ_LM" else one_text(batch, **options)
+def batch_for(task_type, batch=4):
+    return two_texts(batch) if task_type == "SEQ_2_SEQ_LM" else one_text(batch, left=task_type == "CAUSAL_LM")
 
 
 def wrapped(make_model, task_type, **fields):
@@ -54,7 +54,7 @@ def test_encoded_once_the_outputs_are_within_a_millionth_and_the_gradients_withi
 @pytest.mark.parametrize("make_model", [tiny_t5, tiny_bart, tiny_gpt2, tiny_llama])
 def test_encoded_once_the_same_tokens_are_generated(make_model):
     task_type = EVERY_TASK[make_model]
-    batch = {k: v for k, v in batch_for(task_type, **({} if task_type[0] == "S" else {"left": True})).items()}
+    batch = batch_for(task_type)
     batch.pop("labels", None)
     for options in ({}, {"num_beams": 2}):
         each, once = (wrapped(make_model, task_type, encode=how).eval() for how in ("each", "once"))
@@ -62,20 +62,16 @@ def test_encoded_once_the_same_tokens_are_generated(make_model):
         assert torch.equal(*found)
 
 
-def test_encoded_once_the_encoder_sees_one_row():
-    model, seen = wrapped(tiny_t5, "SEQ_2_SEQ_LM", encode="once", prefix_projection=True), []
-    model.prompt_encoder["default"].register_forward_hook(lambda module, args, output: seen.append(len(output)))
-    model(**two_texts(4))
+def test_encoded_once_the_encoder_sees_one_row_and_generating_does_not_write_into_it():
+    model, seen = wrapped(tiny_gpt2, "CAUSAL_LM", encode="once").eval(), []
+    encoder, batch = model.prompt_encoder["default"], one_text(4, left=True)
+    before = encoder.embedding.weight.clone()
+    with encoder.register_forward_hook(lambda module, args, output: seen.append(len(output))):
+        model(**batch)
     assert seen == [1]
-
-
-def test_encoded_once_generating_does_not_write_into_the_prefix():
-    model = wrapped(tiny_gpt2, "CAUSAL_LM", encode="once").eval()
-    before = model.prompt_encoder["default"].embedding.weight.clone()
-    batch = one_text(left=True)
     first, second = (model.generate(**batch, max_new_tokens=5) for _ in range(2))
     assert torch.equal(first, second)
-    assert torch.equal(model.prompt_encoder["default"].embedding.weight, before)
+    assert torch.equal(encoder.embedding.weight, before)
 
 
 def falcon(**changes):
@@ -97,43 +93,29 @@ every_misread = pytest.mark.parametrize("case", MISREAD)
 def test_what_peft_misreads_runs_learns_and_is_kept_with_the_models_sizes(case, tmp_path):
     make_model, task_type = MISREAD[case]
     model = wrapped(make_model, task_type, sizes="model").eval()
-    batch = batch_for(task_type, **({} if task_type[0] == "S" else {"left": True}))
+    batch = batch_for(task_type)
     expected, gradients = passed(model, batch)
     assert gradients["prompt_encoder.default.embedding.weight"].abs().sum() > 0
     batch.pop("labels", None)
     tokens = model.generate(**batch, max_new_tokens=5)
     model.save_pretrained(tmp_path)
     again = PeftModel.from_pretrained(make_model(), tmp_path)
-    assert torch.equal(again(**batch_for(task_type, **({} if task_type[0] == "S" else {"left": True})))[0], expected)
+    assert torch.equal(again(**batch_for(task_type))[0], expected)
     assert torch.equal(again.generate(**batch, max_new_tokens=5), tokens)
     with torch.no_grad():
         assert not torch.allclose(make_model()(**batch_for(task_type))[0], expected)
-
-
-@every_misread
-def test_a_prefix_made_of_a_texts_own_keys_and_values_is_that_text(case):
-    """The cache that a one-stack model makes of a text, put into the prefix, continues the text."""
-    make_model, task_type = MISREAD[case]
-    if task_type != "CAUSAL_LM":
-        cache = wrapped(make_model, task_type, sizes="model").get_prompt(2)
-        heads, wide = make_model().config.num_attention_heads, cache.self_attention_cache.layers[0].keys.shape[-1]
-        assert {tuple(layer.keys.shape) for layer in cache.self_attention_cache.layers} == {(2, heads, 3, wide)}
-        return
-    model, base = wrapped(make_model, task_type, sizes="model").eval(), make_model()
-    ids = one_text(1)["input_ids"]
-    with torch.no_grad():
-        layers = base(ids[:, :3], use_cache=True).past_key_values.layers
-        parts = [part[0].transpose(0, 1).flatten(1) for layer in layers for part in (layer.keys, layer.values)]
-        model.prompt_encoder["default"].load_prompt_embeddings(torch.cat(parts, dim=1))
-        assert torch.allclose(model(ids[:, 3:]).logits, base(ids).logits[:, 3:], rtol=1e-4, atol=1e-4)
-
-
-@every_misread
-def test_peft_cannot_run_it(case):
-    make_model, task_type = MISREAD[case]
-    config = peft.PrefixTuningConfig(task_type=task_type, num_virtual_tokens=3)
+    theirs = peft.PrefixTuningConfig(task_type=task_type, num_virtual_tokens=3)
     with pytest.raises((RuntimeError, IndexError)), without_pefts_deprecation():
-        peft.get_peft_model(make_model(), config)(**batch_for(task_type))
+        peft.get_peft_model(make_model(), theirs)(**batch_for(task_type))
+
+
+@every_misread
+def test_the_prefix_has_the_sizes_of_the_cache(case):
+    make_model, task_type = MISREAD[case]
+    cache = wrapped(make_model, task_type, sizes="model").get_prompt(2)
+    cache = cache.self_attention_cache if task_type == "SEQ_2_SEQ_LM" else cache
+    heads = 1 if task_type == "CAUSAL_LM" else make_model().config.num_attention_heads
+    assert {(*layer.keys.shape[:3],) for layer in cache.layers} == {(2, heads, 3)}
 
 
 def test_where_peft_reads_the_sizes_rightly_both_ways_are_the_same():

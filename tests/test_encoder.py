@@ -15,15 +15,12 @@ def encoder(**fields):
     return PrefixEncoder(PrefixTuningConfig(**{**SIZES, **fields}))
 
 
-@pytest.mark.parametrize("projection", [False, True])
-def test_each_virtual_token_becomes_a_key_and_a_value_for_every_layer(projection):
-    assert encoder(prefix_projection=projection)(TOKENS).shape == (4, 5, 2 * 2 * 12)
-
-
-def test_without_projection_the_table_is_the_prefix():
-    direct = encoder()
+def test_without_projection_the_table_is_the_prefix_and_can_be_loaded():
+    direct, given = encoder(), torch.randn(5, 48)
     assert [tuple(parameter.shape) for parameter in direct.parameters()] == [(5, 48)]
-    assert torch.equal(direct(TOKENS)[2], direct.embedding.weight)
+    direct.load_prompt_embeddings(given)
+    assert torch.equal(direct(TOKENS), given.expand(4, 5, 2 * 2 * 12))
+    assert direct.embedding.weight.requires_grad
 
 
 def test_with_projection_a_small_table_goes_through_two_layers_and_a_tanh():
@@ -31,6 +28,7 @@ def test_with_projection_a_small_table_goes_through_two_layers_and_a_tanh():
     assert [type(layer) for layer in projected.transform] == [nn.Linear, nn.Tanh, nn.Linear]
     shapes = [tuple(parameter.shape) for parameter in projected.parameters()]
     assert shapes == [(5, 12), (9, 12), (9,), (48, 9), (48,)]
+    assert projected(TOKENS).shape == (4, 5, 2 * 2 * 12)
 
 
 @pytest.mark.parametrize("projection", [False, True])
@@ -50,21 +48,11 @@ def test_inference_mode_holds_the_computed_prefix_and_no_projection():
         flat(TOKENS)
 
 
-def test_computed_keys_and_values_can_be_loaded_into_a_direct_prefix():
-    direct, given = encoder(), torch.randn(5, 48)
-    direct.load_prompt_embeddings(given)
-    assert torch.equal(direct(TOKENS)[0], given)
-    assert direct.embedding.weight.requires_grad
-
-
-def test_a_prefix_of_another_shape_is_not_loaded():
+def test_a_prefix_of_another_shape_or_behind_a_projection_is_not_loaded():
     direct = encoder()
     before = direct.embedding.weight.clone()
     with refuses(ValueError, "shape (5, 24)", "a table of (5, 48)", "Give (prefix_len, 2·layers·hidden)"):
         direct.load_prompt_embeddings(torch.randn(5, 24))
     assert torch.equal(direct.embedding.weight, before)
-
-
-def test_nothing_is_loaded_behind_a_projection():
     with refuses(ValueError, "prefix_projection=True", "without projection"):
         encoder(prefix_projection=True).load_prompt_embeddings(torch.randn(5, 48))

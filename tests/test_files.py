@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from prefix_lab import PeftModel, PrefixTuningConfig, get_peft_model
+from prefix_lab import PeftConfig, PeftModel, PrefixTuningConfig, get_peft_model, get_peft_model_state_dict
 from tests.tiny_models import everything_about, refuses, tiny_t5, two_texts
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
@@ -78,9 +78,8 @@ def test_links_stay_links_and_are_written_through(tmp_path):
 def saved_with(folder, weights=None, **fields):
     """A saved adapter whose weights are replaced by these."""
     wrapped(**fields).save_pretrained(folder)
-    tensors = load_file(folder / WEIGHTS)
     if weights is not None:
-        save_file(weights(tensors), folder / WEIGHTS)
+        save_file(weights, folder / WEIGHTS)
     return folder
 
 
@@ -135,13 +134,6 @@ def test_a_pickle_of_something_else_is_refused(held, tmp_path):
     refused_unchanged(folder, "something else than tensors")
 
 
-def test_no_folder_is_refused(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with refuses(ValueError, "save_directory='' names no folder"):
-        wrapped().save_pretrained("")
-    assert contents(tmp_path) == {}
-
-
 @pytest.mark.parametrize("kept", [0, 7, 100, -1])
 def test_a_truncated_file_is_refused(kept, tmp_path):
     folder = saved_with(tmp_path)
@@ -149,23 +141,22 @@ def test_a_truncated_file_is_refused(kept, tmp_path):
     refused_unchanged(folder, "is damaged, or holds something else", "Save the adapter again")
 
 
-def test_weights_of_another_kind_are_refused(tmp_path):
-    folder = saved_with(tmp_path, weights=lambda tensors: {"base_model.lora_A": torch.zeros(2, 2)})
-    refused_unchanged(folder, "missing ['prompt_embeddings']", "not expected ['base_model.lora_A']")
-
-
-def test_weights_of_another_shape_are_refused(tmp_path):
-    folder = saved_with(tmp_path, weights=lambda tensors: {"prompt_embeddings": torch.zeros(3, 47)})
-    refused_unchanged(folder, "prompt_embeddings has shape (3, 47), expected (3, 48)")
-
-
-@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_numbers_that_are_none_are_refused(bad, tmp_path):
-    def spoil(tensors):
-        tensors["prompt_embeddings"][1, 2] = bad
-        return tensors
-
-    refused_unchanged(saved_with(tmp_path, weights=spoil), "1 numbers of prompt_embeddings are NaN or infinite")
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        (
+            {"base_model.lora_A": torch.zeros(2, 2)},
+            ["missing ['prompt_embeddings']", "not expected ['base_model.lora_A']"],
+        ),
+        ({"prompt_embeddings": torch.zeros(3, 47)}, ["prompt_embeddings has shape (3, 47), expected (3, 48)"]),
+        *(
+            ({"prompt_embeddings": torch.full((3, 48), bad)}, ["144 numbers of prompt_embeddings are NaN or infinite"])
+            for bad in (float("nan"), float("inf"))
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(weights, words, tmp_path):
+    refused_unchanged(saved_with(tmp_path, weights), *words)
 
 
 def test_a_config_without_weights_is_refused(tmp_path):
@@ -174,34 +165,22 @@ def test_a_config_without_weights_is_refused(tmp_path):
     refused_unchanged(folder, f"has no {WEIGHTS}", "Give a folder")
 
 
-def test_weights_without_a_config_are_refused(tmp_path):
-    folder = saved_with(tmp_path)
-    (folder / CONFIG).unlink()
-    model = tiny_t5()
-    with refuses(ValueError, f"Can't find {CONFIG!r}", "Give a folder", leaving=(model, PrefixTuningConfig())):
+@pytest.mark.parametrize("given", ["weights alone", "another method", "another model", "a name on a hub"])
+def test_what_cannot_be_loaded_leaves_the_model_as_it_was(given, tmp_path):
+    folder, model = saved_with(tmp_path), tiny_t5(layers=3 if given == "another model" else 2)
+    words = [f"Can't find {CONFIG!r}", "Give a folder"]
+    if given == "weights alone":
+        (folder / CONFIG).unlink()
+    elif given == "another method":
+        config = json.loads((folder / CONFIG).read_text()) | {"peft_type": "IA3"}
+        (folder / CONFIG).write_text(json.dumps(config))
+        words = ["peft_type='IA3'"]
+    elif given == "another model":
+        words = ["num_layers=2, but 3 layers"]
+    else:
+        folder, words = "someone/prefix", [*words, "'someone/prefix'", "no folder here"]
+    with refuses(ValueError, *words, leaving=(model, PrefixTuningConfig())):
         PeftModel.from_pretrained(model, folder)
-
-
-def test_a_config_of_another_method_is_refused(tmp_path):
-    folder = saved_with(tmp_path)
-    config = json.loads((folder / CONFIG).read_text()) | {"peft_type": "IA3"}
-    (folder / CONFIG).write_text(json.dumps(config))
-    model = tiny_t5()
-    with refuses(ValueError, "peft_type='IA3'", leaving=(model, PrefixTuningConfig())):
-        PeftModel.from_pretrained(model, folder)
-
-
-def test_a_checkpoint_of_another_model_is_refused(tmp_path):
-    folder = saved_with(tmp_path)
-    model = tiny_t5(layers=3)
-    with refuses(ValueError, "num_layers=2, but 3 layers", leaving=(model, PrefixTuningConfig())):
-        PeftModel.from_pretrained(model, folder)
-
-
-def test_a_name_that_is_no_folder_is_refused_without_a_network():
-    model = tiny_t5()
-    with refuses(ValueError, "Can't find 'adapter_config.json' at 'someone/prefix'", "no folder here", "Give a folder"):
-        PeftModel.from_pretrained(model, "someone/prefix")
 
 
 def test_what_is_loaded_again_gives_the_same_answers(tmp_path):
@@ -211,3 +190,43 @@ def test_what_is_loaded_again_gives_the_same_answers(tmp_path):
     batch = two_texts(batch=1)
     assert torch.equal(model(**batch).logits, again(**batch).logits)
     assert not again.training
+
+
+@pytest.mark.parametrize("fields", [{}, {"prefix_projection": True}, {"inference_mode": True}])
+def test_the_computed_prefix_is_kept_and_not_what_made_it(fields, tmp_path):
+    model = wrapped(**fields)
+    kept = get_peft_model_state_dict(model)
+    assert {name: tuple(tensor.shape) for name, tensor in kept.items()} == {"prompt_embeddings": (3, 2 * 2 * 12)}
+    rows = kept["prompt_embeddings"].view(3, 4, 3, 4)  # (prefix_len, 2·layers, heads, head_dim)
+    keys = model.get_prompt(1).self_attention_cache.layers[0].keys  # (1, heads, prefix_len, head_dim)
+    assert torch.equal(keys[0], rows[:, 0].transpose(0, 1))
+    assert not kept["prompt_embeddings"].requires_grad
+    folder = tmp_path / "made" / "if need be"
+    model.save_pretrained(folder)
+    assert set(contents(folder)) == {CONFIG, "README.md", WEIGHTS}
+    assert torch.equal(load_file(folder / WEIGHTS)["prompt_embeddings"], kept["prompt_embeddings"])
+    assert PeftConfig.from_pretrained(folder).inference_mode
+    assert model.active_peft_config.inference_mode == bool(fields.get("inference_mode"))
+
+
+def test_an_adapter_with_a_name_has_a_folder_of_that_name(tmp_path):
+    model = wrapped()
+    model.add_adapter("german", PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=2))
+    model.save_pretrained(tmp_path)
+    assert load_file(tmp_path / "german" / WEIGHTS)["prompt_embeddings"].shape[0] == 2
+    assert load_file(tmp_path / WEIGHTS)["prompt_embeddings"].shape[0] == 3
+    with refuses(ValueError, "Adapter french not found", "The model's adapters are: default, german"):
+        get_peft_model_state_dict(model, adapter_name="french")
+
+
+def test_what_is_no_folder_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "file"
+    file.write_text("mine")
+    with refuses(ValueError, "save_directory='' names no folder"):
+        wrapped().save_pretrained("")
+    with refuses(ValueError, f"save_directory={str(file)!r} should be a directory, not a file", "Give a folder"):
+        wrapped().save_pretrained(file)
+    with refuses(ValueError, f"save_directory={str(file)!r} is a file", "Give a folder"):
+        PrefixTuningConfig().save_pretrained(file)
+    assert contents(tmp_path) == {"file": b"mine"}

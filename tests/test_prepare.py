@@ -1,7 +1,7 @@
 """Preparation: where each size comes from, and which sizes cannot work on this model."""
 
 import pytest
-from transformers import Gemma3Config, GPT2Config, LlamaConfig, T5Config
+from transformers import Gemma3Config, LlamaConfig, T5Config
 
 from prefix_lab import PrefixTuningConfig, get_peft_model, prepare_prompt_learning_config
 from prefix_lab.prepare import explain_preparation, text_config
@@ -25,40 +25,24 @@ def test_each_number_says_which_name_in_the_models_config_it_came_from():
     }
 
 
-def test_gpt2_has_names_of_its_own():
-    rows = explain_preparation(PrefixTuningConfig(), GPT2Config())
-    assert rows["token_dim"].source == "n_embd"
-
-
 def test_grouped_query_attention_says_how_its_width_was_found():
     rows = explain_preparation(PrefixTuningConfig(), tiny_llama().config)
     assert rows["token_dim"] == (8, "num_key_value_heads · head_dim")
     assert rows["num_attention_heads"] == (2, "num_key_value_heads")
 
 
-def test_what_the_user_set_is_not_explained():
-    config = PrefixTuningConfig(num_layers=6, token_dim=512, num_attention_heads=8, encoder_hidden_size=9)
-    assert explain_preparation(config, T5Config()) == {}
+def test_what_the_user_set_is_not_explained_and_nothing_is_changed():
+    config = PrefixTuningConfig(num_layers=6, token_dim=512, num_attention_heads=8)
+    before = config.to_dict()
+    assert explain_preparation(config, T5Config()) == {"encoder_hidden_size": (512, "token_dim")}
+    assert config.to_dict() == before
 
 
-def test_explaining_changes_nothing():
-    config = PrefixTuningConfig(num_virtual_tokens=3)
-    explain_preparation(config, T5Config())
-    assert config == PrefixTuningConfig(num_virtual_tokens=3)
-
-
-def test_the_config_is_filled_in_place_and_given_back():
-    config = PrefixTuningConfig(num_virtual_tokens=3)
-    assert prepare_prompt_learning_config(config, T5Config()) is config
-    assert config.num_layers == 6
-
-
-def test_preparing_twice_is_as_preparing_once():
+def test_the_config_is_filled_in_place_and_given_back_and_twice_is_as_once():
     config = prefix(tiny_llama)
-    prepare_prompt_learning_config(config, tiny_llama().config)
+    assert prepare_prompt_learning_config(config, tiny_llama().config) is config
     once = config.to_dict()
-    prepare_prompt_learning_config(config, tiny_llama().config)
-    assert config.to_dict() == once
+    assert prepare_prompt_learning_config(config, tiny_llama().config).to_dict() == once
 
 
 def test_a_model_that_also_sees_has_its_sizes_one_level_down():
@@ -68,19 +52,8 @@ def test_a_model_that_also_sees_has_its_sizes_one_level_down():
 def test_the_cache_is_the_decoders():
     sizes = cache_sizes(T5Config(num_layers=2, num_decoder_layers=3, d_model=512, num_heads=6, d_kv=64))
     assert sizes == (3, 6, 64)
-    assert cache_sizes(LlamaConfig(num_attention_heads=8, num_key_value_heads=2, hidden_size=64, head_dim=None))[
-        1:
-    ] == (
-        2,
-        8,
-    )
-
-
-def test_preparing_without_a_number_of_virtual_tokens_is_refused():
-    config = PrefixTuningConfig()
-    with refuses(ValueError, "num_virtual_tokens=None", "expected an int", "Set num_virtual_tokens=20"):
-        prepare_prompt_learning_config(config, T5Config())
-    assert config == PrefixTuningConfig()
+    llama = LlamaConfig(num_attention_heads=8, num_key_value_heads=2, hidden_size=64, head_dim=None)
+    assert cache_sizes(llama)[1:] == (2, 8)
 
 
 @pytest.mark.parametrize(
@@ -100,55 +73,25 @@ def test_a_size_that_the_model_does_not_say_is_asked_for(known, field, names):
     assert config == prefix()
 
 
+DEEPER = ["num_layers=2, but 3 layers of this model read a prefix", "Set num_layers=3"]
+HEADS = ["but this model caches 3 heads", "set num_attention_heads=3"]
+SHALLOW = ["num_layers=1, but 2 layers", "Set num_layers=2"]
 MISFITS = {
     "a width that its heads do not divide": (
-        tiny_t5,
-        {"token_dim": 14},
+        *(tiny_t5, {"token_dim": 14}),
         ["token_dim=14 over 3 heads gives head_dim 4.66667", "heads are 4 wide", "Set token_dim=12"],
     ),
-    "heads of another width": (
-        tiny_t5,
-        {"token_dim": 15},
-        ["token_dim=15 over 3 heads gives head_dim 5", "heads are 4 wide", "Set token_dim=12"],
-    ),
-    "fewer layers": (tiny_t5, {"num_layers": 1}, ["num_layers=1, but 2 layers", "Set num_layers=2"]),
-    "fewer heads": (
-        tiny_t5,
-        {"num_attention_heads": 2},
-        ["num_attention_heads=2, but this model caches 3 heads", "set num_attention_heads=3"],
-    ),
-    "more heads": (
-        tiny_t5,
-        {"num_attention_heads": 4},
-        ["num_attention_heads=4, but this model caches 3 heads", "set num_attention_heads=3"],
-    ),
-    "heads that do not divide the width": (
-        tiny_t5,
-        {"num_attention_heads": 5},
-        ["num_attention_heads=5, but this model caches 3 heads", "set num_attention_heads=3"],
-    ),
-    "d_kv that is not d_model / heads": (
-        lambda: tiny_t5(d_model=16, num_heads=3, d_kv=8),
-        {},
-        ["token_dim=16 over 3 heads gives head_dim 5.33333", "heads are 8 wide", "Set token_dim=24"],
-    ),
     "d_kv that is not d_model / heads, with projection": (
-        lambda: tiny_t5(d_kv=8),
-        {"prefix_projection": True},
+        *(lambda: tiny_t5(d_kv=8), {"prefix_projection": True}),
         ["token_dim=12 over 3 heads gives head_dim 4", "heads are 8 wide", "Set token_dim=24"],
     ),
-    "a decoder deeper than its encoder": (
-        lambda: tiny_t5(num_decoder_layers=3),
-        {},
-        ["num_layers=2, but 3 layers of this model read a prefix", "Set num_layers=3"],
-    ),
-    "a deeper decoder of BART": (
-        lambda: tiny_bart(decoder_layers=3),
-        {},
-        ["num_layers=2, but 3 layers of this model read a prefix", "Set num_layers=3"],
-    ),
-    "fewer layers of GPT-2": (tiny_gpt2, {"num_layers": 1}, ["num_layers=1, but 2 layers", "Set num_layers=2"]),
-    "more heads of BERT": (tiny_bert, {"num_attention_heads": 6}, ["num_attention_heads=6", "caches 3 heads"]),
+    "fewer layers": (tiny_t5, {"num_layers": 1}, SHALLOW),
+    "fewer layers of GPT-2": (tiny_gpt2, {"num_layers": 1}, SHALLOW),
+    "fewer heads": (tiny_t5, {"num_attention_heads": 2}, ["num_attention_heads=2", *HEADS]),
+    "more heads": (tiny_t5, {"num_attention_heads": 4}, ["num_attention_heads=4", *HEADS]),
+    "more heads of BERT": (tiny_bert, {"num_attention_heads": 6}, ["num_attention_heads=6", *HEADS]),
+    "a decoder deeper than its encoder": (lambda: tiny_t5(num_decoder_layers=3), {}, DEEPER),
+    "a deeper decoder of BART": (lambda: tiny_bart(decoder_layers=3), {}, DEEPER),
 }
 
 

@@ -93,10 +93,7 @@ def tiny_llama(layers: int = 2, **changes: Any) -> LlamaForCausalLM:
     return random_weights(lambda: LlamaForCausalLM(LlamaConfig(**sizes)))
 
 
-TINY_BERT = {
-    **{"num_hidden_layers": 2, "hidden_size": 12, "num_attention_heads": 3, "intermediate_size": 20},
-    **{"vocab_size": VOCAB, "max_position_embeddings": 40},
-}
+TINY_BERT = {**BERT, "max_position_embeddings": 40}
 
 
 def tiny_bert(layers: int = 2, **changes: Any) -> BertModel:

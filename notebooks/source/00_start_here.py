@@ -84,7 +84,8 @@ ShapeFlow("t5-base", prefix_len=20)
 # ## Tool 2 · the stepper
 #
 # The next cell runs PEFT on the tiny T5 and records every line. In the stepper you walk through them, **backwards**
-# too. Its buttons do it, or its keys; **click into the stepper first**, then the keys are its own and not JupyterLab's:
+# too: with its buttons, or with keys. **The keys are the stepper's when its cell was just run, and whenever you have
+# clicked into it**; until then they are JupyterLab's. With Esc you give them back.
 #
 # | key | what it does | backwards |
 # |---|---|---|
@@ -111,7 +112,7 @@ stepper
 # then look.
 
 # %%
-question = predict(recording, at="encode", name="prefix_tokens", height="560px")
+question = predict(recording, at="encode", name="prefix_tokens", height="660px")
 question
 
 # %% [markdown] lang="en"

@@ -170,7 +170,7 @@ print(projected)
 
 # %%
 walk = record_walk("peft", projection=True, prefix_len=7, model=False)
-question = predict(walk, "encode", "prefix_tokens", height="560px")
+question = predict(walk, "encode", "prefix_tokens", height="660px")
 question
 
 # %% [markdown] lang="en" tags=["hint"]

@@ -122,7 +122,7 @@ show_stage(
 # %%
 ours, theirs = record_prompt("prefix_lab"), record_prompt("peft")
 before_view = next(step for step in theirs.steps if ".view(" in step.text)
-question = predict(theirs, before_view, "past_key_values", height="560px")
+question = predict(theirs, before_view, "past_key_values", height="660px")
 question
 
 # %% [markdown] lang="en" tags=["hint"]

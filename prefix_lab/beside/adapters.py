@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.module import _IncompatibleKeys
 from transformers import PreTrainedModel
@@ -18,7 +19,7 @@ from transformers.utils import PushToHubMixin
 
 from prefix_lab import models
 from prefix_lab.beside import saving
-from prefix_lab.beside.fitting import fill, repeated, sliding_cache, sliding_config, to_devices
+from prefix_lab.beside.fitting import fill, sliding_cache, sliding_config, to_devices
 from prefix_lab.beside.hub_and_trainer import CARD_NAME, make_known, model_card, sort_out
 from prefix_lab.beside.modules_to_save import ModulesToSaveWrapper, wrap_modules
 from prefix_lab.beside.refusals import backbone, check, prefix_is_read, remember
@@ -110,14 +111,16 @@ class PeftModel(models.PeftModel, PushToHubMixin):
 
     def get_prompt(self, batch_size: int) -> Cache:
         """As `models.PeftModel.get_prompt`, fitted to base models with windows, and to those on several devices."""
-        once = getattr(self.active_peft_config, "encode", "each") == "once"
-        cache = super().get_prompt(1 if once else batch_size)
-        windows = sliding_config(self.base_model.config)
+        cache, windows = super().get_prompt(batch_size), sliding_config(self.base_model.config)
         if windows is not None:
             cache = sliding_cache(cache, windows)
-        if once:
-            cache = repeated(cache, batch_size)
         return remember(to_devices(cache, getattr(self.base_model, "hf_device_map", None)))
+
+    def encode_prefix(self, batch_size: int) -> Float[Tensor, "batch prefix_len prefix_width"]:
+        """As `models.PeftModel.encode_prefix`; with encode="once", made for one text and read by all of them."""
+        if getattr(self.active_peft_config, "encode", "each") == "once":
+            return super().encode_prefix(1).expand(batch_size, -1, -1)
+        return super().encode_prefix(batch_size)
 
     def get_nb_trainable_parameters(self) -> tuple[int, int]:
         """How many parameters train, and how many there are.

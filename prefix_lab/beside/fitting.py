@@ -200,15 +200,6 @@ def sliding_cache(prefix: DynamicCache, text_config: Any) -> DynamicCache:
     return cache
 
 
-def repeated(cache: Cache, batch: int) -> Cache:
-    """A cache for one text, for all texts of a batch: nothing is copied, and gradients are summed over the texts."""
-    for part in [cache.self_attention_cache] if isinstance(cache, EncoderDecoderCache) else [cache]:
-        for layer in part.layers:
-            if layer.keys is not None:
-                layer.keys, layer.values = (one.expand(batch, -1, -1, -1) for one in (layer.keys, layer.values))
-    return cache
-
-
 def to_devices(cache: Cache, device_map: dict[str, Any] | None) -> Cache:
     """Each layer's keys and values on the device where that layer runs, for a model that is spread over several.
 

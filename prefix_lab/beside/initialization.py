@@ -73,15 +73,28 @@ def token_ids(tokenizer: Any, text: str, chat: bool, max_length: int | None) -> 
     return tokenizer(text, return_tensors="pt", truncation=max_length is not None, max_length=max_length)["input_ids"]
 
 
+@torch.no_grad()
 def from_ptuning_v2(config: Any, checkpoint: Mapping[str, Tensor] | None = None) -> PrefixEncoder:
     """An encoder from a P-tuning v2 config (an object or a dict), with its checkpoint's weights where given.
 
     The config has pre_seq_len, hidden_size, num_hidden_layers, prefix_projection, and with projection
-    prefix_hidden_size. Raises `ValueError` that names a missing one, and for weights that are missing or do not fit.
+    prefix_hidden_size. The weights are `embedding` and `trans`, with or without `prefix_encoder.` before the names.
+    Raises `ValueError` that names a missing size, and for weights that are missing or do not fit.
     """
     encoder = PrefixEncoder(ptuning_v2_config(config))
-    if checkpoint is not None:
-        load_ptuning_v2(encoder, checkpoint)
+    if checkpoint is None:
+        return encoder
+    found = {name.rpartition("prefix_encoder.")[2]: tensor for name, tensor in checkpoint.items()}
+    wanted = {name.replace("transform.", "trans."): place for name, place in encoder.state_dict().items()}
+    for name, place in wanted.items():
+        if name not in found:
+            raise ValueError(f"checkpoint has no {name}, expected {', '.join(wanted)}. Is it from P-tuning v2?")
+        if found[name].shape != place.shape:
+            raise ValueError(
+                f"checkpoint: {name} has shape {tuple(found[name].shape)}, expected {tuple(place.shape)}. Give the "
+                "config that it was trained with."
+            )
+        place.copy_(found[name])
     return encoder
 
 
@@ -104,23 +117,3 @@ def ptuning_v2_config(config: Any, **fields: Any) -> PrefixTuningConfig:
         prefix_projection=projection,
         **fields,
     )
-
-
-@torch.no_grad()
-def load_ptuning_v2(encoder: PrefixEncoder, checkpoint: Mapping[str, Tensor]) -> None:
-    """Copy `embedding` and `trans` from a P-tuning v2 checkpoint, with or without `prefix_encoder.` before the names.
-
-    Raises `ValueError`, with nothing copied, for a weight that is missing or has another shape.
-    """
-    found = {name.rpartition("prefix_encoder.")[2]: tensor for name, tensor in checkpoint.items()}
-    wanted = {name.replace("transform.", "trans."): place for name, place in encoder.state_dict().items()}
-    for name, place in wanted.items():
-        if name not in found:
-            raise ValueError(f"checkpoint has no {name}, expected {', '.join(wanted)}. Is it from P-tuning v2?")
-        if found[name].shape != place.shape:
-            raise ValueError(
-                f"checkpoint: {name} has shape {tuple(found[name].shape)}, expected {tuple(place.shape)}. Make the "
-                "encoder from the config that the checkpoint was trained with."
-            )
-    for name, place in wanted.items():
-        place.copy_(found[name])

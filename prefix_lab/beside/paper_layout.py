@@ -31,8 +31,7 @@ class PeftModelForSeq2SeqLM(task_classes.PeftModelForSeq2SeqLM):
         config = self.active_peft_config
         if config.layout != "paper":
             return super().get_prompt(batch_size)
-        prefix = self.encode_prefix(1 if config.encode == "once" else batch_size)
-        rows = slots(prefix, config, batch_size)[2 * config.encoder_layers :]
+        rows = slots(self.encode_prefix(batch_size), config, batch_size)[2 * config.encoder_layers :]
         own, cross = rows[: 2 * config.num_layers], rows[2 * config.num_layers :]
         cache = EncoderDecoderCache(DynamicCache(in_pairs(own)), DynamicCache(in_pairs(cross)))
         cache.is_updated = dict.fromkeys(range(config.num_layers), False)  # "the encoder's output is still to come"

@@ -12,8 +12,7 @@ At a stop, `shapes()` names the axes of the frame's tensors; after an exception,
 """
 
 from prefix_lab.breakpoints.breaking import break_at, breakpoints, clear
-from prefix_lab.breakpoints.post_mortem import explain
-from prefix_lab.breakpoints.seen import shapes
+from prefix_lab.breakpoints.seen import explain, shapes
 from prefix_lab.breakpoints.stopping import stop_at
 
 __all__ = ["break_at", "breakpoints", "clear", "explain", "shapes", "stop_at"]

@@ -1,4 +1,4 @@
-"""`shapes()`: the tensors of the frame that a debugger stands in, a line each, with named axes.
+"""What one asks at a stop and after an error: `shapes()` names the axes of a frame's tensors, `explain()` what failed.
 
 The names are from what a walk found earlier and kept, never from a walk of its own: that takes seconds, and at a stop
 of a debugger the interpreter would not even record it.
@@ -6,19 +6,24 @@ of a debugger the interpreter would not even record it.
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from html import escape
-from itertools import islice
 from pathlib import Path
+from traceback import walk_tb
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
-from prefix_lab.breakpoints.variables import children_of, kind_of
+from prefix_lab.breakpoints.places import StopPlace, places_of
+from prefix_lab.breakpoints.variables import kind_of
+from prefix_lab.shapes import Names, ShapeError, shape_error
 from prefix_lab.shapes.axes import Axes
-from prefix_lab.shapes.names import Names
-
-MOST = 24  # parts of a list or cache that are looked into
+from prefix_lab.shapes.cache import FAMILIES, kept_names
+from prefix_lab.shapes.errors import last_error
+from prefix_lab.shapes.names import live_axes, tensors_below
+from prefix_lab.shapes.operands import seen
+from prefix_lab.stages import STAGES, Stage
 
 
 class Shapes:
@@ -48,21 +53,19 @@ def shapes(frame: FrameType | None = None, names: Names | None = None) -> Shapes
     """
     frame = real_frame(frame if frame is not None else sys._getframe(1))
     axes, note = axes_at(frame, names)
-    rows = [
-        (label, told(tensor, axes.get(id(tensor))))
-        for name, value in dict(frame.f_locals).items()
-        for label, tensor in tensors_in(name, value)
-    ]
+    rows = []
+    for name, value in dict(frame.f_locals).items():
+        for label, _, tensor in tensors_below(value, name):
+            shown = seen(tensor, "", axes.get(id(tensor)))
+            rows.append((label, f"{str(shown).removeprefix(': ')}  {shown.dtype}"))  # (batch, 20) = (2, 20)  int64
     where = f"{frame.f_code.co_qualname}, {Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
     return Shapes(where, rows, note if rows else "")
 
 
 def axes_at(frame: FrameType, names: Names | None = None) -> tuple[dict[int, Axes], str]:
     """Tensor, by its id, → the names of its axes, for what a frame holds; and what to do where none are known yet."""
-    from prefix_lab.shapes.live_axes import live_axes
-
     chain = outwards(frame)
-    names, note = (names, "") if names is not None else kept_names(chain)
+    names, note = (names, "") if names is not None else names_for(chain)
     return live_axes(names, as_traceback(chain)), note
 
 
@@ -95,48 +98,18 @@ def real_frame(frame: FrameType) -> FrameType:
     return frame
 
 
-def tensors_in(name: str, value: Any, depth: int = 2) -> Iterator[tuple[str, Any]]:
-    """A value, if it is a tensor, and the tensors in a list, dict, encoding or cache, by how one would write them."""
-    from prefix_lab.shapes.operands import is_tensor
-
-    if is_tensor(value):
-        yield name, value
-    elif depth:
-        for label, part in islice(parts_of(name, value), MOST):
-            yield from tensors_in(label, part, depth - 1)
-
-
-def parts_of(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, list | tuple):
-        yield from ((f"{name}[{at}]", one) for at, one in enumerate(value))
-    elif isinstance(value, dict):
-        yield from ((f"{name}[{key!r}]", one) for key, one in value.items())
-    elif kind_of(type(value)) in ("cache", "encoding"):
-        yield from ((f"{name}{written}", one) for _, one, written in children_of(value))
-
-
-def told(tensor: Any, axes: tuple[str, ...] | None) -> str:
-    """`(batch, prefix_len) = (2, 20) int64`."""
-    from prefix_lab.shapes.operands import seen
-
-    shown = seen(tensor, "", axes)
-    return f"{str(shown).removeprefix(': ')}  {shown.dtype}"
-
-
 NOT_YET = (
     "The axes have no names yet. Run once, in a cell of its own: from prefix_lab.shapes import name_axes; "
     "name_axes({family!r}). It takes some seconds, and is kept."
 )
 
 
-def kept_names(frames: Iterable[FrameType]) -> tuple[Names | None, str]:
+def names_for(frames: Iterable[FrameType]) -> tuple[Names | None, str]:
     """The names for the kind of model that these frames, the innermost first, work on; else what to do for them."""
-    from prefix_lab.shapes.cache import kept_names as on_disk
-
     family, projected = model_in(frames)
     if family is None:
         return None, ""
-    if (family, projected) not in _known and (names := on_disk([family], projected)) is not None:
+    if (family, projected) not in _known and (names := kept_names([family], projected)) is not None:
         _known[family, projected] = names
     names = _known.get((family, projected))
     return names, "" if names else NOT_YET.format(family=family)
@@ -163,8 +136,6 @@ def model_in(frames: Iterable[FrameType]) -> tuple[str | None, bool | None]:
 
 def family_of(own: dict[str, Any]) -> str | None:
     """By a transformers config: the object's own, or that of the model inside a wrapper."""
-    from prefix_lab.shapes.cache import FAMILIES
-
     inside = own.get("_modules", {}).get("base_model") if isinstance(own.get("_modules"), dict) else None
     for holder in (own, getattr(inside, "__dict__", {})):
         kind = holder.get("model_type") or getattr(holder.get("config"), "model_type", None)
@@ -188,3 +159,84 @@ def as_traceback(frames: Iterable[FrameType]) -> TracebackType | None:
     for frame in frames:
         found = TracebackType(found, frame, max(frame.f_lasti, 0), frame.f_lineno or 1)
     return found
+
+
+SIDES = {"ours": "our", "peft": "PEFT's"}
+NOWHERE = "None of the frames is in a stage of the walk."
+
+
+class Explained(NamedTuple):
+    """What failed (`error`), in which stage and on which side, and what the other side has there."""
+
+    error: ShapeError
+    stage: Stage | None
+    where: str
+    counterpart: StopPlace | None
+    note: str
+
+    @property
+    def text(self) -> str:
+        return "\n\n".join(filter(None, [self.error.text, "\n".join(self.stage_lines()), self.note]))
+
+    def stage_lines(self) -> list[str]:
+        if self.stage is None:
+            return [NOWHERE]
+        lines = [f"Stage {self.stage.name!r}, in {SIDES[self.where]} code. {self.stage.sentence}"]
+        if self.counterpart is None:
+            return lines
+        other = "peft" if self.where == "ours" else "ours"
+        lines.append(f"{'PEFT' if other == 'peft' else 'Ours'} does this in {self.counterpart.shown}.")
+        stop = f'"{self.stage.name}"' + (', where="peft"' if other == "peft" else "")
+        return [*lines, f"To walk through it: break_at({stop}), or with stop_at({stop}): …"]
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        said = "".join(f"<p>{escape(line)}</p>" for line in [*self.stage_lines(), *filter(None, [self.note])])
+        if self.counterpart is None:
+            return self.error._repr_html_() + said
+        source = escape(inspect.getsource(self.counterpart.code))
+        unfolds = f"<details><summary>{escape(self.counterpart.dotted)}</summary><pre>{source}</pre></details>"
+        return self.error._repr_html_() + said + unfolds
+
+
+def explain(error: BaseException | None = None, names: Names | None = None) -> Explained:
+    """Say what failed: the line, its operands with named axes, the stage of the walk, PEFT's counterpart.
+
+    Without `error`, the last one that the notebook or Python showed. The axes have names where `name_axes` found them
+    for this kind of model before, or where `names` are given. Nothing is run again.
+
+    Raises `ValueError` when there is no error to look at, or `error` is something else.
+    """
+    error = last_error() if error is None else error
+    frames = [frame for frame, _ in walk_tb(getattr(error, "__traceback__", None))][::-1]  # the innermost first
+    note = ""
+    if names is None and isinstance(error, BaseException):
+        names, note = names_for(frames)
+    found = shape_error(error, names)
+    stage, where = stage_among(frames)
+    return Explained(found, stage, where, counterpart(stage, where), note if found.is_about_shapes else "")
+
+
+def stage_among(frames: Iterable[FrameType]) -> tuple[Stage | None, str]:
+    """The innermost stage that these frames, the innermost first, are in, and on which side."""
+    index = {}
+    for stage in reversed(STAGES):
+        for where in ("peft", "ours"):
+            index |= {place.code: (stage, where) for place in known_places(stage, where)}
+    return next((index[frame.f_code] for frame in frames if frame.f_code in index), (None, ""))
+
+
+def counterpart(stage: Stage | None, where: str) -> StopPlace | None:
+    """Where the other side does the same; None where both have one function, or the other is not installed."""
+    if stage is None or stage.ours == stage.peft:
+        return None
+    return next(iter(known_places(stage, "peft" if where == "ours" else "ours")), None)
+
+
+def known_places(stage: Stage, where: str) -> tuple[StopPlace, ...]:
+    try:
+        return places_of(stage, where)
+    except (ImportError, LookupError):
+        return ()

@@ -16,9 +16,9 @@ from typing import Any
 
 from prefix_lab.breakpoints.attached import debugger as attached_debugger
 from prefix_lab.breakpoints.attached import is_recording_instead, settrace_itself, shell
+from prefix_lab.breakpoints.breaking import StageBreakpoint, check_times, condition_for
 from prefix_lab.breakpoints.places import StopPlace, code_of, place_of, places_of, side
 from prefix_lab.breakpoints.seen import shapes
-from prefix_lab.breakpoints.stage_breakpoint import StageBreakpoint, check_times, condition_for, place_with
 from prefix_lab.stages import stage as stage_of
 
 
@@ -126,7 +126,8 @@ class StopAt:
     def at_first_line(self, frame: FrameType, event: str, argument: Any) -> Any:
         if event != "line":
             return self.at_first_line
-        place = place_with(frame.f_code, self.breakpoint)
+        places = self.breakpoint.places.values()
+        place = next((place for place in places if place.code is frame.f_code), None)
         if place is None or not self.breakpoint.reached(place, frame.f_locals):
             return self.past_first_line
         return stand_in(self.pdb, frame, event, self.outermost)

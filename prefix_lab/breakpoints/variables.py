@@ -45,8 +45,11 @@ def kind_of(cls: type) -> str | None:
     return next((KINDS[name] for name in map(full_name, mro_of(cls)) if name in KINDS), None)
 
 
-def text_of(value: Any) -> str | None:
-    """`Tensor (4, 20, 128) float32`, `PrefixEncoder with 2,560 parameters, 2,560 trainable`; None for other values."""
+def text_of(value: Any, axes: tuple[str, ...] = ()) -> str | None:
+    """`Tensor (4, 20, 128) float32`, `PrefixEncoder with 2,560 parameters, 2,560 trainable`; None for other values.
+
+    `axes` are the names of a tensor's axes, where they are known.
+    """
     kind = kind_of(type(value))
     if kind is None:
         return None
@@ -56,7 +59,7 @@ def text_of(value: Any) -> str | None:
     summary = Look()(value)
     if not isinstance(summary, Summary) or (kind == "holder" and not holds_tensors(summary)):
         return None
-    return summary.text
+    return repr(Summary(summary.type, summary.text, summary.facts | {"axes": axes}))
 
 
 def holds_tensors(summary: Summary) -> bool:
@@ -73,7 +76,7 @@ def children_of(value: Any) -> Children:
 
 def of_tensor(tensor: Any) -> Children:
     """Where it lies, and whether it learns; its numbers only when unfolded."""
-    from prefix_lab.shapes.tensor_facts import facts_of, short, unheard, written
+    from prefix_lab.shapes.tensors import facts_of, short, unheard, written
 
     shape, dtype, device, trains, _ = facts_of(tensor)
     with unheard():
@@ -178,7 +181,7 @@ class Items(Lazy):
     text = "the first items: unfold"
 
     def found(self) -> Iterator[tuple[str, Any]]:
-        from prefix_lab.shapes.tensor_facts import unheard
+        from prefix_lab.shapes.tensors import unheard
 
         with unheard():
             items = [self.tensor[at] for at in range(min(SHOWN, len(self.tensor)))]
@@ -193,7 +196,7 @@ def sample(tensor: Any) -> tuple[Any, int]:
     """
     import torch
 
-    from prefix_lab.shapes.tensor_facts import unheard
+    from prefix_lab.shapes.tensors import unheard
 
     with unheard():
         plain = tensor.detach().as_subclass(torch.Tensor)

@@ -23,7 +23,7 @@ DICE = random.Random()  # of our own: the learner's random numbers stay as they 
 SIZES = (3, 5, 7, 11, 13)  # odd primes, so that two axes, or twice one of them, are never mistaken for each other
 LONGEST, MOST = 60, 12  # signs of a learner's value that are repeated, and parts of a list
 
-TODO = "Not answered yet: put your answer in place of `...`, and run the cell again."
+TODO = "Put your answer in place of `...`, and run the cell again."
 NO_FUNCTION = "Give the check your function itself, by its name and without brackets behind it; it was given {given}."
 FORGOTTEN = "Your function gave None: what it makes has to be handed back, with `return`."
 RAISED = "Your {what} raised {kind}: {said}."

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,7 +85,7 @@ EXERCISES = {
 }
 """Lesson → the titles of its exercises, in order."""
 
-LEFT = "Left in this lesson: {left} of {all}. They do not run away: the ✓ stays when you close the notebook."
+LEFT = "Left in this lesson: {left} of {all}. What you have solved stays noted when you close the notebook."
 ALL_DONE = "All exercises of this lesson are solved."
 
 
@@ -104,7 +102,7 @@ def show_progress(number: int | None = None) -> Table:
     notes = done()
     if number is not None:
         solved, titles = notes.get(lesson(number).number, set()), EXERCISES[number]
-        rows = [("✓" if place in solved else "", f"{place} · {title}") for place, title in enumerate(titles, 1)]
+        rows = [("✓" if place in solved else "○", f"{place} · {title}") for place, title in enumerate(titles, 1)]
         left = len(titles) - len(solved.intersection(range(1, len(titles) + 1)))
         return table(("", "exercise"), rows, (ALL_DONE if left == 0 else LEFT).format(left=left, all=len(titles)))
     rows = []
@@ -118,27 +116,36 @@ def show_progress(number: int | None = None) -> Table:
 
 
 def done() -> dict[int, set[int]]:
-    """Lesson → the exercises that were solved. A file that cannot be read, or is none of ours, says nothing."""
+    """Lesson → the exercises that were solved. What cannot be read, or is none of ours, says nothing."""
+    solved: dict[int, set[int]] = {}
     path = file()
     try:
-        read = json.loads(path.read_text(encoding="utf-8")) if path else {}
-        return {int(lesson): {int(number) for number in numbers} for lesson, numbers in read["done"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        lines = path.read_text(encoding="utf-8").splitlines() if path else []
+    except (OSError, ValueError):
         return {}
+    for line in lines:
+        with suppress(ValueError, KeyError, TypeError, AttributeError):
+            for number, places in json.loads(line)["done"].items():
+                solved.setdefault(int(number), set()).update(map(int, places))
+    return {number: places for number, places in solved.items() if places}
 
 
 def note(lesson: int, number: int) -> None:
     """An exercise was solved. A learner whose home cannot be written to learns all the same."""
-    if number not in done().get(lesson, ()):
-        with alone():
-            notes = done()
-            write(notes | {lesson: notes.get(lesson, set()) | {number}})
+    if number not in done().get(lesson, ()) and (path := file()):
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as notes:  # lessons that are open at once each add their own line
+                notes.write("\n" + json.dumps({"done": {str(lesson): [number]}}) + "\n")
 
 
 def reset(lesson: int | None = None) -> None:
     """Forget one lesson, or all."""
-    with alone():
-        write({} if lesson is None else {one: numbers for one, numbers in done().items() if one != lesson})
+    kept = {} if lesson is None else {str(one): sorted(places) for one, places in done().items() if one != lesson}
+    if path := file():
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, json.dumps({"done": kept}).encode())
 
 
 def file() -> Path | None:
@@ -151,37 +158,3 @@ def file() -> Path | None:
     except RuntimeError:  # a user without a home, as in a container
         return None
     return path if path.is_absolute() else None  # older versions of platformdirs give "~/…" then
-
-
-@contextmanager
-def alone() -> Iterator[None]:
-    """While the notes are read and written back, no other lesson does: several may be open."""
-    path = file()
-    with ExitStack() as held:
-        if path is not None:
-            with suppress(OSError):  # where nothing can be locked, there is nothing to write, or nobody else
-                path.parent.mkdir(parents=True, exist_ok=True)
-                lock_file(held.enter_context(path.with_name(f".{path.name}.lock").open("w")).fileno())
-        yield
-
-
-def lock_file(descriptor: int) -> None:
-    """Wait until this process alone has the file; it is let go when the file is closed."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-
-
-def write(notes: dict[int, set[int]]) -> None:
-    """The notes in place of those that were there, where they can be written."""
-    text = json.dumps({"done": {str(lesson): sorted(numbers) for lesson, numbers in sorted(notes.items())}})
-    path = file()
-    if path is not None:
-        with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, text.encode())

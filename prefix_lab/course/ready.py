@@ -48,9 +48,10 @@ class Verdict(NamedTuple):
 
     def _repr_html_(self) -> str:
         colour = "--jp-success-color1, #2e7d32" if self.passed else "--jp-warn-color1, #e65100"
+        text = re.sub(r"`(.+?)`", r"<code>\1</code>", html.escape(self.text))
         return (
             f'<p role="status" style="border-left: 4px solid var({colour}); padding: 2px 10px; margin: 4px 0">'
-            f"<b>{'Right' if self.passed else 'Not yet'}</b>: {html.escape(self.text)}</p>"
+            f"<b>{'Right' if self.passed else 'Not yet'}</b>: {text}</p>"
         )
 
 

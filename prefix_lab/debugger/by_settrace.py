@@ -21,7 +21,7 @@ Tracer = Callable[[FrameType, str, Any], Any]
 UNKNOWN = object()
 
 
-class Raised(tuple):
+class AfterError(tuple):
     """Pending names of a frame whose last event was an exception."""
 
     __slots__ = ()
@@ -50,7 +50,7 @@ class SettraceHooks:
         nested = is_ours(self.before)
         if self.before is not None and not nested:
             session.note(
-                f"A tracer was there ({described(self.before)}: a debugger, or coverage). It is off while this "
+                f"A tracer was there ({name_of(self.before)}: a debugger, or coverage). It is off while this "
                 "recording is made, and back afterwards; on Python 3.12 or newer both would work at once."
             )
         tracer_of, on_call, *_ = tracers(session)
@@ -58,9 +58,9 @@ class SettraceHooks:
             info = session.known[id(running.f_code)]
             tape.running(running, info)
             self.traced.append((running, running.f_trace))
-            running.f_trace = joined(tracer_of(info, where(running)), running.f_trace if nested else None)
-        self.own = joined(on_call, self.before if nested else None)
-        self.own_thread = joined(self.in_new_thread, self.threads_before if nested else None)
+            running.f_trace = for_both(tracer_of(info, where(running)), running.f_trace if nested else None)
+        self.own = for_both(on_call, self.before if nested else None)
+        self.own_thread = for_both(self.in_new_thread, self.threads_before if nested else None)
         threading.settrace(self.own_thread)
         sys.settrace(self.own)
 
@@ -75,15 +75,13 @@ class SettraceHooks:
 
     def stop(self) -> None:
         now_set = sys.gettrace()
-        if now_set is self.own:
-            sys.settrace(self.before)
-        else:
+        if now_set is not self.own:
             self.session.note(
                 "The tracer was changed while recording, by the program, an interrupt, or a recursion that reached its "
                 "limit; what came after is missing."
             )
-            if now_set is None:
-                sys.settrace(self.before)
+        if now_set is self.own or now_set is None:
+            sys.settrace(self.before)
         if threading.gettrace() is self.own_thread:
             threading.settrace(self.threads_before)
         for frame, before in self.traced:
@@ -99,19 +97,19 @@ def is_ours(tracer: Any) -> bool:
     return getattr(tracer, "__module__", None) == __name__
 
 
-def described(tracer: Any) -> str:
+def name_of(tracer: Any) -> str:
     module, name = getattr(tracer, "__module__", None), getattr(tracer, "__qualname__", type(tracer).__qualname__)
     return f"{module}.{name}" if module else name
 
 
-def joined(inner: Tracer | None, outer: Tracer | None) -> Tracer | None:
+def for_both(inner: Tracer | None, outer: Tracer | None) -> Tracer | None:
     """One tracer that feeds two recordings, one inside the other."""
     if inner is None or outer is None:
         return inner or outer
 
     def both(frame: FrameType, event: str, argument: Any) -> Any:
         found = inner(frame, event, argument), outer(frame, event, argument)
-        return both if found == (inner, outer) else joined(*found)
+        return both if found == (inner, outer) else for_both(*found)
 
     return both
 
@@ -181,8 +179,8 @@ def new_tracers(session: RecordingSession, tape: Tape) -> Tracers:
             # AGAIN, since the line may go on: an `async for` ends by an exception that it handles itself.
             extend((RAISE, error, AGAIN, frame.f_lineno))
             names = info.lines[frame.f_lineno].names
-            return Raised(names if type(names) is tuple else (names,) if names else ())
-        if info.pauses and at in info.yields and not (argument is None and type(pending) is Raised):
+            return AfterError(names if type(names) is tuple else (names,) if names else ())
+        if info.pauses and at in info.yields and not (argument is None and type(pending) is AfterError):
             extend((YIELD, argument if type(argument) in atoms else put(argument)))
             return info.lines[frame.f_lineno]
         if argument is None and at not in info.returns:

@@ -70,7 +70,6 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
     slots = [*code.co_varnames, *(name for name in code.co_cellvars if name not in code.co_varnames), *code.co_freevars]
     fitting = tuple(watch for watch in watches if fits(watch, code, slots))
     raw, cells = code.co_code, (*code.co_cellvars, *code.co_freevars)
-    starts, returns, yields, skips = [], [], [], []
     stored: dict[int, dict[str, None]] = {}
     loaded: dict[int, dict[str, None]] = {}
     segments: dict[int, int] = {}
@@ -90,13 +89,13 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
         for offset in range(start, end, 2):
             op, arg = raw[offset], raw[offset + 1] | extended
             extended = arg << 8 if op == EXTENDED else 0
-            if op in STORES_FAST and op not in PAIRS:
-                stores[slots[arg]] = None
-            elif op in LOADS_FAST and op not in PAIRS:
-                loads[slots[arg]] = None
-            elif op in PAIRS:
+            if op in PAIRS:
                 for half, slot in zip(PAIRS[op], (arg >> 4, arg & 15), strict=True):
                     (stores if half == "s" else loads)[slots[slot]] = None
+            elif op in STORES_FAST:
+                stores[slots[arg]] = None
+            elif op in LOADS_FAST:
+                loads[slots[arg]] = None
             elif op in STORES_NAME:
                 stores[code.co_names[arg]] = None
             elif op in LOADS_NAME:
@@ -106,18 +105,18 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
             elif op in TURNS:
                 turns.add(line)
             elif op in RETURNS:
-                returns.append(offset)
+                info.returns.add(offset)
             elif op in YIELDS:
                 may_change.add(line)
-                yields += [offset, offset + 2]  # from 3.13 on, a frame that yields stands after its YIELD_VALUE
+                info.yields |= {offset, offset + 2}  # from 3.13 on, a frame that yields stands after its YIELD_VALUE
             if op in RUNS:
                 runs.add(line)
             if op in LOOPS:
                 loops.add(line)
             if op in ENDS_QUIETLY:
-                skips.append(offset)
+                info.skips.add(offset)
             if op == RESUME and arg & 3 == 0:
-                starts.append(offset)
+                info.starts.add(offset)
 
     for line, stores in stored.items():
         place = info.lines[line] = LineInfo(info, line)
@@ -144,8 +143,6 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
     info.slots = {name: slot for slot, name in enumerate(slots) if not (info.in_mapping and name in code.co_freevars)}
     info.cells = frozenset(cells)
     info.read = reader(info)
-    info.starts, info.returns = frozenset(starts), frozenset(returns)
-    info.yields, info.skips = frozenset(yields), frozenset(skips)
     return info
 
 

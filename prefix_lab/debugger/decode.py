@@ -11,6 +11,7 @@ says which function it is of, and with one that is not the innermost frame's the
 from __future__ import annotations
 
 from array import array
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -38,6 +39,8 @@ class FrameState:
 
 
 class ThreadState:
+    """A thread while its tape is read."""
+
     def __init__(self):
         self.stack: list[FrameState] = []
         self.left: FrameState | None = None  # the frame that was left last
@@ -50,7 +53,7 @@ class Decoder:
     def __init__(self, max_steps: int):
         self.columns, self.max_steps = Columns(), max_steps
         self.name_ids: dict[str, int] = {"": VALUE}
-        self.value_ids: dict[type, dict[Any, int]] = {}
+        self.value_ids: dict[type, dict[Any, int]] = defaultdict(dict)
         self.binding_ids: dict[int, int] = {}
         self.run_ids: dict[tuple[int, ...], int] = {}
         self.function_ids: dict[int, int] = {}
@@ -211,10 +214,7 @@ class Decoder:
 
     def new_frame(self, state: ThreadState, info: CodeInfo, begun: int) -> FrameState:
         columns = self.columns
-        function = self.function_ids.get(id(info))
-        if function is None:
-            function = self.function_ids[id(info)] = len(columns.functions)
-            columns.functions.append((info.file, info.function, info.first_line))
+        function = numbered(self.function_ids, id(info), columns.functions, (info.file, info.function, info.first_line))
         number = len(columns.frame_function)
         columns.frame_function.append(function)
         columns.frame_caller.append(state.stack[-1].last if state.stack else NONE)
@@ -309,10 +309,9 @@ class Decoder:
         return found
 
     def arguments(self, info: CodeInfo) -> tuple:
-        found = self.argument_names.get(id(info))
-        if found is None:
-            found = self.argument_names[id(info)] = self.kinds(info.arguments)
-        return found
+        if id(info) not in self.argument_names:
+            self.argument_names[id(info)] = self.kinds(info.arguments)
+        return self.argument_names[id(info)]
 
     def kinds(self, names: Iterable) -> tuple:
         found = []
@@ -328,32 +327,22 @@ class Decoder:
         return tuple(found)
 
     def name(self, text: str) -> int:
-        number = self.name_ids.get(text)
-        if number is None:
-            number = self.name_ids[text] = len(self.columns.names)
-            self.columns.names.append(text)
-        return number
+        return numbered(self.name_ids, text, self.columns.names, text)
 
     def place(self, event: int, function: int, line: int) -> int:
         key = (event, function, line)
-        number = self.place_ids.get(key)
-        if number is None:
-            number = self.place_ids[key] = len(self.columns.places)
-            self.columns.places.append(key)
-        return number
+        return numbered(self.place_ids, key, self.columns.places, key)
 
     def value(self, value: Any) -> int:
         cls = type(value)
-        known = self.value_ids.get(cls)
-        if known is None:
-            known = self.value_ids[cls] = {}
         key = value
         if cls not in ATOMS:  # a summary, or what a describer of another package gave
             key = id(value)
         elif cls is float or cls is complex:  # NaN is not equal to itself, and 0.0 is to -0.0
             key = repr(value)
+        known = self.value_ids[cls]
         number = known.get(key)
-        if number is None:
+        if number is None:  # not by `numbered`: this is the hot path
             number = known[key] = len(self.columns.values)
             self.columns.values.append(value)
         return number
@@ -368,6 +357,15 @@ class Decoder:
             columns.binding_value.append(value)
             columns.binding_flag.append(flag)
         return number
+
+
+def numbered(numbers: dict[Any, int], key: Any, table: list[Any], entry: Any) -> int:
+    """The number of a key: the place of its entry in a table, where it is put when it is met first."""
+    number = numbers.get(key)
+    if number is None:
+        number = numbers[key] = len(table)
+        table.append(entry)
+    return number
 
 
 def in_order(tapes: list[Tape]) -> Iterator[tuple[int, int, int]]:

@@ -14,9 +14,7 @@ from collections.abc import Callable, Iterable
 from types import CellType, FrameType
 from typing import Any
 
-from prefix_lab.debugger.look import Look, full_name, register
-from prefix_lab.debugger.summary import Summary
-from prefix_lab.debugger.tokens import MISSING, CodeInfo, Touched
+from prefix_lab.debugger.tokens import MISSING, CodeInfo
 
 LIVE = sys.version_info >= (3, 13)
 Read = Callable[[Any, str, Any], Any]
@@ -88,12 +86,9 @@ def reader(info: CodeInfo) -> Read:
 
 def read_mapping(space: Any, name: str, default: Any) -> Any:
     """From what a module, a class body or `exec` runs in; no method that is its own is called."""
-    kind = type(space)
-    if issubclass(kind, dict):
+    if issubclass(type(space), dict):
         return dict.get(space, name, default)
-    if kind is VIEW:  # while an inlined comprehension runs
-        return space.get(name, default)
-    return default if type(name) is Touched else Unread(kind)
+    return space.get(name, default) if type(space) is VIEW else default  # while an inlined comprehension runs
 
 
 def all_names(frame: FrameType, info: CodeInfo) -> Iterable[tuple[str, Any]]:
@@ -108,17 +103,3 @@ def all_names(frame: FrameType, info: CodeInfo) -> Iterable[tuple[str, Any]]:
 def namespace(frame: FrameType) -> Any:
     """The mapping that a module, a class body or `exec` runs in."""
     return frame.f_locals if LIVE else namespaces[where(frame)]
-
-
-class Unread:
-    """Stands for a value that only the program's own code could give."""
-
-    def __init__(self, of: type):
-        self.of = of
-
-
-def describe_unread(value: Unread, look: Look) -> Summary:
-    return Summary("unread", f"(not read: it is in a {full_name(value.of)}, whose own code would run)")
-
-
-register(full_name(Unread), describe_unread)

@@ -20,7 +20,7 @@ from importlib.metadata import entry_points
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
-from prefix_lab.debugger.summary import QUICK, Summary, as_summary
+from prefix_lab.debugger.summary import QUICK, Summary, as_summary, cut
 
 PARTS_LIMIT = 24
 DEPTH_LIMIT = 3
@@ -88,7 +88,7 @@ class Look:
     def __init__(self, keep: str = "shapes"):
         self.keep = keep
         self.memo: dict[Any, Summary] = {}
-        self._depth = Depth()
+        self.depth = Depth()
         self.errors = 0
         self.last: dict[int | None, Any] = {}  # what was told last of an object, by its number
         self.met: object = None  # another one whenever something is looked at that may change without being named
@@ -109,14 +109,6 @@ class Look:
                 raise
             self.errors += 1
             return self.plain(cls)
-
-    @property
-    def depth(self) -> int:
-        return self._depth.levels
-
-    @depth.setter
-    def depth(self, levels: int) -> None:
-        self._depth.levels = levels
 
     def touched(self, value: Any) -> Any:
         """As calling; but None for what a line that merely uses it need not look at again."""
@@ -167,32 +159,27 @@ class Look:
 
     def inside(self, items: Iterator[tuple[str, Any]], count: int) -> tuple[tuple[str, Any], ...]:
         """Summaries of the first parts of something that has `count` of them; none when it lies too deep."""
-        if self.depth >= DEPTH_LIMIT:
+        if self.depth.levels >= DEPTH_LIMIT:
             return ()
-        self.depth += 1
+        self.depth.levels += 1
         try:
             found = []
             for label, item in itertools.islice(items, min(count, PARTS_LIMIT)):
                 found.append((label, item if type(item) in QUICK else self(item)))
             return tuple(found)
         finally:
-            self.depth -= 1
+            self.depth.levels -= 1
 
     def shared(self, key: tuple, parts: tuple[tuple[str, Any], ...], make: Callable[[], Summary]) -> Summary:
         """The one summary for this key and these parts, made when it is met first."""
         # Equal numbers of different types are different parts; a summary is told by which one it is.
-        ids = [
-            id(part)
-            if type(part) is Summary
-            else repr(part)
-            if type(part) is float or type(part) is complex
-            else (part, type(part))
-            for _, part in parts
-        ]
-        key = (*key, *[label for label, _ in parts], *ids)
-        summary = self.memo.get(key)
+        told = [*key]
+        for label, part in parts:
+            exact = repr(part) if type(part) is float or type(part) is complex else part
+            told += (label, id(part)) if type(part) is Summary else (label, exact, type(part))
+        summary = self.memo.get(known := tuple(told))
         if summary is None:
-            summary = self.memo[key] = make()
+            summary = self.memo[known] = make()
         return summary
 
 
@@ -245,7 +232,7 @@ def describe_by_class(value: Any, look: Look) -> Summary:
 def describe_fields(value: Any, look: Look) -> Summary:
     """A dataclass, or another object of which it helps to see what is in its fields."""
     cls = type(value)
-    own = fields_of(value, look) if look.depth < DEPTH_LIMIT else None
+    own = fields_of(value, look) if look.depth.levels < DEPTH_LIMIT else None
     if not own:
         return look.plain(cls)
     parts, number = look.inside(iter(own.items()), len(own)), look.number(value)
@@ -255,13 +242,13 @@ def describe_fields(value: Any, look: Look) -> Summary:
 def describe_object(value: Any, look: Look) -> Summary:
     """Anything that nothing better is known of: its fields, in a line each, where it stands for itself; what they hold
     may be half the program, and is not looked into."""
-    if look.depth:
+    if look.depth.levels:
         return look.plain(type(value))
-    look.depth = DEPTH_LIMIT - 1
+    look.depth.levels = DEPTH_LIMIT - 1
     try:
         return describe_fields(value, look)
     finally:
-        look.depth = 0
+        look.depth.levels = 0
 
 
 def composed(
@@ -273,10 +260,6 @@ def composed(
 ) -> Summary:
     inner = ", ".join(f"{name}={as_summary(part).text}" for name, part in parts if part is not None)
     return Summary(type_name, f"{label}({cut(inner)})", facts, parts, number)
-
-
-def cut(text: str, limit: int = 100) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 RESTLESS: set[Describe] = {describe_fields, describe_object}

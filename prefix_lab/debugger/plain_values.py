@@ -11,7 +11,6 @@ from prefix_lab.debugger.look import (
     RESTLESS,
     Look,
     composed,
-    cut,
     describe_object,
     dict_of,
     full_name,
@@ -20,7 +19,7 @@ from prefix_lab.debugger.look import (
     names_in,
     register,
 )
-from prefix_lab.debugger.summary import ATOMS, TEXT_LIMIT, Summary, as_summary, shortened
+from prefix_lab.debugger.summary import ATOMS, TEXT_LIMIT, Summary, as_summary, cut, shortened
 
 LABELS = tuple(map(str, range(PARTS_LIMIT)))
 

@@ -7,7 +7,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from prefix_lab.debugger.by_monitoring import MonitoringHooks
@@ -86,7 +86,7 @@ class Recorder:
     def __init__(self, session: RecordingSession, hooks: str):
         self.session = session
         self.recording = Recording()
-        self.kind = hooks
+        self.hooks = (MonitoringHooks if hooks == "monitoring" else SettraceHooks)(session)
         self.progress = None if session.progress else Progress(RECORDING, STOPPED)
         session.progress = session.progress or self.progress
 
@@ -100,28 +100,19 @@ class Recorder:
             )
         if self.progress is not None:
             self.progress.__enter__()
-        self.start(sys._getframe(1))
-        return self.recording
-
-    def start(self, frame: FrameType) -> None:
         load_plugins()
-        self.thread = threading.get_ident()
-        if self.kind == "monitoring":
-            self.hooks: Any = MonitoringHooks(self.session)
-        else:
-            self.hooks = SettraceHooks(self.session)
-        self.tape = self.session.tape_of_this_thread()
+        self.thread, self.tape = threading.get_ident(), self.session.tape_of_this_thread()
         _open.append(self)
         self.recording.state = "open"
-        notes = len(self.session.notes)
         try:
-            self.hooks.start(frame)
+            self.hooks.start(sys._getframe(1))
         except BaseException:
             _open.remove(self)
             self.recording.state = "new"
             raise
-        for note in self.session.notes[notes:]:
-            warnings.warn(note, stacklevel=3)
+        for note in self.session.notes:
+            warnings.warn(note, stacklevel=2)
+        return self.recording
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -131,8 +122,7 @@ class Recorder:
         self.session.closed = True
         if self.progress is not None:
             self.progress.__exit__(kind, error, traceback)
-        if self in _open:
-            _open.remove(self)
+        _open.remove(self)
         if error is not None:
             self.session.exception = self.session.look(error)
             self.tape.write(RAISE, self.session.exception)

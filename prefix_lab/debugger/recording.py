@@ -7,13 +7,13 @@ import threading
 from html import escape
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from prefix_lab.debugger.calls import Call, call_tree, html_outline, outline
 from prefix_lab.debugger.cursor import Cursor
 from prefix_lab.debugger.decode import Decoder
 from prefix_lab.debugger.progress import Progress
-from prefix_lab.debugger.search import Difference, diff, find, history
+from prefix_lab.debugger.search import Change, Difference, changed, diff, find, history
 from prefix_lab.debugger.sources import sources_of
 from prefix_lab.debugger.steps import Columns, RecordedSteps, Step
 from prefix_lab.debugger.storage import read, write
@@ -24,22 +24,7 @@ from prefix_lab.debugger.tokens import LineInfo
 LAYING_OUT = "Laying out the recording: {far:,} steps in {seconds:.0f} s"
 LAID_OUT_LATER = "Stopped. Nothing is lost: the recording is laid out when it is next looked at."
 OPENING, NOT_OPENED = "Opening {path}: {seconds:.0f} s", "Stopped. {path} was not opened, and is as it was."
-SAVING, NOT_SAVED = (
-    "Saving {path}: {seconds:.0f} s",
-    "Stopped. {path} was not written, and is as it was.",
-)
-
-
-class Names(Protocol):
-    """What knows more about values than was recorded: `prefix_lab.shapes` knows the axes of tensors."""
-
-    def apply(self, recording: Recording) -> list[Any]:
-        """The values of a recording's table, each as it was or with more to say, in the same order."""
-        ...
-
-    def remarks(self, recording: Recording) -> list[str]:
-        """Sentences that a reader of the recording, now named, should know."""
-        ...
+SAVING, NOT_SAVED = "Saving {path}: {seconds:.0f} s", "Stopped. {path} was not written, and is as it was."
 
 
 class Recording(RecordedSteps):
@@ -80,26 +65,32 @@ class Recording(RecordedSteps):
     @property
     def columns(self) -> Columns:
         """The steps laid out in arrays; made when they are asked for first."""
+        if self._columns is not None:
+            return self._columns
         if self.state != "closed":
             raise RuntimeError("This recording is not finished: leave its `with record(...)` block first.")
         with self._lock:
             if self._columns is None:
-                decoder = Decoder(self._max_steps)
-                with Progress(LAYING_OUT, LAID_OUT_LATER, lambda: len(decoder.columns)):
-                    self._columns = decoder.read(self._tapes)
-                self._columns.left_out += self._left_out
-                self._tapes = []
-                if decoder.out_of_place:
-                    self.notes.append(
-                        f"Of {decoder.out_of_place:,} calls the beginning or the end is missing: the recording was "
-                        "interrupted there."
-                    )
-                if self._columns.left_out:
-                    self.notes.append(
-                        f"{self._columns.left_out:,} steps came after a limit and were left out. Raise max_steps or "
-                        "max_bytes, or include less."
-                    )
+                self._columns = self._read_tapes()
         return self._columns
+
+    def _read_tapes(self) -> Columns:
+        decoder = Decoder(self._max_steps)
+        with Progress(LAYING_OUT, LAID_OUT_LATER, lambda: len(decoder.columns)):
+            columns = decoder.read(self._tapes)
+        self._tapes = []
+        columns.left_out += self._left_out
+        if decoder.out_of_place:
+            self.notes.append(
+                f"Of {decoder.out_of_place:,} calls the beginning or the end is missing: the recording was interrupted "
+                "there."
+            )
+        if columns.left_out:
+            self.notes.append(
+                f"{columns.left_out:,} steps came after a limit and were left out. Raise max_steps or max_bytes, or "
+                "include less."
+            )
+        return columns
 
     @property
     def left_out(self) -> int:
@@ -117,6 +108,10 @@ class Recording(RecordedSteps):
         """Every value that a name took in the frame of step `at`, with the step that gave it."""
         return history(self, name, at)
 
+    def changed(self, first: int, last: int) -> list[Change]:
+        """The names that have another value at the later of two steps: see `search.changed`."""
+        return changed(self, first, last)
+
     @property
     def calls(self) -> list[Call]:
         """The call tree: see `calls.Call`."""
@@ -126,8 +121,12 @@ class Recording(RecordedSteps):
         """The first step where two recordings part, or None: see `search.diff`."""
         return diff(self, other)
 
-    def with_names(self, names: Names) -> Recording:
-        """This recording again, with what `names.apply` makes of its values: tensors then have the fact `axes`."""
+    def with_names(self, names: Any) -> Recording:
+        """This recording again, with what `names` of `prefix_lab.shapes` know: tensors then have the fact `axes`.
+
+        `names.apply(recording)` gives the values of a recording's table, in the same order, each as it was or with more
+        to say; `names.remarks(recording)` sentences that a reader of the recording, now named, should know.
+        """
         columns = copy.copy(self.columns)
         columns.values = names.apply(self)
         named = self.of(columns, self.sources, self.notes, self.exception)

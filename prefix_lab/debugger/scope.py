@@ -8,12 +8,12 @@ recorded.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.machinery
 import inspect
 import os
 import sys
-import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import CodeType, FrameType, MethodType, ModuleType
@@ -52,22 +52,20 @@ class Scope:
             self.modules.add(one.__name__)
         elif isinstance(one, os.PathLike) or (isinstance(one, str) and (os.sep in one or one.endswith(".py"))):
             self.add_path(os.fspath(one))
+        elif isinstance(one, str) and is_module(one):
+            self.modules.add(one)
+        elif isinstance(one, str) and os.path.exists(one):
+            self.add_path(one)
         elif isinstance(one, str):
-            if is_module(one):
-                self.modules.add(one)
-            elif os.path.exists(one):
-                self.add_path(one)
-            else:
-                raise ValueError(
-                    f"include: there is no module {one!r}. Name an installed package or module, give a path, or the "
-                    "function itself."
-                )
+            raise ValueError(
+                f"include: there is no module {one!r}. Name an installed package or module, give a path, or the "
+                "function itself."
+            )
         elif isinstance(one, (CodeType, *WRAPPERS)) or callable(one):
             codes = list(codes_of(one))
-            if not codes and inspect.isclass(one):
-                raise ValueError(f"include: {one!r} has no function written in Python. Name one of its base classes.")
             if not codes:
-                raise ValueError(f"include: {one!r} is not written in Python, so it has no lines. Name what calls it.")
+                instead = "one of its base classes" if inspect.isclass(one) else "what calls it"
+                raise ValueError(f"include: {one!r} has no line written in Python. Name {instead}.")
             self.codes += codes
             self.places |= set(map(place_of, codes))
         else:
@@ -77,11 +75,9 @@ class Scope:
             )
 
     def add_path(self, path: str) -> None:
-        whole = Path(os.path.abspath(path))
-        there = next(one for one in (whole, *whole.parents) if one.exists())
-        if there != whole and not zipfile.is_zipfile(there):
+        if not os.path.exists(path):
             raise ValueError(f"include: there is no file or folder {path!r}. Give a path that exists.")
-        self.paths |= {path, str(whole), os.path.realpath(whole)}
+        self.paths |= {path, os.path.abspath(path), os.path.realpath(path)}
 
     @staticmethod
     def is_own(module: str) -> bool:
@@ -199,30 +195,25 @@ def codes_of(one: Any, held: bool = False) -> Iterator[CodeType]:
 
 def is_module(name: str) -> bool:
     """Whether a module of that dotted name is there, imported or not. Imports nothing."""
-    if name in sys.modules:
-        return True
-    path = None
-    parts = name.split(".")
-    for end in range(1, len(parts) + 1):
-        whole = ".".join(parts[:end])
+    path, whole = None, ""
+    for part in name.split("."):
+        if whole and path is None:  # what it would be in is no package
+            return False
+        whole = f"{whole}.{part}".lstrip(".")
         if whole in sys.modules:
             path = getattr(sys.modules[whole], "__path__", None)
-            continue
-        if end > 1 and path is None:
+        elif (found := find_spec(whole, path)) is not None:
+            path = found.submodule_search_locations
+        else:
             return False
-        found = find_spec(whole, path)
-        if found is None:
-            return False
-        path = found.submodule_search_locations
     return True
 
 
 def find_spec(name: str, path: Any) -> importlib.machinery.ModuleSpec | None:
+    """What `importlib.util.find_spec` gives, without the import of what the module is in."""
     for finder in sys.meta_path:
-        try:
+        with contextlib.suppress(AttributeError, ImportError, ValueError):
             found = finder.find_spec(name, path, None)
-        except (AttributeError, ImportError, ValueError):
-            continue
-        if found is not None:
-            return found
+            if found is not None:
+                return found
     return None

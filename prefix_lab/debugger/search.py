@@ -149,6 +149,50 @@ def history(recording: RecordedSteps, name: str, at: int) -> list[tuple[Step, Su
 
 
 @dataclass(frozen=True)
+class Change:
+    """A name that is not what it was. `step` is where its call stands now; None is no value, before or now."""
+
+    step: Step
+    name: str
+    before: Summary | None
+    now: Summary | None
+
+    @property
+    def in_place(self) -> bool:
+        """Whether it is the same object, with other contents."""
+        return self.before is not None and self.now is not None and self.before.number == self.now.number is not None
+
+    def __str__(self) -> str:
+        if self.before is None or self.now is None:
+            return f"{self.name}: deleted" if self.now is None else f"{self.name} = {self.now}"
+        return f"{self.name} ≈ {self.now}" if self.in_place else f"{self.name}: {self.before} → {self.now}"
+
+
+def changed(recording: RecordedSteps, first: int, last: int) -> list[Change]:
+    """The names that have another value at the later of two steps: of each call around it, from the innermost on.
+
+    A name was bound anew, changed in place, or deleted; all names of a call that began in between are new. Raises
+    `IndexError` for what is no step.
+    """
+    first, last = sorted(recording.steps[step].index for step in (first, last))
+    columns, found = recording.columns, []
+    before = {columns.step_frame[step]: step for step in recording.stack(first)}
+    for step in recording.stack(last):
+        frame = columns.step_frame[step]
+        then = before.get(frame, step) if columns.frame_first[frame] <= first else NONE
+        while then != NONE and then > first:  # it paused
+            then = columns.step_before[then]
+        old = {} if then == NONE else recording.held_before(then)
+        now = recording.held_before(step)
+        for name in dict.fromkeys([*now, *old]):
+            values = old.get(name), now.get(name)
+            if values[0] != values[1] and name not in columns.watches:
+                was, is_now = (None if value is None else recording.value(value) for value in values)
+                found.append(Change(Step(recording, step), columns.names[name], was, is_now))
+    return found
+
+
+@dataclass(frozen=True)
 class Difference:
     """The first step of each that is not as in the other, and in what; a step is None where a recording had ended."""
 

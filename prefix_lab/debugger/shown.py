@@ -41,7 +41,7 @@ def before_it(step: Step) -> Step | None:
 
 
 def text_of(value: Summary) -> str:
-    """`Tensor (4, 20, 128) float32`, and the names of its axes where the recording has them."""
+    """`Tensor (4, 20, 128) float32`, with the names of its axes where the recording has them."""
     return clipped(repr(value))
 
 

@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
 from prefix_lab.debugger.summary import Summary, as_summary
 
@@ -174,11 +174,8 @@ class Steps(Sequence):
     def __len__(self) -> int:
         return self.count
 
-    @overload
-    def __getitem__(self, index: int) -> Step: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Step]: ...
-    def __getitem__(self, index: int | slice) -> Step | list[Step]:
+    def __getitem__(self, index: int | slice) -> Any:
+        """A step, or a list of steps for a slice. Raises `IndexError` for a number that no step has."""
         if isinstance(index, slice):
             return [Step(self.recording, one) for one in range(*index.indices(self.count))]
         at = index + self.count if index < 0 else index
@@ -263,43 +260,30 @@ class Step:
     @property
     def watches(self) -> dict[str, Summary]:
         """The watched expressions that fit this frame, and what they were worth before the step."""
-        return self._named(self.recording.held_before(self.index).items(), watched=True)
+        found = self._named(self.recording.held_before(self.index).items(), watched=True)
+        return {name.removeprefix("watch: "): value for name, value in found.items()}
 
     @property
     def changed(self) -> dict[str, Summary]:
-        columns = self.recording.columns
-        pairs = (
-            (columns.binding_name[one], columns.binding_value[one])
-            for one in self.recording.bindings(self.index)
-            if columns.binding_name[one] != VALUE
-        )
-        return self._named(pairs, watched=False)
+        return self._named(((name, value) for name, value, _ in self._bound() if name != VALUE), watched=False)
 
     @property
     def in_place(self) -> frozenset[str]:
         """The changed names that stand for the same object as before, with other contents."""
-        columns = self.recording.columns
-        return frozenset(
-            columns.names[columns.binding_name[one]]
-            for one in self.recording.bindings(self.index)
-            if columns.binding_flag[one] & IN_PLACE
-        )
+        return frozenset(self.recording.columns.names[name] for name, _, flag in self._bound() if flag & IN_PLACE)
 
     @property
     def value(self) -> Summary | None:
+        return next((self.recording.value(value) for name, value, _ in self._bound() if name == VALUE), None)
+
+    def _bound(self) -> Iterator[tuple[int, int, int]]:
         columns = self.recording.columns
         for one in self.recording.bindings(self.index):
-            if columns.binding_name[one] == VALUE:
-                return self.recording.value(columns.binding_value[one])
-        return None
+            yield columns.binding_name[one], columns.binding_value[one], columns.binding_flag[one]
 
     def _named(self, pairs: Iterable[tuple[int, int]], watched: bool) -> dict[str, Summary]:
-        columns = self.recording.columns
-        return {
-            columns.names[name].removeprefix("watch: ") if watched else columns.names[name]: self.recording.value(value)
-            for name, value in pairs
-            if (name in columns.watches) == watched
-        }
+        columns, value_of = self.recording.columns, self.recording.value
+        return {columns.names[name]: value_of(value) for name, value in pairs if (name in columns.watches) == watched}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Step) and (self.recording, self.index) == (other.recording, other.index)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import sys
 import uuid
 import zipfile
 from array import array
@@ -59,7 +58,7 @@ def write(recording: RecordedSteps, path: str | Path) -> None:
         "snapshots": [[step, list(pairs)] for step, pairs in sorted(columns.snapshots.items())],
     }
     text = json.dumps(tables, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
-    parts = {TABLES: text.encode()} | {name: little_endian(getattr(columns, name)).tobytes() for name in ARRAYS}
+    parts = {TABLES: text.encode()} | {name: getattr(columns, name).tobytes() for name in ARRAYS}
     content = io.BytesIO()
     content.write(MAGIC + f"{VERSION}\n".encode())
     with zipfile.ZipFile(content, "w") as file:
@@ -127,9 +126,8 @@ def unzipped(content: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
 def columns_of(tables: dict[str, Any], parts: dict[str, bytes]) -> Columns:
     """Columns from what a stranger may have written: each number is checked."""
     columns = Columns()
-    columns.functions = [
-        (expect(str, file), expect(str, name), within(line, 2**31)) for file, name, line in tables["functions"]
-    ]
+    functions = tables["functions"]
+    columns.functions = [(expect(str, file), expect(str, name), within(line, 2**31)) for file, name, line in functions]
     columns.places = [
         (within(event, len(EVENTS)), within(function, len(columns.functions)), within(line, 2**31))
         for event, function, line in tables["places"]
@@ -140,9 +138,7 @@ def columns_of(tables: dict[str, Any], parts: dict[str, bytes]) -> Columns:
     columns.threads = expect([str], tables["threads"])
     columns.left_out = within(tables["left_out"], 2**62)
     for name, part in parts.items():
-        numbers = array(getattr(columns, name).typecode)
-        numbers.frombytes(part)
-        setattr(columns, name, little_endian(numbers))
+        getattr(columns, name).frombytes(part)
     for names in (OF_STEPS, OF_FRAMES, OF_BINDINGS, ("turn_first", "turn_thread")):
         if len({len(getattr(columns, name)) for name in names}) > 1:
             raise Damaged
@@ -190,13 +186,6 @@ def check_callers(steps: array, callers: array) -> None:
     for step, caller in zip(steps, callers, strict=True):
         if caller != NONE and caller >= step:
             raise Damaged
-
-
-def little_endian(numbers: array) -> array:
-    if sys.byteorder == "big":
-        numbers = numbers[:]
-        numbers.byteswap()
-    return numbers
 
 
 def packed(value: Any) -> Any:

@@ -59,38 +59,35 @@ class Summary:
         """Whether another summary says the same, whichever object it is of."""
         return (
             isinstance(other, Summary)
-            and (self.type, self.text, *written(self.facts)) == (other.type, other.text, *written(other.facts))
+            and (self.type, self.text, exactly(self.facts)) == (other.type, other.text, exactly(other.facts))
             and [name for name, _ in self.parts] == [name for name, _ in other.parts]
             and all(
-                as_summary(mine).alike(as_summary(theirs))
+                as_summary(mine) == as_summary(theirs)
                 for (_, mine), (_, theirs) in zip(self.parts, other.parts, strict=True)
             )
         )
 
-    def __eq__(self, other: object) -> bool:
-        return self.alike(other)
+    __eq__ = alike
 
     def __hash__(self) -> int:
         return hash((self.type, self.text))
 
     def __repr__(self) -> str:
-        """`Tensor (4, 20) int64`, and the names of a tensor's axes where the recording has them."""
-        axes = self.facts.get("axes")
-        if not axes or not all(isinstance(axis, str) for axis in axes):
+        """The text; of a tensor whose axes have names, `Tensor (batch 4, prefix_len 20) int64`."""
+        axes, shape = self.facts.get("axes"), self.facts.get("shape")
+        if not axes or not shape or not all(isinstance(axis, str) for axis in axes):
             return self.text
-        return f"{self.text} = ({', '.join(axes)})"
+        named = (str(size) if axis == str(size) else f"{axis} {size}" for axis, size in zip(axes, shape, strict=False))
+        return self.text.replace(f"({', '.join(map(str, shape))})", f"({', '.join(named)})", 1)
 
 
-def written(facts: dict[str, Any]) -> list[tuple[str, str]]:
-    """Facts as text: NaN is then like NaN, and 1 not like 1.0."""
-    return [(name, exactly(fact)) for name, fact in sorted(facts.items())]
-
-
-def exactly(fact: Any) -> str:
-    """A fact as text, whatever its size: Python writes no more than 4,300 decimal digits."""
-    if type(fact) is Fraction:
-        return f"{hex(fact.numerator)}/{hex(fact.denominator)}"
-    return hex(fact) if type(fact) is int else repr(fact)
+def exactly(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """Facts as text: NaN is then like NaN, and 1 not like 1.0. Python writes no more than 4,300 decimal digits."""
+    found = []
+    for name, fact in sorted(facts.items()):
+        parts = (fact.numerator, fact.denominator) if type(fact) is Fraction else (fact,)
+        found.append((name, "/".join(hex(part) if type(part) is int else repr(part) for part in parts)))
+    return found
 
 
 ATOMS = frozenset({int, float, bool, complex, type(None), str, bytes})
@@ -111,5 +108,8 @@ def shortened(value: Any) -> str:
     """A plain value as text; a number of thousands of digits by its size."""
     if type(value) is int and value.bit_length() > 256:
         return f"int of {value.bit_length()} bits"
-    text = repr(value)
-    return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
+    return cut(repr(value), TEXT_LIMIT)
+
+
+def cut(text: str, limit: int = 100) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

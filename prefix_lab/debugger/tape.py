@@ -56,7 +56,7 @@ class RecordingSession:
         self.scope, self.watches, self.look = scope, watches, Look(keep)
         self.max_steps, self.max_bytes, self.progress = max_steps, max_bytes, progress
         self.known: dict[int, CodeInfo | None] = {}
-        self.when_known: Callable[[CodeType], None] | None = None  # told of each function in scope, once
+        self.when_known: Callable[[CodeType], None] = lambda code: None  # told of each function in scope, once
         self.codes: list[CodeType] = []  # alive, so that no other code gets the id of one that is known
         self.spaces: dict[str, dict[str, Any]] = {}  # what the globals of each file in scope say of the module
         self.frames: dict[int, int] = {}  # the numbers of frames that may pause
@@ -74,7 +74,7 @@ class RecordingSession:
         """From now on, look at what any line that may run code could have changed."""
         for info in list(self.known.values()):
             if info is not None:
-                closer(info)
+                info.look_closer()
 
     def note(self, text: str) -> None:
         if text not in self.notes:
@@ -83,17 +83,16 @@ class RecordingSession:
     def info(self, code: CodeType, frame: FrameType) -> CodeInfo | None:
         """The table of a function if it is in scope, made when it is met first."""
         key = id(code)
-        if key not in self.known:
-            self.codes.append(code)
-            self.known[key] = table_of(code, self.watches) if self.scope.covers(code, frame) else None
-            if self.known[key] is not None:
-                if self.look.met is not None:
-                    closer(self.known[key])
-                if code.co_filename not in self.spaces:
-                    self.spaces[code.co_filename] = module_of(frame.f_globals)
-                if self.when_known is not None:
-                    self.when_known(code)
-        return self.known[key]
+        if key in self.known:
+            return self.known[key]
+        self.codes.append(code)
+        info = self.known[key] = table_of(code, self.watches) if self.scope.covers(code, frame) else None
+        if info is not None:
+            if self.look.met is not None:
+                info.look_closer()
+            self.spaces.setdefault(code.co_filename, module_of(frame.f_globals))
+            self.when_known(code)
+        return info
 
     def frames_in_scope(self, frame: FrameType | None) -> list[FrameType]:
         """The frames that run already and are in scope, the outermost first."""
@@ -120,10 +119,8 @@ class RecordingSession:
 
     def has_enough(self) -> bool:
         """Whether there are max_steps steps; they are counted only once there are as many items."""
-        tapes = list(self.tapes)
-        if sum(len(tape.items) for tape in tapes) < self.max_steps:
-            return False
-        return sum(tape.count() for tape in tapes) >= self.max_steps
+        tapes, most = list(self.tapes), self.max_steps
+        return sum(len(tape.items) for tape in tapes) >= most and sum(tape.count() for tape in tapes) >= most
 
     @property
     def left_out(self) -> int:
@@ -329,13 +326,6 @@ class Tape:
 def module_of(space: dict[str, Any]) -> dict[str, Any]:
     """What globals say of their module. The rest is the program's, and so are the methods of a mapping of its own."""
     return {name: dict.get(space, name) for name in ("__name__", "__spec__", "__loader__")}
-
-
-def closer(info: CodeInfo) -> None:
-    """From now on look at what any line of this function that may run code could have changed."""
-    for place in info.lines.values():
-        if place.closer is not None:
-            place.names = place.closer
 
 
 def is_step(item: Any) -> bool:

@@ -72,10 +72,6 @@ class CodeInfo(Token):
     __slots__ = ("arguments", "cells", "file", "first_line", "function", "in_mapping", "lines", "pauses", "read")
     __slots__ += ("returns", "simple", "skips", "slots", "spans", "starts", "yields")
 
-    def line_at(self, offset: int) -> int | None:
-        """The line that an instruction belongs to."""
-        return next((line for start, end, line in self.spans if start <= offset < end), None)
-
     def __init__(self, code: CodeType):
         self.file, self.function, self.first_line = code.co_filename, code.co_qualname, code.co_firstlineno
         self.lines: dict[int, LineInfo] = {}
@@ -88,10 +84,20 @@ class CodeInfo(Token):
         self.cells: frozenset[str] = frozenset()  # the names that it shares with functions inside or around it
         self.read: Callable[[Any, str, Any], Any] = dict.get  # looks a name up: see `frames.reader`
         # Offsets in the bytecode: where it starts, returns, pauses, and ends a loop by StopIteration.
-        self.starts: frozenset[int] = frozenset()
-        self.returns: frozenset[int] = frozenset()
-        self.yields: frozenset[int] = frozenset()
-        self.skips: frozenset[int] = frozenset()
+        self.starts: set[int] = set()
+        self.returns: set[int] = set()
+        self.yields: set[int] = set()
+        self.skips: set[int] = set()
+
+    def look_closer(self) -> None:
+        """From now on look at what any line of this function that may run code could have changed."""
+        for place in self.lines.values():
+            if place.closer is not None:
+                place.names = place.closer
+
+    def line_at(self, offset: int) -> int | None:
+        """The line that an instruction belongs to."""
+        return next((line for start, end, line in self.spans if start <= offset < end), None)
 
 
 TURN = (None,)

@@ -2,9 +2,8 @@
 
 They lie in `$PREFIX_LAB_CACHE` if that is set (empty: nothing is kept), else in the user's own cache folder. A file
 holds for one Python, one torch, transformers and PEFT, and the very text of all files that its names lead through;
-anything else in its place is ignored and written anew. It is JSON alone, plain lists in which files, functions and the
-calls that lead somewhere stand once, and appears whole or not at all. Where nothing can be written, nothing is kept,
-and nothing fails.
+anything else in its place is ignored and written anew. It is JSON alone, and appears whole or not at all. Where nothing
+can be written, nothing is kept, and nothing fails.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,13 +24,13 @@ from prefix_lab.debugger.recording import Recording
 from prefix_lab.debugger.storage import write_whole
 from prefix_lab.debugger.summary import Summary
 from prefix_lab.shapes.names import Names
-from prefix_lab.shapes.sightings import CallLine, KnownAxes, Spot
-from prefix_lab.shapes.walks import held_out_run, standard_runs
+from prefix_lab.shapes.sightings import KnownAxes, Spot
+from prefix_lab.shapes.walks import STANDARD_RUNS
 
 FAMILIES = {"t5": "T5", "mt5": "T5", "bart": "BART", "gpt2": "GPT-2", "llama": "Llama", "bert": "BERT"}
 """transformers' word for a kind of model → the family of standard walks."""
 IN_TRANSFORMERS = re.compile(r"[/\\]transformers[/\\]models[/\\](\w+)[/\\]")
-FORMAT = 2
+FORMAT = 3
 PACKAGES = ("torch", "transformers", "peft")
 OWN = ("*.py", "shapes/*.py", "debugger/*.py")  # what a walk runs, and what finds its names
 
@@ -56,9 +55,8 @@ def kept_names(families: Iterable[str], projected: bool | None = None) -> Names 
 
     `projected` tells which of a family's two walks; without it, both.
     """
-    runs = tuple(tuple(run.items()) for run in [*standard_runs(), held_out_run()])
     kinds = {True: ["projected"], False: ["direct"], None: ["projected", "direct"]}[projected]
-    found = [load(f"{family}, {kind}", runs) for family in sorted(families) for kind in kinds]
+    found = [load(f"{family}, {kind}", STANDARD_RUNS) for family in sorted(families) for kind in kinds]
     names = Names()
     for one in filter(None, found):
         names.join(one)
@@ -76,7 +74,7 @@ def load(walk: str, runs: tuple) -> Names | None:
         if any(digest_of(file) != digest for file, digest in told["files"].items()):
             return None
         return from_json(json.loads(body))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
 
 
@@ -156,52 +154,34 @@ def digest_of(file: str) -> str:
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
-def number_in(table: dict[Hashable, int], thing: Hashable) -> int:
-    """The number of a thing among those met so far, in the order in which they were first met."""
-    return table.setdefault(thing, len(table))
+def as_json(names: Names) -> list[Any]:
+    """All there is in `names`: a list in which each thing stands once, a tuple as the numbers of what is in it."""
+    told: list[Any] = []
+    numbers: dict[Any, int] = {}
+
+    def number_of(thing: Any) -> int:
+        if thing not in numbers:
+            told.append([number_of(one) for one in thing] if isinstance(thing, tuple) else thing)
+            numbers[thing] = len(told) - 1
+        return numbers[thing]
+
+    places = (
+        (*key, tuple((one.way, tuple(one.visits.items()), one.axes) for one in entries))
+        for key, entries in names.places.items()
+    )
+    number_of((tuple(places), tuple(names.same.items())))
+    return told
 
 
-def as_json(names: Names) -> dict[str, Any]:
-    """Lists, texts and numbers that say all there is in `names`."""
-    texts: dict[Hashable, int] = {}
-    ways: dict[Hashable, int] = {}
-    axes: dict[Hashable, int] = {}
-
-    def way_number(way: tuple[CallLine, ...]) -> int:
-        """Ways share their outer ends: each is one call and the number of the rest, -1 for none."""
-        rest = -1
-        for file, function, line in reversed(way):
-            rest = number_in(ways, (number_in(texts, file), number_in(texts, function), line, rest))
-        return rest
-
-    places = [
-        [
-            *(number_in(texts, spot.file), number_in(texts, spot.function), spot.line, number_in(texts, spot.event)),
-            number_in(texts, name),
-            [[way_number(one.way), list(one.visits.items()), number_in(axes, one.axes)] for one in entries],
-        ]
-        for (spot, name), entries in names.places.items()
-    ]
-    return {
-        "places": places,
-        "texts": list(texts),
-        "ways": list(ways),
-        "axes": list(axes),
-        "same": names.same,
-    }
-
-
-def from_json(told: dict[str, Any]) -> Names:
+def from_json(told: list[Any]) -> Names:
     """What `as_json` made."""
-    texts, axes = told["texts"], [tuple(one) for one in told["axes"]]
-    ways: list[tuple[CallLine, ...]] = []
-    for file, function, line, rest in told["ways"]:
-        ways.append(((texts[file], texts[function], line), *(ways[rest] if rest != -1 else ())))
-    names = Names(same=told["same"])
-    for file, function, line, event, name, entries in told["places"]:
-        names.places[Spot(texts[file], texts[function], line, texts[event]), texts[name]] = [
-            KnownAxes(ways[way] if way != -1 else (), dict(visits), axes[one]) for way, visits, one in entries
-        ]
+    things: list[Any] = []
+    for one in told:
+        things.append(tuple(things[number] for number in one) if isinstance(one, list) else one)
+    places, same = things[-1]
+    names = Names(same=dict(same))
+    for spot, name, entries in places:
+        names.places[Spot(*spot), name] = [KnownAxes(way, dict(visits), axes) for way, visits, axes in entries]
     return names
 
 

@@ -9,14 +9,24 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from prefix_lab.debugger import Recorder, record
+from prefix_lab.debugger import record
 from prefix_lab.debugger.progress import Progress
+from prefix_lab.debugger.scope import is_module
 from prefix_lab.shapes import cache
 from prefix_lab.shapes.axes import worth
 from prefix_lab.shapes.names import Names
 from prefix_lab.shapes.sightings import Sighting, Spot, sightings
 from prefix_lab.shapes.solving import Way, same_in, solve, table_of
-from prefix_lab.shapes.walks import MODELS, WALKS, Walk, check_sizes, held_out_run, standard_runs
+from prefix_lab.shapes.walks import (
+    MODELS,
+    STANDARD_RUNS,
+    WALKS,
+    Runs,
+    Walk,
+    check_sizes,
+    held_out_run,
+    standard_runs,
+)
 
 INCLUDE = (
     *("prefix_lab", "peft", "transformers.models", "transformers.cache_utils", "transformers.masking_utils"),
@@ -24,7 +34,6 @@ INCLUDE = (
 )
 NAMING = "Naming the axes of a walk: {far} of {of} runs in {seconds:.0f} s"
 NOT_NAMED = "Stopped. No name of this walk was found or kept: ask for them again."
-Runs = tuple[tuple[tuple[str, int], ...], ...]
 
 
 def name_axes(
@@ -48,17 +57,20 @@ def name_axes(
     """
     if isinstance(walk, str) and walk in MODELS:
         walk = [name for name in WALKS if name.startswith(f"{walk}, ")]
-    if isinstance(walk, str):
-        if walk not in WALKS:
-            raise ValueError(f"walk={walk!r} is not a standard walk. They are: {', '.join(WALKS)}.")
-    elif not callable(walk):
+    if isinstance(walk, str) and walk not in WALKS:
+        raise ValueError(f"walk={walk!r} is not a standard walk. They are: {', '.join(WALKS)}.")
+    if not isinstance(walk, str) and not callable(walk):
         names = Names()
         for one in several(walk):
             names.join(name_axes(one, include, runs, held_out))
         return names
-    all_runs = check_sizes(standard_runs() if runs is None else runs, held_out_run() if held_out is None else held_out)
+    all_runs = STANDARD_RUNS
+    if runs is not None or held_out is not None:
+        held_out = held_out_run() if held_out is None else held_out
+        asked = check_sizes(standard_runs() if runs is None else runs, held_out)
+        all_runs = tuple(tuple(run.items()) for run in asked)
     one = isinstance(include, str | Path | ModuleType) or callable(include)
-    return found_names(walk, (include,) if one else tuple(include), tuple(tuple(run.items()) for run in all_runs))
+    return found_names(walk, (include,) if one else tuple(include), all_runs)
 
 
 def several(walks: Any) -> list[Any]:
@@ -93,7 +105,7 @@ def proven_names(walk: Walk, include: tuple, runs: Runs) -> Names:
     seen = []
     with Progress(NAMING, NOT_NAMED, of=len(runs)) as done:
         for run in runs:
-            seen.append(by_place(seen_in(recorder_of(walk, include), walk, dict(run))))
+            seen.append(by_place(seen_in(walk, include, dict(run))))
             done(len(seen))
     last = seen.pop()
     names = Names(same=same_in([*found_at, last_sizes]))
@@ -104,13 +116,13 @@ def proven_names(walk: Walk, include: tuple, runs: Runs) -> Names:
     return names
 
 
-def recorder_of(walk: Walk, include: tuple) -> Recorder:
-    """What records a walk. Raises `ValueError` for a walk or an `include` that has no Python code to record."""
-    return record([*installed(INCLUDE), walk, *include], progress=lambda steps: None)
+def seen_in(walk: Walk, include: tuple, sizes: Mapping[str, int]) -> list[Sighting]:
+    """Run the walk once, and say what tensors were seen where.
 
-
-def seen_in(recorder: Recorder, walk: Walk, sizes: Mapping[str, int]) -> list[Sighting]:
-    """Run the walk once, and say what tensors were seen where."""
+    Raises `ValueError` for a walk that fails, and for a walk or an `include` that has no Python code to record.
+    """
+    included = [*filter(is_module, INCLUDE), walk, *include]  # not all of these packages need be installed
+    recorder = record(included, progress=lambda steps: None)
     try:
         with recorder as recording:
             walk(dict(sizes))
@@ -127,10 +139,3 @@ def by_place(seen: Sequence[Sighting]) -> dict[tuple[Spot, str], dict[Way, tuple
     for one in seen:
         found[one.spot, one.name].setdefault((one.way, one.visits), one.shape)
     return found
-
-
-@functools.cache
-def installed(names: tuple[str, ...]) -> tuple[str, ...]:
-    from prefix_lab.debugger.scope import is_module
-
-    return tuple(name for name in names if is_module(name))

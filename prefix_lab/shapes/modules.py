@@ -18,7 +18,7 @@ from torch import nn
 from prefix_lab.debugger.look import PARTS_LIMIT, RESTLESS, Look, full_name
 from prefix_lab.debugger.scope import name_of
 from prefix_lab.debugger.summary import Summary
-from prefix_lab.shapes.tensor_facts import PLAIN, facts_of, function_modes, in_a_trace, short, unseen, written
+from prefix_lab.shapes.tensors import PLAIN, facts_of, function_modes, in_a_trace, short, unseen, written
 
 LEVELS = 2  # of modules inside a module
 DICTS = frozenset({dict, OrderedDict})

@@ -67,7 +67,7 @@ def is_tensor(value: Any) -> bool:
     torch = sys.modules.get("torch")
     if torch is None or torch.Tensor not in mro_of(type(value)):
         return False
-    from prefix_lab.shapes.tensor_facts import facts_of
+    from prefix_lab.shapes.tensors import facts_of
 
     shape = facts_of(value)[0]
     return shape is not None and None not in shape
@@ -75,7 +75,7 @@ def is_tensor(value: Any) -> bool:
 
 def seen(tensor: Any, label: str, axes: tuple[str, ...] | None) -> Operand:
     """A live tensor as an operand."""
-    from prefix_lab.shapes.tensor_facts import facts_of, short
+    from prefix_lab.shapes.tensors import facts_of, short
 
     shape, dtype, *_ = facts_of(tensor)
     return Operand(label, tuple(shape), axes, short(dtype), tensor)
@@ -92,11 +92,20 @@ def tensors_in(values: list[Any]) -> list[Operand]:
 @contextmanager
 def tried() -> Iterator[None]:
     """What is tried here on tensors without numbers, no mode of the program hears of, and no warning is given."""
-    from prefix_lab.shapes.tensor_facts import unheard
+    from prefix_lab.shapes.tensors import unheard
 
     with unheard(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def fields_of(value: Any) -> dict[str, Any]:
+    """What lies in an object itself; nothing where that is not a plain dict."""
+    try:
+        held = object.__getattribute__(value, "__dict__")
+    except (AttributeError, TypeError):
+        return {}
+    return held if type(held) is dict else {}
 
 
 def own(value: Any, name: str) -> Any:
@@ -104,14 +113,11 @@ def own(value: Any, name: str) -> Any:
 
     Raises `Unreadable` where it does not lie there.
     """
-    try:
-        held = object.__getattribute__(value, "__dict__")
-    except (AttributeError, TypeError):
-        held = {}
+    held = fields_of(value)
     bases = [vars(base) for base in mro_of(type(value))]
     for_all = next((base[name] for base in bases if name in base), MISSING)
-    if type(held) is not dict or (for_all is not MISSING and hasattr(type(for_all), "__set__")):
-        raise Unreadable(name)  # the latter is a property
+    if for_all is not MISSING and hasattr(type(for_all), "__set__"):
+        raise Unreadable(name)  # a property
     for table in (held, *(held.get(kind) for kind in ("_parameters", "_buffers", "_modules"))):
         if isinstance(table, dict) and name in table:
             return dict.__getitem__(table, name)

@@ -38,7 +38,7 @@ def register_all() -> None:
 
 def describe_cache(cache: Any, look: Look) -> Summary:
     """How many layers, and the keys and values of the first ones."""
-    from prefix_lab.shapes.tensor_facts import facts_of
+    from prefix_lab.shapes.tensors import facts_of
 
     own = dict_of(cache, look)
     cls, number = type(cache), look.number(cache)

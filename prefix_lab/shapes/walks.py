@@ -8,40 +8,26 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefix_lab.shapes.axes import AXES, is_axis
 
 if TYPE_CHECKING:
     from torch import nn
 
-
+SIZES = ("batch", "prefix_len", "layers", "kv_heads", "group", "head_dim", "source", "target")
+SIZES += ("vocab", "ff", "encoder_hidden")
 STANDARD = (
-    {"batch": 2, "prefix_len": 5, "layers": 3, "kv_heads": 3, "group": 2, "head_dim": 14, "source": 13, "target": 17},
-    {"batch": 4, "prefix_len": 7, "layers": 2, "kv_heads": 2, "group": 3, "head_dim": 10, "source": 19, "target": 11},
-    {"batch": 7, "prefix_len": 4, "layers": 4, "kv_heads": 1, "group": 5, "head_dim": 6, "source": 11, "target": 23},
+    (2, 5, 3, 3, 2, 14, 13, 17, 401, 62, 37),
+    (4, 7, 2, 2, 3, 10, 19, 11, 409, 46, 53),
+    (7, 4, 4, 1, 5, 6, 11, 23, 419, 58, 41),
 )
-HELD_OUT = {
-    "batch": 3,
-    "prefix_len": 9,
-    "layers": 5,
-    "kv_heads": 2,
-    "group": 4,
-    "head_dim": 8,
-    "source": 17,
-    "target": 13,
-}
-WIDTHS = (
-    {"vocab": 401, "ff": 62, "encoder_hidden": 37},
-    {"vocab": 409, "ff": 46, "encoder_hidden": 53},
-    {"vocab": 419, "ff": 58, "encoder_hidden": 41},
-)
-HELD_OUT_WIDTHS = {"vocab": 431, "ff": 74, "encoder_hidden": 47}
+HELD_OUT = (3, 9, 5, 2, 4, 8, 17, 13, 431, 74, 47)
 
 
-def complete(sizes: dict[str, int], widths: dict[str, int]) -> dict[str, int]:
+def complete(row: tuple[int, ...]) -> dict[str, int]:
     """All standard axes: heads is a multiple of kv_heads, by another factor in each run; hidden is heads · head_dim."""
-    sizes = sizes | widths
+    sizes = dict(zip(SIZES, row, strict=True))
     sizes["heads"] = sizes["kv_heads"] * sizes.pop("group")
     sizes["hidden"] = sizes["heads"] * sizes["head_dim"]
     return {axis: sizes[axis] for axis in AXES}
@@ -49,12 +35,17 @@ def complete(sizes: dict[str, int], widths: dict[str, int]) -> dict[str, int]:
 
 def standard_runs() -> list[dict[str, int]]:
     """The sizes of the runs that names are found in."""
-    return [complete(sizes, widths) for sizes, widths in zip(STANDARD, WIDTHS, strict=True)]
+    return [complete(row) for row in STANDARD]
 
 
 def held_out_run() -> dict[str, int]:
     """Sizes that no name was found with: a name that is right gives what is seen here, too."""
-    return complete(HELD_OUT, HELD_OUT_WIDTHS)
+    return complete(HELD_OUT)
+
+
+Runs = tuple[tuple[tuple[str, int], ...], ...]
+STANDARD_RUNS: Runs = tuple(tuple(run.items()) for run in [*standard_runs(), held_out_run()])
+"""All of these, the held-out one last; hashable, so that what is found with them can be kept."""
 
 
 def check_sizes(runs: Any, held_out: Any) -> list[dict[str, int]]:
@@ -63,13 +54,16 @@ def check_sizes(runs: Any, held_out: Any) -> list[dict[str, int]]:
     Raises `ValueError` for runs too few or alike, for runs that do not have the same axes, for names that an
     expression could not be written with, and for sizes that are no whole numbers from 1 on.
     """
-    for name, one in [*((f"runs[{at}]", run) for at, run in enumerate(listed(runs))), ("held_out", held_out)]:
+    if isinstance(runs, Mapping | str) or not isinstance(runs, Iterable):
+        raise ValueError(f"runs={runs!r}, expected a list of dicts of sizes, one for each run: runs=[{{…}}, {{…}}].")
+    runs = list(runs)
+    for name, one in [*((f"runs[{at}]", run) for at, run in enumerate(runs)), ("held_out", held_out)]:
         if not isinstance(one, Mapping):
             raise ValueError(f"{name}={one!r}, expected a dict of sizes such as {{'batch': 2, 'source': 7}}.")
-    found = [dict(run) for run in runs]
+    found, last = [dict(run) for run in runs], dict(held_out)
     if len(found) < 2:
         raise ValueError(f"runs has {len(found)}, expected at least 2, and one held out: one run alone proves nothing.")
-    for run in [*found, dict(held_out)]:
+    for run in [*found, last]:
         if run.keys() != found[0].keys():
             raise ValueError(f"The runs have different axes: {sorted(found[0])} and {sorted(run)}. Give each the same.")
         for axis, size in run.items():
@@ -82,25 +76,16 @@ def check_sizes(runs: Any, held_out: Any) -> list[dict[str, int]]:
                 raise ValueError(f"The axis {axis!r} has the size {size!r}, expected a whole number of at least 1.")
     if found[0] and all(run == found[0] for run in found):
         raise ValueError(f"All runs have the same sizes, {found[0]}: nothing could be told apart. Change some.")
-    if found[0] and dict(held_out) in found:
-        raise ValueError(
-            f"held_out={dict(held_out)} has the sizes of one of the runs, so it proves nothing. Give it others."
-        )
-    return [*found, dict(held_out)]
-
-
-def listed(runs: Any) -> list[Any]:
-    """The runs as a list. Raises `ValueError` for a single dict of sizes."""
-    if isinstance(runs, Mapping | str) or not isinstance(runs, Iterable):
-        raise ValueError(f"runs={runs!r}, expected a list of dicts of sizes, one for each run: runs=[{{…}}, {{…}}].")
-    return list(runs)
+    if found[0] and last in found:
+        raise ValueError(f"held_out={last} has the sizes of one of the runs, so it proves nothing. Give it others.")
+    return [*found, last]
 
 
 NEW_TOKENS = 3
 Walk = Callable[[Mapping[str, int]], None]
 
 
-def journey(make_model: Callable[[Mapping[str, int]], nn.Module], task: str, projection: bool) -> Walk:
+def journey(family: Family, projection: bool) -> Walk:
     """A walk with this kind of model."""
 
     def walk(axes: Mapping[str, int]) -> None:
@@ -110,7 +95,7 @@ def journey(make_model: Callable[[Mapping[str, int]], nn.Module], task: str, pro
             torch.manual_seed(0)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                walk_with(library, make_model(axes), task, projection, axes)
+                walk_with(library, family.make(axes), family.task, projection, axes)
 
     return walk
 
@@ -152,102 +137,77 @@ def walk_with(library: Any, base: nn.Module, task: str, projection: bool, axes: 
             model.eval().generate(**batch, max_new_tokens=NEW_TOKENS, min_new_tokens=NEW_TOKENS, do_sample=False)
 
 
-def make_t5(axes: Mapping[str, int]) -> nn.Module:
-    from transformers import T5Config, T5ForConditionalGeneration
+class Family(NamedTuple):
+    """A kind of model: its class in transformers, its task, and which axis each size in its config is."""
 
-    return T5ForConditionalGeneration(
-        T5Config(
-            vocab_size=axes["vocab"],
-            d_model=axes["hidden"],
-            d_kv=axes["head_dim"],
-            num_heads=axes["heads"],
-            d_ff=axes["ff"],
-            num_layers=axes["layers"],
-            decoder_start_token_id=0,
-        )
-    )
+    model: str
+    task: str
+    sizes: dict[str, str]
+    others: dict[str, Any]
 
+    def make(self, axes: Mapping[str, int]) -> nn.Module:
+        """A model of these sizes, with random weights."""
+        import transformers
 
-def make_bart(axes: Mapping[str, int]) -> nn.Module:
-    from transformers import BartConfig, BartForConditionalGeneration
-
-    return BartForConditionalGeneration(
-        BartConfig(
-            vocab_size=axes["vocab"],
-            d_model=axes["hidden"],
-            encoder_layers=axes["layers"],
-            decoder_layers=axes["layers"],
-            encoder_attention_heads=axes["heads"],
-            decoder_attention_heads=axes["heads"],
-            encoder_ffn_dim=axes["ff"],
-            decoder_ffn_dim=axes["ff"],
-            max_position_embeddings=128,
-            forced_eos_token_id=None,
-        )
-    )
+        cls = getattr(transformers, self.model)
+        made = cls(cls.config_class(**{field: axes[axis] for field, axis in self.sizes.items()}, **self.others))
+        if self.model == "GPT2LMHeadModel":
+            made.loss_type = "ForCausalLM"  # one that was built from a config has none, and transformers would log so
+        return made
 
 
-def make_gpt2(axes: Mapping[str, int]) -> nn.Module:
-    from transformers import GPT2Config, GPT2LMHeadModel
-
-    model = GPT2LMHeadModel(
-        GPT2Config(
-            vocab_size=axes["vocab"],
-            n_embd=axes["hidden"],
-            n_layer=axes["layers"],
-            n_head=axes["heads"],
-            n_inner=axes["ff"],
-            n_positions=128,
-            bos_token_id=0,
-            eos_token_id=0,
-        )
-    )
-    model.loss_type = "ForCausalLM"  # a GPT-2 that was built from a config has none, and transformers would log so
-    return model
-
-
-def make_llama(axes: Mapping[str, int]) -> nn.Module:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=axes["vocab"],
-            hidden_size=axes["hidden"],
-            intermediate_size=axes["ff"],
-            num_hidden_layers=axes["layers"],
-            num_attention_heads=axes["heads"],
-            num_key_value_heads=axes["kv_heads"],
-            head_dim=axes["head_dim"],
-            max_position_embeddings=128,
-        )
-    )
-
-
-def make_bert(axes: Mapping[str, int]) -> nn.Module:
-    from transformers import BertConfig, BertModel
-
-    return BertModel(
-        BertConfig(
-            vocab_size=axes["vocab"],
-            hidden_size=axes["hidden"],
-            num_hidden_layers=axes["layers"],
-            num_attention_heads=axes["heads"],
-            intermediate_size=axes["ff"],
-            max_position_embeddings=128,
-        )
-    )
-
-
+BERT_SIZES = {
+    "vocab_size": "vocab",
+    "hidden_size": "hidden",
+    "intermediate_size": "ff",
+    "num_hidden_layers": "layers",
+    "num_attention_heads": "heads",
+}
 MODELS = {
-    "T5": (make_t5, "SEQ_2_SEQ_LM"),
-    "BART": (make_bart, "SEQ_2_SEQ_LM"),
-    "GPT-2": (make_gpt2, "CAUSAL_LM"),
-    "Llama": (make_llama, "CAUSAL_LM"),
-    "BERT": (make_bert, "FEATURE_EXTRACTION"),
+    "T5": Family(
+        "T5ForConditionalGeneration",
+        "SEQ_2_SEQ_LM",
+        {
+            "vocab_size": "vocab",
+            "d_model": "hidden",
+            "d_kv": "head_dim",
+            "num_heads": "heads",
+            "d_ff": "ff",
+            "num_layers": "layers",
+        },
+        {"decoder_start_token_id": 0},
+    ),
+    "BART": Family(
+        "BartForConditionalGeneration",
+        "SEQ_2_SEQ_LM",
+        {
+            "vocab_size": "vocab",
+            "d_model": "hidden",
+            **{
+                f"{side}_{field}": axis
+                for side in ("encoder", "decoder")
+                for field, axis in (("layers", "layers"), ("attention_heads", "heads"), ("ffn_dim", "ff"))
+            },
+        },
+        {"max_position_embeddings": 128, "forced_eos_token_id": None},
+    ),
+    "GPT-2": Family(
+        "GPT2LMHeadModel",
+        "CAUSAL_LM",
+        {"vocab_size": "vocab", "n_embd": "hidden", "n_layer": "layers", "n_head": "heads", "n_inner": "ff"},
+        {"n_positions": 128, "bos_token_id": 0, "eos_token_id": 0},
+    ),
+    "Llama": Family(
+        "LlamaForCausalLM",
+        "CAUSAL_LM",
+        {**BERT_SIZES, "num_key_value_heads": "kv_heads", "head_dim": "head_dim"},
+        {"max_position_embeddings": 128},
+    ),
+    "BERT": Family("BertModel", "FEATURE_EXTRACTION", BERT_SIZES, {"max_position_embeddings": 128}),
 }
 WALKS: dict[str, Walk] = {
-    f"{family}, {'projected' if projection else 'direct'}": journey(make, task, projection)
-    for family, (make, task) in MODELS.items()
+    f"{name}, {'projected' if projection else 'direct'}": journey(family, projection)
+    for name, family in MODELS.items()
     for projection in (False, True)
 }
 """The standard walks by name."""

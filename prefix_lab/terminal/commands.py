@@ -190,6 +190,7 @@ def run_dap(args: argparse.Namespace) -> int:
     """Serve a recording to an editor, on standard input and output or on a port."""
     from prefix_lab.debugger import Recording
     from prefix_lab.debugger.dap import serve_port, serve_stdio
+    from prefix_lab.shapes import with_kept_names
 
     def listening(port: int) -> None:
         print(f"listening on 127.0.0.1:{port}, for one client at a time; Ctrl-C ends", flush=True)
@@ -199,8 +200,7 @@ def run_dap(args: argparse.Namespace) -> int:
             print(f"prefix-lab dap: {reason}", file=sys.stderr)
 
     try:
-        recording = Recording.load(args.file)
-        len(recording)
+        recording = with_kept_names(Recording.load(args.file))
     except ValueError as error:
         args.refuse(str(error))
     if args.port is None:
@@ -215,7 +215,8 @@ def run_dap(args: argparse.Namespace) -> int:
     try:
         serve_port(recording, args.port, args.idle, listening, complain)
     except OSError as error:
-        args.refuse(f"argument --port: {args.port} cannot be had ({error.strerror}). Give another, or 0 for a free one")
+        why = os.strerror(error.errno)
+        args.refuse(f"argument --port: {args.port} cannot be had ({why}). Give another, or 0 for a free one")
     complain(f"no client came for {args.idle} seconds")
     return 0
 
@@ -267,8 +268,9 @@ def opened(file: str | None) -> tuple[Recording, str]:
 
         return record_walk(), "walk"
     from prefix_lab.debugger import Recording
+    from prefix_lab.shapes import with_kept_names
 
-    return Recording.load(file), Path(file).stem
+    return with_kept_names(Recording.load(file)), Path(file).stem
 
 
 def add_progress(commands: Any) -> None:

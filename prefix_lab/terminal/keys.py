@@ -46,6 +46,9 @@ KEYS = (
     Key("b", "ask_breakpoint", "b", "set a breakpoint, or take it away by typing it again", "break"),
     Key("f9", "break_here", "F9", "the same for the current line; so does a click on any line"),
     Key("B", "clear", "B", "take all breakpoints away"),
+    Key("x", "skip_here", "x", "step past this function from now on, or into it again"),
+    Key("m", "mark", "m", "mark this step, to ask later what has changed since"),
+    Key("equals_sign", "since", "=", "what has changed between the mark and here"),
     Key("slash", "ask_search", "/", "search in source lines and values", "find"),
     Key("full_stop,f3", "match(False)", ".  F3", "the next place that was found"),
     Key("comma,shift+f3,f15", "match(True)", ",  Shift+F3", "the place before that was found"),
@@ -159,6 +162,24 @@ class Replay(ReplayScreen):
             return
         state.goto(found[0])
         self.show(f"Stopped at {found[1][0].label}.")
+
+    def action_skip_here(self) -> None:
+        name = self.state.step.function
+        goes = "past" if self.state.toggle_skipped(name) else "into"
+        self.say(f"Steps go {goes} {name} from now on; x changes that.")
+
+    def action_mark(self) -> None:
+        self.state.mark = self.state.index
+        self.say(f"Step {self.state.index:,} is marked: = lists what has changed since.")
+
+    def action_since(self) -> None:
+        state = self.state
+        if state.mark is None:
+            self.say("No step is marked: m marks the one where you stand.")
+            return
+        changes = state.recording.changed(state.mark, state.index)
+        title = f"{count_of(len(changes), 'name')} changed between step {state.mark:,} and step {state.index:,}"
+        self.read(title, [panes.change_line(one) for one in changes])
 
     def action_ask_search(self) -> None:
         self.ask("find", "text in a source line or a value", self.search, self.state.searched)

@@ -10,6 +10,7 @@ from rich.syntax import Syntax
 from rich.text import Span, Text
 
 from prefix_lab.debugger import Recording, Step, Summary
+from prefix_lab.debugger.search import Change
 from prefix_lab.debugger.shown import before_it, facts_of, given_by, happening, place_of, text_of
 from prefix_lab.debugger.steps import NONE
 from prefix_lab.debugger.summary import as_summary
@@ -128,6 +129,13 @@ def position(state: ReplayState) -> Text:
 def history_line(values: list[tuple[Step, Summary]], number: int) -> Text:
     step, value = values[number]
     return Text.assemble(f"step {step.index:,}  ", (f"line {step.line}  ", DIM), (text_of(value), CHANGED))
+
+
+def change_line(one: Change) -> Text:
+    """A name's value before and now, and the call that it is of."""
+    now = ("(deleted)", DIM) if one.now is None else (text_of(one.now), IN_PLACE if one.in_place else CHANGED)
+    before = f"{SAME} " if one.in_place else "" if one.before is None else f"{text_of(one.before)} → "
+    return Text.assemble((f"{visible(one.name)}  ", NUMBER), before, now, (f"  in {visible(one.step.function)}", DIM))
 
 
 def call_rows(recording: Recording) -> list[tuple[Text, int]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 
 from prefix_lab.debugger import Recording, Step
+from prefix_lab.debugger.cursor import COMPREHENSIONS
 from prefix_lab.debugger.placing import PlacedBreakpoint, at_function, at_line
 from prefix_lab.debugger.search import is_end_of
 from prefix_lab.debugger.text import listed
@@ -27,6 +28,8 @@ class ReplayState:
     def __init__(self, recording: Recording, first: int = 0):
         self.recording = recording
         self.cursor = recording.cursor(first)
+        self.cursor.skip = COMPREHENSIONS
+        self.mark: int | None = None  # since when changes are asked for
         self.breakpoints: list[PlacedBreakpoint] = []
         self.jumps: deque[int] = deque(maxlen=JUMPS)
         self.searched = ""
@@ -61,6 +64,13 @@ class ReplayState:
         others = [one for one in self.breakpoints if (one.label, one.file) != (breakpoint.label, breakpoint.file)]
         is_set = len(others) == len(self.breakpoints)
         self.breakpoints = [*others, breakpoint] if is_set else others
+        return is_set
+
+    def toggle_skipped(self, name: str) -> bool:
+        """Step past a function, file or folder from now on, or into it again; whether it is stepped past now."""
+        others = tuple(one for one in self.cursor.skip if one != name)
+        is_set = others == self.cursor.skip
+        self.cursor.skip = (*others, name) if is_set else others
         return is_set
 
     def next_match(self, backwards: bool = False, here: bool = False) -> int | None:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -10,9 +11,8 @@ from enum import Enum
 from typing import Any
 
 from prefix_lab import PrefixTuningConfig
-from prefix_lab.walk.batch import example
 from prefix_lab.walk.compare import Check
-from prefix_lab.walk.model import Base, choose_task, load_base, size_like
+from prefix_lab.walk.model import Base, choose_task, example, load_base, size_like
 from prefix_lab.walk.page import About, Painter, Row, about, rows_about, rows_of, rows_of_end, rows_of_refusal
 from prefix_lab.walk.run import StageResult, walk
 from prefix_lab.widgets.sizes import shipped
@@ -44,21 +44,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(**DEFAULTS)
 
 
-class at_least:
+def at_least(least: int, example: int) -> Callable[[str], int]:
     """A whole number from `least` up, as an option's type; anything else is refused with what was expected."""
 
-    def __init__(self, least: int, example: int):
-        self.least, self.example = least, example
+    def number(text: str) -> int:
+        if not re.fullmatch(r"\d{1,19}", text, re.ASCII) or not least <= int(text) < 2**63:
+            wanted = f"a whole number of at least {least}, and below 2**63"
+            raise argparse.ArgumentTypeError(f"{text!r} was given, expected {wanted}: {example}, say")
+        return int(text)
 
-    def __call__(self, text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = None
-        if number is None or not self.least <= number < 2**63:
-            wanted = f"a whole number of at least {self.least}, and below 2**63"
-            raise argparse.ArgumentTypeError(f"{text!r} was given, expected {wanted}: {self.example}, say")
-        return number
+    return number
 
 
 def some_name(text: str) -> str:
@@ -150,26 +145,15 @@ def refusal(why: str, args: argparse.Namespace) -> Iterator[Row]:
 def as_json(head: About, results: Sequence[StageResult], instead: str = "") -> str:
     """`equal` is true, false, or null where nothing was compared; `instead` gets past the error that ended a walk."""
     compared = [result.equal for result in results if result.equal is not None]
+    axes = [dict(zip(("name", "size", "meaning"), axis, strict=True)) for axis in head.axes]
+    stages = []
+    for result in results:
+        fields = result._asdict()
+        stage = fields.pop("stage")
+        stages.append({"name": stage.name, "sentence": stage.sentence, **fields, "equal": result.equal})
     document = {
-        "about": {
-            **head._asdict(),
-            "axes": [dict(zip(("name", "size", "meaning"), axis, strict=True)) for axis in head.axes],
-        },
-        "stages": [
-            {
-                "name": result.stage.name,
-                "sentence": result.stage.sentence,
-                "ours": result.ours,
-                "peft": result.peft,
-                "takes": result.takes,
-                "gives": result.gives,
-                "facts": result.facts,
-                "equal": result.equal,
-                "checks": result.checks,
-                "stop": result.stop,
-            }
-            for result in results
-        ],
+        "about": {**head._asdict(), "axes": axes},
+        "stages": stages,
         "complete": not results[-1].stop,
         "instead": instead or None,
         "equal": all(compared) if compared else None,

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers.cache_utils import Cache, EncoderDecoderCache
 
-from prefix_lab.walk.steps import Attended, Encoded, Kept, Learned
+from prefix_lab.walk.steps import Attended, Learned
 
 BIT_FOR_BIT, SHAPES = "bit for bit", "in shape and type"
 
@@ -36,16 +36,19 @@ class Check(NamedTuple):
         return not self.differences
 
 
-def compare_tensors(name: str, ours: Tensor, theirs: Tensor, tolerance: float = 0.0) -> Difference | None:
+def difference(name: str, ours: Any, theirs: Any, tolerance: float = 0.0) -> Difference | None:
     """What differs, and by how much at most; None when nothing does. `tolerance` is relative to PEFT's largest."""
+    if not (isinstance(ours, Tensor) and isinstance(theirs, Tensor)):
+        one_tensor = isinstance(ours, Tensor) or isinstance(theirs, Tensor)
+        if not one_tensor and ours == theirs:
+            return None
+        return Difference(name, f"is {in_short(ours)}, PEFT's is {in_short(theirs)}")
     if ours.shape != theirs.shape:
         return Difference(name, f"has shape {tuple(ours.shape)}, PEFT's {tuple(theirs.shape)}")
     if ours.dtype != theirs.dtype:
         return Difference(name, f"is {ours.dtype}, PEFT's {theirs.dtype}".replace("torch.", ""))
-    if ours.is_meta or theirs.is_meta or torch.equal(ours, theirs):
+    if ours.is_meta or theirs.is_meta or torch.allclose(ours, theirs, rtol=0, atol=0, equal_nan=True):
         return None
-    if torch.allclose(ours, theirs, rtol=0, atol=0, equal_nan=True):
-        return None  # not a number in both, at the same places
     apart = (ours.double() - theirs.double()).abs()
     largest = apart.max().item()
     if largest <= tolerance * theirs.double().abs().max().item():
@@ -54,44 +57,20 @@ def compare_tensors(name: str, ours: Tensor, theirs: Tensor, tolerance: float = 
     return Difference(name, f"differs in {count:,} of {apart.numel():,} numbers, by up to {largest:.3g}", largest)
 
 
-def compare_values(name: str, ours: Any, theirs: Any) -> Difference | None:
-    """As `compare_tensors`, for two things of which one at least is no tensor."""
-    one_tensor = isinstance(ours, Tensor) or isinstance(theirs, Tensor)
-    if not one_tensor and ours == theirs:
-        return None
-    return Difference(name, f"is {in_short(ours)}, PEFT's is {in_short(theirs)}")
-
-
 def in_short(value: Any) -> str:
     """An enum's own text, a tensor's shape, and anything else as it prints."""
-    if isinstance(value, Tensor):
-        return f"a tensor {tuple(value.shape)}"
-    return str(getattr(value, "value", value))
+    return f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else str(getattr(value, "value", value))
 
 
-def check(
-    what: str,
-    ours: Mapping[str, Any],
-    theirs: Mapping[str, Any],
-    tolerance: float = 0.0,
-    exactness: str | None = None,
-) -> Check:
+def check(what: str, ours: Mapping[str, Any], theirs: Mapping[str, Any], tolerance: float = 0.0) -> Check:
     """Compare two mappings name by name; a name that only one side has is a difference too."""
     differences = [Difference(name, "is not in PEFT's") for name in ours if name not in theirs]
     differences += [Difference(name, "is missing, PEFT has it") for name in theirs if name not in ours]
-    for name in [name for name in ours if name in theirs]:
-        both = ours[name], theirs[name]
-        if all(isinstance(one, Tensor) for one in both):
-            found = compare_tensors(name, *both, tolerance)
-        else:
-            found = compare_values(name, *both)
-        differences += [found] if found else []
+    shared = [name for name in ours if name in theirs]
+    differences += filter(None, [difference(name, ours[name], theirs[name], tolerance) for name in shared])
     tensors = [one for one in ours.values() if isinstance(one, Tensor)]
-    if exactness is None:
-        exactness = BIT_FOR_BIT if tensors else ""
-    if any(one.is_meta for one in tensors):
-        exactness = SHAPES
-    return Check(what, len(ours), tuple(differences), exactness)
+    exactly = f"to {tolerance:.0e}, relative" if tolerance else BIT_FOR_BIT if tensors else ""
+    return Check(what, len(ours), tuple(differences), SHAPES if any(one.is_meta for one in tensors) else exactly)
 
 
 def tensors_in(value: Any, name: str = "") -> dict[str, Tensor]:
@@ -120,85 +99,57 @@ TOLERANCE = 1e-5
 """For gradients, relative to the largest: their sums may be taken in another order."""
 
 
-def compare_choice(ours: type, theirs: type) -> tuple[Check, ...]:
-    return (check("class name", {"class": ours.__name__}, {"class": theirs.__name__}),)
+def compare(stage: str, ours: Any, theirs: Any) -> tuple[Check, ...]:
+    """What ours and PEFT's step made at this stage, held against each other."""
+    told, expected = MADE[stage](ours), MADE[stage](theirs)
+    checks = [check(what, told[what], expected[what]) for what in told]
+    if stage == "learn" and not checks[0].equal:
+        checks[0] = check(checks[0].what, told[checks[0].what], expected[checks[0].what], TOLERANCE)
+    return tuple(checks)
 
 
-def compare_configs(ours: Any, theirs: Any) -> tuple[Check, ...]:
-    return (check("config fields", ours.to_dict(), theirs.to_dict()),)
+Compared = dict[str, Mapping[str, Any]]
+"""What is compared → the things in it, by name."""
 
 
-def compare_models(ours: nn.Module, theirs: nn.Module) -> tuple[Check, ...]:
-    def trains(model: nn.Module) -> dict[str, bool]:
-        return {name: weight.requires_grad for name, weight in model.named_parameters()}
-
-    def counts(model: Any) -> dict[str, Any]:
-        trainable, total = model.get_nb_trainable_parameters()
-        return {"class": type(model).__name__, "trainable numbers": trainable, "all numbers": total}
-
-    return (
-        check("state dict", ours.state_dict(), theirs.state_dict()),
-        check("requires_grad", trains(ours), trains(theirs)),
-        check("class and counts", counts(ours), counts(theirs)),
-        check("prompt_tokens", ours.prompt_tokens, theirs.prompt_tokens),
-    )
+def of_model(model: Any) -> Compared:
+    trainable, total = model.get_nb_trainable_parameters()
+    return {
+        "state dict": model.state_dict(),
+        "requires_grad": {name: weight.requires_grad for name, weight in model.named_parameters()},
+        "class and counts": {"class": type(model).__name__, "trainable numbers": trainable, "all numbers": total},
+        "prompt_tokens": model.prompt_tokens,
+    }
 
 
-def compare_encoded(ours: Encoded, theirs: Encoded) -> tuple[Check, ...]:
-    return (check("input and output", ours._asdict(), theirs._asdict()),)
+def of_cache(cache: Cache) -> Compared:
+    kinds: dict[str, Any] = {"type": type(cache).__name__}
+    if isinstance(cache, EncoderDecoderCache):
+        kinds["self-attention"] = type(cache.self_attention_cache).__name__
+        kinds["cross-attention"] = type(cache.cross_attention_cache).__name__
+        kinds["is_updated"] = dict(cache.is_updated)
+    return {"keys and values": tensors_in(cache), "cache type": kinds}
 
 
-def compare_caches(ours: Cache, theirs: Cache) -> tuple[Check, ...]:
-    def kind(cache: Cache) -> dict[str, Any]:
-        if not isinstance(cache, EncoderDecoderCache):
-            return {"type": type(cache).__name__}
-        return {
-            "type": type(cache).__name__,
-            "self-attention": type(cache.self_attention_cache).__name__,
-            "cross-attention": type(cache.cross_attention_cache).__name__,
-            "is_updated": dict(cache.is_updated),
-        }
-
-    return (
-        check("keys and values", tensors_in(ours), tensors_in(theirs)),
-        check("cache type", kind(ours), kind(theirs)),
-    )
+def of_outputs(attended: Attended) -> Compared:
+    # What is None was not given; PEFT passes its own Nones. The cache has been filled further since.
+    inputs = {name: value for name, value in attended.seen.items() if isinstance(value, Tensor)}
+    return {"inputs of the base model": inputs, "outputs": tensors_in(attended.outputs)}
 
 
-def compare_outputs(ours: Attended, theirs: Attended) -> tuple[Check, ...]:
-    def inputs(attended: Attended) -> dict[str, Any]:
-        # What is None was not given; PEFT passes its own Nones. The cache has been filled further since.
-        return {name: value for name, value in attended.seen.items() if isinstance(value, Tensor)}
-
-    return (
-        check("inputs of the base model", inputs(ours), inputs(theirs)),
-        check("outputs", tensors_in(ours.outputs), tensors_in(theirs.outputs)),
-    )
+def of_gradients(learned: Learned) -> Compared:
+    reached = "base parameters reached"
+    return {"gradients": learned.gradients, reached: {reached: learned.reached_base}}
 
 
-def compare_gradients(ours: Learned, theirs: Learned) -> tuple[Check, ...]:
-    same = check("gradients", ours.gradients, theirs.gradients)
-    if same.differences:
-        same = check("gradients", ours.gradients, theirs.gradients, TOLERANCE, f"to {TOLERANCE:.0e}, relative")
-    base = [{"base parameters reached": learned.reached_base} for learned in (ours, theirs)]
-    return same, check("base parameters reached", *base)
-
-
-def compare_files(ours: Kept, theirs: Kept) -> tuple[Check, ...]:
-    return (
-        check("saved tensors", ours.tensors, theirs.tensors),
-        check("adapter_config.json", ours.config, theirs.config),
-    )
-
-
-COMPARISONS: dict[str, Callable[[Any, Any], tuple[Check, ...]]] = {
-    "choose": compare_choice,
-    "prepare": compare_configs,
-    "wrap": compare_models,
-    "encode": compare_encoded,
-    "split": compare_caches,
-    "attend": compare_outputs,
-    "learn": compare_gradients,
-    "keep": compare_files,
+MADE: dict[str, Callable[[Any], Compared]] = {
+    "choose": lambda task_class: {"class name": {"class": task_class.__name__}},
+    "prepare": lambda config: {"config fields": config.to_dict()},
+    "wrap": of_model,
+    "encode": lambda encoded: {"input and output": encoded._asdict()},
+    "split": of_cache,
+    "attend": of_outputs,
+    "learn": of_gradients,
+    "keep": lambda kept: {"saved tensors": kept.tensors, "adapter_config.json": kept.config},
 }
-"""By stage: from what ours and PEFT's step made to the checks."""
+"""By stage: from what a step made to what is compared."""

@@ -17,10 +17,10 @@ from prefix_lab.prepare import NUM_ATTENTION_HEADS, TOKEN_DIM, text_config
 from prefix_lab.shapes import name_axes_of
 from prefix_lab.sizes import cache_sizes, heads_of
 from prefix_lab.stages import STAGES, Flow, Stage
-from prefix_lab.walk.batch import random_batch, vocab_of
-from prefix_lab.walk.compare import COMPARISONS, Check, Difference
+from prefix_lab.walk.compare import Check, Difference, compare
 from prefix_lab.walk.describe import DESCRIPTIONS, Described, Fact, dtype
 from prefix_lab.walk.libraries import installed_peft, on_meta, ours
+from prefix_lab.walk.model import random_batch, vocab_of
 from prefix_lab.walk.steps import STEPS, Outcome, Run, Side, attempt, error_in_words
 
 
@@ -192,7 +192,7 @@ def checks_of(name: str, outcome: Outcome, theirs: Outcome | None) -> tuple[Chec
         return ()
     if theirs.error:
         return (Check("call", 1, (Difference(name, f"runs, and PEFT's raises {error_in_words(theirs.error)}"),)),)
-    return COMPARISONS[name](outcome.value, theirs.value)
+    return compare(name, outcome.value, theirs.value)
 
 
 def explain_stop(name: str, error: Exception, side: Side, peft: Side | None, theirs: Outcome | None, run: Run) -> Stop:

@@ -110,12 +110,16 @@ class Kernel:
                 return "\n".join(said)
         raise TimeoutError("the cell did not end")
 
-    def stopped(self) -> "StoppedAt":
+    def stop_in(self, code: str) -> "StoppedAt":
+        """Run a cell until the debugger stops in it."""
+        return self.stopped(self.start(code))
+
+    def stopped(self, cell: str) -> "StoppedAt":
         """Wait until the debugger stops."""
         for message in self.messages():
             content = message["content"]
             if message["msg_type"] == "debug_event" and content.get("event") == "stopped":
-                return StoppedAt(self, content["body"]["threadId"])
+                return StoppedAt(self, content["body"]["threadId"], cell)
         raise TimeoutError("nothing stopped")
 
     def messages(self) -> Iterator[dict[str, Any]]:
@@ -134,10 +138,10 @@ class Kernel:
 
 
 class StoppedAt:
-    """A place where the debugger stands: its frames, and the locals of the innermost."""
+    """A place where the debugger stands in a cell: its frames, and the locals of the innermost."""
 
-    def __init__(self, kernel: Kernel, thread: int):
-        self.kernel, self.thread = kernel, thread
+    def __init__(self, kernel: Kernel, thread: int, cell: str):
+        self.kernel, self.thread, self.cell = kernel, thread, cell
         self.frames = kernel.debug("stackTrace", threadId=thread)["body"]["stackFrames"]
         self.file: str = self.frames[0]["source"]["path"]
         self.line: int = self.frames[0]["line"]
@@ -156,10 +160,12 @@ class StoppedAt:
         body = self.kernel.debug("evaluate", expression=expression, frameId=self.frames[0]["id"], context=context)
         return body["body"]["result"]
 
-    def go(self, command: str) -> None:
-        """next, stepIn, stepOut or continue."""
-        self.kernel.debug(command, threadId=self.thread)
-
     def step(self, command: str) -> "StoppedAt":
-        self.go(command)
-        return self.kernel.stopped()
+        """next, stepIn or stepOut, until it stops again."""
+        self.kernel.debug(command, threadId=self.thread)
+        return self.kernel.stopped(self.cell)
+
+    def goes_on(self) -> str:
+        """Continue, to the end of the cell; what the cell printed and showed."""
+        self.kernel.debug("continue", threadId=self.thread)
+        return self.kernel.finish(self.cell)

@@ -9,7 +9,7 @@ import torch
 
 import prefix_lab
 from prefix_lab.shapes import cache, name_axes
-from prefix_lab.shapes.walks import held_out_run, standard_runs
+from prefix_lab.shapes.walks import STANDARD_RUNS
 from prefix_lab.stages import stage
 from tests.breakpoints.kernel import Kernel
 
@@ -39,18 +39,14 @@ def debugged(kernel):
 
 def test_without_a_debugger_it_is_said_how_to_switch_one_on_and_it_is_handed_over_when_it_is(kernel: Kernel):
     said = kernel.run("break_at('encode');")
-    assert "No debugger is attached" in said
-    assert "switch on the bug" in said
-    assert "Debug Cell" in said
-    assert "stop_at('encode')" in said
+    for words in ("No debugger is attached", "switch on the bug", "Debug Cell", "stop_at('encode')"):
+        assert words in said
     assert "ran" in kernel.run("ours(**batch); print('ran')")
     kernel.switch_on()
     try:
-        cell = kernel.start("ours(**batch); print('ran')")
-        stop = kernel.stopped()
+        stop = kernel.stop_in("ours(**batch); print('ran')")
         assert stop.function == "forward"
-        stop.go("continue")
-        assert "ran" in kernel.finish(cell)
+        assert "ran" in stop.goes_on()
     finally:
         kernel.switch_off()
         kernel.run("_ = clear()")
@@ -61,8 +57,7 @@ def test_a_stop_has_its_place_its_variables_and_steps_and_goes_on(debugged: Kern
     said = debugged.run(f"break_at({name!r}, where={where!r}, times=1)")
     assert file in said
     assert "No debugger" not in said
-    cell = debugged.start(f"{call}; print('ran')")
-    stop = debugged.stopped()
+    stop = debugged.stop_in(f"{call}; print('ran')")
     assert stop.file.endswith(file)
     variables = stop.variables()
     assert {key: variables[key]["value"] for key in shown} == shown
@@ -72,42 +67,34 @@ def test_a_stop_has_its_place_its_variables_and_steps_and_goes_on(debugged: Kern
     assert (over.file, over.function) == (stop.file, stop.function)
     assert over.line > stop.line
     out = over.step("stepOut")
-    assert out.function != stop.function or out.file != stop.file
-    out.go("continue")
-    assert "ran" in debugged.finish(cell)
+    assert (out.function, out.file) != (stop.function, stop.file)
+    assert "ran" in out.goes_on()
     assert "ran" in debugged.run(f"{call}; print('ran')")  # it stopped once, as asked for
 
 
 def test_stepping_in_goes_down_to_the_next_stage(debugged: Kernel):
     debugged.run("_ = break_at('encode', where='peft', times=1)")
-    cell = debugged.start("theirs(**batch)")
-    stop = debugged.stopped()
-    source = inspect.getsource(stage("encode").function("peft"))
-    assert "self.embedding(prefix)" in source
+    stop = debugged.stop_in("theirs(**batch)")
+    assert "self.embedding(prefix)" in inspect.getsource(stage("encode").function("peft"))
     frames = len(stop.frames)
     for _ in range(4):
         stop = stop.step("stepIn")
     assert len(stop.frames) > frames
-    stop.go("continue")
-    debugged.finish(cell)
+    stop.goes_on()
 
 
 def test_a_condition_decides_where_it_stops_and_what_was_hit_is_counted(debugged: Kernel):
     debugged.run("_ = break_at('split', condition='prefix.shape[0] == 1 and layers == 3')")
     assert "ran" in debugged.run("ours(**batch); print('ran')")
-    cell = debugged.start("ours(**{key: value[:1] for key, value in batch.items()}); print('ran')")
-    stop = debugged.stopped()
+    stop = debugged.stop_in("ours(**{key: value[:1] for key, value in batch.items()}); print('ran')")
     assert stop.variables()["prefix"]["value"] == "Tensor (1, 20, 768) float32"
-    stop.go("continue")
-    assert "ran" in debugged.finish(cell)
+    assert "ran" in stop.goes_on()
     assert debugged.run("[(one.hits, one.stops) for one in breakpoints()]") == "[(1, 1)]"
 
 
 def test_a_condition_that_fails_at_a_stop_stops_and_says_why(debugged: Kernel):
     debugged.run("_ = break_at('split', condition='prefix.no_such_name')")
-    cell = debugged.start("ours(**batch)")
-    debugged.stopped().go("continue")
-    assert "no_such_name" in debugged.finish(cell)
+    assert "no_such_name" in debugged.stop_in("ours(**batch)").goes_on()
     assert "AttributeError" in debugged.run("breakpoints()")
 
 
@@ -115,30 +102,25 @@ def test_an_editors_own_breakpoints_in_the_same_file_do_not_take_ours_away_for_g
     debugged.run("_ = break_at('encode', times=1)")
     file = find_spec("prefix_lab.encoder").origin
     debugged.debug("setBreakpoints", source={"path": file}, breakpoints=[{"line": 30}])
-    cell = debugged.start("ours(**batch); print('ran')")
-    stop = debugged.stopped()
+    stop = debugged.stop_in("ours(**batch); print('ran')")
     assert stop.function == "forward"
-    stop.go("continue")
-    assert "ran" in debugged.finish(cell)
+    assert "ran" in stop.goes_on()
     debugged.debug("setBreakpoints", source={"path": file}, breakpoints=[])
 
 
 def test_what_was_cleared_does_not_stop(debugged: Kernel):
     debugged.run("_ = break_at('encode'), break_at('split')")
     assert "split" in debugged.run("clear('encode')")
-    cell = debugged.start("ours(**batch); print('ran')")
-    stop = debugged.stopped()
+    stop = debugged.stop_in("ours(**batch)")
     assert stop.file.endswith("past.py")
-    stop.go("continue")
-    debugged.finish(cell)
+    stop.goes_on()
     assert "No breakpoint is set" in debugged.run("clear()")
     assert "ran" in debugged.run("ours(**batch); print('ran')")
 
 
 def test_variables_unfold_to_what_helps(debugged: Kernel):
     debugged.run("_ = break_at('encode', times=1)")
-    cell = debugged.start("ours(**batch)")
-    stop = debugged.stopped()
+    stop = debugged.stop_in("ours(**batch)")
     variables = stop.variables()
     assert variables["self"]["type"] == "PrefixEncoder with 118,144 parameters, 118,144 trainable"
     inside = stop.unfold(variables["prefix"])
@@ -146,11 +128,9 @@ def test_variables_unfold_to_what_helps(debugged: Kernel):
     assert inside["shape"]["value"] == "'(2, 20)'"
     statistics = stop.unfold(inside["statistics"])
     assert (statistics["min"]["value"], statistics["max"]["value"]) == ("0.0", "19.0")
-    module = stop.unfold(variables["self"])
-    assert module["embedding"]["value"].startswith("Embedding with 2,560 parameters")
+    assert stop.unfold(variables["self"])["embedding"]["value"].startswith("Embedding with 2,560 parameters")
     assert "PrefixEncoder.forward" in stop.evaluate("__import__('prefix_lab.breakpoints').breakpoints.shapes().text")
-    stop.go("continue")
-    debugged.finish(cell)
+    stop.goes_on()
 
 
 def test_on_python_3_11_a_recording_says_that_the_debugger_is_off_and_later_cells_stop_again(debugged: Kernel):
@@ -162,17 +142,13 @@ def test_on_python_3_11_a_recording_says_that_the_debugger_is_off_and_later_cell
         "    with record(include=['prefix_lab']) as recording:\n        _ = ours(**batch)\n"
         "print(len(recording.find(function='PrefixEncoder.forward')) > 0, *[one.message for one in seen])"
     )
-    cell = debugged.start(code)
     if sys.version_info >= (3, 12):
-        debugged.stopped().go("continue")
-        assert "True" in debugged.finish(cell)
+        assert "True" in debugged.stop_in(code).goes_on()
         return
-    said = debugged.finish(cell)
+    said = debugged.run(code)
     assert "True" in said
     assert "It is off while this recording is made" in said
-    cell = debugged.start("_ = ours(**batch); print('ran')")
-    debugged.stopped().go("continue")
-    assert "ran" in debugged.finish(cell)
+    assert "ran" in debugged.stop_in("_ = ours(**batch); print('ran')").goes_on()
 
 
 def encode(axes):
@@ -190,20 +166,17 @@ def encode(axes):
 
 def test_axes_have_their_names_once_a_walk_was_kept(kernel: Kernel, monkeypatch):
     monkeypatch.setenv("PREFIX_LAB_CACHE", kernel.run("import os; print(os.environ['PREFIX_LAB_CACHE'])").strip())
-    runs = tuple(tuple(run.items()) for run in [*standard_runs(), held_out_run()])
-    assert cache.save(name_axes(encode), "T5, projected", runs)
+    assert cache.save(name_axes(encode), "T5, projected", STANDARD_RUNS)
     kernel.run("_ = break_at('encode', times=1)")
     kernel.switch_on()
     try:
-        cell = kernel.start("_ = ours(**batch)")
-        stop = kernel.stopped()
+        stop = kernel.stop_in("_ = ours(**batch)")
         shown = stop.variables()["prefix"]
-        assert shown["value"] == shown["type"] == "Tensor (2, 20) int64 = (batch, prefix_len)"
+        assert shown["value"] == shown["type"] == "Tensor (batch 2, prefix_len 20) int64"
         assert stop.evaluate("prefix") == shown["value"]
         stop = stop.step("next").step("next")
         shown = stop.variables()["prefix_tokens"]["value"]
-        assert shown == "Tensor (2, 20, 128) float32 = (batch, prefix_len, hidden)"
-        stop.go("continue")
-        kernel.finish(cell)
+        assert shown == "Tensor (batch 2, prefix_len 20, hidden 128) float32"
+        stop.goes_on()
     finally:
         kernel.switch_off()

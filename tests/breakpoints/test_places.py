@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prefix_lab.breakpoints.breaking import condition_for
 from prefix_lab.breakpoints.places import place_of, places_of
-from prefix_lab.breakpoints.stage_breakpoint import condition_for
 from prefix_lab.stages import STAGES, Stage, stage
 from tests.tiny_models import refuses
 

@@ -8,9 +8,9 @@ from transformers.cache_utils import DynamicCache
 
 import prefix_lab
 from prefix_lab.breakpoints import explain, shapes
-from prefix_lab.breakpoints.seen import kept_names
+from prefix_lab.breakpoints.seen import names_for
 from prefix_lab.shapes import cache, name_axes
-from prefix_lab.shapes.finding import held_out_run, standard_runs
+from prefix_lab.shapes.walks import STANDARD_RUNS
 from tests.tiny_models import refuses, tiny_t5
 
 
@@ -69,6 +69,17 @@ def test_names_that_are_given_are_shown():
     assert "(batch, prefix_len) = (3, 5)" in shapes(frame, names=names).text
 
 
+def frame_of_filled_cache(axes):
+    past = DynamicCache([(torch.zeros(axes["batch"], axes["heads"], axes["prefix_len"], 2),) * 2])
+    return sys._getframe() if past is not None else None
+
+
+def test_tensors_in_a_cache_have_their_names():
+    frame = frame_of_filled_cache({"batch": 3, "heads": 4, "prefix_len": 5})
+    said = shapes(frame, names=name_axes(frame_of_filled_cache)).text
+    assert "past.layers[0].keys    (batch, heads, prefix_len, 2) = (3, 4, 5, 2)" in said
+
+
 def double_named(rows):
     twice = rows.repeat(1, 2)
     return sys._getframe() if twice is not None else None
@@ -86,17 +97,16 @@ def test_a_frame_without_tensors_says_so():
 
 def test_names_that_were_never_found_are_told_with_the_way_to_find_them(monkeypatch):
     monkeypatch.setenv("PREFIX_LAB_CACHE", "")
-    names, note = kept_names([frame_with(model())])
+    names, note = names_for([frame_with(model())])
     assert names is None
     assert "name_axes('T5')" in note
 
 
 def test_names_that_were_kept_are_read_for_the_kind_of_model_that_the_frames_hold(monkeypatch, tmp_path):
     monkeypatch.setenv("PREFIX_LAB_CACHE", str(tmp_path))
-    runs = tuple(tuple(run.items()) for run in [*standard_runs(), held_out_run()])
     small = name_axes(plain)
-    assert cache.save(small, "T5, projected", runs)
-    names, note = kept_names([frame_with(model())])
+    assert cache.save(small, "T5, projected", STANDARD_RUNS)
+    names, note = names_for([frame_with(model())])
     assert note == ""
     assert names.places.keys() == small.places.keys()
 

@@ -42,7 +42,9 @@ def test_the_bug_stops_at_the_stage_in_the_side_bar_steps_and_goes_on(lab, brows
         page.locator(".jp-DebuggerBugButton").first.click()
         run(page, 1)  # at once: the debugger is still on its way
         variables = page.locator(".jp-DebuggerVariables")
-        variables.get_by_text("Tensor (2, 20) int64").first.wait_for(timeout=60_000)
+        variables.get_by_text(re.compile(r"Tensor \((batch )?2, (prefix_len )?20\) int64")).first.wait_for(
+            timeout=60_000
+        )
         assert variables.get_by_text("PrefixEncoder with 118,144 parameters", exact=False).count() == 1
         first = page.locator(CHOSEN).inner_text()
         assert first.startswith("forward")

@@ -38,6 +38,12 @@ def test_the_first_lesson_runs_top_to_bottom_in_jupyterlab(open_notebook):
             take_picture(page, f"lesson-02-{stage}-{theme}-{width}")
 
 
+def test_the_last_link_of_a_lesson_opens_the_next_one(open_notebook):
+    page = open_notebook("en/00_start_here.ipynb")
+    page.get_by_role("link", name="01 · A prefix by hand").click()
+    page.locator(".lm-TabBar-tab.jp-mod-current", has_text="01_a_prefix_by_hand.ipynb").wait_for()
+
+
 def test_a_recording_unfolds_below_its_cell(lab, window):
     with notebook(lab, window, "recording.ipynb", CELLS) as opened:
         page = opened.page

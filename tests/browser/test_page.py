@@ -35,6 +35,7 @@ def opened(either, file):
 def view(opened):
     """The page, at its first step, with nothing set; what it complained of fails the test."""
     page, wrong = opened
+    page.evaluate("localStorage.clear()")
     page.reload()
     page.goto(page.url.split("#")[0] + "#step=0")
     yield View(page).at(0)
@@ -79,6 +80,124 @@ def test_it_runs_to_a_breakpoint_with_a_condition_and_back(view, walk):
     type_into(condition, "prefix.shape[1] == 20")
     view.press("c")
     view.at(cursor.index + 1)
+
+
+def stand(view, step):
+    view.page.evaluate(f"location.hash = 'step={step}'")
+    return view.at(step)
+
+
+def test_a_breakpoint_at_a_def_stops_at_the_call_and_one_that_never_can_is_hollow(view, walk):
+    call = next(step for step in walk.steps if step.event == "call" and step.function == "PrefixEncoder.forward")
+    stand(view, call.index + 1).scroll_to(call.line).click()
+    view.root.locator(f".pl-stop[data-line='{call.line}']").wait_for()
+    view.press("g")
+    view.at(0).press("c")
+    view.at(call.index).press("G")
+    view.at(len(walk) - 1).press("C")
+    stand(view, call.index + 1)
+    never = (
+        next(line for line in range(call.line, call.line + 9) if walk.line_text(call.file, line).strip() == "else:") + 1
+    )
+    view.scroll_to(never).click()
+    view.says(f"Line {never} never ran in this recording")
+    assert view.root.locator(f".pl-stop[data-line='{never}'] .pl-mark").inner_text() == "○"
+    view.root.locator(".pl-breakpoints li", has_text="never ran").wait_for()
+    view.scroll_to(never).click()
+    view.root.locator(f".pl-stop[data-line='{never}']").wait_for(state="detached")
+    assert view.root.locator(".pl-news").inner_text() == ""  # what was said is no longer so
+
+
+def test_a_condition_or_watch_on_what_was_not_recorded_says_what_was(view, walk):
+    call = next(step for step in walk.steps if step.event == "call" and step.function == "PrefixEncoder.forward")
+    stand(view, call.index + 1).press("b")
+    box = view.root.locator(".pl-condition")
+    assert box.bounding_box()["y"] + 10 < view.root.locator(".pl-side").evaluate(
+        "one => one.getBoundingClientRect().bottom"
+    )
+    for typed, said in {
+        "nonsense == 3": "nonsense was not recorded here. Known: self, prefix.",
+        "self.layer_idx == 2": "layer_idx was not recorded here. Known: ",
+        "prefx is None": "prefx was not recorded here. Known: prefix, self.",
+    }.items():
+        type_into(box, typed)
+        view.root.locator(".pl-breakpoints .pl-problem", has_text=said).wait_for()
+        assert box.evaluate("one => one === document.activeElement")
+    type_into(box, "prefix.shape[0] == 2")
+    view.root.locator(".pl-gutter[title='prefix.shape[0] == 2']").wait_for()
+    assert view.root.locator(".pl-breakpoints .pl-problem").inner_text() == ""
+    watch = view.root.get_by_label("Watches").get_by_role("textbox")
+    type_into(watch, "prefx")
+    view.root.locator(".pl-watches", has_text="Known: prefix, self.").wait_for()
+
+
+def test_a_search_follows_the_typing_and_goes_with_its_text(view):
+    view.press("/")
+    box = view.root.get_by_role("searchbox")
+    box.press_sequentially("get_prom")
+    view.root.locator(".pl-found li button", has_text="get_prompt").first.wait_for()
+    box.press_sequentially("xyz")
+    view.root.locator(".pl-found", has_text="Nothing was found.").wait_for()
+    box.fill("")
+    assert view.root.locator(".pl-found li").count() == 0
+
+
+def test_steps_go_past_comprehensions_and_past_what_the_reader_names(view, walk):
+    inside = next(step.index for step in walk.steps if step.function.endswith("<genexpr>"))
+    cursor = walk.cursor(inside - 1)
+    cursor.step_over()
+    stand(view, inside - 1).press("s")
+    view.at(cursor.index).press("S")
+    view.at(inside - 1).root.get_by_role("button", name="Remove: <genexpr>").click()
+    view.press("s")
+    view.at(inside).press("x")
+    view.says(f"Steps go past {walk.steps[inside].function} from now on.")
+    stand(view, inside - 1).press("s")
+    view.at(cursor.index)
+    box = view.root.get_by_label("Stepped past").get_by_role("textbox")
+    type_into(box, "nowhere")
+    view.root.locator(".pl-pane-skipping", has_text="is called nowhere.").wait_for()
+    type_into(box, "transformers/")
+    view.root.get_by_role("button", name="Remove: transformers/").wait_for()
+
+
+def test_what_has_changed_since_a_mark_is_listed(view, walk):
+    call = next(step for step in walk.steps if step.event == "call" and step.function == "PrefixEncoder.forward")
+    view.press("=")
+    view.says("No step is marked")
+    stand(view, call.index + 1).press("m")
+    view.says(f"Step {call.index + 1:,} is marked")
+    view.press("n", "n", "n")
+    there = view.at(call.index + 4).step
+    view.press("=")
+    rows = view.root.locator(".pl-history li")
+    view.root.locator(".pl-history h4", has_text=f"step {call.index + 1:,} and step {there:,}").wait_for()
+    names = [text.split()[0] for text in rows.all_inner_texts()]
+    assert names == ["In", *(one.name for one in walk.changed(call.index + 1, there))]
+
+
+def test_the_bands_of_the_stages_are_walked_by_keys_and_the_current_one_is_marked(view, walk):
+    view.press("]", "]")
+    view.root.locator(".pl-band[aria-current='step']", has_text="prepare").wait_for()
+    bands = view.root.get_by_role("toolbar", name="Stages of the walk")
+    assert bands.locator("[tabindex='0']").count() == 1
+    bands.locator("[tabindex='0']").focus()
+    view.page.keyboard.press("ArrowRight")
+    band = bands.locator("[tabindex='0']")
+    first = int(band.get_attribute("data-first"))
+    view.page.keyboard.press("Enter")
+    view.at(first)
+    view.root.locator(f".pl-band[aria-current='step'][data-first='{first}']").wait_for()
+
+
+def test_a_move_that_leads_nowhere_says_why(view, walk):
+    view.press("S")
+    view.says("This is the first step.")
+    step = next(step.index for step in walk.steps if step.index > 1000 and step.depth == 0)
+    stand(view, step).press("O")
+    view.says("No recorded step is outside this call on that side.")
+    view.press("u")
+    view.says("No jump to undo.")
 
 
 def test_history_maker_watches_search_and_calls_work_with_no_kernel(view, walk):

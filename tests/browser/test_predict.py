@@ -7,8 +7,9 @@ from tests.browser.steppers import views, walk_of
 
 CELL = (
     "from prefix_lab.debugger import Recording\nfrom prefix_lab.widgets import predict\n"
-    "recording = Recording.load('predict.recording')\n"
-    "first = predict(recording, 'encode', 'past_key_values')\nfirst"
+    "from prefix_lab.widgets.stepper.predict import Score\n"
+    "recording, score = Recording.load('predict.recording'), Score()\n"
+    "first = predict(recording, 'encode', 'past_key_values', score=score)\nfirst"
 )
 WRONG = "(batch, prefix_len, hidden)"
 RIGHT = "(batch, prefix_len, 2*layers*hidden)"
@@ -17,7 +18,7 @@ RIGHT = "(batch, prefix_len, 2*layers*hidden)"
 @pytest.fixture(scope="module")
 def opened(lab, either):
     walk_of().save(lab.root / "predict.recording")
-    cells = [CELL, "second = predict(recording, 'encode', 'prefix_tokens')\nsecond"]
+    cells = [CELL, "second = predict(recording, 'encode', 'prefix_tokens', score=score)\nsecond"]
     with notebook(lab, either, "predict.ipynb", cells, height=1000) as notebook_:
         notebook_.page.locator(".pl-root .pl-current").nth(1).wait_for(state="attached")
         yield notebook_
@@ -74,7 +75,8 @@ def test_the_question_stays_at_its_step_and_moves_go_on(opened):
 
 
 def test_the_answer_is_shown_to_those_who_ask_for_it_after_three_tries(opened):
-    opened.python("second.is_right, second.tries = False, 2; second.answer_with('(1, 2)')")
+    again = "second.is_right, second.tries, second.question = False, 2, second.question | {'done': False}"
+    opened.python(f"{again}; second.answer_with('(1, 2)')")
     view = views(opened)[1]
     bar = view.root.locator(".pl-question")
     bar.get_by_role("button", name="Show the answer").click()

@@ -43,7 +43,7 @@ def opened(lab, either, walk, tmp_path_factory):
     recorded(folder / "raises.py", RAISES).save(lab.root / "raises.recording")
     hostile_recording(folder).save(lab.root / "hostile.recording")
     cells = [
-        f"{LOAD}walk = Recording.load('walk.recording')\nheard = []\nstepper = Stepper(walk)\n"
+        f"{LOAD}walk = Recording.load('walk.recording')\nheard = []\nstepper = Stepper(walk)\nskipped = stepper.skip\n"
         "stepper.on_step(lambda step: heard.append(step.index))\nstepper",
         "stepper",
         "failure = Stepper(Recording.load('raises.recording'))\nfailure",
@@ -57,7 +57,9 @@ def opened(lab, either, walk, tmp_path_factory):
 @pytest.fixture
 def view(opened):
     """The first view, at the first step, with nothing set."""
-    opened.python("stepper.step, stepper.breakpoints, stepper.watches = 0, [], []\nheard.clear()")
+    opened.python(
+        "stepper.step, stepper.breakpoints, stepper.watches, stepper.skip = 0, [], [], skipped\nheard.clear()"
+    )
     view = views(opened)[0]
     view.root.scroll_into_view_if_needed()
     return view.at(0)

@@ -18,7 +18,7 @@ def filled_wrongly(lines, five="5 is no"):
     first = next(iter(lines))
     return {
         "put your answer": dict.fromkeys(lines, ...),
-        "not answered yet": lines | {first: ...},
+        "run the cell again": lines | {first: ...},
         "'<script>": lines | {first: "<script>alert(1)</script>"},
         five: lines | {first: 5},
         "is gone": {},

@@ -170,7 +170,7 @@ def test_no_answer_makes_a_check_raise_or_say_too_much(check, given):
 def test_a_forgotten_return_is_told_and_so_is_a_function_that_was_called(check):
     assert "`return`" in CHECKS[check](lambda *arguments: None).text
     assert "without brackets" in CHECKS[check](3).text
-    assert "put your answer" in CHECKS[check](lambda *arguments: ...).text
+    assert "Put your answer" in CHECKS[check](lambda *arguments: ...).text
 
 
 def test_what_would_answer_an_exercise_is_folded_until_it_is_wanted():

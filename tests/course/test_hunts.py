@@ -189,8 +189,8 @@ def test_a_wrong_mend_is_told_its_cause(number, cause):
 
 @pytest.mark.parametrize("number", HUNTS)
 def test_the_stub_is_not_answered_yet_and_the_copy_as_it_stands_is_not_right(number):
-    assert "put your answer" in check(number, ..., ...).text
-    assert "put your answer" in check(number, HUNTS[number].wrong, ...).text
+    assert "Put your answer" in check(number, ..., ...).text
+    assert "Put your answer" in check(number, HUNTS[number].wrong, ...).text
     assert "as it stood" in check(number, HUNTS[number].wrong, HUNTS[number].wrong).text
     harmless = check(number, HUNTS[number].wrong, HUNTS[number].wrong + "  # a remark")
     assert not harmless.passed

@@ -78,7 +78,7 @@ def test_the_shape_after_view_is_asked_of_pefts_line(answer):
     recording = record_prompt("peft")
     before = next(step for step in recording.steps if ".view(" in step.text)
     asked = predict(recording, before, "past_key_values", score=Score())
-    assert "put your answer" in lesson_06.check_viewed(asked, ...).text
+    assert "Put your answer" in lesson_06.check_viewed(asked, ...).text
     assert not lesson_06.check_viewed(asked, "(batch, prefix_len, hidden)").passed
     assert not lesson_06.check_viewed(asked, "(batch, 2·layers, prefix_len, heads, head_dim)").passed
     assert lesson_06.check_viewed(asked, answer).passed

@@ -36,7 +36,8 @@ def test_a_wrong_answer_is_not_noted(notes):
 
 
 def test_a_lesson_is_forgotten_alone(notes):
-    progress.write({1: {1, 2}, 2: {1}})
+    for solved in ((1, 1), (1, 2), (2, 1)):
+        progress.note(*solved)
     progress.reset(1)
     assert progress.done() == {2: {1}}
     progress.reset()
@@ -44,12 +45,19 @@ def test_a_lesson_is_forgotten_alone(notes):
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[]", '{"done": 3}', '{"done": {"x": [1]}}', '{"done": {"1": 5}}'])
-def test_a_file_that_is_none_of_ours_says_nothing_and_is_written_anew(notes, text):
+def test_a_file_that_is_none_of_ours_says_nothing_and_is_written_to_all_the_same(notes, text):
     notes.parent.mkdir()
     notes.write_text(text)
     assert progress.done() == {}
     solve()
     assert progress.done() == {2: {1}}
+
+
+def test_notes_of_an_older_version_are_read_and_gone_on_with(notes):
+    notes.parent.mkdir()
+    notes.write_text('{"done": {"1": [1, 3]}}')
+    solve()
+    assert progress.done() == {1: {1, 3}, 2: {1}}
 
 
 def test_a_home_that_cannot_be_written_to_is_no_obstacle(tmp_path, monkeypatch):
@@ -85,8 +93,8 @@ def test_progress_says_what_is_left_in_lines_that_fit_a_terminal(notes):
     solve()
     assert repr(show_progress(2)).splitlines()[1:] == [
         "✓  1 · how wide is a virtual token?",
-        "   2 · view and permute",
-        "Left in this lesson: 1 of 2. They do not run away: the ✓ stays when you close the notebook.",
+        "○  2 · view and permute",
+        "Left in this lesson: 1 of 2. What you have solved stays noted when you close the notebook.",
     ]
     assert "2 · view and permute" in show_progress()._repr_html_()
     assert "attend with a prefix" not in repr(show_progress())  # of a lesson that was not begun, the number is enough

@@ -248,6 +248,34 @@ def test_the_history_of_a_name_in_its_frame(recording):
         recording.cursor().history("nothing")
 
 
+def test_what_has_changed_between_two_steps_is_listed_for_each_call_around_the_later(recording):
+    cursor = recording.cursor()
+    cursor.run_to(Breakpoint("leaf", hits=2))
+    first = cursor.index
+    cursor.run_to(Breakpoint("leaf"))
+    found = [(one.step.function, str(one)) for one in recording.changed(cursor.index, first)]
+    assert found == [
+        ("leaf", "x = 1"),
+        ("middle", "x = 1"),
+        ("top", "total: 0 → 24"),
+        ("top", "i: 0 → 1"),
+    ]
+    assert recording.changed(first, first) == []
+    with refuses(IndexError, "has"):
+        recording.changed(0, 10**6)
+
+
+def test_a_change_in_place_and_a_name_that_is_gone_are_said_to_be():
+    def does(items, other):
+        items.append(1)
+        del other
+        return items
+
+    recording = recorded(lambda: does([], 1), [does])
+    said = {str(one) for one in recording.changed(0, len(recording) - 1)}
+    assert said == {"items: [] → [1]", "other: deleted"}
+
+
 def test_steps_are_found_by_what_they_are(recording):
     assert len(recording.find(function="leaf", event="call")) == 10
     assert {step.text for step in recording.find(text="second =")} == {"second = first * 2"}

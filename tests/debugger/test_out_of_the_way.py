@@ -196,85 +196,45 @@ def test_an_object_dies_within_the_line_that_lets_go_of_it_and_its_last_lines_ar
     assert lines_of(recording) == [(one.function, one.line) for one in lines if one.event == "line"]
 
 
-class Namespaces:
-    """Mappings that a class body may run in."""
+class Spied(dict):
+    """A namespace that tells what it is asked, and makes up a name."""
 
     asked: ClassVar[list[str]] = []
 
-    class Spied(dict):
-        def get(self, *arguments):
-            Namespaces.asked.append("get")
+    def get(self, *arguments):
+        Spied.asked.append("get")
 
-        keys = items = copy = __iter__ = __contains__ = __delitem__ = get
+    keys = items = copy = __iter__ = __contains__ = __delitem__ = get
 
-        def __missing__(self, name):
-            if name == "given":
-                return 5
-            raise KeyError(name)
-
-    class Chained(collections.UserDict):
-        def get(self, *arguments):
-            Namespaces.asked.append("get")
-
-        keys = items = copy = __iter__ = __delitem__ = get
+    def __missing__(self, name):
+        if name == "given":
+            return 5
+        raise KeyError(name)
 
 
-def made_in(namespace):
-    class Meta(type):
-        @classmethod
-        def __prepare__(mcs, name, bases):
-            return namespace()
-
-        def __new__(mcs, name, bases, space):
-            return super().__new__(mcs, name, bases, dict(dict.items(getattr(space, "data", space))))
-
-    class Model(metaclass=Meta):
-        first = 1
-        second = first + 1
-
-        def method(self):
-            return __class__
-
-    return Model
+class Chained(collections.UserDict):
+    """A namespace that is no dict, and is not read."""
 
 
 @every_hook
-@pytest.mark.parametrize("namespace", [Namespaces.Spied, Namespaces.Chained])
-def test_the_namespace_of_a_class_body_is_never_asked(namespace, hooks):
-    Namespaces.asked.clear()
-    recording = recorded(lambda: made_in(namespace), [made_in], hooks=hooks, watch="first")
-    assert Namespaces.asked == []
-    assert recording.notes == []
-    body = [step for step in recording.steps if step.event == "line" and step.function.endswith(".Model")]
-    assert [step.text for step in body][:3] == ["class Model(metaclass=Meta):", "first = 1", "second = first + 1"]
-    bound = body[2].changed["second"]
-    if namespace is Namespaces.Spied:
-        assert bound.value == 2
-    else:
-        assert bound.type == "unread"
-        assert namespace.__name__ in bound.text
-
-
-@every_hook
-def test_code_in_mappings_of_its_own_runs_as_without_a_recording(hooks, tmp_path):
+@pytest.mark.parametrize("namespace", [Spied, Chained])
+def test_code_in_mappings_of_its_own_runs_as_without_a_recording(namespace, hooks, tmp_path):
     file = tmp_path / "code.py"
     file.write_text("x = given + 1\ny = x * 2\ndel x\n")
-    code = compile(file.read_text(), str(file), "exec")
+    space = namespace(given=5)
+    run = functools.partial(exec, compile(file.read_text(), str(file), "exec"), Spied(given=5), space)
 
     def asked_by(run):
-        Namespaces.asked.clear()
+        Spied.asked.clear()
         run()
-        return list(Namespaces.asked)
+        return list(Spied.asked)
 
-    for namespace in (Namespaces.Spied, Namespaces.Chained):
-        space, around = namespace(given=5), Namespaces.Spied(given=5)
-        run = functools.partial(exec, code, around, space)
-        plain, recordings = asked_by(run), []
-        assert asked_by(lambda: recordings.append(recorded(run, [file], hooks=hooks, watch="y"))) == plain  # noqa: B023
-        lines = [step.text for step in recordings[0].steps if step.event == "line"]
-        assert lines == ["x = given + 1", "y = x * 2", "del x"]
-        assert space["y"] == 12
-        assert recordings[0].notes == []
+    plain, recordings = asked_by(run), []
+    assert asked_by(lambda: recordings.append(recorded(run, [file], hooks=hooks, watch="y"))) == plain
+    lines = [step.text for step in recordings[0].steps if step.event == "line"]
+    assert lines == ["x = given + 1", "y = x * 2", "del x"]
+    assert space["y"] == 12
+    assert recordings[0].notes == []
 
 
 @every_hook

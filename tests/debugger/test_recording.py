@@ -428,10 +428,10 @@ def test_watches_are_evaluated_where_their_names_are(hooks):
         ({"include": ["no_such_module_anywhere"]}, ["include", "no module 'no_such_module_anywhere'"]),
         ({"include": ["json.nothing"]}, ["include", "no module 'json.nothing'"]),
         ({"include": ["/no/such/file.py"]}, ["include", "no file or folder '/no/such/file.py'"]),
-        ({"include": [len]}, ["include", "not written in Python"]),
+        ({"include": [len]}, ["include", "no line written in Python", "what calls it"]),
         ({"include": [3]}, ["include", "is a int, expected the name of a package"]),
         ({"include": []}, ["include", "would record nothing"]),
-        ({"include": [int]}, ["include", "no function written in Python"]),
+        ({"include": [int]}, ["include", "no line written in Python", "one of its base classes"]),
         ({"keep": "all"}, ["keep='all'", "expected"]),
         ({"max_steps": 0}, ["max_steps=0", "expected"]),
         ({"max_bytes": 1.5}, ["max_bytes=1.5", "expected"]),
@@ -456,18 +456,6 @@ def loops(n):
     for i in range(n):
         text = f"{i} " * 20
     return text
-
-
-@every_hook
-@pytest.mark.parametrize("most", [1, 1000, 5000, 20000])
-def test_what_comes_after_the_limit_is_counted_and_the_rest_is_kept(most, hooks):
-    whole = recorded(lambda: loops(6000), [loops], hooks=hooks)
-    short = recorded(lambda: loops(6000), [loops], hooks=hooks, max_steps=most)
-    assert len(short) == min(most, len(whole))
-    assert len(short) + short.left_out == len(whole)
-    assert [repr(step) for step in short.steps[:50]] == [repr(step) for step in whole.steps[: len(short)][:50]]
-    if short.left_out:
-        assert any(f"{short.left_out:,} steps came after a limit" in one for one in short.notes)
 
 
 @every_hook

@@ -206,6 +206,7 @@ def test_a_limit_keeps_the_first_steps_in_time_of_all_threads(most, hooks):
     assert len(short) == min(most, len(whole))
     assert len(short) + short.left_out == len(whole)
     assert told(short) == told(whole)[: len(short)]
+    assert any(f"{short.left_out:,} steps came after a limit" in one for one in short.notes) == (most < len(whole))
 
 
 @every_hook

@@ -44,12 +44,9 @@ def initialised(models, tokenizer, text="a long beginning", **options):
 @pytest.mark.parametrize(
     ("tokenizer", "options"),
     [
-        (Letters(), {}),
-        (Chat(), {}),
+        *((one, {}) for one in (Letters(), Chat(), Untemplated())),
+        *((one, {"max_length": 5}) for one in (Letters(), Chat())),
         (Chat(), {"use_chat_template": False}),
-        (Untemplated(), {}),
-        (Letters(), {"max_length": 5}),
-        (Chat(), {"max_length": 5}),
         (Letters(), {"num_virtual_tokens": 3, "adapter_name": "default"}),
     ],
 )
@@ -68,20 +65,24 @@ def test_a_prefix_from_a_text_continues_that_text_as_if_it_had_been_read():
     assert torch.allclose(model(input_ids=text[:, 3:]).logits, whole, rtol=1e-4, atol=1e-4)
 
 
-def test_a_text_that_is_too_short_is_refused_by_both():
-    models = both(tiny_gpt2)
-    with pytest.raises(ValueError, match="2"):
-        of_peft(models.theirs, Letters(), text="ab")
-    with refuses(ValueError, "text has 2 tokens, and the prefix needs at least 3", "Give a longer text"):
-        ours_from_text(models.ours, Letters(), text="ab")
-
-
-def test_a_projection_is_refused_by_both():
-    models = both(tiny_gpt2, prefix_projection=True)
-    with pytest.raises(ValueError, match="not supported for prefix tuning with `prefix_projection=True`"):
-        of_peft(models.theirs, Letters(), text="abcdef")
-    with refuses(ValueError, "Adapter 'default' is no direct prefix", "prefix_projection=False"):
-        ours_from_text(models.ours, Letters(), text="abcdef")
+@pytest.mark.parametrize(
+    ("fields", "text", "theirs", "words"),
+    [
+        ({}, "ab", "2", ("text has 2 tokens, and the prefix needs at least 3", "Give a longer text")),
+        (
+            {"prefix_projection": True},
+            "abcdef",
+            "not supported for prefix tuning with `prefix_projection=True`",
+            ("Adapter 'default' is no direct prefix", "prefix_projection=False"),
+        ),
+    ],
+)
+def test_a_text_that_is_too_short_and_a_projection_are_refused_by_both(fields, text, theirs, words):
+    models = both(tiny_gpt2, **fields)
+    with pytest.raises(ValueError, match=theirs):
+        of_peft(models.theirs, Letters(), text=text)
+    with refuses(ValueError, *words):
+        ours_from_text(models.ours, Letters(), text=text)
 
 
 @pytest.mark.parametrize("make_model", [tiny_gpt2, tiny_t5])

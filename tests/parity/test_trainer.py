@@ -27,20 +27,6 @@ from tests.tiny_models import seed, tiny_bert, tiny_gpt2, tiny_llama, tiny_t5
 ADAPTER = {"README.md", "adapter_config.json", "adapter_model.safetensors"}
 
 
-def rows(**columns):
-    """Eight rows of seven tokens, with these columns beside the ids; a column is made from the ids."""
-    seed(5)
-    made = []
-    for _ in range(8):
-        ids = torch.randint(3, 30, (7,))
-        made.append({"input_ids": ids} | {name: make(ids) for name, make in columns.items()})
-    return made
-
-
-def mask(ids):
-    return torch.ones_like(ids)
-
-
 def halves(ids):
     return (torch.arange(len(ids)) > 3).long()
 
@@ -53,38 +39,38 @@ def kind(ids):
     return int(ids[0]) % 2
 
 
-def headed(model_class):
-    return lambda: model_class(tiny_bert().config)
-
-
+MASK = {"attention_mask": torch.ones_like}
+PAIR = {"token_type_ids": halves}
 SETTINGS = {
-    "T5": ("SEQ_2_SEQ_LM", tiny_t5, {"attention_mask": mask, "labels": same}),
+    "T5": ("SEQ_2_SEQ_LM", tiny_t5, MASK | {"labels": same}),
     "GPT-2 with positions": ("CAUSAL_LM", tiny_gpt2, {"labels": same, "position_ids": lambda ids: 2 * halves(ids)}),
-    "Llama": ("CAUSAL_LM", tiny_llama, {"attention_mask": mask, "labels": same}),
-    "BERT for pairs": (
-        "SEQ_CLS",
-        headed(BertForSequenceClassification),
-        {"attention_mask": mask, "token_type_ids": halves, "labels": kind},
-    ),
-    "BERT for tokens": (
-        "TOKEN_CLS",
-        headed(BertForTokenClassification),
-        {"attention_mask": mask, "token_type_ids": halves, "labels": lambda ids: ids % 2},
-    ),
+    "Llama": ("CAUSAL_LM", tiny_llama, MASK | {"labels": same}),
+    "BERT for pairs": ("SEQ_CLS", BertForSequenceClassification, MASK | PAIR | {"labels": kind}),
+    "BERT for tokens": ("TOKEN_CLS", BertForTokenClassification, MASK | PAIR | {"labels": lambda ids: ids % 2}),
     "BERT for answers": (
         "QUESTION_ANS",
-        headed(BertForQuestionAnswering),
-        {"token_type_ids": halves, "start_positions": kind, "end_positions": kind},
+        BertForQuestionAnswering,
+        PAIR | {"start_positions": kind, "end_positions": kind},
     ),
 }
+"""The task, what makes the model, and what a row has beside its ids, each made from the ids."""
+
 LORA = {"Llama": ["q_proj"], "BERT for pairs": ["query"], "T5": ["q", "v"], "BERT for answers": ["query"]}
+
+
+def rows(**columns):
+    """Eight rows of seven tokens, with these columns beside the ids."""
+    seed(5)
+    ids = [torch.randint(3, 30, (7,)) for _ in range(8)]
+    return [{"input_ids": one} | {name: make(one) for name, make in columns.items()} for one in ids]
 
 
 def wrapped(library, setting, lora=False, **fields):
     task, make, _ = SETTINGS[setting]
+    base = make(tiny_bert().config) if isinstance(make, type) else make()
     if lora:
-        return library.get_peft_model(make(), library.LoraConfig(task_type=task, target_modules=LORA[setting]))
-    return library.get_peft_model(make(), library.PrefixTuningConfig(task_type=task, num_virtual_tokens=3, **fields))
+        return library.get_peft_model(base, library.LoraConfig(task_type=task, target_modules=LORA[setting]))
+    return library.get_peft_model(base, library.PrefixTuningConfig(task_type=task, num_virtual_tokens=3, **fields))
 
 
 def trainer_for(model, setting, folder, trainer=Trainer, arguments=TrainingArguments, **options):
@@ -100,68 +86,68 @@ def losses(trainer):
     ]
 
 
-def trained(setting, folder, capsys, lora=False, resume=None, **options):
-    """In both libraries: the losses, the files of the last checkpoint and what it holds."""
+@pytest.fixture
+def trained(tmp_path, capsys):
+    """Train in both libraries: the losses, the files of the last checkpoint and what it holds."""
 
-    def do(library):
-        with without_pefts_deprecation():
-            trainer = trainer_for(wrapped(library, setting, lora), setting, folder / library.__name__, **options)
-            trainer.train(resume_from_checkpoint=resume and str(folder / library.__name__ / resume))
-        last = folder / library.__name__ / "checkpoint-3"
-        return losses(trainer), sorted(path.name for path in last.iterdir()), load_file(last / WEIGHTS)
+    def train(setting, lora=False, resume=None, **options):
+        def do(library):
+            folder = tmp_path / library.__name__
+            with without_pefts_deprecation():
+                trainer = trainer_for(wrapped(library, setting, lora), setting, folder, **options)
+                trainer.train(resume_from_checkpoint=resume and str(folder / resume))
+            last = folder / "checkpoint-3"
+            return losses(trainer), sorted(path.name for path in last.iterdir()), load_file(last / WEIGHTS)
 
-    results = in_both(do)
-    capsys.readouterr()  # Trainer prints its logs
-    return results
+        results = in_both(do)
+        capsys.readouterr()  # Trainer prints its logs
+        return results
+
+    return train
 
 
 WEIGHTS = "adapter_model.safetensors"
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_trainer_sees_the_same_losses_and_keeps_the_same_checkpoint(setting, tmp_path, capsys):
-    ours, theirs = trained(setting, tmp_path, capsys, eval_strategy="steps", eval_steps=1)
+def test_trainer_sees_the_same_losses_and_keeps_the_same_checkpoint(setting, trained):
+    ours, theirs = trained(setting, eval_strategy="steps", eval_steps=1)
     assert_same(ours, theirs)
     assert set(ours[1]) >= ADAPTER
     assert "model.safetensors" not in ours[1]
 
 
 @pytest.mark.parametrize("setting", LORA)
-def test_trainer_trains_a_lora_the_same(setting, tmp_path, capsys):
-    ours, theirs = trained(setting, tmp_path, capsys, lora=True)
+def test_trainer_trains_a_lora_the_same(setting, trained):
+    ours, theirs = trained(setting, lora=True)
     assert set(ours[1]) >= ADAPTER
-    for mine, other in zip(ours[0], theirs[0], strict=True):
-        assert mine == pytest.approx(other, rel=1e-5)
+    assert ours[0] == pytest.approx(theirs[0], rel=1e-5)
     assert ours[1] == theirs[1]
-    for name, tensor in ours[2].items():
-        torch.testing.assert_close(tensor, theirs[2][name])
+    torch.testing.assert_close(ours[2], theirs[2])
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("setting", "options"),
     [
-        {"gradient_accumulation_steps": 2},
-        {"bf16": True},
-        {"label_smoothing_factor": 0.0, "weight_decay": 0.1},
-        {"eval_strategy": "steps", "eval_steps": 1, "load_best_model_at_end": True},
-        {"remove_unused_columns": False},
-        {"label_names": ["labels"]},
+        ("T5", {"gradient_accumulation_steps": 2, "weight_decay": 0.1}),
+        ("T5", {"bf16": True}),
+        ("T5", {"remove_unused_columns": False}),
+        ("BERT for pairs", {"eval_strategy": "steps", "eval_steps": 1, "load_best_model_at_end": True}),
+        ("BERT for pairs", {"label_names": ["labels"], "bf16": True}),
     ],
     ids=str,
 )
-@pytest.mark.parametrize("setting", ["T5", "BERT for pairs"])
-def test_trainers_options_do_the_same(setting, options, tmp_path, capsys):
-    assert_same(*trained(setting, tmp_path, capsys, **options))
+def test_trainers_options_do_the_same(setting, options, trained):
+    assert_same(*trained(setting, **options))
 
 
-@pytest.mark.parametrize("setting", ["T5", "Llama", "BERT for tokens"])
-def test_training_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(setting, tmp_path, capsys):
-    straight = trained(setting, tmp_path / "straight", capsys)
-    trained(setting, tmp_path, capsys)
+@pytest.mark.parametrize("setting", ["T5", "BERT for tokens"])
+def test_training_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(setting, trained, tmp_path):
+    straight = trained(setting)
     for library in ("prefix_lab", "peft"):
         last = tmp_path / library / "checkpoint-3"
         last.rename(last.with_name("unused"))
-    again = trained(setting, tmp_path, capsys, resume="checkpoint-2")
+    again = trained(setting, resume="checkpoint-2")
     assert_same(*again)
     assert_same(again.ours[2], straight.ours[2])
 
@@ -179,16 +165,11 @@ def test_a_saved_model_is_an_adapter_that_either_library_loads(tmp_path, capsys)
 
 
 def test_what_is_generated_while_evaluating_is_the_same(tmp_path, capsys):
+    kinds = {"trainer": Seq2SeqTrainer, "arguments": Seq2SeqTrainingArguments}
+    options = {"predict_with_generate": True, "generation_max_length": 6}
+
     def do(library):
-        trainer = trainer_for(
-            wrapped(library, "T5"),
-            "T5",
-            tmp_path / library.__name__,
-            Seq2SeqTrainer,
-            Seq2SeqTrainingArguments,
-            predict_with_generate=True,
-            generation_max_length=6,
-        )
+        trainer = trainer_for(wrapped(library, "T5"), "T5", tmp_path / library.__name__, **kinds, **options)
         trainer.train()
         found = trainer.predict(trainer.eval_dataset)
         return losses(trainer), torch.tensor(found.predictions), found.metrics["test_loss"]
@@ -199,11 +180,9 @@ def test_what_is_generated_while_evaluating_is_the_same(tmp_path, capsys):
 
 def test_the_best_of_projected_prefixes_cannot_be_loaded_and_the_cause_is_said(tmp_path, capsys):
     model = wrapped(prefix_lab, "Llama", prefix_projection=True)
-    trainer = trainer_for(
-        model, "Llama", tmp_path, eval_strategy="steps", eval_steps=1, load_best_model_at_end=True, max_steps=2
-    )
+    best = {"eval_strategy": "steps", "eval_steps": 1, "load_best_model_at_end": True, "max_steps": 2}
     with pytest.raises(ValueError, match="holds only the keys and values that the projection computed") as caught:
-        trainer.train()
+        trainer_for(model, "Llama", tmp_path, **best).train()
     capsys.readouterr()
     assert "PeftModel.from_pretrained(base, folder)" in str(caught.value)
 

@@ -1,9 +1,10 @@
-"""What PEFT warns of, ours warns of, in the same words and as often."""
+"""What PEFT warns of, ours warns of, in the same words and as often; what it refuses cleanly, ours refuses alike."""
 
 import pytest
+import torch
 
 from tests.parity.pair import assert_same, both, in_both, run, warnings_of
-from tests.tiny_models import one_text, random_ids, tiny_bert, tiny_gpt2, tiny_llama, tiny_t5
+from tests.tiny_models import one_text, random_ids, tiny_bert, tiny_gpt2, tiny_llama, tiny_t5, two_texts
 
 SEQ2SEQ = {"task_type": "SEQ_2_SEQ_LM", "num_virtual_tokens": 3}
 
@@ -85,3 +86,60 @@ def test_a_model_that_lora_has_changed_is_warned_of_when_it_is_wrapped_again(sec
     assert "with PEFT for a second time" in found.ours[0][1]
     if around == "the wrapper" or second == "prefix":  # PEFT leaves its config on the base model, which ours does not
         assert_same(*found, "warnings")
+
+
+def wrap(library, model=None, **fields):
+    return library.get_peft_model(model or tiny_t5(), library.PrefixTuningConfig(**SEQ2SEQ | fields))
+
+
+def changed(do):
+    model = tiny_t5()
+    do(model)
+    return model
+
+
+def load(library, columns, **fields):
+    wrap(library, **fields).prompt_encoder["default"].load_prompt_embeddings(torch.zeros(3, columns))
+
+
+REFUSED = {
+    "a task type that does not exist": lambda library, file: library.PrefixTuningConfig(task_type="SEQ2SEQ"),
+    "a field that does not exist": lambda library, file: library.PrefixTuningConfig(virtual_tokens=3),
+    "a folder without a config": lambda library, file: library.PeftConfig.from_pretrained("no/such/folder"),
+    "gradient checkpointing": lambda library, file: wrap(
+        library, changed(lambda model: model.activation_checkpointing_enable())
+    ),
+    "an adapter name twice": lambda library, file: wrap(library).add_adapter(
+        "default", library.PrefixTuningConfig(**SEQ2SEQ)
+    ),
+    "no text": lambda library, file: wrap(library)(attention_mask=torch.ones(2, 7)),
+    "no text for GPT-2": lambda library, file: wrap(library, tiny_gpt2(), task_type="CAUSAL_LM")(labels=None),
+    "generate without ids": lambda library, file: wrap(library).generate(inputs_embeds=torch.zeros(2, 7, 12)),
+    "a model whose sizes have other names": lambda library, file: wrap(
+        library, changed(lambda model: setattr(model, "config", {"depth": 2}))
+    ),
+    "a model without a config": lambda library, file: wrap(
+        library, torch.nn.Linear(2, 2), task_type="FEATURE_EXTRACTION"
+    ),
+    "a model that cannot generate": lambda library, file: wrap(library, tiny_t5().encoder),
+    "a prefix of another shape": lambda library, file: load(library, 5),
+    "a prefix behind a projection": lambda library, file: load(library, 48, prefix_projection=True),
+    "an option that generate does not have": lambda library, file: wrap(library).generate(
+        input_ids=two_texts()["input_ids"], no_such_option=1
+    ),
+    "an attribute that neither has": lambda library, file: wrap(library).no_such_attribute,
+    "a file in the place of the folder": lambda library, file: wrap(library).save_pretrained(file),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_the_same_type_of_error_is_raised_for(case, tmp_path):
+    (tmp_path / "file").touch()
+
+    def refusal(library):
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - which one is the question
+            REFUSED[case](library, tmp_path / "file")
+        return caught.type
+
+    ours, theirs = in_both(refusal)
+    assert ours is theirs

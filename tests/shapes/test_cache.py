@@ -13,10 +13,10 @@ from prefix_lab.debugger import record
 from prefix_lab.shapes import cache, name_axes, with_kept_names
 from prefix_lab.shapes.finding import proven_names
 from prefix_lab.shapes.names import Names
-from prefix_lab.shapes.walks import WALKS, held_out_run, standard_runs
+from prefix_lab.shapes.walks import STANDARD_RUNS as RUNS
+from prefix_lab.shapes.walks import WALKS
 
 WALK = "BERT, direct"
-RUNS = tuple(tuple(run.items()) for run in [*standard_runs(), held_out_run()])
 SAID = """
 import sys
 from prefix_lab.shapes import name_axes
@@ -45,29 +45,19 @@ def file_in(folder: Path) -> Path:
 
 def test_names_come_back_as_they_were(names, folder):
     assert cache.load(WALK, RUNS) is None
-    assert cache.save(names, WALK, RUNS)
-    again = cache.load(WALK, RUNS)
-    assert again == names
+    for one in (Names(), names):
+        assert cache.save(one, WALK, RUNS)
+        assert cache.load(WALK, RUNS) == one
     assert file_in(folder).name.startswith("names-bert-direct-")
 
 
-def test_a_second_session_reads_them_without_importing_what_the_walk_needs(folder):
-    def session():
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", SAID],
-            env=os.environ | {"PREFIX_LAB_CACHE": str(folder)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        modules, report = done.stdout.split("\n", 1)
-        return modules, report
-
-    modules, report = session()
-    assert modules == "['peft', 'torch', 'transformers']"
-    modules, again = session()
+def test_another_session_reads_them_without_importing_what_the_walk_needs(names, folder):
+    assert cache.save(names, WALK, RUNS)
+    environment = os.environ | {"PREFIX_LAB_CACHE": str(folder)}
+    done = subprocess.run([sys.executable, "-c", SAID], env=environment, capture_output=True, text=True, check=True)
+    modules, report = done.stdout.split("\n", 1)
     assert modules == "[]"
-    assert again == report
+    assert report.strip() == str(sorted(map(str, names.places.items())))
 
 
 @pytest.mark.parametrize(
@@ -141,11 +131,6 @@ def test_the_folder_is_the_users_own_or_the_one_that_is_set(monkeypatch):
     assert cache.folder() == platformdirs.user_cache_path("prefix_lab", appauthor=False, opinion=False)
 
 
-def test_names_that_hold_nothing_come_back_too():
-    assert cache.save(Names(), WALK, RUNS)
-    assert cache.load(WALK, RUNS) == Names()
-
-
 def test_a_recording_gets_the_names_that_were_kept_for_what_ran_in_it():
     def makes(axes):
         made = torch.zeros(axes["batch"], axes["source"])
@@ -155,7 +140,7 @@ def test_a_recording_gets_the_names_that_were_kept_for_what_ran_in_it():
         makes({"batch": 3, "source": 5})
     assert with_kept_names(recording) is recording
     assert cache.save(name_axes(makes), "GPT-2, projected", RUNS)
-    assert repr(with_kept_names(recording).steps[-1].value) == "Tensor (3, 5) float32 = (batch, source)"
+    assert repr(with_kept_names(recording).steps[-1].value) == "Tensor (batch 3, source 5) float32"
     with record([print_nothing := lambda: None]) as other:
         print_nothing()
     assert with_kept_names(other) is other

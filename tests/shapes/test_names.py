@@ -8,11 +8,11 @@ import prefix_lab
 from prefix_lab.debugger import Recording, record
 from prefix_lab.shapes import evaluate, name_axes
 from prefix_lab.shapes.axes import worth
-from prefix_lab.shapes.finding import recorder_of, seen_in, several
+from prefix_lab.shapes.finding import seen_in, several
 from prefix_lab.shapes.names import identity
 from prefix_lab.shapes.solving import same_in, table_of
 from prefix_lab.shapes.walks import WALKS, check_sizes, held_out_run, standard_runs
-from tests.tiny_models import random_ids, refuses, tiny_gpt2, tiny_t5
+from tests.tiny_models import random_ids, refuses, tiny_t5
 
 STANDARD_AXES = tuple(standard_runs()[0])
 
@@ -79,20 +79,6 @@ def test_every_name_of_another_model_gives_the_size_that_is_seen(names):
     assert [(text, size) for text, size in pairs for way in text.split(" | ") if evaluate(way, sizes) != size] == []
 
 
-def test_the_same_code_at_one_size_for_two_axes_shows_no_wrong_name(names):
-    """Where sizes contradict a name, the number is shown."""
-    recording = forward(projection=False).with_names(names)
-    found = recording.find(function="split_layers", name="rows")[0].changed["rows"]
-    assert found.axes == ("batch", "prefix_len", "2·layers", "heads", "head_dim")
-
-
-def test_names_of_another_family_do_not_stick_to_code_they_do_not_fit(names):
-    recording = forward(tiny_gpt2, "CAUSAL_LM").with_names(names)
-    for value in recording.columns.values:
-        if "axes" in getattr(value, "facts", {}):
-            assert len(value.axes) == len(value.shape)
-
-
 def test_a_named_recording_is_saved_and_loaded_with_its_names(names, tmp_path):
     recording = forward().with_names(names)
     recording.save(tmp_path / "named")
@@ -103,7 +89,7 @@ def test_a_named_recording_is_saved_and_loaded_with_its_names(names, tmp_path):
 
 def counted(names, walk, sizes):
     """How many dimensions of a walk were seen, how many have no name, and the names that are worth another number."""
-    seen = seen_in(recorder_of(WALKS[walk], ()), WALKS[walk], sizes)
+    seen = seen_in(WALKS[walk], (), sizes)
     axes_of = names.of_all(seen)
     named = [(axes_of.get(identity(one.value)) or ("",) * len(one.shape), one.shape) for one in seen]
     pairs = [pair for axes, shape in named for pair in zip(axes, shape, strict=True)]
@@ -138,6 +124,20 @@ def test_the_second_time_nothing_is_run_again(names):
     assert name_axes("T5, projected") is names
 
 
+def named_run(walk, sizes, **options):
+    """A recording of a walk at these sizes, with the names that were found for it."""
+    names = name_axes(walk, **options)
+    with record([walk]) as recording:
+        walk(sizes)
+    return recording.with_names(names)
+
+
+def locals_of(walk, sizes, **options):
+    """The axes of each tensor that a walk holds at its end; None for those without names."""
+    held = named_run(walk, sizes, **options).steps[-1].locals
+    return {name: value.facts.get("axes") for name, value in held.items() if "shape" in value.facts}
+
+
 def walk_of_the_learners_own(axes):
     x = torch.zeros(axes["batch"], axes["source"])
     wide = x.repeat(1, 3)
@@ -148,44 +148,37 @@ def walk_of_the_learners_own(axes):
 
 
 def test_the_learners_own_function_is_named_the_same_way():
-    names = name_axes(walk_of_the_learners_own)
-    with record([walk_of_the_learners_own]) as recording:
-        walk_of_the_learners_own({"batch": 6, "source": 21, "layers": 8})
-    held = recording.with_names(names).steps[-1].locals
-    assert held["x"].axes == ("batch", "source")
-    assert held["wide"].axes == ("batch", "3·source")
-    assert held["both"].axes == ("batch", "3·source+1")
-    assert held["square"].axes == ("batch", "batch")
-    assert held["folded"].axes == ("layers", "7")
+    assert locals_of(walk_of_the_learners_own, {"batch": 6, "source": 21, "layers": 8}) == {
+        "x": ("batch", "source"),
+        "wide": ("batch", "3·source"),
+        "both": ("batch", "3·source+1"),
+        "square": ("batch", "batch"),
+        "folded": ("layers", "7"),
+    }
 
 
-def test_two_names_that_fit_equally_are_both_shown():
+def test_two_axes_of_one_size_in_every_run_cannot_be_told_apart():
     def doubles(axes):
         made = torch.zeros(axes["a"] * 2, axes["b"])
         return made
 
     runs = [{"a": 2, "b": 4, "c": 5}, {"a": 3, "b": 6, "c": 11}, {"a": 7, "b": 14, "c": 3}]
-    names = name_axes(doubles, runs=runs, held_out={"a": 5, "b": 10, "c": 7})
-    with record([doubles]) as recording:
-        doubles({"a": 2, "b": 4})
-    assert recording.with_names(names).steps[-1].locals["made"].axes == ("b", "b")
+    held_out = {"a": 5, "b": 10, "c": 7}
+    assert locals_of(doubles, {"a": 2, "b": 4}, runs=runs, held_out=held_out) == {"made": ("b", "b")}
     with refuses(ValueError, "'a' and 'b' have the same sizes in every run"):
         name_axes(doubles, runs=[{"a": 2, "b": 2}, {"a": 3, "b": 3}], held_out={"a": 5, "b": 5})
 
 
-def test_a_product_says_no_more_than_its_sizes_bear_out():
+def splits(axes):
+    rows = torch.zeros(axes["layers"], axes["heads"])
+    flat = torch.zeros(axes.get("width", axes["layers"] * axes["heads"]))
+    return rows, flat
+
+
+@pytest.mark.parametrize(("width", "shown"), [(15, "layers·heads"), (16, "16")])
+def test_a_product_says_no_more_than_its_sizes_bear_out(width, shown):
     """Python takes heads·head_dim for one identifier; a name is not thereby one axis."""
-
-    def splits(axes):
-        rows = torch.zeros(axes["layers"], axes["heads"])
-        flat = torch.zeros(axes.get("width", axes["layers"] * axes["heads"]))
-        return rows, flat
-
-    names = name_axes(splits)
-    for width, shown in ((15, "layers·heads"), (16, "16")):
-        with record([splits]) as recording:
-            splits({"layers": 3, "heads": 5, "width": width})
-        assert recording.with_names(names).steps[-1].locals["flat"].axes == (shown,)
+    assert locals_of(splits, {"layers": 3, "heads": 5, "width": width})["flat"] == (shown,)
 
 
 def test_a_loop_that_turns_once_more_does_not_refute_the_first_turns():
@@ -197,11 +190,9 @@ def test_a_loop_that_turns_once_more_does_not_refute_the_first_turns():
             made = torch.zeros(size)
         return made
 
-    names = name_axes(loops)
-    with record([loops]) as recording:
-        loops({"batch": 2, "source": 50, "target": 60, "layers": 1})
-    found = [step.changed["made"] for step in recording.with_names(names).find(name="made")]
-    assert [one.axes for one in found] == [("batch",), ("source",), ("target",)]
+    recording = named_run(loops, {"batch": 2, "source": 50, "target": 60, "layers": 1})
+    found = [step.changed["made"].axes for step in recording.find(name="made")]
+    assert found == [("batch",), ("source",), ("target",)]
 
 
 def keeps_two_widths(axes):
@@ -213,29 +204,20 @@ def keeps_two_widths(axes):
 
 
 def test_of_two_names_that_fit_alike_the_choice_is_said_once():
-    names = name_axes(keeps_two_widths)
     said = "A token's vector is as wide as all heads side by side, heads·head_dim; both widths are called hidden here."
-    assert names.same == {"hidden": "heads·head_dim"}
-    with record([keeps_two_widths]) as recording:
-        keeps_two_widths({"batch": 3, "hidden": 20, "heads": 4, "head_dim": 5})
-    named = recording.with_names(names)
-    assert names.remarks(named) == [said]
-    assert named.notes.count(said) == 1
-    assert said not in recording.notes
+    named = named_run(keeps_two_widths, {"batch": 3, "hidden": 20, "heads": 4, "head_dim": 5})
+    assert named.with_names(name_axes(keeps_two_widths)).notes == named.notes == [said]
     assert named.steps[-1].locals["joined"].axes == ("batch", "hidden")
 
 
 def test_hidden_is_not_said_where_the_model_has_it_of_another_size():
     """flan-t5-small has hidden 512 and 6 heads of 64."""
-    names = name_axes(keeps_two_widths)
-    with record([keeps_two_widths]) as recording:
-        keeps_two_widths({"batch": 3, "hidden": 512, "heads": 6, "head_dim": 64})
-    named = recording.with_names(names)
+    named = named_run(keeps_two_widths, {"batch": 3, "hidden": 512, "heads": 6, "head_dim": 64})
     held = named.steps[-1].locals
     assert held["given"].axes == ("batch", "hidden")
     assert held["joined"].axes == ("batch", "heads·head_dim")
     assert held["wide"].axes == ("batch", "2·heads·head_dim")
-    assert names.remarks(named) == []
+    assert named.notes == []
 
 
 def test_t5_with_heads_of_their_own_width_is_named_by_it(names):
@@ -255,10 +237,7 @@ def test_a_name_that_the_held_out_run_contradicts_is_not_given():
         made = torch.zeros(axes["batch"] if axes["batch"] < 10 else 3)
         return made
 
-    names = name_axes(bends, held_out={**held_out_run(), "batch": 11})
-    with record([bends]) as recording:
-        bends({"batch": 4})
-    assert "axes" not in recording.with_names(names).steps[-1].locals["made"].facts
+    assert locals_of(bends, {"batch": 4}, held_out={**held_out_run(), "batch": 11}) == {"made": None}
 
 
 @pytest.mark.parametrize("shape", [(), (1,) * 9, (0, 3)])
@@ -267,10 +246,8 @@ def test_tensors_of_any_rank_are_named(shape):
         made = torch.zeros(shape)
         return made
 
-    names = name_axes(makes, held_out={**held_out_run(), "batch": len(shape) + 20})
-    with record([makes]) as recording:
-        makes({})
-    assert recording.with_names(names).steps[-1].locals["made"].axes == tuple(map(str, shape))
+    held_out = {**held_out_run(), "batch": len(shape) + 20}
+    assert locals_of(makes, {}, held_out=held_out) == {"made": tuple(map(str, shape))}
 
 
 def test_a_walk_whose_path_changes_with_size_gets_names_where_it_is_the_same():
@@ -282,66 +259,51 @@ def test_a_walk_whose_path_changes_with_size_gets_names_where_it_is_the_same():
         always = torch.zeros(axes["target"])
         return other, always
 
-    names = name_axes(forks)
-    with record([forks]) as recording:
-        forks({"batch": 2, "source": 3, "target": 50})
-    held = recording.with_names(names).steps[-1].locals
-    assert held["always"].axes == ("target",)
-    assert "axes" not in held["other"].facts
-
-
-def test_wrong_walks_and_sizes_are_refused_by_name():
-    with refuses(ValueError, "walk='T6'", "T5, direct"):
-        name_axes("T6")
-    with refuses(ValueError, "The walk failed at the sizes", "ZeroDivisionError", "runs="):
-        name_axes(lambda axes: 1 / 0)
-    with refuses(ValueError, "different axes"):
-        name_axes(print_nothing, runs=[{"a": 1}, {"b": 2}])
-    with refuses(ValueError, "'a' has the size 0"):
-        name_axes(print_nothing, runs=[{"a": 1}, {"a": 0}], held_out={"a": 3})
-    with refuses(ValueError, "at least 2"):
-        name_axes(print_nothing, runs=[{"a": 1}], held_out={"a": 3})
-    with refuses(ValueError, "'a' has the size True"):
-        name_axes(print_nothing, runs=[{"a": True}, {"a": 2}], held_out={"a": 3})
-    with refuses(ValueError, "same sizes", "Change some"):
-        name_axes(print_nothing, runs=[{"a": 2}, {"a": 2}], held_out={"a": 3})
-    with refuses(ValueError, "held_out={'a': 2}", "proves nothing"):
-        name_axes(print_nothing, runs=[{"a": 1}, {"a": 2}], held_out={"a": 2})
-    with refuses(ValueError, "include: there is no module 'no_such_module'"):
-        name_axes(print_nothing, include="no_such_module")
-    with refuses(ValueError, "walk=[]", "T5, direct"):
-        name_axes([])
-    with refuses(ValueError, "walk=5", "expected a function"):
-        several(5)
-
-
-@pytest.mark.parametrize("axis", ["2", "a·b", "a+b", "a/2", "", "a b"])
-def test_an_axis_whose_name_reads_as_an_expression_is_refused(axis):
-    with refuses(ValueError, f"The axis {axis!r}", "cannot be told from an expression"):
-        name_axes(print_nothing, runs=[{axis: 1}, {axis: 2}], held_out={axis: 3})
-
-
-@pytest.mark.parametrize(
-    ("runs", "held_out", "said"),
-    [
-        ({"a": 1}, {"a": 2}, "runs={'a': 1}, expected a list of dicts"),
-        ([{"a": 1}, [2]], {"a": 2}, "runs[1]=[2], expected a dict of sizes"),
-        ([{"a": 1}, {"a": 2}], 3, "held_out=3, expected a dict of sizes"),
-    ],
-)
-def test_sizes_that_are_no_dicts_are_refused(runs, held_out, said):
-    with refuses(ValueError, said):
-        check_sizes(runs, held_out)
-
-
-def test_a_size_that_the_model_cannot_have_is_named():
-    runs = [dict(run, heads=7) for run in standard_runs()]
-    with refuses(ValueError, "The walk failed at the sizes", "'heads': 7", "Give runs= and held_out= sizes"):
-        name_axes("BERT, direct", runs=runs)
+    assert locals_of(forks, {"batch": 2, "source": 3, "target": 50}) == {"other": None, "always": ("target",)}
 
 
 def print_nothing(axes):
     return None
+
+
+@pytest.mark.parametrize(
+    ("walk", "options", "words"),
+    [
+        ("T6", {}, ["walk='T6'", "T5, direct"]),
+        ([], {}, ["walk=[]", "T5, direct"]),
+        (lambda axes: 1 / 0, {}, ["The walk failed at the sizes", "ZeroDivisionError", "runs="]),
+        (print_nothing, {"include": "no_such_module"}, ["include: there is no module 'no_such_module'"]),
+        ("BERT, direct", {"runs": [dict(run, heads=7) for run in standard_runs()]}, ["'heads': 7", "Give runs= and"]),
+    ],
+)
+def test_a_walk_that_cannot_be_run_is_refused_by_name(walk, options, words):
+    with refuses(ValueError, *words):
+        name_axes(walk, **options)
+    with refuses(ValueError, "walk=5", "expected a function"):
+        several(5)
+
+
+@pytest.mark.parametrize(
+    ("runs", "held_out", "words"),
+    [
+        ([{"a": 1}, {"b": 2}], {"a": 3}, ["different axes"]),
+        ([{"a": 1}, {"a": 0}], {"a": 3}, ["'a' has the size 0"]),
+        ([{"a": True}, {"a": 2}], {"a": 3}, ["'a' has the size True"]),
+        ([{"a": 1}], {"a": 3}, ["at least 2"]),
+        ([{"a": 2}, {"a": 2}], {"a": 3}, ["same sizes", "Change some"]),
+        ([{"a": 1}, {"a": 2}], {"a": 2}, ["held_out={'a': 2}", "proves nothing"]),
+        ({"a": 1}, {"a": 2}, ["runs={'a': 1}, expected a list of dicts"]),
+        ([{"a": 1}, [2]], {"a": 2}, ["runs[1]=[2], expected a dict of sizes"]),
+        ([{"a": 1}, {"a": 2}], 3, ["held_out=3, expected a dict of sizes"]),
+        *(
+            ([{axis: 1}, {axis: 2}], {axis: 3}, [f"The axis {axis!r}", "cannot be told from an expression"])
+            for axis in ("2", "a·b", "a+b", "a/2", "", "a b")
+        ),
+    ],
+)
+def test_sizes_that_prove_nothing_are_refused(runs, held_out, words):
+    with refuses(ValueError, *words):
+        check_sizes(runs, held_out)
 
 
 def test_standard_sizes_are_consistent_and_tell_the_axes_apart():

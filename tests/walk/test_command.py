@@ -11,9 +11,8 @@ import pytest
 
 from prefix_lab.course.training import target_text
 from prefix_lab.terminal.commands import main
-from prefix_lab.walk.batch import INSTRUCTED
 from prefix_lab.walk.command import plain
-from prefix_lab.walk.model import size_like
+from prefix_lab.walk.model import INSTRUCTED, size_like
 from prefix_lab.widgets.sizes import shipped
 from tests.walk.walking import saved, say, say_json
 

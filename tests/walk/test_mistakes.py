@@ -42,20 +42,9 @@ def changed(right, **fields):
     return wrong
 
 
-def twice_the_gradient(right):
-    def wrong(self, prefix):
-        made = right(self, prefix)
-        return made + (made - made.detach())
-
-    return wrong
-
-
-def stop_gradient_of_first_parameter(right):
-    def wrong(self, prefix):
-        made = right(self, prefix)
-        return torch.cat((made[:, :1].detach(), made[:, 1:]), dim=1)
-
-    return wrong
+def gives(change):
+    """What a function of an object and one tensor gives, changed."""
+    return lambda right: lambda self, given: change(right(self, given))
 
 
 MISTAKES = {
@@ -83,14 +72,14 @@ MISTAKES = {
     "scaled vectors": Mistake(
         PrefixEncoder,
         "forward",
-        lambda right: lambda self, prefix: right(self, prefix) * 1.5,
+        gives(lambda made: made * 1.5),
         "encode",
         "input and output: vectors differs in ",
     ),
     "half precision": Mistake(
         PrefixEncoder,
         "forward",
-        lambda right: lambda self, prefix: right(self, prefix).half(),
+        gives(torch.Tensor.half),
         "encode",
         "vectors is float16, PEFT's float32",
     ),
@@ -125,14 +114,14 @@ MISTAKES = {
     "twice the gradient": Mistake(
         PrefixEncoder,
         "forward",
-        twice_the_gradient,
+        gives(lambda made: made + (made - made.detach())),
         "learn",
         "gradients: prompt_encoder.default.embedding.weight differs in ",
     ),
     "a token that does not learn": Mistake(
         PrefixEncoder,
         "forward",
-        stop_gradient_of_first_parameter,
+        gives(lambda made: torch.cat((made[:, :1].detach(), made[:, 1:]), dim=1)),
         "learn",
         "gradients: prompt_encoder.default.embedding.weight differs in ",
     ),

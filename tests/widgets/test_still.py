@@ -3,12 +3,13 @@
 import re
 
 import nbformat
+import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
-from prefix_lab.widgets import ShapeFlow
+from prefix_lab.widgets import ParameterBars, ReshapeView, ShapeFlow, TensorView
 
 CELLS = {
     "from prefix_lab.widgets import *\nShapeFlow()": ('<img alt="The journey of a prefix', "(2, 20, 18432)"),
@@ -49,7 +50,8 @@ def test_a_viewer_that_takes_svg_and_styles_out_keeps_the_picture_and_the_words(
         assert "monospace" in re.search(r"<pre style=.*?>", still)[0]
 
 
-def test_a_terminal_gets_the_text_once():
-    flow = ShapeFlow()
-    data, _ = InteractiveShell().display_formatter.format(flow)
-    assert data["text/plain"] == flow.text
+@pytest.mark.parametrize("make", [ShapeFlow, ParameterBars, ReshapeView, lambda: TensorView(np.eye(2))])
+def test_a_terminal_gets_the_text_once(make):
+    shown = make()
+    data, _ = InteractiveShell().display_formatter.format(shown)
+    assert repr(shown) == str(shown) == data["text/plain"] == shown.text

@@ -209,12 +209,21 @@ def test_names_are_text_and_never_markup_or_formulas():
     assert "$\\frac{1}$" in view.drawing.picture
 
 
-def test_it_is_plain_text_where_no_front_end_is():
+def test_the_text_has_facts_statistics_and_the_numbers_in_columns():
     view = TensorView(torch.eye(2), "batch hidden")
-    assert str(view) == repr(view) == view.text == view._repr_mimebundle_()["text/plain"]
     assert view.text.startswith("tensor (batch, hidden) = (2, 2), float32, cpu\nmin 0, max 1, mean 0.5, std 0.5774")
     assert view.text.endswith("   0  1\n0  1  0\n1  0  1")
-    assert 'role="img"' in view.drawing.picture
+
+
+def test_the_cell_that_a_reader_is_at_is_said_by_its_axes_and_in_the_numbers_own_digits():
+    view = TensorView(torch.arange(12).view(2, 2, 3) / 7, "batch heads head_dim", show=("head_dim", "batch"))
+    view.sliders[1].value = 1
+    view.drawing.cell = [2, 1]
+    assert view.drawing.said == "batch 1, heads 1, head_dim 2: 1.5714285"
+    assert view.drawing.said in view.text
+    view.sliders[1].value = 0  # another slice
+    assert view.drawing.cell == []
+    assert "head_dim 2: " not in view.text
 
 
 @pytest.mark.parametrize(

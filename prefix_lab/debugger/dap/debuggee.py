@@ -117,7 +117,6 @@ class RecordedFiles:
     def __init__(self, recording: Recording):
         self.recording = recording
         self.files = sorted({*recording.sources, *(file for file, _, _ in recording.columns.functions)})
-        self.compared: dict[str, tuple[tuple[int, int], bool]] = {}
 
     def described(self, file: str) -> dict:
         """The protocol's Source."""
@@ -131,19 +130,9 @@ class RecordedFiles:
         return found
 
     def is_as_recorded(self, path: str, file: str) -> bool:
-        """Whether a file is here with the text that was recorded. Looked at again when it has changed."""
+        """Whether a file is here with the text that was recorded."""
         text = self.recording.sources.get(file)
-        try:
-            if not text or not os.path.isfile(path):  # a device could be read for ever
-                return False
-            stat = os.stat(path)
-        except (OSError, ValueError):
-            return False
-        state = (stat.st_mtime_ns, stat.st_size)
-        known = self.compared.get(path)
-        if known is None or known[0] != state:
-            known = self.compared[path] = (state, source_of(path) == text)
-        return known[1]
+        return bool(text) and os.path.isfile(path) and source_of(path) == text  # a device could be read for ever
 
     def text(self, given: Arguments) -> str:
         """The recorded text of the Source that a client names. Raises `Refused` for one that has none."""

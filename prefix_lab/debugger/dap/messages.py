@@ -127,16 +127,14 @@ def read_body(source: BinaryIO) -> bytes | None:
 def request_of(body: bytes) -> Request:
     try:
         found = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        return Request(0, "", {}, f"The message is no JSON in UTF-8: {str(error)[:200]}.")
-    if not isinstance(found, dict) or type(found.get("seq")) is not int:
-        return Request(0, "", {}, "The message is no JSON object with a number named seq.")
-    seq, command, arguments = found["seq"], found.get("command"), found.get("arguments")
-    if found.get("type") != "request" or not isinstance(command, str):
-        return Request(seq, "", {}, "Nothing but a request, with its command as a text, is sent to a debug adapter.")
-    if arguments is not None and not isinstance(arguments, dict):
-        return Request(seq, command, {}, f"arguments: {shown(arguments)} was given, expected an object.")
-    return Request(seq, command, arguments or {})
+    except (ValueError, RecursionError):
+        found = None
+    found = found if isinstance(found, dict) else {}
+    seq, command, arguments = found.get("seq"), found.get("command"), found.get("arguments")
+    seq, arguments = seq if type(seq) is int else 0, {} if arguments is None else arguments
+    if found.get("type") == "request" and seq and isinstance(command, str) and isinstance(arguments, dict):
+        return Request(seq, command, arguments)
+    return Request(seq, "", {}, f"This is no request of the Debug Adapter Protocol: {body[:80]!r}.")
 
 
 class Arguments:
@@ -164,8 +162,6 @@ class Arguments:
     def whole(self, name: str, default: int | None = None, least: int = 0) -> int:
         """A whole number from `least` up; `default` when it is not given, or an error when there is none."""
         value, expected = self.given.get(name), f"a whole number of at least {least}"
-        if isinstance(value, float) and value.is_integer():  # to JSON, 5.0 is 5
-            return Arguments(self.given | {name: int(value)}, self.path).whole(name, default, least)
         if type(value) is int and value < least:
             raise Refused(f"{self.named(name)}: {value} was given, expected {expected}.")
         return self.taken(name, int, expected, default)

@@ -80,16 +80,8 @@ def serve_port(
 
 def listening(port: int) -> socket.socket:
     """A listening socket that no other machine can reach."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        if os.name != "nt":  # there it would let two programs listen
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((LOOPBACK, port))
-        listener.listen(8)
-        listener.settimeout(TICK)
-    except BaseException:
-        listener.close()
-        raise
+    listener = socket.create_server((LOOPBACK, port))
+    listener.settimeout(TICK)
     return listener
 
 

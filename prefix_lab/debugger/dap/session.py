@@ -33,25 +33,13 @@ FILTERS = (
         "conditionDescription": CLASS_NAME,
     },
 )
-CAPABILITIES = {
-    "supportsConfigurationDoneRequest": True,
-    "supportsFunctionBreakpoints": True,
-    "supportsConditionalBreakpoints": True,
-    "supportsHitConditionalBreakpoints": True,
-    "supportsEvaluateForHovers": True,
-    "exceptionBreakpointFilters": list(FILTERS),
-    "supportsStepBack": True,
-    "supportsRestartFrame": True,
-    "supportsGotoTargetsRequest": True,
-    "supportsRestartRequest": True,
-    "supportsExceptionInfoRequest": True,
-    "supportsExceptionFilterOptions": True,
-    "supportsDelayedStackTraceLoading": True,
-    "supportsLoadedSourcesRequest": True,
-    "supportsTerminateRequest": True,
-    "supportsClipboardContext": True,
-    "supportsSteppingGranularity": True,
-}
+SUPPORTED = (
+    *("ConfigurationDoneRequest", "FunctionBreakpoints", "ConditionalBreakpoints", "HitConditionalBreakpoints"),
+    *("EvaluateForHovers", "StepBack", "RestartFrame", "GotoTargetsRequest", "RestartRequest", "ExceptionInfoRequest"),
+    *("ExceptionFilterOptions", "DelayedStackTraceLoading", "LoadedSourcesRequest", "TerminateRequest"),
+    *("ClipboardContext", "SteppingGranularity"),
+)
+CAPABILITIES = {f"supports{name}": True for name in SUPPORTED} | {"exceptionBreakpointFilters": list(FILTERS)}
 
 
 def initialize(debuggee: Debuggee, arguments: Arguments) -> dict:
@@ -186,11 +174,9 @@ class DebugSession:
             following = answer if isinstance(answer, Iterator) else iter([answer])
             body = next(following)
         except Refused as error:
-            self.connection.refuse(request, str(error))
-            return
+            return self.connection.refuse(request, str(error))
         except Exception as error:  # a mistake of ours costs this answer, and not the session
-            self.connection.refuse(request, internal(error))
-            return
+            return self.connection.refuse(request, internal(error))
         self.connection.respond(request, body)
         try:
             for name, event in following:

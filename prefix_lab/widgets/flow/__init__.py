@@ -11,9 +11,8 @@ import ipywidgets
 
 from prefix_lab.shapes import AXES
 from prefix_lab.widgets.controls import LABEL, Number, choice, grid
-from prefix_lab.widgets.flow.cost import Cost, cost, facts, rows_said
 from prefix_lab.widgets.flow.drawing import SHOWN, draw_journey, draw_rows
-from prefix_lab.widgets.flow.journey import DTYPES, JourneyStep, Setting, journey
+from prefix_lab.widgets.flow.journey import DTYPES, Cost, JourneyStep, Setting, cost, facts, journey, rows_said
 from prefix_lab.widgets.picture import TextForm, still_picture
 from prefix_lab.widgets.sizes import OWN, Sizes, own_sizes, shipped, sizes_of
 from prefix_lab.widgets.table import in_columns, table

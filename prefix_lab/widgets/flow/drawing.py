@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from prefix_lab.widgets.colours import COLOURS, OTHER, colours_of
-from prefix_lab.widgets.flow.cost import amount
-from prefix_lab.widgets.flow.journey import JourneyStep, Setting, readers_of_rows
+from prefix_lab.widgets.flow.journey import JourneyStep, Setting, amount, readers_of_rows
 from prefix_lab.widgets.picture import FAINT, Picture
 from prefix_lab.widgets.sizes import Sizes
 

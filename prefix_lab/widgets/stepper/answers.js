@@ -22,6 +22,7 @@ export class Answers {
     if (ask === "past") return this.store.past(rest.step, rest.back, this.store.functionsOf(rest.skip), rest.skip);
     if (ask === "unknown") return this.unknown(rest.breakpoint);
     if (ask === "history") return this.history(rest.step, rest.name);
+    if (ask === "changed") return this.changed(rest.since, rest.step);
     if (ask === "made") return this.made(rest.value);
     if (ask === "search") return this.search(rest.text);
     throw new Error(`no such question: ${ask}`);
@@ -105,6 +106,35 @@ export class Answers {
           found.push(value === null ? [at, null, null] : [at, value, there.values[value]]);
         }
       at = this.store.beside(at, false);
+    }
+    return found;
+  }
+
+  /** What is not as it was at another step, as search.py has it. @param {number} since @param {number} step */
+  async changed(since, step) {
+    const { store } = this;
+    const [first, last] = [Math.min(since, step), Math.max(since, step)];
+    await store.page(first);
+    const before = new Map(store.stack(first).map((call) => [call.frame, call.step]));
+    await store.page(last);
+    const found = [];
+    for (const call of store.stack(last)) {
+      const page = await store.page(call.step);
+      const now = store.at(call.step);
+      /** @type {number | null} */
+      let then = page.frames[call.frame][0] > first ? null : (before.get(call.frame) ?? call.step);
+      while (then !== null && then > first) {
+        await store.page(then);
+        then = store.beside(then, true);
+      }
+      if (then !== null) await store.page(then);
+      const old = then === null ? null : store.at(then);
+      for (const name of new Set([...now.locals.keys(), ...(old?.locals.keys() ?? [])])) {
+        const values = [old?.locals.get(name), now.locals.get(name)];
+        if (values[0] === values[1] || store.meta.watches.includes(name)) continue;
+        const lines = [old, now].map((moment, at) => (moment && values[at] !== undefined ? store.headline(moment.step, values[at]) : null));
+        found.push([now.function, store.meta.names[name], ...lines]);
+      }
     }
     return found;
   }

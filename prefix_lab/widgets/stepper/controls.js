@@ -1,11 +1,12 @@
 // What stands around the panes: buttons, tabs, what shares the width, and the help.
 
 import { KEYS, said } from "./keys.js";
+import { keepPanes } from "./remembered.js";
 import { h } from "./text.js";
 
 /** @typedef {import("./stepper.js").StepperView} View */
 
-/** What is moved by buttons and keys. @typedef {{language: import("./text.js").Language, root: HTMLElement, t: (label: string) => string, act: (does: string) => any, close: () => void}} Moved */
+/** What is moved by buttons and keys. @typedef {{language: import("./text.js").Language, root: HTMLElement, t: (label: string) => string, act: (does: string) => any, close: () => void, tour?: import("./tour.js").Tour}} Moved */
 
 /** The buttons, one for each thing that a key does. @param {Moved} view */
 export function toolbar(view) {
@@ -70,8 +71,11 @@ export function splitter(view) {
     split.setAttribute("aria-valuenow", String(now));
   };
   let share = 62;
-  set(share);
+  view.share = (percent) => set((share = percent));
+  view.share(share);
+  const moved = () => keepPanes(view, { share });
   split.addEventListener("pointerdown", (event) => split.setPointerCapture(event.pointerId));
+  split.addEventListener("pointerup", moved);
   split.addEventListener("pointermove", (event) => {
     if (!split.hasPointerCapture(event.pointerId)) return;
     const { left, width } = view.body.getBoundingClientRect();
@@ -82,15 +86,45 @@ export function splitter(view) {
     if (!by) return;
     event.stopPropagation();
     set((share += by));
+    moved();
   });
   return split;
+}
+
+/**
+ * Fill the window with an element, or leave it, by the browser's means or, where it has none, by the page's. Esc leaves
+ * it wherever the focus is.
+ * @param {HTMLElement} root @param {() => void} focus brings the focus back
+ */
+export async function fullWindow(root, focus) {
+  if (document.fullscreenElement) return document.exitFullscreen();
+  try {
+    if (!root.classList.contains("pl-fixed")) return await root.requestFullscreen();
+  } catch {} // a browser that has none, or a page that may not
+  const fixed = root.classList.toggle("pl-fixed");
+  focus();
+  const leave = (/** @type {KeyboardEvent} */ event) => {
+    const still = root.classList.contains("pl-fixed");
+    if (still && (event.key !== "Escape" || root.querySelector("dialog, .pl-bubble"))) return;
+    removeEventListener("keydown", leave, true);
+    if (!still) return;
+    event.stopPropagation();
+    root.classList.remove("pl-fixed");
+    focus();
+  };
+  if (fixed) addEventListener("keydown", leave, true);
 }
 
 /** All keys and what they do. @param {Moved} view */
 export function help(view) {
   const rows = KEYS.map(({ keys, label }) => h("tr", {}, h("td", {}, ...keys.flatMap((key, at) => [at ? " " : null, h("kbd", {}, said(key))])), h("td", {}, view.t(label))));
+  const begin = () => {
+    view.close();
+    view.tour?.show(0);
+  };
+  const tour = view.tour && h("button", { onclick: begin }, view.t("tour"));
   const dialog = /** @type {HTMLDialogElement} */ (
-    h("dialog", { class: "pl-help", "aria-label": view.t("help") }, h("h3", {}, view.t("help")), h("table", {}, h("tbody", {}, ...rows)), h("button", { onclick: () => view.close() }, view.t("close")))
+    h("dialog", { class: "pl-help", "aria-label": view.t("help") }, h("h3", {}, view.t("help")), h("table", {}, h("tbody", {}, ...rows)), h("button", { onclick: () => view.close() }, view.t("close")), tour)
   );
   view.root.append(dialog);
   dialog.showModal();

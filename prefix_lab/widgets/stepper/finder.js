@@ -124,6 +124,27 @@ export class History {
     this.element = h("div", { class: "pl-history" }, h("p", { class: "pl-hint" }, view.t("nothing")));
   }
 
+  /** The names with other values at two steps. @param {number} mark @param {number} step */
+  async since(mark, step) {
+    const { view } = this;
+    const rows = await view.tried(view.store.source.ask({ ask: "changed", since: mark, step }));
+    if (!rows) return;
+    const written = (/** @type {any[]} */ value) => valueElement(value, view.colours);
+    /** @type {HTMLElement[]} */
+    const items = [];
+    let of = "";
+    for (const [called, name, before, now] of rows) {
+      if (called !== of) items.push(h("li", { class: "pl-changed-in" }, h("small", {}, view.t("changedIn", { name: shown((of = called)) }))));
+      const inPlace = before?.[4] != null && before[4] === now?.[4];
+      const was = before ? [inPlace ? "≈" : written(before), inPlace ? " " : " → "] : [];
+      items.push(h("li", {}, h("bdi", { class: "pl-name" }, shown(name)), " ", ...was, now ? written(now) : h("i", {}, view.t("deleted"))));
+    }
+    const [first, last] = [Math.min(mark, step), Math.max(mark, step)];
+    const title = h("h4", {}, view.t("changedBetween", { first: withCommas(first), last: withCommas(last) }));
+    const back = h("button", { onclick: () => view.jump(mark) }, `${view.t("step")} ${withCommas(mark)}`);
+    this.element.replaceChildren(title, back, items.length ? h("ul", {}, ...items) : h("p", { class: "pl-hint" }, view.t("unchanged")));
+  }
+
   /** @param {number} step @param {number} name @param {string} text */
   async show(step, name, text) {
     const { view } = this;

@@ -59,6 +59,21 @@ export class Kernel {
     return found;
   }
 
+  /**
+   * A widget of the kernel's, put into a place of the page: of ipywidgets' view the element alone would not live.
+   * @param {string} id @param {HTMLElement} host
+   */
+  async show(id, host) {
+    const { widget_manager: manager } = this.model;
+    const view = await manager.create_view(await manager.get_model(id));
+    view.luminoWidget.constructor.attach(view.luminoWidget, host);
+  }
+
+  /** A step's page, and those that moves from there lead to. @param {number} step @returns {Promise<Record<string, any>>} */
+  around(step) {
+    return this.send({ around: step });
+  }
+
   /** @param {Record<string, any>} question */
   ask(question) {
     return this.send({ question });

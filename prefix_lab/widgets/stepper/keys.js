@@ -22,6 +22,8 @@ export const KEYS = [
   { keys: ["["], does: "stageBefore", label: "stageBefore", word: "◀ stage", group: true },
   { keys: ["]"], does: "nextStage", label: "nextStage", word: "stage ▶" },
   { keys: ["u"], does: "undo", label: "undo", word: "undo", group: true },
+  { keys: ["m"], does: "mark", label: "mark" },
+  { keys: ["="], does: "since", label: "since" },
   { keys: ["x"], does: "skipHere", label: "skipHere" },
   { keys: ["b", "F9"], does: "breakHere", label: "breakHere", word: "break" },
   { keys: ["/"], does: "find", label: "search", word: "search" },

@@ -2,7 +2,7 @@
 // there first waits for the other. Below them stands what both hold under one name, and whether it is equal.
 
 import { Compared, MARKS, SIDES } from "./compare.js";
-import { help, toolbar } from "./controls.js";
+import { fullWindow, help, toolbar } from "./controls.js";
 import { keepKeys, meant } from "./keys.js";
 import { MOVES, REMEMBERED, StepperView } from "./stepper.js";
 import { h, Language, shown } from "./text.js";
@@ -157,8 +157,7 @@ export class MirrorView {
     const target = /** @type {HTMLElement} */ (event.target);
     const inside = SIDES.some((side) => this.view(side).root.contains(target));
     if (target.closest(".pl-track, [role=tablist], [role=separator], dialog")) return;
-    if (does === "close" && this.root.classList.contains("pl-fixed")) this.full();
-    else if (event.key === "m" && !event.ctrlKey && !event.metaKey && !event.altKey && !target.matches("input, textarea")) {
+    if (event.key === "m" && !event.ctrlKey && !event.metaKey && !event.altKey && !target.matches("input, textarea")) {
       const all = /** @type {("both" | Side)[]} */ (["both", ...SIDES]);
       this.choose(all[(all.indexOf(this.who) + 1) % all.length]);
     } else if (!does || (inside && ITS_OWN.includes(does))) return;
@@ -170,7 +169,7 @@ export class MirrorView {
   /** @param {string} does */
   async act(does) {
     if (ITS_OWN.includes(does)) return this.view(this.touched).act(does);
-    if (does === "full") return this.full();
+    if (does === "full") return fullWindow(this.root, () => this.close());
     if (does === "help") return help(this);
     if (does === "undo") return this.undo();
     if (this.who !== "both") return this.view(this.who).act(does);
@@ -178,14 +177,6 @@ export class MirrorView {
     if (does === "first" || does === "last") return this.lead(Object.fromEntries(SIDES.map((side) => [side, does === "first" ? 0 : this.stores[side].meta.steps - 1])));
     if (does === "run" || does === "runBack") return this.run(does === "runBack");
     if (does === "nextStage" || does === "stageBefore") return this.toStage(does === "stageBefore");
-  }
-
-  async full() {
-    if (document.fullscreenElement) return document.exitFullscreen();
-    try {
-      if (!this.root.classList.contains("pl-fixed")) return await this.root.requestFullscreen();
-    } catch {} // a browser that has none, or a page that may not
-    this.root.classList.toggle("pl-fixed");
   }
 
   close() {

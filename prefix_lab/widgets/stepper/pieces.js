@@ -5,10 +5,12 @@
  * @typedef {object} Source
  * @property {(keys: string[]) => Promise<Record<string, any>>} get
  * @property {(question: Record<string, any>) => Promise<any>} ask
+ * @property {(id: string, host: HTMLElement) => Promise<void>} [show] puts a widget into the page, where there is a kernel
  * @property {() => Record<string, any>} [opening] the pieces that are there from the start
+ * @property {(step: number) => Promise<Record<string, any>>} [around] a step's page, and those that moves lead to
  */
 
-const KEPT = 48; // pages
+const KEPT = 192; // pages
 
 export class Pieces {
   /** @param {Source} source */
@@ -85,6 +87,15 @@ export class Pieces {
       return page;
     }
     return this.piece(key);
+  }
+
+  /** A step's page; where it has to be waited for, those that moves from there lead to come with it. @param {number} step */
+  async arrive(step) {
+    const { source } = this;
+    if (this.has(step) || this.coming.has(this.pageKey(step)) || !source.around || this.pageKey(step) in (source.opening?.() ?? {})) return this.page(step);
+    const found = await source.around(step);
+    for (const [key, page] of Object.entries(found).reverse()) this.keep(key, page);
+    return found[this.pageKey(step)];
   }
 
   /** @param {number} step @returns {any} a page that is here */

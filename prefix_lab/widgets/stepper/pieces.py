@@ -27,18 +27,20 @@ from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.stepper.stages import bands
 from prefix_lab.widgets.stepper.written import colours_of, headline, short_paths, whole
 
-PAGE = 512
+PAGE = 512  # steps
 VALUES = 64
 CALLS = 200
 BUCKETS = 400
+MOST_AROUND = 12  # pages
 LOOK_BACK = 2_000  # steps of a frame
 
 
 class Pieces:
     """The pieces of one recording; each is made when it is asked for. `names` and numbers are those of the columns."""
 
-    def __init__(self, recording: Recording, title: str = ""):
+    def __init__(self, recording: Recording, title: str = "", page: int = 0):
         self.recording, self.columns, self.title = recording, recording.columns, title
+        self.page = page or PAGE
         self.files = sorted({file for file, _, _ in self.columns.functions})
         self.paths = short_paths(self.files)
 
@@ -56,7 +58,7 @@ class Pieces:
     def count(self, kind: str) -> int:
         """How many pieces of a kind there are."""
         lengths = {
-            "steps": lambda: (len(self.columns), PAGE),
+            "steps": lambda: (len(self.columns), self.page),
             "values": lambda: (len(self.columns.values), VALUES),
             "source": lambda: (len(self.files), 1),
             "calls": lambda: (len(self.tree), CALLS),
@@ -76,7 +78,7 @@ class Pieces:
         return {
             "title": self.title,
             "steps": len(columns),
-            "page": PAGE,
+            "page": self.page,
             "valuesPage": VALUES,
             "callsPage": CALLS,
             "values": len(columns.values),
@@ -103,7 +105,16 @@ class Pieces:
 
     def steps(self, number: int) -> dict[str, Any]:
         """A stretch of steps, with what is needed to stand at each."""
-        return stretch(self.recording, number * PAGE, min((number + 1) * PAGE, len(self.columns)))
+        return stretch(self.recording, number * self.page, min((number + 1) * self.page, len(self.columns)))
+
+    def around(self, step: int) -> list[str]:
+        """The names of a step's page, and of those that moves from there lead to, however often one goes out."""
+        columns = self.columns
+        near = [step, step - 1, step + 1]
+        for at in self.recording.stack(step):
+            near += [at, columns.step_before[at], columns.step_after[at]]
+        pages = dict.fromkeys(at // self.page for at in near if 0 <= at < len(columns))
+        return [f"steps/{page}" for page in list(pages)[:MOST_AROUND]]
 
     def values(self, number: int) -> list[Any]:
         """Values with all that is known of them."""
@@ -206,16 +217,19 @@ def stretch(recording: Recording, start: int, end: int) -> dict[str, Any]:
 def held_at(recording: Recording, step: int) -> list[int]:
     """What a frame held before a step: name, value, and the line that bound it, 0 if that is long ago."""
     columns = recording.columns
+    bound, runs, before = columns.step_bound, columns.runs, columns.step_before
     names = recording.held_before(step)
     lines: dict[int, int] = {}
-    at = columns.step_before[step]
+    at = before[step]
     for _ in range(LOOK_BACK):
         if at == NONE or len(lines) == len(names):
             break
-        for one in recording.bindings(at):
-            if columns.binding_name[one] in names:
-                lines.setdefault(columns.binding_name[one], columns.places[columns.step_place[at]][2])
-        at = columns.step_before[at]
+        run = bound[at]
+        if run != NONE:
+            for one in runs[run + 1 : run + 1 + runs[run]]:
+                if columns.binding_name[one] in names:
+                    lines.setdefault(columns.binding_name[one], columns.places[columns.step_place[at]][2])
+        at = before[at]
     return [part for name, value in names.items() for part in (name, value, lines.get(name, 0))]
 
 
@@ -223,9 +237,9 @@ def callers_in(recording: Recording, start: int, end: int) -> list[int | None]:
     """For each step, the step that its frame was entered from; the same as before is said once, as -1."""
     found: list[int | None] = []
     last: dict[int, int | None] = {}
-    for step in range(start, end):
-        frame = recording.columns.step_frame[step]
-        caller = recording.caller(step) if frame not in last or frame in recording.columns.entries else last[frame]
+    columns = recording.columns
+    for step, frame in enumerate(columns.step_frame[start:end], start):
+        caller = recording.caller(step) if frame not in last or frame in columns.entries else last[frame]
         found.append(-1 if frame in last and last[frame] == caller else caller)
         last[frame] = caller
     return found
@@ -235,7 +249,9 @@ def calls_outside(recording: Recording, start: int, end: int) -> dict[int, list[
     """The steps outside a stretch that its steps were called from, by way of how many calls it may be: place,
     frame, caller, and the steps before and after in their frame."""
     columns = recording.columns
-    waiting = {recording.caller(step) for step in range(start, end)}
+    one_of = {frame: step for step, frame in enumerate(columns.step_frame[start:end], start)}
+    paused = [step for step in range(start, end) if columns.step_frame[step] in columns.entries]
+    waiting = {recording.caller(step) for step in (*one_of.values(), *paused)}
     found: dict[int, list[int | None]] = {}
     while waiting:
         step = waiting.pop()

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from prefix_lab.debugger import Breakpoint, Recording
+from prefix_lab.debugger.search import changed
 from prefix_lab.debugger.steps import EVENTS, NONE
 from prefix_lab.debugger.summary import Summary, as_summary
 from prefix_lab.debugger.truth import truth_of
-from prefix_lab.widgets.stepper.pieces import PAGE, Pieces
+from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.written import as_json, headline, pack
 
+PAGE = 128  # steps: less than in a page of its own, since each is waited for
 MOST = 100  # things that are found, of each kind
 LONGEST_HISTORY = 1_000
 NAMED = 8  # names that are known instead
@@ -30,13 +32,16 @@ class Questions:
 
     def __init__(self, pieces: Pieces):
         self.pieces, self.recording, self.columns = pieces, pieces.recording, pieces.columns
+        self.tensors: dict[int, Any] = {}
         self.kinds: dict[str, Callable[..., Any]] = {
             "stop": self.stop,
             "unknown": self.unknown,
             "past": self.past,
             "history": self.history,
             "made": self.made,
+            "changed": self.changed,
             "search": self.search,
+            "tensor": self.tensor,
         }
 
     def answer(self, question: dict[str, Any]) -> Any:
@@ -76,6 +81,18 @@ class Questions:
         file = pieces.files[pieces.paths.index(one["file"])]
         return Breakpoint(file=file, line=one["line"], condition=one.get("condition") or None)
 
+    def tensor(self, value: int) -> str:
+        """The id of a widget, a TensorView of a tensor whose numbers were kept (`record(keep="small")`)."""
+        if value not in self.tensors:
+            import torch
+
+            from prefix_lab.widgets.tensor import TensorView
+
+            facts = self.columns.values[value].facts
+            tensor = torch.tensor(facts["numbers"], dtype=getattr(torch, facts["dtype"]))
+            self.tensors[value] = TensorView(tensor, facts.get("axes"))
+        return self.tensors[value].model_id
+
     def history(self, step: int, name: int) -> list[list[Any]]:
         """Each value that a name, given by its number, took in the frame of a step: step, value's number, its line."""
         columns, found = self.columns, []
@@ -87,6 +104,12 @@ class Questions:
                     found.append([at, *((None, None) if value == NONE else (value, headline(columns.values[value])))])
             at = columns.step_after[at]
         return found
+
+    def changed(self, since: int, step: int) -> list[list[Any]]:
+        """What is not as it was at another step: function, name, and the lines of the values before and now."""
+        rows = changed(self.recording, since, step)
+        lines = [[None if value is None else headline(value) for value in (one.before, one.now)] for one in rows]
+        return [[one.step.function, one.name, *values] for one, values in zip(rows, lines, strict=True)]
 
     def made(self, value: int) -> int | None:
         """The first step that bound or gave the object that a value is of."""
@@ -169,7 +192,7 @@ class Desk:
 
     def __init__(self, recording: Recording, title: str = ""):
         self.recording = recording
-        self.pieces = Pieces(recording, title)
+        self.pieces = Pieces(recording, title, PAGE)
         self.questions = Questions(self.pieces)
 
     def first(self, step: int) -> dict[str, Any]:
@@ -192,6 +215,8 @@ class Desk:
         try:
             if "get" in message:
                 said["answer"] = {key: self.piece(key) for key in message["get"]}
+            elif "around" in message:
+                said["answer"] = {key: self.piece(key) for key in self.pieces.around(message["around"])}
             else:
                 said["answer"] = sendable(self.questions.answer(message["question"]))
         except Exception as error:

@@ -108,7 +108,7 @@ export class SourcePane {
     if (follow) this.keepWhole();
   }
 
-  /** Which lines are higher than one, since their values have no room beside them. */
+  /** Which lines are higher than others, since their values have no room beside them, and how high that makes the whole. */
   measure() {
     const what = /** @type {Shown} */ (this.shown);
     const found = [...what.ghosts.keys()].filter((line) => line !== what.current && line <= this.text.length);
@@ -116,21 +116,17 @@ export class SourcePane {
     const tall = found.map((line) => [line, HEIGHT * this.rowsUnder(line)]);
     if (what.current) tall.push([what.current, this.under]);
     this.tall = new Map(tall.filter(([, more]) => more).sort(([one], [other]) => one - other));
+    this.lines.style.height = `${this.top(this.text.length + 1)}px`;
   }
 
   /** How many rows of values a line has under it. @param {number} line */
   rowsUnder(line) {
     const ghosts = /** @type {Shown} */ (this.shown).ghosts.get(line) ?? [];
-    const wide = ghosts.map(({ text }) => Math.min(text.length + GAP, this.columns - this.indent(line)));
     const code = this.text[line - 1].reduce((sum, [, text]) => sum + text.length, 0);
-    if (!this.columns || code + wide.reduce((sum, one) => sum + one, 0) <= this.columns) return 0;
-    let rows = 1;
-    let taken = this.indent(line);
-    for (const one of wide) {
-      if (taken > this.indent(line) && taken + one > this.columns) [rows, taken] = [rows + 1, this.indent(line)];
-      taken += one;
-    }
-    return rows;
+    const values = ghosts.reduce((sum, { text }) => sum + text.length + GAP, 0);
+    if (!this.columns || code + values <= this.columns) return 0;
+    const room = this.roomUnder(line) - GAP / 2;
+    return ghosts.reduce((sum, { text }) => sum + rowsOf(`‹ ${text}`, room), 0);
   }
 
   /** @param {number} line */
@@ -207,7 +203,6 @@ export class SourcePane {
       this.under = Math.max(0, current.offsetHeight - HEIGHT);
       this.measure();
     }
-    this.lines.style.height = `${this.top(this.text.length + 1)}px`;
     for (const [at, row] of rows.entries()) row.style.transform = `translateY(${this.top(first + at + 1)}px)`;
   }
 
@@ -292,6 +287,19 @@ export function ghostsAt(store, moment, hidden, pane) {
     if (entered || (read.has(names[name]) && !own)) add(moment.line, name, value, "read", language.t(entered ? "given" : "reads"));
   }
   return found;
+}
+
+/** How many rows a text takes that wraps between words, or anywhere in a long one. @param {string} text @param {number} room */
+function rowsOf(text, room) {
+  let rows = 1;
+  let taken = 0;
+  for (const word of text.split(" ")) {
+    if (taken && taken + word.length > room) [rows, taken] = [rows + 1, 0];
+    taken += word.length;
+    while (taken > room) [rows, taken] = [rows + 1, taken - room];
+    taken += 1;
+  }
+  return rows;
 }
 
 /** Names with their values, `self` behind the others. @template T @param {[number, T][]} rows @param {string[]} names */

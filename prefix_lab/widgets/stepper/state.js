@@ -22,6 +22,8 @@ export class Variables {
     this.element = pane(view.t("variables"), "variables", this.result, this.list);
     /** @type {Set<string>} what is open, by function and name */
     this.open = new Set();
+    /** @type {Map<number, HTMLElement>} pictures of tensors, by value */
+    this.tensors = new Map();
   }
 
   /** @param {Moment} moment @param {boolean} hidden whether the result is for the reader to find */
@@ -94,7 +96,22 @@ export class Variables {
   async unfold(row, value) {
     row.querySelector(".pl-opener")?.setAttribute("aria-expanded", "true");
     const whole = await this.view.tried(this.view.store.value(value));
-    if (whole && !row.querySelector(":scope > .pl-inside")) row.append(insideOf(whole, this.view.colours));
+    if (!whole || row.querySelector(":scope > .pl-inside")) return;
+    const list = insideOf(whole, this.view.colours);
+    row.append(list);
+    if (whole.facts?.numbers && this.view.store.source.show) list.prepend(this.tensor(value));
+  }
+
+  /** A tensor's numbers as a picture, made once: it stays what it is from step to step. @param {number} value */
+  tensor(value) {
+    const { view } = this;
+    const known = this.tensors.get(value);
+    if (known) return known;
+    const row = h("li", { class: "pl-tensor" });
+    this.tensors.set(value, row);
+    const show = async () => view.store.source.show?.(await view.store.source.ask({ ask: "tensor", value }), row);
+    requestAnimationFrame(() => view.tried(show())); // when the row is in the page
+    return row;
   }
 }
 
@@ -235,8 +252,8 @@ export class Breakpoints {
     const label = `${one.file.split("/").at(-1)}:${one.line}`;
     const box = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", "aria-label": label, onchange: () => this.change(one, { on: box.checked }) }));
     box.checked = one.on !== false;
-    const never = h("small", { class: "pl-hint", hidden: true }, view.t("never"));
-    this.stands(one.file).then((stands) => never.toggleAttribute("hidden", !stands || stands.has(one.line)));
+    const never = h("small", { class: "pl-hint" });
+    this.stands(one.file).then((stands) => stands && !stands.has(one.line) && never.append(view.t("never")));
     const problem = h("span", { class: "pl-problem", role: "alert" });
     const wrong = () => (problem.textContent = condition.value.trim() && wrongWith(condition.value));
     const condition = /** @type {HTMLInputElement} */ (

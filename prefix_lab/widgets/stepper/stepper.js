@@ -1,15 +1,17 @@
 // The stepper: source, state and timeline of one recording, and all moves. It draws what the model says, so that two
 // views of one stepper, and the Python side, always agree.
 
-import { choose, help, splitter, tabs, toolbar } from "./controls.js";
+import { choose, fullWindow, help, splitter, tabs, toolbar } from "./controls.js";
 import { Calls, History, Search } from "./finder.js";
 import { keepKeys, meant, stays } from "./keys.js";
 import { NoAnswer } from "./pieces.js";
 import { Question } from "./question.js";
+import { keepPanes, restorePanes } from "./remembered.js";
 import { ghostsAt, SourcePane } from "./source.js";
 import { Breakpoints, Skipping, Stack, Variables, Watches } from "./state.js";
 import { h, Language, shown, withCommas } from "./text.js";
 import { Timeline } from "./timeline.js";
+import { Tour } from "./tour.js";
 
 /**
  * What is shared with other views and with Python: `step`, `breakpoints`, `watches`, `skip`, `question`.
@@ -46,8 +48,12 @@ export class StepperView {
     /** @type {number[]} */
     this.before = [];
     this.turn = 0;
+    /** @type {number | null} the step since when changes are asked for */
+    this.marked = null;
     /** @type {Record<string, string>} */
     this.colours = {};
+    /** @type {(percent: number) => void} how much of the width the source has */
+    this.share = () => {};
     this.root = h("div", { class: "pl-root", tabindex: "-1", lang: options.language ?? "en" });
     this.root.style.setProperty("--pl-height", options.height ?? "600px");
     this.variables = new Variables(this);
@@ -76,6 +82,7 @@ export class StepperView {
     this.root.addEventListener("keydown", (event) => this.key(event));
     this.root.addEventListener("fullscreenchange", () => document.fullscreenElement || this.source.view.focus());
     keepKeys(this.root);
+    this.tour = new Tour(this);
     host.append(this.root);
   }
 
@@ -99,6 +106,7 @@ export class StepperView {
       return;
     }
     for (const name of ["step", "breakpoints", "watches", "skip", "question"]) this.model.on(name, () => this.changed(name));
+    restorePanes(this);
     this.timeline.open();
     this.stage.toggleAttribute("hidden", !meta.stages.length);
     if (meta.failure) {
@@ -118,6 +126,7 @@ export class StepperView {
   /** @param {string} name */
   showTab(name) {
     choose(this.side, name);
+    if (name === "variables" || name === "calls") keepPanes(this, { tab: name }); // the others are empty at first
     if (name === "calls") this.calls.show();
   }
 
@@ -141,13 +150,15 @@ export class StepperView {
     if (does === "run" || does === "runBack") return this.run(does === "runBack");
     if (does === "nextStage" || does === "stageBefore") return this.toStage(does === "stageBefore");
     if (does === "undo") return this.undo();
+    if (does === "mark") return this.mark();
+    if (does === "since") return this.since();
     if (does === "skipHere") return this.skipping.toggle(this.store.at(this.step).function);
     if (does === "breakHere") return this.breakpoints.toggle(this.file, this.source.shown?.current ?? 0);
     if (does === "find") {
       this.showTab("search");
       return this.search.input.focus();
     }
-    if (does === "full") return this.full();
+    if (does === "full") return fullWindow(this.root, () => this.source.view.focus());
     if (does === "help") {
       this.close();
       return help(this);
@@ -184,6 +195,20 @@ export class StepperView {
     return this.jump(there);
   }
 
+  /** Note where one stands, for `since`. */
+  mark() {
+    this.marked = this.step;
+    this.timeline.show();
+    this.tell(this.t("marked", { step: withCommas(this.step) }));
+  }
+
+  /** List what has changed between the mark and here. */
+  since() {
+    if (this.marked === null) return this.tell(this.t("noMark"));
+    this.showTab("history");
+    return this.history.since(this.marked, this.step);
+  }
+
   remember() {
     this.before.push(this.step);
     if (this.before.length > REMEMBERED) this.before.shift();
@@ -203,7 +228,7 @@ export class StepperView {
   /** Stand at a step. The last one that was asked for wins. @param {number} step */
   async goto(step) {
     const turn = (this.turn += 1);
-    if (!this.store.has(step) && (await this.tried(this.store.page(step))) === undefined) return;
+    if (!this.store.has(step) && (await this.tried(this.store.arrive(step))) === undefined) return;
     if (turn !== this.turn) return;
     this.step = step;
     this.chosen = 0;
@@ -273,6 +298,7 @@ export class StepperView {
 
   /** Something that another view, or Python, has changed. @param {string} name */
   changed(name) {
+    if (name === "watches") keepPanes(this, { watches: this.model.get("watches") });
     if (name === "step") {
       const step = this.model.get("step");
       if (step !== this.step) this.goto(step);
@@ -299,28 +325,11 @@ export class StepperView {
     if (typeof there === "number") await this.jump(there);
   }
 
-  async full() {
-    if (document.fullscreenElement) return document.exitFullscreen();
-    try {
-      if (!this.root.classList.contains("pl-fixed")) return await this.root.requestFullscreen();
-    } catch {} // a browser that has none, or a page that may not
-    const fixed = this.root.classList.toggle("pl-fixed");
-    if (fixed) addEventListener("keydown", this.unfix, true);
-    else removeEventListener("keydown", this.unfix, true);
-    this.source.view.focus();
-  }
-
-  /** Esc leaves the full window wherever the focus is. @param {KeyboardEvent} event */
-  unfix = (event) => {
-    if (event.key !== "Escape" || this.root.querySelector("dialog")) return;
-    event.stopPropagation();
-    this.full();
-  };
-
-  /** What Esc does: away with the help; else out of the full window; else to the source; else back to the notebook. */
+  /** What Esc does: away with the help, or with the tour; else out of the full window; else to the source; else back to the notebook. */
   close() {
     const dialog = this.root.querySelector("dialog");
     dialog?.remove();
+    if (!dialog && this.tour.bubble) return this.tour.end();
     if (!dialog && document.fullscreenElement) return document.exitFullscreen();
     const cell = /** @type {HTMLElement | null} */ (this.root.closest(".jp-Cell"));
     if (dialog || !cell || document.activeElement !== this.source.view) this.source.view.focus();

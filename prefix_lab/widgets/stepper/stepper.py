@@ -28,7 +28,9 @@ class Stepper(TextForm, anywidget.AnyWidget):
     `step` is where the reader is; set it, or call `goto` and `goto_stage`, to lead. `breakpoints` is a list of
     `{"file": "peft/peft_model.py", "line": 300, "condition": "i == 5"}`, `watches` a list of expressions. `skip` are
     the functions, files and folders that no step goes into, as a `Cursor` takes them: at first what runs inside a
-    comprehension. `on_step` is told of every move. `height` is a CSS length, `language` "en" or "zh".
+    comprehension. `on_step` is told of every move. `height` is a CSS length, `language` "en" or "zh". `tour=True`
+    begins a tour of four bubbles, until the reader has ended it once; panes and watches stay as they were left in
+    this notebook.
 
     Raises `TypeError` for what is no recording or step, `IndexError` for a step that there is not, `ValueError` that
     names the argument for a file, condition, expression or language that cannot be.
@@ -46,6 +48,7 @@ class Stepper(TextForm, anywidget.AnyWidget):
     question = traitlets.Dict(None, allow_none=True).tag(sync=True)
     answer = traitlets.Dict(None, allow_none=True).tag(sync=True)
     made = traitlets.Float().tag(sync=True)
+    tour = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class Stepper(TextForm, anywidget.AnyWidget):
         title: str = "",
         language: str = "en",
         height: str = "600px",
+        tour: bool = False,
     ):
         must_be_recording("recording", recording)
         must_be_language(language)
@@ -74,6 +78,7 @@ class Stepper(TextForm, anywidget.AnyWidget):
             watches=watches or [],
             skip=list(skip),
             opening=self._desk.first(first),
+            tour=tour,
             made=time.time() * 1000,  # as JavaScript counts: a page opened later does not take the focus
         )
         self.on_msg(self._heard)

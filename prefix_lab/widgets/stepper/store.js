@@ -242,9 +242,10 @@ export class Store extends Pieces {
   /** Get what is likely to be needed next. @param {number} step */
   async ahead(step) {
     const page = await this.page(step);
-    const around = [step - 1, step + 1, this.beside(step, false), this.beside(step, true), this.caller(step)];
-    const far = [page.first - 1, page.first + page.place.length];
-    for (const there of [...around, ...far])
+    const near = [step - 1, step + 1, this.beside(step, false), this.beside(step, true)];
+    for (const call of this.stack(step)) near.push(call.step, ...(page.outer[call.step]?.slice(3) ?? []));
+    near.push(page.first - 1, page.first + page.place.length);
+    for (const there of near)
       if (there !== null && this.within(there) !== null && !this.has(there)) this.page(there).catch(() => null);
   }
 }

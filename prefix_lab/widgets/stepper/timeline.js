@@ -14,6 +14,7 @@ export class Timeline {
   constructor(view) {
     this.view = view;
     this.cursor = h("div", { class: "pl-cursor" });
+    this.mark = h("div", { class: "pl-marked", hidden: true });
     this.bands = h("div", { class: "pl-bands", role: "toolbar", "aria-label": view.t("stages") });
     this.track = h("div", { class: "pl-track", role: "slider", tabindex: "0", "aria-label": view.t("timeline"), "aria-valuemin": "0" });
     this.element = h("section", { class: "pl-timeline", "aria-label": view.t("timeline") }, this.bands, this.track);
@@ -22,7 +23,8 @@ export class Timeline {
     this.track.addEventListener("pointerup", () => (this.from = null));
     this.track.addEventListener("keydown", (event) => this.key(event));
     this.bands.addEventListener("keydown", (event) => this.walk(event));
-    this.marked = "";
+    /** @type {string | null} what is marked */
+    this.inside = null;
     /** @type {number | null} */
     this.from = null;
   }
@@ -30,7 +32,7 @@ export class Timeline {
   open() {
     const { meta } = this.view.store;
     this.track.setAttribute("aria-valuemax", String(Math.max(0, meta.steps - 1)));
-    this.track.replaceChildren(profile(meta.depths), this.cursor);
+    this.track.replaceChildren(profile(meta.depths), this.mark, this.cursor);
     new ResizeObserver(() => this.layOut()).observe(this.bands);
     this.layOut();
   }
@@ -51,7 +53,7 @@ export class Timeline {
         return band;
       }),
     );
-    this.marked = "";
+    this.inside = null;
     if (this.view.step >= 0) this.show();
   }
 
@@ -59,14 +61,18 @@ export class Timeline {
     const { view } = this;
     const { meta } = view.store;
     this.cursor.style.left = `${(100 * (view.step + 0.5)) / meta.steps}%`;
+    this.mark.hidden = view.marked === null;
+    this.mark.style.left = `${(100 * ((view.marked ?? 0) + 0.5)) / meta.steps}%`;
     this.track.setAttribute("aria-valuenow", String(view.step));
     this.track.setAttribute("aria-valuetext", `${view.t("step")} ${withCommas(view.step)} ${view.t("of")} ${withCommas(meta.steps)}`);
-    this.mark(view.store.runsAt(view.step));
+    this.markStages(view.store.runsAt(view.step));
   }
 
   /** Mark the runs of stages that one stands in; the innermost is the current one. @param {[name: string, first: number][]} runs outermost first */
-  mark(runs) {
-    if (this.marked === (this.marked = String(runs)) && this.marked) return;
+  markStages(runs) {
+    const now = String(runs);
+    if (this.inside === now) return;
+    this.inside = now;
     const bands = /** @type {HTMLElement[]} */ ([...this.bands.children]);
     const inside = bands.filter((band) => runs.some(([name, first]) => band.dataset.stage === name && band.dataset.first === String(first)));
     const current = inside.find((band) => band.dataset.stage === runs.at(-1)?.[0]);

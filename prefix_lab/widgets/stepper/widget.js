@@ -19,7 +19,9 @@ async function render({ model, el }) {
   const options = { language: model.get("language"), height: model.get("height") };
   const view = two ? new MirrorView(el, known, shared, options) : new StepperView(el, known[""], shared, options);
   await view.open();
-  focusWhenRun(el, (view instanceof MirrorView ? view.views[0] : view).source.view, model.get("made"));
+  const first = view instanceof MirrorView ? view.views[0] : view;
+  focusWhenRun(el, first.source.view, model.get("made"));
+  if (model.get("tour")) first.tour.begin();
   return shared.close;
 }
 

@@ -120,7 +120,7 @@ def read_tensor(tensor: Tensor, index: Index) -> np.ndarray:
     """Part of a tensor as an array, outside of gradients, and without asking a subclass."""
     import torch
 
-    from prefix_lab.shapes.tensor_facts import unheard
+    from prefix_lab.shapes.tensors import unheard
 
     try:
         with unheard():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from prefix_lab.debugger import Recording
+from tests.debugger.dap.client import Client, connected
 from tests.debugger.recorded import recorded
 
 DOUBLES = '''
@@ -91,6 +93,21 @@ def doubles(tmp_path_factory) -> tuple[Recording, Path]:
 def fails(tmp_path_factory) -> tuple[Recording, Path]:
     """The same exception caught, caught in a second thread, and not caught; and a generator."""
     return of_program(tmp_path_factory.mktemp("fails"), FAILS)
+
+
+@pytest.fixture
+def walk(doubles) -> Iterator[tuple[Client, Path]]:
+    """A client that stands at the first step of `doubles`, and the path of the program."""
+    with connected(doubles[0]) as client:
+        client.start()
+        yield client, doubles[1]
+
+
+@pytest.fixture
+def failing_walk(fails) -> Iterator[tuple[Client, Path]]:
+    with connected(fails[0]) as client:
+        client.start()
+        yield client, fails[1]
 
 
 @pytest.fixture(scope="session")

@@ -32,54 +32,46 @@ def test_a_breakpoint_stands_where_code_ran_and_says_where_it_moved(doubles):
         assert client.at() == ("double", 1)
 
 
-def test_setting_breakpoints_replaces_those_of_the_file(doubles):
-    recording, path = doubles
-    with connected(recording) as client:
-        client.start()
-        client.break_at(path, line_of(path, "y = [x]"))
-        client.break_at(path, line_of(path, "total = 0"))
-        client.move("continue")
-        assert client.at() == ("main", line_of(path, "total = 0"))
-        client.break_at(path)
-        assert client.move("reverseContinue")["reason"] == "entry"
+def test_setting_breakpoints_replaces_those_of_the_file(walk):
+    client, path = walk
+    client.break_at(path, line_of(path, "y = [x]"))
+    client.break_at(path, line_of(path, "total = 0"))
+    client.move("continue")
+    assert client.at() == ("main", line_of(path, "total = 0"))
+    client.break_at(path)
+    assert client.move("reverseContinue")["reason"] == "entry"
 
 
-def test_a_condition_holds_back_until_it_is_true(doubles):
-    recording, path = doubles
+def test_a_condition_holds_back_until_it_is_true(walk):
+    client, path = walk
     line = line_of(path, "y.append(x)")
-    with connected(recording) as client:
-        client.start()
-        client.break_at(path, {"line": line, "condition": "x == 2 and len(y) == 1"})
-        client.move("continue")
-        assert client.locals() == {"x": "2", "more": "0", "y": "[2]"}
-        assert client.move("continue")["reason"] == "end"
-        client.move("reverseContinue")
-        assert client.locals()["x"] == "2"
+    client.break_at(path, {"line": line, "condition": "x == 2 and len(y) == 1"})
+    client.move("continue")
+    assert client.locals() == {"x": "2", "more": "0", "y": "[2]"}
+    assert client.move("continue")["reason"] == "end"
+    client.move("reverseContinue")
+    assert client.locals()["x"] == "2"
 
 
 @pytest.mark.parametrize(
     ("hits", "stops"), [("3", [2]), ("== 1", [0]), (">= 3", [2, 3]), ("<2", [0]), ("% 2", [1, 3]), ("  ", [0, 1, 2, 3])]
 )
-def test_a_hit_condition_counts_from_the_beginning_whichever_way_one_comes(doubles, hits, stops):
-    recording, path = doubles
-    with connected(recording) as client:
-        client.start()
-        client.break_at(path, {"line": line_of(path, "y.append(x)"), "hitCondition": hits})
-        for command, expected in (("continue", stops), ("reverseContinue", stops[::-1])):
-            found = []
-            while client.move(command)["reason"] == "breakpoint":
-                found.append(int(client.locals()["x"]))
-            assert found == expected
+def test_a_hit_condition_counts_from_the_beginning_whichever_way_one_comes(walk, hits, stops):
+    client, path = walk
+    client.break_at(path, {"line": line_of(path, "y.append(x)"), "hitCondition": hits})
+    for command, expected in (("continue", stops), ("reverseContinue", stops[::-1])):
+        found = []
+        while client.move(command)["reason"] == "breakpoint":
+            found.append(int(client.locals()["x"]))
+        assert found == expected
 
 
-def test_a_count_counts_the_times_that_its_condition_held(doubles):
-    recording, path = doubles
-    with connected(recording) as client:
-        client.start()
-        client.break_at(path, {"line": line_of(path, "y.append(x)"), "condition": "x > 0", "hitCondition": "2"})
-        client.move("continue")
-        assert client.locals()["x"] == "2"
-        assert client.move("continue")["reason"] == "end"
+def test_a_count_counts_the_times_that_its_condition_held(walk):
+    client, path = walk
+    client.break_at(path, {"line": line_of(path, "y.append(x)"), "condition": "x > 0", "hitCondition": "2"})
+    client.move("continue")
+    assert client.locals()["x"] == "2"
+    assert client.move("continue")["reason"] == "end"
 
 
 @pytest.mark.parametrize(
@@ -95,14 +87,12 @@ def test_a_count_counts_the_times_that_its_condition_held(doubles):
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_a_breakpoint_that_could_never_stop_says_why(doubles, asked, told):
-    recording, path = doubles
-    with connected(recording) as client:
-        client.start()
-        [found] = client.break_at(path, {"line": line_of(path, "y.append(x)")} | asked)
-        assert not found["verified"]
-        assert told in found["message"]
-        assert client.move("continue")["reason"] == "end"
+def test_a_breakpoint_that_could_never_stop_says_why(walk, asked, told):
+    client, path = walk
+    [found] = client.break_at(path, {"line": line_of(path, "y.append(x)")} | asked)
+    assert not found["verified"]
+    assert told in found["message"]
+    assert client.move("continue")["reason"] == "end"
 
 
 def test_a_file_that_is_not_recorded_is_said(doubles):
@@ -137,41 +127,37 @@ def exceptions(client, **filters):
     return found
 
 
-def test_exceptions_stop_where_they_are_raised_and_once(fails):
-    recording, _ = fails
-    with connected(recording) as client:
-        client.start()
-        raised = exceptions(client, filters=["raised"])
-        names = [thread["name"] for thread in client.request("threads")["threads"]]
-        assert sorted((names[thread - 1], stack) for thread, stack in raised) == [
-            ("MainThread", ["inner", "caught", "outer", "<module>"]),
-            ("MainThread", ["inner", "outer", "<module>"]),
-            ("other", ["inner", "caught"]),
-        ]
-        [(_, stack)] = exceptions(client, filters=["uncaught"])
-        assert stack == ["inner", "outer", "<module>"]
-        named = {"filterId": "raised", "condition": "KeyError, ArithmeticError"}
-        assert len(exceptions(client, filterOptions=[named])) == 3
-        assert exceptions(client, filterOptions=[named | {"condition": "KeyError"}]) == []
-        assert exceptions(client) == []
-        [told] = client.request("setExceptionBreakpoints", filters=["every"])["breakpoints"]
-        assert told["message"] == "'every' is no filter; there are raised and uncaught."
+def test_exceptions_stop_where_they_are_raised_and_once(failing_walk):
+    client, _ = failing_walk
+    raised = exceptions(client, filters=["raised"])
+    names = [thread["name"] for thread in client.request("threads")["threads"]]
+    assert sorted((names[thread - 1], stack) for thread, stack in raised) == [
+        ("MainThread", ["inner", "caught", "outer", "<module>"]),
+        ("MainThread", ["inner", "outer", "<module>"]),
+        ("other", ["inner", "caught"]),
+    ]
+    [(_, stack)] = exceptions(client, filters=["uncaught"])
+    assert stack == ["inner", "outer", "<module>"]
+    named = {"filterId": "raised", "condition": "KeyError, ArithmeticError"}
+    assert len(exceptions(client, filterOptions=[named])) == 3
+    assert exceptions(client, filterOptions=[named | {"condition": "KeyError"}]) == []
+    assert exceptions(client) == []
+    [told] = client.request("setExceptionBreakpoints", filters=["every"])["breakpoints"]
+    assert told["message"] == "'every' is no filter; there are raised and uncaught."
 
 
-def test_an_exception_tells_its_class_message_and_stack(fails):
-    recording, path = fails
-    with connected(recording) as client:
-        client.start()
-        assert client.refused("exceptionInfo", threadId=1) == "No exception is raised at this step."
-        client.request("setExceptionBreakpoints", filters=["uncaught"])
-        stop = client.move("continue")
-        assert stop["text"] == "ZeroDivisionError: division by zero"
-        info = client.request("exceptionInfo", threadId=stop["threadId"])
-        assert (info["exceptionId"], info["breakMode"]) == ("ZeroDivisionError", "unhandled")
-        assert info["details"]["message"] == "division by zero"
-        *_, last = info["details"]["stackTrace"].split("\n")
-        assert last == f"program.py:{line_of(path, 'return 1 / x')} in inner: return 1 / x"
-        assert client.scopes()["What it raises"]["raised"]["value"] == "ZeroDivisionError: division by zero"
+def test_an_exception_tells_its_class_message_and_stack(failing_walk):
+    client, path = failing_walk
+    assert client.refused("exceptionInfo", threadId=1) == "No exception is raised at this step."
+    client.request("setExceptionBreakpoints", filters=["uncaught"])
+    stop = client.move("continue")
+    assert stop["text"] == "ZeroDivisionError: division by zero"
+    info = client.request("exceptionInfo", threadId=stop["threadId"])
+    assert (info["exceptionId"], info["breakMode"]) == ("ZeroDivisionError", "unhandled")
+    assert info["details"]["message"] == "division by zero"
+    *_, last = info["details"]["stackTrace"].split("\n")
+    assert last == f"program.py:{line_of(path, 'return 1 / x')} in inner: return 1 / x"
+    assert client.scopes()["What it raises"]["raised"]["value"] == "ZeroDivisionError: division by zero"
 
 
 def test_an_exception_that_was_caught_is_not_the_like_one_raised_after_it(tmp_path):

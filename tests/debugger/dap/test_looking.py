@@ -50,7 +50,7 @@ def client(tensors):
 
 def test_a_tensor_is_its_shape_dtype_and_axes(client):
     prefix = client.scopes()["Locals"]["prefix"]
-    assert prefix["value"] == "Tensor (4, 20, 128) float32 = (batch, prefix_len, hidden)"
+    assert prefix["value"] == "Tensor (batch 4, prefix_len 20, hidden 128) float32"
     assert prefix["type"] == "torch.Tensor"
     inside = {name: one["value"] for name, one in client.inside(prefix["variablesReference"]).items()}
     assert inside["shape"] == "(4, 20, 128)"
@@ -67,7 +67,7 @@ def test_what_the_line_before_changed_is_marked(client):
 def test_a_value_opens_to_its_parts_and_each_can_be_asked_for_by_its_expression(client):
     held = client.scopes()["Locals"]["held"]
     parts = client.inside(held["variablesReference"])
-    assert parts["key"]["value"].startswith("Tensor (4, 20, 128) float32")
+    assert parts["key"]["value"].startswith("Tensor (batch 4, prefix_len 20, hidden 128) float32")
     odd = client.inside(parts["odd name"]["variablesReference"])
     assert [odd[name]["value"] for name in "0123"] == ["1", "2.5", "'text'", "None"]
     many = client.inside(parts["many"]["variablesReference"])
@@ -83,33 +83,29 @@ def test_text_of_the_program_cannot_steer_a_terminal(client):
     assert client.locals()["text"] == r"'\x1b[31mred\ud800'"
 
 
-def test_scopes_say_what_a_line_gives_and_what_is_watched(doubles):
-    recording, path = doubles
-    with connected(recording) as client:
-        client.start()
-        client.break_at(path, line_of(path, "y.append(x)"))
-        client.move("continue")
-        scopes = client.scopes()
-        assert list(scopes) == ["Locals", "What this line gives", "Watched"]
-        assert scopes["What this line gives"]["y"]["value"] == "[0, 0]"
-        assert scopes["Watched"]["len(y)"]["value"] == "1"
-        assert client.request("evaluate", expression="len(y)")["result"] == "1"
-        assert client.scopes(frame=1)["Locals"]["i"]["value"] == "0"
-        pane = client.request("scopes", frameId=client.stack()[0]["id"])["scopes"][0]["variablesReference"]
-        client.move("next")
-        assert "is not known at this step" in client.refused("variables", variablesReference=pane)
+def test_scopes_say_what_a_line_gives_and_what_is_watched(walk):
+    client, path = walk
+    client.break_at(path, line_of(path, "y.append(x)"))
+    client.move("continue")
+    scopes = client.scopes()
+    assert list(scopes) == ["Locals", "What this line gives", "Watched"]
+    assert scopes["What this line gives"]["y"]["value"] == "[0, 0]"
+    assert scopes["Watched"]["len(y)"]["value"] == "1"
+    assert client.request("evaluate", expression="len(y)")["result"] == "1"
+    assert client.scopes(frame=1)["Locals"]["i"]["value"] == "0"
+    pane = client.request("scopes", frameId=client.stack()[0]["id"])["scopes"][0]["variablesReference"]
+    client.move("next")
+    assert "is not known at this step" in client.refused("variables", variablesReference=pane)
 
 
-def test_a_stack_comes_in_pages(doubles):
-    recording, path = doubles
-    with connected(recording) as client:
-        client.start()
-        client.break_at(path, line_of(path, "y.append(x)"))
-        client.move("continue")
-        answer = client.request("stackTrace", threadId=1, startFrame=1, levels=1)
-        assert [frame["name"] for frame in answer["stackFrames"]] == ["main"]
-        assert answer["totalFrames"] == 3
-        assert client.stack(startFrame=3) == []
+def test_a_stack_comes_in_pages(walk):
+    client, path = walk
+    client.break_at(path, line_of(path, "y.append(x)"))
+    client.move("continue")
+    answer = client.request("stackTrace", threadId=1, startFrame=1, levels=1)
+    assert [frame["name"] for frame in answer["stackFrames"]] == ["main"]
+    assert answer["totalFrames"] == 3
+    assert client.stack(startFrame=3) == []
 
 
 @pytest.mark.parametrize(

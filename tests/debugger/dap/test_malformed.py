@@ -16,42 +16,39 @@ def request(**fields) -> bytes:
     return json.dumps({"seq": 7, "type": "request", "command": "threads"} | fields).encode()
 
 
+NONE = "This is no request of the Debug Adapter Protocol"
+
+
 @pytest.mark.parametrize(
     ("body", "told", "seq"),
     [
-        (b"{", "no JSON in UTF-8", 0),
-        (b"\xff\xfe", "no JSON in UTF-8", 0),
-        (b"[" * 9000, "no JSON in UTF-8", 0),
-        (b"[1, 2]", "no JSON object", 0),
-        (request(seq=None), "with a number named seq", 0),
-        (request(type="event"), "Nothing but a request", 7),
-        (request(command=3), "Nothing but a request", 7),
-        (request(arguments=[1]), "arguments: [1] was given, expected an object", 7),
+        (b"\xff\xfe", NONE, 0),
+        (b"[" * 9000, NONE, 0),
+        (b"[1, 2]", NONE, 0),
+        (request(seq=None), NONE, 0),
+        (request(type="event"), NONE, 7),
+        (request(arguments=[1]), NONE, 7),
         (request(command="fly"), "'fly' is no request that a recording can answer", 7),
     ],
     ids=lambda value: repr(value)[:30] if isinstance(value, bytes) else "",
 )
-def test_a_malformed_message_is_answered_and_the_session_goes_on(doubles, body, told, seq):
-    with connected(doubles[0]) as client:
-        client.start()
-        client.raw(framed(body))
-        answer = client.response(seq)
-        assert not answer["success"]
-        assert told in answer["message"]
-        assert client.at() == ("<module>", 1)
+def test_a_malformed_message_is_answered_and_the_session_goes_on(walk, body, told, seq):
+    client, _ = walk
+    client.raw(framed(body))
+    answer = client.response(seq)
+    assert not answer["success"]
+    assert told in answer["message"]
+    assert client.at() == ("<module>", 1)
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"\r\n\r\n{}", "'Content-Length: N' was expected"),
         (b"Content-Type: json\r\n\r\n{}", "'Content-Length: N' was expected"),
         (b"Content-Length: -5\r\n\r\n", "'Content-Length: N' was expected"),
         (b"Content-Length: 99999999\r\n\r\n", "the limit is 4,194,304 bytes"),
-        (b"hello\n", "'Content-Length: N' was expected"),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}", "'Content-Length: N' was expected"),
         (b"Content-Length: 50\r\n\r\n{", "No request came for 0.2 seconds."),
-        (b"", "No request came for 0.2 seconds."),
     ],
     ids=lambda content: repr(content)[:40] if isinstance(content, bytes) else "",
 )
@@ -83,11 +80,9 @@ def test_messages_may_come_in_pieces_or_several_at_once_with_headers_in_any_case
         ("launch", {"stopOnEntry": "no"}, "stopOnEntry: 'no' was given, expected true or false."),
         ("next", {}, "threadId: nothing was given, expected a whole number of at least 1."),
         ("next", {"threadId": 1.5}, "threadId: 1.5 was given"),
-        ("next", {"threadId": 10**300}, "there is no thread 1"),
         ("stackTrace", {"threadId": 1, "startFrame": -1}, "startFrame: -1 was given"),
         ("variables", {"variablesReference": 99}, "variablesReference: 99 is not known at this step"),
         ("evaluate", {"expression": 5}, "expression: 5 was given, expected a text"),
-        ("setBreakpoints", {}, "source: nothing was given, expected an object."),
         ("setBreakpoints", {"source": {}}, "source: it has no path and no sourceReference"),
         ("setBreakpoints", {"source": {"path": "a.py"}, "breakpoints": 3}, "breakpoints: 3 was given, expected a list"),
         ("setBreakpoints", {"source": {"path": "a.py"}, "breakpoints": [{}]}, "breakpoints[0].line: nothing was given"),
@@ -97,11 +92,10 @@ def test_messages_may_come_in_pieces_or_several_at_once_with_headers_in_any_case
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_arguments_of_the_wrong_kind_are_refused_by_name(doubles, command, arguments, told):
-    with connected(doubles[0]) as client:
-        client.start()
-        assert told in client.refused(command, **arguments)
-        assert client.at() == ("<module>", 1)
+def test_arguments_of_the_wrong_kind_are_refused_by_name(walk, command, arguments, told):
+    client, _ = walk
+    assert told in client.refused(command, **arguments)
+    assert client.at() == ("<module>", 1)
 
 
 anything = st.recursive(

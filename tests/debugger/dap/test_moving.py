@@ -44,28 +44,6 @@ def test_stepping_over_the_protocol_is_the_cursors_own(source, seed):
             assert list(client.locals()) == list(cursor.locals)
 
 
-def test_next_goes_over_a_call_step_in_into_it_step_out_behind_it(doubles):
-    recording, path = doubles
-    calls = line_of(path, "total += double(i)")
-    with connected(recording) as client:
-        assert client.start()["reason"] == "entry"
-        client.break_at(path, calls)
-        assert client.move("continue")["reason"] == "breakpoint"
-        client.break_at(path)
-        assert client.move("next")["reason"] == "step"
-        assert client.at() == ("main", calls - 1)
-        assert client.locals()["total"] == "0"
-        client.move("stepBack")
-        assert client.at() == ("main", calls)
-        stop = client.move("stepIn")
-        assert stop["text"] == "double is called"
-        assert [frame["name"] for frame in client.stack()] == ["double", "main", "<module>"]
-        client.move("next")
-        assert client.at() == ("double", line_of(path, "y = [x]"))
-        client.move("stepOut")
-        assert client.at() == ("main", calls - 1)
-
-
 def test_running_stops_at_breakpoints_both_ways_and_at_the_two_ends(doubles):
     recording, path = doubles
     with connected(recording) as client:
@@ -92,29 +70,16 @@ def test_running_stops_at_breakpoints_both_ways_and_at_the_two_ends(doubles):
             assert stop["description"] + "\n" in [one.get("body", {}).get("output") for one in client.seen]
 
 
-def test_a_breakpoint_inside_a_call_stops_a_step_over_it(doubles):
-    recording, path = doubles
-    with connected(recording) as client:
-        client.start()
-        client.break_at(path, line_of(path, "total += double(i)"))
-        client.move("continue")
-        client.break_at(path, line_of(path, "y.append(x)"))
-        assert client.move("next")["reason"] == "breakpoint"
-        assert client.at()[0] == "double"
-        client.move("stepOut")
-        assert client.move("stepBack")["reason"] == "breakpoint"
-        assert client.at()[0] == "double"
-
-
-def test_the_recording_is_told_of_when_it_starts(fails):
-    with connected(fails[0]) as client:
-        client.request("initialize", adapterID="x")
-        client.request("launch")
-        client.request("configurationDone")
-        said = client.event("output")["output"]
-        assert said.startswith(f"Recording of {len(fails[0])} steps in ")
-        assert "2 threads" in said
-        assert "It ended with ZeroDivisionError: division by zero." in said
+def test_a_breakpoint_inside_a_call_stops_a_step_over_it(walk):
+    client, path = walk
+    client.break_at(path, line_of(path, "total += double(i)"))
+    client.move("continue")
+    client.break_at(path, line_of(path, "y.append(x)"))
+    assert client.move("next")["reason"] == "breakpoint"
+    assert client.at()[0] == "double"
+    client.move("stepOut")
+    assert client.move("stepBack")["reason"] == "breakpoint"
+    assert client.at()[0] == "double"
 
 
 def test_without_a_stop_on_entry_it_runs_to_the_first_breakpoint(doubles):
@@ -164,29 +129,28 @@ def test_a_recording_without_steps_says_so_and_ends():
         assert client.refused("next", threadId=1) == "This recording has no steps to stand at."
 
 
-def test_jumps_lead_to_the_times_that_a_line_was_reached(doubles):
-    recording, path = doubles
+def test_jumps_lead_to_the_times_that_a_line_was_reached(walk):
+    client, path = walk
     line = line_of(path, "y.append(x)")
-    with connected(recording) as client:
-        client.start()
-        targets = client.request("gotoTargets", source={"path": str(path)}, line=line)["targets"]
-        assert [target["label"].split(",")[0] for target in targets] == ["the next time", "the last time"]
-        assert client.move("goto", targetId=targets[1]["id"])["reason"] == "goto"
-        assert client.locals()["x"] == "3"
-        targets = client.request("gotoTargets", source={"path": str(path)}, line=line)["targets"]
-        assert [target["label"].split(",")[0] for target in targets] == ["the time before", "the first time"]
-        assert "never ran" in client.refused(
-            "gotoTargets", source={"path": str(path)}, line=line_of(path, "y = [more]")
-        )
-        client.move("restartFrame", frameId=client.stack()[0]["id"])
-        assert client.at() == ("double", 1)
-        assert client.locals() == {"x": "3", "more": "0"}
+    targets = client.request("gotoTargets", source={"path": str(path)}, line=line)["targets"]
+    assert [target["label"].split(",")[0] for target in targets] == ["the next time", "the last time"]
+    assert client.move("goto", targetId=targets[1]["id"])["reason"] == "goto"
+    assert client.locals()["x"] == "3"
+    targets = client.request("gotoTargets", source={"path": str(path)}, line=line)["targets"]
+    assert [target["label"].split(",")[0] for target in targets] == ["the time before", "the first time"]
+    assert "never ran" in client.refused("gotoTargets", source={"path": str(path)}, line=line_of(path, "y = [more]"))
+    client.move("restartFrame", frameId=client.stack()[0]["id"])
+    assert client.at() == ("double", 1)
+    assert client.locals() == {"x": "3", "more": "0"}
 
 
 def test_each_thread_has_its_own_stack_and_steps(fails):
     recording, _ = fails
     with connected(recording) as client:
         client.start()
+        said = next(one["body"]["output"] for one in client.seen if one.get("event") == "output")
+        assert said.startswith(f"Recording of {len(recording)} steps in ")
+        assert "It ended with ZeroDivisionError: division by zero." in said
         threads = {one["name"]: one["id"] for one in client.request("threads")["threads"]}
         assert set(threads) == {"MainThread", "other"}
         other, main = threads["other"], threads["MainThread"]
@@ -207,22 +171,20 @@ def test_each_thread_has_its_own_stack_and_steps(fails):
         assert "there is no thread 9" in client.refused("next", threadId=9)
 
 
-def test_a_generator_yields_and_goes_on(fails):
-    recording, path = fails
-    with connected(recording) as client:
-        client.start()
-        client.break_at(path, line_of(path, "got = yield i"))
-        client.move("continue")
-        stop = client.move("stepIn")
-        assert stop["text"] == "numbers yields 0"
-        assert client.scopes()["What it yields"]["yielded"]["value"] == "0"
-        client.move("stepIn")
-        assert client.at() == ("outer", line_of(path, "total += one"))
-        client.move("next")
-        stop = client.move("stepIn")
-        assert stop["text"] == "numbers goes on after its yield"
-        client.move("stepBack", granularity="instruction")
-        assert client.at()[0] == "outer"
+def test_a_generator_yields_and_goes_on(failing_walk):
+    client, path = failing_walk
+    client.break_at(path, line_of(path, "got = yield i"))
+    client.move("continue")
+    stop = client.move("stepIn")
+    assert stop["text"] == "numbers yields 0"
+    assert client.scopes()["What it yields"]["yielded"]["value"] == "0"
+    client.move("stepIn")
+    assert client.at() == ("outer", line_of(path, "total += one"))
+    client.move("next")
+    stop = client.move("stepIn")
+    assert stop["text"] == "numbers goes on after its yield"
+    client.move("stepBack", granularity="instruction")
+    assert client.at()[0] == "outer"
 
 
 @pytest.mark.parametrize("way", ["terminate", "disconnect"])

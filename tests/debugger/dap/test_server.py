@@ -152,7 +152,7 @@ def test_a_long_search_can_be_interrupted(long, way):
     with connected(long, before_looking=lambda: sent.wait(SECONDS)) as client:
         client.start()
         line = loops.__code__.co_firstlineno + 3
-        assert client.break_at(loops.__code__.co_filename, {"line": line, "condition": "i < 0"})[0]["verified"]
+        assert client.break_at(loops.__code__.co_filename, {"line": line, "condition": "total < i < 0"})[0]["verified"]
         client.request("continue", threadId=1)
         if way == "vanish":
             client.hang_up()

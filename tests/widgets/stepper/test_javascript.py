@@ -221,10 +221,10 @@ def test_pieces_of_any_size_say_the_same():
 
 
 def test_a_page_keeps_few_pages_and_asks_once_for_what_it_has():
-    recording = recorded(lambda: loops(300), [loops])
+    recording = recorded(lambda: loops(800), [loops])
     with cut_small():
         found = javascript("kept", packed(recording), list(range(len(recording))))
-    assert 0 < len(found["pages"]) <= 48
+    assert 0 < len(found["pages"]) <= 192
     assert found["pages"][-1] == f"steps/{(len(recording) - 1) // 8}"
     asked = [key for keys in found["asked"] for key in keys]
     assert len(asked) == len(set(asked))
@@ -258,6 +258,9 @@ def questions_of(recording: Recording, seed: int) -> list[dict[str, Any]]:
     for _ in range(15):
         step, name = draw.randrange(len(recording)), draw.randrange(len(columns.names))
         asked.append({"ask": "history", "step": step, "name": name})
+    for _ in range(20):
+        since, step = draw.randrange(len(recording)), draw.randrange(len(recording))
+        asked.append({"ask": "changed", "since": since, "step": step})
     asked += [{"ask": "made", "value": draw.randrange(len(columns.values))} for _ in range(20)]
     texts = ["a", "1", "VALUEERROR", "deep", " items ", "", "  ", "(", "none", "total +=", "no such text"]
     return asked + [{"ask": "search", "text": text} for text in texts]

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from prefix_lab.widgets.stepper.page import IMPORT, in_order, linked
-from tests.widgets.stepper.javascript import STEPPER, WIDGETS, node
+from tests.widgets.stepper.javascript import STEPPER, node
 
 ENTRIES = ["page.js", "widget.js"]
 

@@ -188,7 +188,8 @@ def test_an_empty_recording_has_an_opening_that_says_so():
     opening = made.get("opening")
     assert (opening["steps"], opening["depths"], opening["files"], opening["stages"]) == (0, [], [], [])
     assert made.get("index") == []
-    assert Desk(made.recording).first(0) == {"opening": opening}
+    desk = Desk(made.recording)
+    assert desk.first(0) == {"opening": desk.pieces.opening()}
 
 
 def test_the_profile_of_a_recording_shows_how_deep_it_goes():

@@ -7,7 +7,6 @@ import traitlets
 
 from prefix_lab.debugger import Breakpoint, Recording, record
 from prefix_lab.widgets import Stepper
-from prefix_lab.widgets.stepper import questions
 from tests.debugger.recorded import recorded, refuses
 from tests.widgets.stepper.javascript import cut_small
 from tests.widgets.stepper.walks import walk
@@ -192,7 +191,6 @@ def test_the_widget_brings_what_its_first_picture_needs(recording, monkeypatch):
     assert sorted(stepper.opening) == ["opening", "source/0", "steps/2"]
     assert stepper.opening["opening"]["title"] == "A walk"
     assert stepper.get_state()["opening"] == stepper.opening
-    assert questions.PAGE == 512
 
 
 def test_a_view_gets_pieces_and_answers_under_the_number_of_its_request(stepper):

@@ -79,7 +79,7 @@ class PrefixLabType(DebuggerEventHandler):
                 text = variables.text_of(self.value)
                 if text is not None and data["value"] == text:  # else it is debugpy's own
                     axes = seen.axes_in(getattr(self, "frame", None), self.value)
-                    data["type"] = data["value"] = f"{text} = ({', '.join(axes)})" if axes else text
+                    data["type"] = data["value"] = variables.text_of(self.value, axes)
             except Exception:
                 pass
             return data
