@@ -101,11 +101,14 @@ def check_reader(model: nn.Module, peft_config: PromptLearningConfig) -> None:
         )
     if not past_reaches(model, task):
         raise ValueError(
-            f"Model does not support past key values which are required for prefix tuning: {kind} takes no "
-            f"past_key_values with task_type={task!r}. Use a model whose attention keeps keys and values, or LoRA."
+            "Model does not support past key values which are required for prefix tuning. "
+            f"For task_type={task!r}, {kind} takes no past_key_values: use LoRA."
+            if task in HEADS
+            else f"{kind} takes no past_key_values, through which a prefix is read. Use a model whose attention keeps "
+            "keys and values, or LoRA."
         )
-    if instead := kept_instead(model.config):
-        raise ValueError(f"{kind} {instead}, and a prefix would be keys and values of one size. Use LoRA.")
+    if cause := other_cache(model):
+        raise ValueError(cause)
     if getattr(peft_config, "layout", "peft") == "paper":
         refuse_unknown_attention(model)
 
@@ -122,25 +125,36 @@ def past_reaches(model: nn.Module, task: str | None) -> bool:
     return hands_on and any(takes_past(module) for module in model.modules() if module is not model)
 
 
-def kept_instead(model_config: Any) -> str | None:
-    """What the layers keep of a text instead of the keys and values of each head; None if those are what they keep."""
-    if not isinstance(model_config, PreTrainedConfig):
+def other_cache(model: nn.Module) -> str | None:
+    """In a sentence, what the layers keep of a text instead of keys and values of each head; None if it is those."""
+    if not isinstance(model.config, PreTrainedConfig):
         return None
-    config = model_config.get_text_config(decoder=True)
+    config, kind = model.config.get_text_config(decoder=True), type(model).__name__
     rank, value_dim = getattr(config, "kv_lora_rank", None), getattr(config, "v_head_dim", None)
     if rank is not None and rank != getattr(config, "qk_rope_head_dim", None):
-        return f"keeps one compressed vector of kv_lora_rank={rank} numbers for each token"
+        return (
+            f"{kind} keeps one compressed vector of kv_lora_rank={rank} numbers for each token, and no keys and values "
+            "of its heads, which a prefix would be. Use LoRA."
+        )
     if rank is None and value_dim is not None and value_dim != getattr(config, "head_dim", value_dim):
-        return f"keeps values of v_head_dim={value_dim} numbers and keys of {config.head_dim}"
-    kinds = getattr(config, "layer_types", None) or []
+        return (
+            f"{kind} keeps values of v_head_dim={value_dim} numbers and keys of {config.head_dim}; a prefix has keys "
+            "and values of one size. Use LoRA."
+        )
+    layers = getattr(config, "layer_types", None) or []
     states = {
-        kind
-        for kind, layer in zip(kinds, DynamicCache(config=config).layers if kinds else [], strict=False)
+        layer
+        for layer, cached in zip(layers, DynamicCache(config=config).layers if layers else [], strict=False)
         # A dummy reads another layer's cache, or has no attention.
-        if type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer, DummyLayer)
-        and not kind.endswith("sliding_attention")
+        if type(cached) not in (DynamicLayer, DynamicSlidingWindowLayer, DummyLayer)
+        and not layer.endswith("sliding_attention")
     }
-    return f"has layers of {', '.join(sorted(states))}, which keep a state" if states else None
+    if not states:
+        return None
+    return (
+        f"{kind} has layers of {', '.join(sorted(states))}, which keep a state instead of keys and values: a prefix "
+        "cannot stand in it. Use LoRA."
+    )
 
 
 def parameters(model: nn.Module) -> dict[str, inspect.Parameter]:

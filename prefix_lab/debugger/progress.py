@@ -5,6 +5,7 @@ Where it is stopped, by Ctrl-C or a notebook's interrupt, it says what is left o
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import threading
@@ -13,7 +14,7 @@ import uuid
 from collections.abc import Callable
 from html import escape
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 PATIENCE = 1.0  # seconds until the first line
 EVERY = 0.5  # seconds between two
@@ -25,19 +26,25 @@ class Progress:
     `line` is what is shown, `stopped` what is said after an interrupt; both are filled with `said`, with the `seconds`
     that went by, and with `far`: what the action itself, which calls the context now and then, said last. With `watch`
     a thread shows the line instead: for what has no time to say how far it is. Then `watch` is asked for `far`.
+    Of actions inside others the outermost is shown.
     """
+
+    outermost: ClassVar[Progress | None] = None
 
     def __init__(self, line: str, stopped: str, watch: Callable[[], Any] | None = None, **said: Any):
         self.line, self.stopped, self.watch, self.said = line, stopped, watch, said
         self.far: Any = 0
         self.shown = False
-        self.screen = screen_of_this_process()
+        self.screen: Terminal | Notebook | None = None
+        self.begun = self.next = math.inf
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.look_on, daemon=True, name="prefix_lab progress")
 
     def __enter__(self) -> Progress:
         self.begun = time.monotonic()
         self.next = self.begun + PATIENCE
+        if Progress.outermost is None:
+            Progress.outermost, self.screen = self, screen_of_this_process()
         if self.watch is not None and self.screen is not None:
             self.thread.start()
         return self
@@ -60,6 +67,8 @@ class Progress:
         self.ended.set()
         if self.thread.is_alive():
             self.thread.join()
+        if Progress.outermost is self:
+            Progress.outermost = None
         if self.screen is None:
             return
         if isinstance(error, KeyboardInterrupt):

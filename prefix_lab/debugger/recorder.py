@@ -98,15 +98,17 @@ class Recorder:
                 "Another thread is recording. It records the threads that are started under it, too: end that "
                 "recording first, or record in one thread only."
             )
-        if self.progress is not None:
-            self.progress.__enter__()
         load_plugins()
         self.thread, self.tape = threading.get_ident(), self.session.tape_of_this_thread()
         _open.append(self)
         self.recording.state = "open"
+        if self.progress is not None:
+            self.progress.__enter__()
         try:
             self.hooks.start(sys._getframe(1))
         except BaseException:
+            if self.progress is not None:
+                self.progress.__exit__(None, None, None)
             _open.remove(self)
             self.recording.state = "new"
             raise

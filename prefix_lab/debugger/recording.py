@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from prefix_lab.debugger.calls import Call, call_tree, html_outline, outline
+from prefix_lab.debugger.comparing import Change, Difference, changed, diff
 from prefix_lab.debugger.cursor import Cursor
 from prefix_lab.debugger.decode import Decoder
 from prefix_lab.debugger.progress import Progress
-from prefix_lab.debugger.search import Change, Difference, changed, diff, find, history
+from prefix_lab.debugger.search import find, history
 from prefix_lab.debugger.sources import sources_of
 from prefix_lab.debugger.steps import Columns, RecordedSteps, Step
 from prefix_lab.debugger.storage import read, write
@@ -109,7 +110,7 @@ class Recording(RecordedSteps):
         return history(self, name, at)
 
     def changed(self, first: int, last: int) -> list[Change]:
-        """The names that have another value at the later of two steps: see `search.changed`."""
+        """The names that have another value at the later of two steps: see `comparing.changed`."""
         return changed(self, first, last)
 
     @property
@@ -118,7 +119,7 @@ class Recording(RecordedSteps):
         return call_tree(self)
 
     def diff(self, other: Recording) -> Difference | None:
-        """The first step where two recordings part, or None: see `search.diff`."""
+        """The first step where two recordings part, or None: see `comparing.diff`."""
         return diff(self, other)
 
     def with_names(self, names: Any) -> Recording:

@@ -32,7 +32,7 @@ INCLUDE = (
     *("prefix_lab", "peft", "transformers.models", "transformers.cache_utils", "transformers.masking_utils"),
     *("transformers.generation.utils", "transformers.integrations.sdpa_attention", "transformers.loss"),
 )
-NAMING = "Naming the axes of a walk: {far} of {of} runs in {seconds:.0f} s"
+NAMING = "Naming the axes of a walk: run {far} of {of}, {seconds:.0f} s"
 NOT_NAMED = "Stopped. No name of this walk was found or kept: ask for them again."
 
 
@@ -103,10 +103,9 @@ def proven_names(walk: Walk, include: tuple, runs: Runs) -> Names:
     *found_at, last_sizes = map(dict, runs)
     table = table_of(found_at)
     seen = []
-    with Progress(NAMING, NOT_NAMED, of=len(runs)) as done:
+    with Progress(NAMING, NOT_NAMED, lambda: len(seen) + 1, of=len(runs)):
         for run in runs:
             seen.append(by_place(seen_in(walk, include, dict(run))))
-            done(len(seen))
     last = seen.pop()
     names = Names(same=same_in([*found_at, last_sizes]))
     value_of: Callable[[str], int | None] = functools.cache(lambda text: worth(text, last_sizes))
@@ -122,7 +121,7 @@ def seen_in(walk: Walk, include: tuple, sizes: Mapping[str, int]) -> list[Sighti
     Raises `ValueError` for a walk that fails, and for a walk or an `include` that has no Python code to record.
     """
     included = [*filter(is_module, INCLUDE), walk, *include]  # not all of these packages need be installed
-    recorder = record(included, progress=lambda steps: None)
+    recorder = record(included)
     try:
         with recorder as recording:
             walk(dict(sizes))

@@ -10,7 +10,7 @@ from rich.syntax import Syntax
 from rich.text import Span, Text
 
 from prefix_lab.debugger import Recording, Step, Summary
-from prefix_lab.debugger.search import Change
+from prefix_lab.debugger.comparing import Change
 from prefix_lab.debugger.shown import before_it, facts_of, given_by, happening, place_of, text_of
 from prefix_lab.debugger.steps import NONE
 from prefix_lab.debugger.summary import as_summary

@@ -9,7 +9,7 @@ import ipywidgets
 import traitlets
 
 LABEL = {"description_width": "9em"}
-MOST = 100_000  # what may be typed
+MOST = 10_000  # what may be typed
 
 
 class Number(ipywidgets.HBox):
@@ -23,7 +23,7 @@ class Number(ipywidgets.HBox):
     def __init__(self, value: int, least: int, far: int, name: str, tooltip: str = "", most: int | None = None) -> None:
         said = f"{tooltip}. Type a number, or drag." if tooltip else "Type a number, or drag."
         self.box = ipywidgets.BoundedIntText(
-            value, least, MOST if most is None else most, description=name, style=LABEL, tooltip=said
+            value, least, max(MOST, value) if most is None else most, description=name, style=LABEL, tooltip=said
         )
         self.slider = ipywidgets.IntSlider(value, least, max(far, value), readout=False, tooltip=said)
         self.box.layout = ipywidgets.Layout(width="14.4em", flex="0 0 auto")
@@ -35,7 +35,8 @@ class Number(ipywidgets.HBox):
 
     def show(self, value: int) -> None:
         """Both stand at the value."""
-        self.slider.max = max(self.slider.max, value)
+        for one in (self.slider, self.box):
+            one.max = max(one.max, value)
         self.slider.value = self.box.value = value
 
     @property

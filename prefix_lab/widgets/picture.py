@@ -177,8 +177,8 @@ class TextForm:
 
 
 def preformatted(text: str) -> str:
-    """Text whose columns stay below each other, in a fixed width."""
-    look = "font-family: var(--jp-code-font-family, ui-monospace), monospace; white-space: pre; overflow-x: auto"
+    """Text whose columns stay below each other, in a fixed width; what is too long for the page goes on below."""
+    look = "font-family: var(--jp-code-font-family, ui-monospace), monospace; white-space: pre-wrap"
     return f'<pre style="{look}">{escape(text)}</pre>'
 
 

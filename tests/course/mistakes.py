@@ -67,10 +67,7 @@ MISTAKES = {
         "over the prefix alone": "(query @ prefix_keys.T).softmax(-1).sum(-1)",
         "scores themselves": "(query @ prefix_keys.T).sum(-1) / (query @ torch.cat([prefix_keys, keys]).T).sum(-1)",
         "number of keys": "torch.full((len(query),), len(prefix_keys) / (len(prefix_keys) + len(keys)))",
-        "over the queries": (
-            "weights_of(query, torch.cat([prefix_keys, keys]))",
-            "(query @ torch.cat([prefix_keys, keys]).T).softmax(0)",
-        ),
+        "over the queries": "(query @ torch.cat([prefix_keys, keys]).T).softmax(0)[:, : len(prefix_keys)].sum(-1)",
         "add them up in each row": (".sum(-1)", ""),
         "not over the first": (".sum(-1)", ".sum(0)"),
         "take the prefix's columns": "weights_of(query, torch.cat([prefix_keys, keys]))",
@@ -172,14 +169,8 @@ MISTAKES = {
     },
     "check_key_and_value": {
         "are exchanged": "right()[::-1]",
-        "all keys first": (
-            "pieces[:, 2 * layer], pieces[:, 2 * layer + 1]",
-            "pieces[:, layer], pieces[:, layers + layer]",
-        ),
-        "first layer only": (
-            "pieces[:, 2 * layer], pieces[:, 2 * layer + 1]",
-            "pieces[:, layer], pieces[:, layer + 1]",
-        ),
+        "all keys first": ("2 * layer], pieces[:, 2 * layer + 1", "layer], pieces[:, layers + layer"),
+        "first layer only": ("2 * layer], pieces[:, 2 * layer + 1", "layer], pieces[:, layer + 1"),
         "still joined": "(table.view(len(table), layers, -1)[:, layer],) * 2",
         "one virtual token's": "[one[0] for one in right()]",
         "rows and columns are exchanged": "[one.T for one in right()]",
@@ -190,10 +181,7 @@ MISTAKES = {
         "that is one row": "(2 * layers * hidden, 0)",
         "a key and a value": "(prefix_len * layers * hidden, 0)",
         "a table has prefix_len rows": "(4, 0)",
-        "have biases": (
-            "(hidden + 1) * encoder_hidden + (encoder_hidden + 1)",
-            "hidden * encoder_hidden + encoder_hidden",
-        ),
+        "have biases": ("+ 1)", ")"),
         "the small table trains too": ("projected = prefix_len * hidden +", "projected ="),
         "and not the wide one": ("projected = prefix_len * hidden +", "projected = table +"),
         "the second Linear layer has a bias": ("(encoder_hidden + 1) * row", "encoder_hidden * row"),
@@ -248,10 +236,7 @@ MISTAKES = {
             "torch.ones(batch, prefix_len), attention_mask], dim=1",
             "torch.ones(prefix_len, source), attention_mask]",
         ),
-        "behind the text": (
-            "[torch.ones(batch, prefix_len), attention_mask]",
-            "[attention_mask, torch.ones(batch, prefix_len)]",
-        ),
+        "behind the text": "(right()[0].roll(-prefix_len, 1), right()[1])",
         "nobody may read there": ("torch.ones(batch, prefix_len)", "torch.zeros(batch, prefix_len)"),
         "own padding was lost": "(torch.ones_like(right()[0]), right()[1])",
         "1 where a key may be read": "(right()[0] + 1, right()[1])",
@@ -412,8 +397,8 @@ MISTAKES = {
         "has no gradient": ("    loss.backward()\n", ""),
         "did not move: optimizer.step()": ("    optimizer.step()\n", ""),
         "belongs before backward": (
-            "    optimizer.zero_grad()\n    loss.backward()\n",
-            "    loss.backward()\n    optimizer.zero_grad(set_to_none=False)\n",
+            "optimizer.zero_grad()\n    loss.backward()",
+            "loss.backward(); optimizer.zero_grad(False)",
         ),
         "but elsewhere": ("loss.backward()", "(-loss).backward()"),
         "not this batch's loss": "right() + 1",
@@ -455,10 +440,7 @@ MISTAKES = {
         "a tensor is expected": "encoder.state_dict()",
     },
     "check_go_on": {
-        "still holds the old one": (
-            "encoder.embedding.weight.copy_(kept)",
-            "encoder.embedding.weight = torch.nn.Parameter(kept.clone())",
-        ),
+        "still holds the old one": "setattr(encoder.embedding, 'weight', torch.nn.Parameter(kept.clone()))",
         "the same memory": "setattr(encoder.embedding.weight, 'data', kept)",
         "nothing trains": "encoder.embedding.weight.requires_grad_(False).copy_(kept)",
         "torch.no_grad()": "encoder.embedding.weight.copy_(kept)",
@@ -494,10 +476,7 @@ MISTAKES = {
         "one bias of wide_out": "223843584",
     },
     "check_lora_layer": {
-        "put your answer": (
-            "torch.nn.Linear(r, base.out_features, bias=False)\n        torch.nn.init.zeros_(self.up.weight)",
-            "...",
-        ),
+        "put your answer": ("torch.nn.Linear(base.in_features, r, bias=False)", "..."),
         "each other's place": ("self.scaling = alpha / r", "self.scaling, self.up, self.down = 1, self.down, self.up"),
         "in_features": ("Linear(base.in_features,", "Linear(base.out_features,"),
         "have a bias": ("r, bias=False", "r"),

@@ -29,7 +29,7 @@ try:
 except KeyboardInterrupt:
     assert 'KeyboardInterrupt' in recording.exception.text
 """
-OPENS = "recording.save('a.recording')\nassert len(Recording.load('a.recording')) == len(recording)\n"
+OPENS = "len(recording)\nrecording.save('a.recording')\nassert len(Recording.load('a.recording')) == len(recording)\n"
 PAGE = "recording.to_html('a.html')\n"
 
 

@@ -66,36 +66,37 @@ def test_what_is_generated_in_a_module_does_not_get_the_modules_text(module):
     assert lines(recorded(module.generated, [module])) == [""]
 
 
-def test_a_file_that_was_touched_but_is_the_same_is_not_told_of(module, elsewhere):  # noqa: F811
-    recorded(module.main, [module])
-    written(elsewhere, "edited")
-    os.utime(elsewhere / "edited.py", (0, 0))
-    recording = recorded(module.main, [module])
-    assert (lines(recording), recording.notes) == (LINES, [])
-
-
 @every_hook
 @pytest.mark.parametrize(
-    "text", ["import os\n" + MODULE, MODULE.replace("1", "2"), "def main():", "def other():\n    pass\n"]
+    ("text", "known", "shown"),
+    [
+        (MODULE, False, LINES),  # written anew, but the same
+        ("import os\n" + MODULE, False, None),
+        (MODULE.replace("1", "2"), False, None),
+        ("def main():", False, None),
+        ("def other():\n    pass\n", False, None),
+        ("import os\n" + MODULE, True, LINES),
+        (None, True, LINES),
+        (None, False, ["", ""]),
+    ],
 )
-def test_a_file_that_changed_after_its_import_is_told_of(text, hooks, module, elsewhere):  # noqa: F811
-    path = written(elsewhere, "edited", text)
-    recording = recorded(module.main, [module], hooks=hooks)
-    assert len(recording) == 4
-    assert [note.startswith(f"{path} {CHANGED}") for note in recording.notes] == [True]
-
-
-@pytest.mark.parametrize("change", ["edited", "removed"])
-def test_the_text_as_of_the_import_is_shown_where_it_is_still_known(change, module, elsewhere):  # noqa: F811
+def test_a_file_that_changed_after_its_import_is_told_of_unless_its_text_is_known(
+    text,
+    known,
+    shown,
+    hooks,
+    module,
+    elsewhere,  # noqa: F811
+):
     path = elsewhere / "edited.py"
-    linecache.getlines(str(path))  # as a traceback, `inspect` or a recording does
-    if change == "edited":
-        written(elsewhere, "edited", "import os\n" + MODULE)
-    else:
-        path.unlink()
+    if known:
+        linecache.getlines(str(path))  # as a traceback, `inspect` or a recording does
+    path.unlink() if text is None else written(elsewhere, "edited", text)
     for _ in range(2):
-        recording = recorded(module.main, [module])
-        assert (lines(recording), recording.notes) == (LINES, [])
+        recording = recorded(module.main, [module], hooks=hooks)
+        assert len(recording) == 4
+        assert [note.startswith(f"{path} {CHANGED}") for note in recording.notes] == [True] * (shown is None)
+        assert shown in (None, lines(recording))
 
 
 def test_a_module_that_was_loaded_anew_shows_its_new_text(module, elsewhere):  # noqa: F811
@@ -128,12 +129,6 @@ def test_a_script_that_changes_while_it_runs_is_told_of(elsewhere):  # noqa: F81
     )
     notes = runpy.run_path(str(path))["it"].notes
     assert [CHANGED in note for note in notes] == [True]
-
-
-def test_a_file_that_is_gone_has_no_text_and_no_note(module, elsewhere):  # noqa: F811
-    (elsewhere / "edited.py").unlink()
-    recording = recorded(module.main, [module])
-    assert (lines(recording), recording.notes) == (["", ""], [])
 
 
 @pytest.mark.parametrize("file", ["/tmp/ipykernel_1/1234.py", "cell 3", "<doctest one[0]>"])

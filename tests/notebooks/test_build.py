@@ -7,8 +7,9 @@ from pathlib import Path
 import nbformat
 import peft
 import pytest
+from nbconvert import HTMLExporter
 
-from notebooks.build import HERE, build, built, languages_of
+from notebooks.build import HERE, WHERE_EXPORTED, build, built, languages_of, lessons
 from prefix_lab.course.progress import LESSONS
 
 
@@ -71,6 +72,11 @@ def test_a_lesson_begins_with_what_to_do_and_ends_with_what_is_left_and_the_way_
     assert cells[-2].source == f"show_progress({number})"
     [file] = re.findall(r'href="(\w+\.ipynb)"', cells[-1].source)
     assert (HERE / "en" / file).is_file()
+
+
+def test_in_pages_of_nbconvert_the_link_leads_to_the_next_page():
+    page, _ = HTMLExporter().from_notebook_node(build(lessons()[0], "en"))
+    assert f'<a href="01_a_prefix_by_hand.ipynb" onclick="{WHERE_EXPORTED}">01 · A prefix by hand</a>' in page
 
 
 def test_the_files_that_a_lesson_sends_its_reader_to_are_there(lesson):

@@ -95,7 +95,7 @@ def measure(row: Row) -> Row:
     try:
         base = build(row)
     except Exception as error:
-        row.verdict, row.why = "not made", f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+        row.verdict, row.why = "not made", str(Failure(error, transformers, "making"))[:180]
     else:
         try:
             compare(row, base)
@@ -110,13 +110,8 @@ def measure(row: Row) -> Row:
 
 def more_than_text(row: Row, base: PreTrainedModel) -> str | None:
     """Why the model by itself cannot run on a text alone."""
-    try:
-        ways_to_call(base, row.task)["no mask"](base)
-    except TimeoutError:
-        raise
-    except Exception as error:
-        return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
-    return None
+    found = outcome(transformers, "the call", lambda: ways_to_call(base, row.task)["no mask"](base))
+    return str(found)[:140] if isinstance(found, Failure) else None
 
 
 def too_slow(*ignored: Any) -> None:
@@ -138,29 +133,37 @@ def build(row: Row) -> PreTrainedModel:
     return model
 
 
-def wrapped(library: ModuleType, base: nn.Module, task: str) -> Any:
-    """The wrapped model, or how it failed."""
+def outcome(library: ModuleType, at: str, do: Callable[[], Any]) -> Any:
+    """What it gave, or how it failed."""
     seed(0)
-    config = library.PrefixTuningConfig(task_type=task, num_virtual_tokens=PREFIX_LEN)
     try:
-        return library.get_peft_model(copy.deepcopy(base), config)
+        return do()
     except TimeoutError:
         raise
     except Exception as error:
-        return Failure(error, library, "wrapping")
+        return Failure(error, library, at)
+
+
+def wrapped(library: ModuleType, base: nn.Module, task: str) -> Any:
+    """The wrapped model, or how it failed."""
+    config = library.PrefixTuningConfig(task_type=task, num_virtual_tokens=PREFIX_LEN)
+    return outcome(library, "wrapping", lambda: library.get_peft_model(copy.deepcopy(base), config))
 
 
 def compare(row: Row, base: PreTrainedModel) -> None:
     """Wrap and run in both, and say what came of it."""
-    theirs, ours = wrapped(peft, base, row.task), wrapped(prefix_lab, base, row.task)
-    checks = {"state": made, **ways_to_call(base, row.task)}
-    results = {
-        name: [outcome(library, model, do) for library, model in ((peft, theirs), (prefix_lab, ours))]
-        for name, do in checks.items()
-    }
+    models = {library: wrapped(library, base, row.task) for library in (peft, prefix_lab)}
+
+    def both(do: Callable[[Any], Any]) -> list[Any]:
+        return [
+            model if isinstance(model, Failure) else outcome(library, "the call", lambda model=model: do(model))
+            for library, model in models.items()
+        ]
+
+    results = {name: both(do) for name, do in {"state": made, **ways_to_call(base, row.task)}.items()}
     for name, (their, our) in results.items():
         row.checks[name] = described(their, our)
-    row.verdict, row.why = judged(results, base, theirs)
+    row.verdict, row.why = judged(results, base, models[peft])
 
 
 def ways_to_call(base: PreTrainedModel, task: str) -> dict[str, Callable[[Any], Any]]:
@@ -222,19 +225,6 @@ def checkpointed(model: Any, batch: dict[str, Any]) -> torch.Tensor:
 
 def generated(model: Any, texts: dict[str, Any]) -> Any:
     return model.generate(**texts, do_sample=False, min_new_tokens=4, max_new_tokens=4)
-
-
-def outcome(library: ModuleType, model: Any, do: Callable[[Any], Any]) -> Any:
-    """What the check gave, or how it failed."""
-    if isinstance(model, Failure):
-        return model
-    seed(0)
-    try:
-        return do(model)
-    except TimeoutError:
-        raise
-    except Exception as error:
-        return Failure(error, library, "the call")
 
 
 def same(their: Any, our: Any) -> bool:

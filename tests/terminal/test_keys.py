@@ -225,6 +225,33 @@ def test_the_source_can_be_looked_at_without_moving(tmp_path):
     assert {one.index for one in screens(recording, *keys)} == {0}
 
 
+def test_steps_go_past_comprehensions_and_past_a_function_that_is_named(doubles, tmp_path):
+    recording = recorded(tmp_path, "def f(x):\n    return x\n\ntotal = sum(f(i) for i in range(2))\nlast = total\n")
+    start = step_of(recording, "total = sum")
+    seen = screens(recording, "s", "s", "s", "s", "s", "s", "s", first=start)
+    assert [one.heading.split()[2] for one in seen[1:]] == [*["f"] * 6, "<module>"]
+    call = step_of(doubles, "total += double(i)")
+    seen = screens(doubles, "s", "x", "O", "s", "x", first=call)
+    assert seen[2].message == "Steps go past double from now on; x changes that."
+    assert [seen[3].index, seen[4].index] == [call, step_of(doubles, "for i in", 1)]
+    assert seen[5].message == "Steps go past main from now on; x changes that."
+
+
+def test_what_has_changed_since_a_mark_is_listed(doubles):
+    first = step_of(doubles, "total += double(i)")
+    seen = screens(doubles, "equals_sign", "m", "n", "n", "n", "equals_sign", first=first)
+    assert seen[1].message == "No step is marked: m marks the one where you stand."
+    assert seen[2].message == f"Step {first} is marked: = lists what has changed since."
+    assert [line.split("  ")[:2] for line in seen[6].choices if line] == [["total", "0 → 2"], ["i", "0 → 1"]]
+
+
+def test_a_move_that_leads_nowhere_says_why(tmp_path):
+    recording = recorded(tmp_path, "a = 1\nb = 2\nc = 3\n")
+    said = [one.message for one in screens(recording, "s", "O", "g", "S")]
+    assert said[2] == "No recorded step is outside this call on that side."
+    assert said[4] == "This is the first step."
+
+
 def test_a_click_sets_a_breakpoint_goes_to_a_caller_or_opens_a_value(doubles):
     inside = step_of(doubles, "y.append(x)")
     seen = screens(doubles, "click #source 8 3", "click #stack 4 2", "u", "click #locals 4 2", first=inside)

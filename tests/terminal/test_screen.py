@@ -19,6 +19,12 @@ def test_it_opens_at_the_first_step_and_says_what_to_press(doubles):
         assert f"&#160;{hint}" in seen.svg
 
 
+def test_it_opens_with_the_current_line_in_the_middle(tmp_path):
+    recording = recorded(tmp_path, "# above\n" * 60 + "first = 1\n" + "# below\n" * 60)
+    seen = replayed(recording, first=1, size=(80, 24))
+    assert seen.source.index(seen.line("first = 1")) in (len(seen.source) // 2, len(seen.source) // 2 - 1)
+
+
 def test_the_current_line_is_marked_and_lines_that_ran_carry_what_they_gave(doubles):
     seen = replayed(doubles, first=step_of(doubles, "return sum(y)"))
     assert seen.line("return sum(y)").split() == ["▶", "4", "return", "sum(y)"]

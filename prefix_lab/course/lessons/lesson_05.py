@@ -99,18 +99,15 @@ def check_key_and_value(answer: Any) -> str:
     otherwise = "One row for each virtual token.", "They come from another place of the row."
     for layer in (0, layers - 1, DICE.randrange(1, layers)):
         given = pair(called(answer, table.flatten(1), layer, layers), "key, value", Tensor)
-        places = {
-            "": (2 * layer, 2 * layer + 1),
-            EXCHANGED: (2 * layer + 1, 2 * layer),
+        right = 2 * layer, 2 * layer + 1
+        for said, places in {
+            EXCHANGED: right[::-1],
             KEYS_FIRST: (layer, layers + layer),
             ONE_PIECE: (layer, layer + 1),
-        }
-        for said, two in places.items():
-            if all(map(close, given, (table[:, place] for place in two))):
-                if said:
-                    raise NotYet(said, layer=layer, layers=layers)
-                break
-        for name, part, place in zip(("the key", "the value"), given, places[""], strict=True):
+        }.items():
+            if places != right and all(map(close, given, (table[:, place] for place in places))):
+                raise NotYet(said, layer=layer, layers=layers)
+        for name, part, place in zip(("the key", "the value"), given, right, strict=True):
             same_tensor(part, table[:, place], "(prefix_len, hidden)", shapes, {}, otherwise, name=name)
     return "Key of layer 0, value of layer 0, key of layer 1, …: 2·layers pieces of hidden numbers."
 

@@ -110,7 +110,7 @@ export class Answers {
     return found;
   }
 
-  /** What is not as it was at another step, as search.py has it. @param {number} since @param {number} step */
+  /** What is not as it was at another step, as comparing.py has it. @param {number} since @param {number} step */
   async changed(since, step) {
     const { store } = this;
     const [first, last] = [Math.min(since, step), Math.max(since, step)];

@@ -1,8 +1,8 @@
 """A recording, or two side by side, as one HTML file, for any browser, with no kernel and no network.
 
 The stepper's ES modules become one text here, which widgets take, too. They stay plain files that browsers, editors and
-the type checker read, and follow three rules, which a test holds: imports stand at the head and name files of the
-folder, only the widget has a default export, and no two modules give one name to different things.
+the type checker read, and follow four rules, which a test holds: imports stand at the head and name files of the
+folder, only the widget has a default export, no two modules give one name to different things, no text spans lines.
 """
 
 from __future__ import annotations

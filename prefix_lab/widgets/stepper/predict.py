@@ -36,6 +36,7 @@ SCORE = Score()
 ABOUT_TO_RUN = "Line {line} of {function} is about to run:"
 WHAT_SHAPE = "What shape will {name} have? Answer with names or numbers, as in {example}."
 SHOW_ANSWER = "Show the answer"
+RIGHT_ARE = "These axes of your answer are right: {axes}."
 IT_READS = "The line reads {names}."
 IS = "{name} is {shape}."
 NO_PARTS = "Write one name or number for each axis, with commas between them."
@@ -86,7 +87,9 @@ class Prediction(Stepper):
                 self.score.at_once.add(self.key)
             return self._say(f"Right. {explained(self.asked, self.name)}", True, given=text)
         if self.tries >= HELP_FROM:
-            wrong = f"{wrong} {help_with(self.asked)}".rstrip()
+            fitting = right_axes(text, self.expected, sizes_of(self.recording))
+            helped = [RIGHT_ARE.format(axes=", ".join(map(str, fitting)))] if fitting else []
+            wrong = " ".join([wrong, *helped, help_with(self.asked)]).rstrip()
         offer = SHOW_ANSWER if self.tries >= ANSWER_FROM else ""
         return self._say(wrong, self.question["done"], given=text, offer=offer)
 
@@ -211,15 +214,28 @@ def wrong_with(text: str, expected: Summary, sizes: dict[str, int]) -> str:
     if len(given) != len(shape):
         return HOW_MANY.format(given=len(given), expected=len(shape))
     for number, (part, size) in enumerate(zip(given, shape, strict=True)):
-        try:
-            worth = evaluate(part, sizes)
-        except ValueError:
-            worth = None
+        worth = size_of(part, sizes)
         if worth is None:
             return (NOT_AN_AXIS if sizes else NUMBERS_ONLY).format(part=part, known=", ".join(sizes))
         if worth != size:
             return (NOT_THIS if part.isdigit() else NOT_THIS_NAME).format(number=number, part=part, worth=worth)
     return ""
+
+
+def right_axes(text: str, expected: Summary, sizes: dict[str, int]) -> list[int]:
+    """The axes of an answer that are as they should be; none where it has too few or too many."""
+    shape, given = expected.facts["shape"], parts_of(text)
+    if len(given) != len(shape):
+        return []
+    return [number for number, part in enumerate(given) if size_of(part, sizes) == shape[number]]
+
+
+def size_of(part: str, sizes: dict[str, int]) -> int | None:
+    """What an axis of an answer comes to; None where it is neither a number nor made of known axes."""
+    try:
+        return evaluate(part, sizes)
+    except ValueError:
+        return None
 
 
 def help_with(step: Step) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from prefix_lab.debugger import Breakpoint, Recording
-from prefix_lab.debugger.search import changed
+from prefix_lab.debugger.comparing import changed
 from prefix_lab.debugger.steps import EVENTS, NONE
 from prefix_lab.debugger.summary import Summary, as_summary
 from prefix_lab.debugger.truth import truth_of

@@ -90,7 +90,8 @@ def test_a_wrong_answer_is_told_what_is_wrong_and_not_what_is_right(asked, answe
 def test_help_comes_with_the_second_try_and_the_answer_only_when_it_is_asked_for(asked):
     first, second, *later = (asked.answer_with("(batch, prefix_len, hidden)") for _ in range(5))
     assert first == "Axis 2 is not hidden = 128."
-    assert second == f"{first} The line reads prefix_tokens (batch, prefix_len, hidden) = (2, 20, 128)."
+    right = "These axes of your answer are right: 0, 1."
+    assert second == f"{first} {right} The line reads prefix_tokens (batch, prefix_len, hidden) = (2, 20, 128)."
     assert later == [second] * 3
     assert (asked.question["offer"], asked.question["done"]) == ("Show the answer", False)
     asked.set_state({"answer": {"show": True}})
@@ -185,7 +186,7 @@ def test_without_names_a_shape_is_asked_for_by_numbers(score):
 
 def test_a_tensor_without_axes_is_answered_by_nothing_between_parentheses(score):
     asked = predict(recorded(shapes, [shapes]), "shapes", "scalar", score=score)
-    assert "You gave 1 axis; it has 0." in asked.answer_with("1")
+    assert "Number of axes: you gave 1, it has 0." in asked.answer_with("1")
     assert asked.answer_with("()").startswith("Right. scalar is ()")
 
 
