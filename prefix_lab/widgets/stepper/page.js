@@ -2,10 +2,7 @@
 // of a network.
 
 import { Answers } from "./answers.js";
-import { SIDES } from "./compare.js";
-import { MirrorView } from "./mirror.js";
 import { unpacked } from "./pieces.js";
-import { StepperView } from "./stepper.js";
 import { Store } from "./store.js";
 
 /** The step that the address names, `#step=120`; null where it names none. @param {string} name */
@@ -14,19 +11,25 @@ function inAddress(name) {
   return /^\d{1,15}$/.test(said) ? Number(said) : null;
 }
 
-async function start() {
+/**
+ * Show what is in this page; `page.py` calls it.
+ * @param {string[]} sides of a mirror; of a stepper one, which has no name
+ * @param {(host: HTMLElement, stores: Record<string, Store>, model: any, options: {language: string, height: string}) => any} make
+ */
+export async function start(sides, make) {
   const read = (/** @type {string} */ id) => JSON.parse(/** @type {HTMLElement} */ (document.getElementById(id)).textContent ?? "null");
   /** @type {Record<string, string>} */
   const pieces = read("pieces");
   const settings = read("settings");
-  const two = Boolean(settings.pairs);
+  const two = sides.length > 1;
   const source = (/** @type {string} */ side) => {
-    const get = async (/** @type {string[]} */ keys) => Object.fromEntries(await Promise.all(keys.map(async (key) => [key, await unpacked(pieces[side + key])])));
+    const folder = two ? `${side}/` : "";
+    const get = async (/** @type {string[]} */ keys) => Object.fromEntries(await Promise.all(keys.map(async (key) => [key, await unpacked(pieces[folder + key])])));
     const answers = new Answers(get);
     return new Store({ get, ask: (question) => answers.answer(question) });
   };
   /** @returns {any} */
-  const stepsInAddress = () => (two ? Object.fromEntries(SIDES.map((side) => [side, inAddress(side) ?? settings.steps[side]])) : (inAddress("step") ?? 0));
+  const stepsInAddress = () => (two ? Object.fromEntries(sides.map((side) => [side, inAddress(side) ?? settings.steps[side]])) : (inAddress("step") ?? 0));
   /** @type {Record<string, any>} */
   const values = { ...settings, [two ? "steps" : "step"]: stepsInAddress(), question: null };
   /** @type {[string, () => void][]} */
@@ -42,16 +45,14 @@ async function start() {
     on: (/** @type {string} */ name, /** @type {() => void} */ changed) => void listeners.push([name, changed]),
   };
   const host = /** @type {HTMLElement} */ (document.getElementById("stepper"));
-  const options = { language: settings.language, height: "100%" };
-  const view = two ? new MirrorView(host, Object.fromEntries(SIDES.map((side) => [side, source(`${side}/`)])), model, options) : new StepperView(host, source(""), model, options);
-  const within = (/** @type {Store} */ store, /** @type {number} */ step) => Math.min(step, Math.max(0, (store.meta?.steps ?? 1) - 1));
+  const stores = Object.fromEntries(sides.map((side) => [side, source(side)]));
+  const view = make(host, stores, model, { language: settings.language, height: "100%" });
   addEventListener("hashchange", () => {
     const there = stepsInAddress();
-    if (view instanceof MirrorView) model.set("steps", Object.fromEntries(SIDES.map((side) => [side, within(view.stores[side], there[side])])));
-    else model.set("step", within(view.store, there));
+    const within = (/** @type {string} */ side, /** @type {number} */ step) => Math.min(step, Math.max(0, (stores[side].meta?.steps ?? 1) - 1));
+    if (two) model.set("steps", Object.fromEntries(sides.map((side) => [side, within(side, there[side])])));
+    else model.set("step", within(sides[0], there));
   });
   await view.open();
-  (view instanceof MirrorView ? view.views[0] : view).source.view.focus();
+  (two ? view.views[0] : view).source.view.focus();
 }
-
-start();

@@ -2,7 +2,7 @@
 
 The stepper's ES modules become one text here, which widgets take, too. They stay plain files that browsers, editors and
 the type checker read, and follow four rules, which a test holds: imports stand at the head and name files of the
-folder, only the entry has a default export, no two modules give one name to different things, no text spans lines.
+folder, only the widget has a default export, no two modules give one name to different things, no text spans lines.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 MAKING = "Making the page: {far:.0%} in {seconds:.0f} s"
 NOT_MADE = "Stopped. No page was written; an older one is as it was."
+BEGIN_ONE = 'start([""], (host, stores, ...rest) => new StepperView(host, stores[""], ...rest));'
+BEGIN_TWO = "start(SIDES, (...given) => new MirrorView(...given));"
 IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"\./([\w-]+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 COMMENT = re.compile(r"^ *//.*\n|^ */\*[\s\S]*?\*/\n|/\*\*.*?\*/ ?", re.MULTILINE)
@@ -139,7 +141,8 @@ def html(sides: dict[str, Pieces], settings: dict[str, Any], heading: str, langu
         for side, key in keys:
             packed[side + key] = pack(sides[side].get(key))
             done(len(packed) / len(keys))
-    script = linked(HERE / "page.js")
+    view, begin = ("mirror.js", BEGIN_TWO) if len(sides) > 1 else ("stepper.js", BEGIN_ONE)
+    script = f"{linked(HERE / 'page.js', HERE / view)}\n{begin}\n"
     style = stripped((HERE / "stepper.css").read_text(encoding="utf-8") + FRAME)
     policy = f"default-src 'none'; script-src '{hashed(script)}'; style-src '{hashed(style)}'; base-uri 'none'"
     return f"""<!doctype html>
@@ -173,12 +176,12 @@ def hashed(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def linked(entry: Path) -> str:
-    """The entry and everything that it imports, each once, in an order in which each finds what it needs."""
-    return "\n".join(stripped(path.read_text(encoding="utf-8")) for path in in_order(entry))
+def linked(*entries: Path) -> str:
+    """The entries and everything that it imports, each once, in an order in which each finds what it needs."""
+    return "\n".join(stripped(path.read_text(encoding="utf-8")) for path in in_order(*entries))
 
 
-def in_order(entry: Path) -> list[Path]:
+def in_order(*entries: Path) -> list[Path]:
     """A module after those that it imports."""
     found: list[Path] = []
     met: set[Path] = set()
@@ -191,7 +194,8 @@ def in_order(entry: Path) -> list[Path]:
             add(path.parent / name)
         found.append(path)
 
-    add(entry)
+    for entry in entries:
+        add(entry)
     return found
 
 
