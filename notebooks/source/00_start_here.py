@@ -101,7 +101,7 @@ ShapeFlow("t5-base", prefix_len=20)
 
 # %%
 recording = record_walk("peft", model=False, prefix_len=10)
-stepper = Stepper(recording, height="520px")
+stepper = Stepper(recording, height="520px", tour=True)
 stepper.goto_stage("encode")
 stepper
 

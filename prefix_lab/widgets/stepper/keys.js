@@ -79,4 +79,5 @@ export function focusWhenRun(host, wanted, made) {
   wanted.addEventListener("focusin", alone);
   wanted.focus({ preventScroll: true });
   wanted.removeEventListener("focusin", alone);
+  wanted.closest(".pl-root")?.scrollIntoView({ block: "nearest" }); // JupyterLab has gone on to the next cell
 }

@@ -30,7 +30,7 @@ MAKING = "Making the page: {far:.0%} in {seconds:.0f} s"
 NOT_MADE = "Stopped. No page was written; an older one is as it was."
 IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"\./([\w-]+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
-COMMENT = re.compile(r"^ *//.*\n|^ */\*\*[\s\S]*?\*/\n|/\*\*.*?\*/ ?", re.MULTILINE)
+COMMENT = re.compile(r"^ *//.*\n|^ */\*[\s\S]*?\*/\n|/\*\*.*?\*/ ?", re.MULTILINE)
 INDENT = re.compile(r"^\s+", re.MULTILINE)
 FRAME = """
 :root { color-scheme: light dark; }
@@ -140,7 +140,7 @@ def html(sides: dict[str, Pieces], settings: dict[str, Any], heading: str, langu
             packed[side + key] = pack(sides[side].get(key))
             done(len(packed) / len(keys))
     script = linked(HERE / "page.js")
-    style = INDENT.sub("", (HERE / "stepper.css").read_text(encoding="utf-8") + FRAME)
+    style = stripped((HERE / "stepper.css").read_text(encoding="utf-8") + FRAME)
     policy = f"default-src 'none'; script-src '{hashed(script)}'; style-src '{hashed(style)}'; base-uri 'none'"
     return f"""<!doctype html>
 <html lang="{language}">

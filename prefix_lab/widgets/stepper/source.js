@@ -13,7 +13,7 @@ const MOST_UNDER = 8; // values under the current one
 const MOST_SIGNS = 70; // of a value, its name and its label
 const LEAST_SIGNS = 24; // of a value
 const GAP = 4; // characters before a value
-const NARROW = 60; // characters of a pane that has none to spare for indentation
+const NARROW = 50; // characters of a pane that has none to spare for indentation
 /** @type {Record<string, string>} the letters that written.py gives pieces of source → classes of stepper.css */
 const KINDS = { c: "comment", s: "string", n: "number", k: "keyword", d: "decorator", f: "definition", b: "builtin" };
 
