@@ -13,8 +13,10 @@ SHOWN = tests/widgets tests/course tests/notebooks
 SLOWER = tests/shapes/test_contracts.py tests/breakpoints tests/terminal
 FIRST_LESSON = notebooks/en/00_start_here.ipynb
 LAB_FLAGS = $(if $(filter 0,$(shell id -u)),--allow-root)
-# JupyterLab's first question would be about news, and it would look for updates where there may be no network.
-QUIET_LAB = {"@jupyterlab/apputils-extension:notification": {"checkForUpdates": false, "fetchNews": "false"}}
+# JupyterLab's first question would be about news, and it would look for updates where there may be no network. And a
+# double click on a folded hint would show its markup, although no one may edit it.
+QUIET_LAB = {"@jupyterlab/apputils-extension:notification": {"checkForUpdates": false, "fetchNews": "false"}, \
+	"@jupyterlab/notebook-extension:tracker": {"showEditorForReadOnlyMarkdown": false}}
 
 .PHONY: lab test course fuzz walk bench house notebooks browser clean
 

@@ -36,13 +36,9 @@ class Names:
     def of(self, sighting: Sighting) -> Axes | None:
         """The axes of a tensor, by the entries that share the longest way with it; None where they do not agree."""
         known = self.places.get((sighting.spot, sighting.name), ())
-        entries = [one for one in known if one.way != ANY_WAY and fits(one, sighting)]
-        if not entries:
-            return None
-        shared = [common(one.way, sighting.way) for one in entries]
-        found = {one.axes for one, count in zip(entries, shared, strict=True) if count == max(shared)}
-        axes = found.pop()
-        return axes if not found and len(axes) == len(sighting.shape) else None
+        found = by_way([one for one in known if one.way != ANY_WAY and fits(one, sighting)], sighting.way)
+        axes = found.pop() if len(found) == 1 else None
+        return axes if axes is not None and len(axes) == len(sighting.shape) else None
 
     def of_all(self, seen: Sequence[Sighting]) -> dict[tuple, Axes]:
         """Tensor → its axes, for all that are named at one place at least: a tensor keeps its axes wherever it goes."""
@@ -114,6 +110,12 @@ def with_axes(value: Any, shown: Mapping[tuple, Axes]) -> Any:
     if "shape" in facts and (axes := shown.get(identity(value))) is not None:
         facts = facts | {"axes": axes}
     return Summary(value.type, value.text, facts, parts, value.number)
+
+
+def by_way(entries: Sequence[KnownAxes], way: Sequence[CallLine]) -> set[Axes]:
+    """The axes of those entries that share the longest way with this one."""
+    shared = [common(one.way, way) for one in entries]
+    return {one.axes for one, count in zip(entries, shared, strict=True) if count == max(shared)}
 
 
 def fits(entry: KnownAxes, sighting: Sighting) -> bool:
@@ -218,6 +220,4 @@ def possible(entries: list[tuple[int, KnownAxes]], line: int, way: tuple[CallLin
     fitting = [(at, one) for at, one in entries if len(one.axes) == rank and one.way != ANY_WAY and "" not in one.axes]
     before = [(at, one) for at, one in fitting if at < line] or fitting
     last = max((at for at, _ in before), default=0)
-    nearest = [one for at, one in before if at == last]
-    shared = [common(one.way, way) for one in nearest]
-    return {one.axes for one, count in zip(nearest, shared, strict=True) if count == max(shared)}
+    return by_way([one for at, one in before if at == last], way)

@@ -131,8 +131,11 @@ def first_failure(tests: Sequence[str]) -> str:
     return seen.test
 
 
-def try_copy(one: Copy, folder: Path) -> Verdict:
-    """Make the copy, then look for a test that fails: the one that is to catch it, and if it does not, any."""
+def try_copy(one: Copy, folder: Path, answer: Connection) -> Verdict:
+    """Make the copy, then look for a test that fails: the one that is to catch it, and if it does not, any.
+
+    Before each group of tests, `answer` gets what it means if they do not end: only of its own test that it is caught.
+    """
     shutil.copytree(REPOSITORY / "prefix_lab", folder / "prefix_lab", copy_function=link)
     if one.path is not None:
         planted = folder / one.path.relative_to(REPOSITORY)
@@ -144,7 +147,12 @@ def try_copy(one: Copy, folder: Path) -> Verdict:
     import prefix_lab
 
     assert Path(prefix_lab.__file__).is_relative_to(folder)
-    failed = next(filter(None, map(first_failure, one.groups)), "")
+    failed = ""
+    for number, tests in enumerate(one.groups):
+        unending = "caught" if one.path is not None and number == 0 else "BROKEN"
+        answer.send(Verdict(one.name, unending, f"its tests do not come to their end, or not within {LIMIT} s"))
+        if failed := first_failure(tests):
+            break
     if one.path is None:
         return Verdict(one.name, "BROKEN" if failed else "passes", failed)
     return Verdict(one.name, "caught" if failed else "SURVIVED", failed)
@@ -165,7 +173,7 @@ def work(one: Copy, folder: Path, answer: Connection) -> None:
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     try:
-        answer.send(try_copy(one, folder))
+        answer.send(try_copy(one, folder, answer))
     except BaseException as error:
         answer.send(Verdict(one.name, "BROKEN", f"{type(error).__name__}: {error}"))
     os._exit(0)  # threads that a mistake left behind would be waited for
@@ -174,7 +182,7 @@ def work(one: Copy, folder: Path, answer: Connection) -> None:
 def verdicts(waiting: Iterator[Copy | Verdict]) -> Iterator[Verdict]:
     """One verdict for each, in the order in which they come, with a few copies tried at once."""
     fork = multiprocessing.get_context("fork")
-    running = {}
+    running, verdict = {}, {}
     with tempfile.TemporaryDirectory() as top:
         while True:
             while len(running) < AT_ONCE and (one := next(waiting, None)) is not None:
@@ -186,21 +194,23 @@ def verdicts(waiting: Iterator[Copy | Verdict]) -> Iterator[Verdict]:
                 process = fork.Process(target=work, args=(one, folder, question))
                 process.start()
                 question.close()  # so that a process that dies is noticed
-                running[answer] = (one, process, folder, time.monotonic())
+                running[answer] = (process, folder, time.monotonic())
+                verdict[answer] = Verdict(one.name, "BROKEN", "its process does not live to its tests")
             if not running:
                 return
-            ready = wait(list(running), timeout=1)
-            for answer, (one, process, folder, begun) in list(running.items()):
-                if answer not in ready and time.monotonic() - begun < LIMIT:
-                    continue
+            wait(list(running), timeout=1)
+            for answer, (process, folder, begun) in list(running.items()):
                 try:
-                    verdict = answer.recv() if answer in ready else Verdict(one.name, "caught", "a test does not end")
-                except EOFError:
-                    verdict = Verdict(one.name, "caught", "the tests' process does not live to their end")
+                    while answer.poll():
+                        verdict[answer] = answer.recv()
+                    if time.monotonic() - begun < LIMIT:
+                        continue
+                except EOFError:  # it is at its end, or has died in its tests
+                    pass
                 finish(process)
                 shutil.rmtree(folder)
                 del running[answer]
-                yield verdict
+                yield verdict.pop(answer)
 
 
 def finish(process: multiprocessing.Process) -> None:

@@ -32,7 +32,7 @@ BEGIN_ONE = 'start([""], (host, stores, ...rest) => new StepperView(host, stores
 BEGIN_TWO = "start(SIDES, (...given) => new MirrorView(...given));"
 IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"\./([\w-]+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
-COMMENT = re.compile(r"^ *//.*\n|^ */\*\*[\s\S]*?\*/\n|/\*\*.*?\*/ ?", re.MULTILINE)
+COMMENT = re.compile(r"^ *//.*\n|^ */\*[\s\S]*?\*/\n|/\*\*.*?\*/ ?", re.MULTILINE)
 INDENT = re.compile(r"^\s+", re.MULTILINE)
 FRAME = """
 :root { color-scheme: light dark; }
@@ -143,7 +143,7 @@ def html(sides: dict[str, Pieces], settings: dict[str, Any], heading: str, langu
             done(len(packed) / len(keys))
     view, begin = ("mirror.js", BEGIN_TWO) if len(sides) > 1 else ("stepper.js", BEGIN_ONE)
     script = f"{linked(HERE / 'page.js', HERE / view)}\n{begin}\n"
-    style = INDENT.sub("", (HERE / "stepper.css").read_text(encoding="utf-8") + FRAME)
+    style = stripped((HERE / "stepper.css").read_text(encoding="utf-8") + FRAME)
     policy = f"default-src 'none'; script-src '{hashed(script)}'; style-src '{hashed(style)}'; base-uri 'none'"
     return f"""<!doctype html>
 <html lang="{language}">

@@ -31,6 +31,8 @@ export class Store extends Pieces {
     super(source);
     /** @type {Map<number, Standing>} */
     this.standing = new Map();
+    /** @type {WeakMap<string[], Set<number>>} */
+    this.meant = new WeakMap();
   }
 
   /** Where breakpoints stand in a file, by its number. @param {number} file @returns {Promise<Standing>} */
@@ -93,9 +95,13 @@ export class Store extends Pieces {
 
   /** The numbers of functions that are meant by a name or its end, by their file, or by a folder, as cursor.py has it. @param {string[]} names */
   functionsOf(names) {
+    const known = this.meant.get(names);
+    if (known) return known;
     const isMeant = (/** @type {string} */ file, /** @type {string} */ called) =>
       names.some((name) => `.${called}`.endsWith(`.${name}`) || `/${file}`.endsWith(`/${name}`) || (name.endsWith("/") && `/${file}`.includes(`/${name}`)));
-    return new Set([...this.meta.functions.keys()].filter((number) => isMeant(this.meta.files[this.meta.functions[number][0]], this.meta.functions[number][1])));
+    const found = new Set([...this.meta.functions.keys()].filter((number) => isMeant(this.meta.files[this.meta.functions[number][0]], this.meta.functions[number][1])));
+    this.meant.set(names, found);
+    return found;
   }
 
   /**
