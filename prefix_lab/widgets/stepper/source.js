@@ -57,11 +57,17 @@ export class SourcePane {
     const away = h("button", { type: "button", class: "pl-keys-away", onmousedown: enter, onclick: enter }, language.t("keysAway"));
     const head = h("div", { class: "pl-source-head" }, h("h3", {}, this.title), away, h("small", { class: "pl-keys-here" }, language.t("keysHere")));
     this.element = h("section", { class: "pl-source", "aria-label": language.t("source") }, head, this.view);
-    this.view.addEventListener("scroll", () => this.draw());
+    this.view.addEventListener("scroll", () => {
+      [this.scrolled, this.aside] = [this.view.scrollTop, this.view.scrollLeft];
+      this.draw();
+    });
     this.lines.addEventListener("click", (event) => this.clicked(event));
     this.lines.addEventListener("contextmenu", (event) => this.clicked(event, true));
     new ResizeObserver(() => this.resized()).observe(this.view);
+    // What the browser knows as well; asked in the midst of drawing, it would lay everything out anew.
     this.height = 0;
+    this.scrolled = 0;
+    this.aside = 0;
     /** @type {Shown | null} */
     this.shown = null;
     this.drawn = "";
@@ -116,7 +122,8 @@ export class SourcePane {
     const tall = found.map((line) => [line, HEIGHT * this.rowsUnder(line)]);
     if (what.current) tall.push([what.current, this.under]);
     this.tall = new Map(tall.filter(([, more]) => more).sort(([one], [other]) => one - other));
-    this.lines.style.height = `${this.top(this.text.length + 1)}px`;
+    const height = `${this.top(this.text.length + 1)}px`;
+    if (this.lines.style.height !== height) this.lines.style.height = height;
   }
 
   /** How many rows of values a line has under it. @param {number} line */
@@ -156,20 +163,24 @@ export class SourcePane {
 
   follow() {
     if (!this.shown) return;
-    const { clientHeight, scrollTop } = this.view;
+    const { height, scrolled } = this;
     const top = this.top(this.shown.current);
-    const margin = Math.min(MARGIN * HEIGHT, Math.max(0, clientHeight / 2 - HEIGHT));
-    this.view.scrollLeft = 0;
-    if (top < scrollTop + margin || top > scrollTop + clientHeight - HEIGHT - margin)
-      this.view.scrollTop = Math.max(0, top - clientHeight * 0.4);
+    const margin = Math.min(MARGIN * HEIGHT, Math.max(0, height / 2 - HEIGHT));
+    if (this.aside) this.view.scrollLeft = this.aside = 0;
+    if (top < scrolled + margin || top > scrolled + height - HEIGHT - margin) this.scrollTo(top - height * 0.4);
+  }
+
+  /** @param {number} pixels */
+  scrollTo(pixels) {
+    const there = Math.max(0, Math.min(Math.round(pixels), this.top(this.text.length + 1) - this.height));
+    if (there !== this.scrolled) this.view.scrollTop = this.scrolled = there;
   }
 
   /** The current line with its values is in view to its end, or at least from its beginning. */
   keepWhole() {
-    const { clientHeight, scrollTop } = this.view;
     const top = this.top(this.shown?.current ?? 0);
-    const beyond = top + HEIGHT + this.under - scrollTop - clientHeight;
-    if (beyond > 0) this.view.scrollTop = Math.min(scrollTop + beyond, top);
+    const beyond = top + HEIGHT + this.under - this.scrolled - this.height;
+    if (beyond > 0) this.scrollTo(Math.min(this.scrolled + beyond, top));
   }
 
   /** A lower or narrower pane must not lose the current line. */
@@ -190,8 +201,8 @@ export class SourcePane {
   draw(again = false) {
     const what = this.shown;
     if (!what) return;
-    const first = Math.max(0, this.lineAt(this.view.scrollTop) - 3);
-    const last = Math.min(this.text.length, first + Math.ceil(this.view.clientHeight / HEIGHT) + 8);
+    const first = Math.max(0, this.lineAt(this.scrolled) - 3);
+    const last = Math.min(this.text.length, first + Math.ceil(this.height / HEIGHT) + 8);
     const key = `${first} ${last}`;
     if (!again && key === this.drawn) return;
     this.drawn = key;
