@@ -45,6 +45,14 @@ def either(request: pytest.FixtureRequest) -> Browser:
     return request.getfixturevalue(request.param)
 
 
+@pytest.fixture(scope="module")
+def either_window(either: Browser) -> Iterator[BrowserContext]:
+    """A window of each, whose pages share what a reader left in them."""
+    opened = either.new_context()
+    yield opened
+    opened.close()
+
+
 @pytest.fixture(scope="session")
 def window(browser: Browser) -> BrowserContext:
     """The window in which pages of JupyterLab open: it keeps JupyterLab's own code from one page to the next."""

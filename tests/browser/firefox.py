@@ -26,6 +26,8 @@ HELP = (
     "(Debian: sudo apt-get install firefox-esr)."
 )
 NOT_YET_KNOWN = "emulation.setMediaFeaturesOverride"
+# Without a screen it finds no mouse, and shows pages as on a phone; 1 + 4: it points finely, and can hover.
+MOUSE = {"ui.primaryPointerCapabilities": 5, "ui.allPointerCapabilities": 5}
 LARGEST = 256 * 2**20  # bytes of a message: pictures and pages
 
 
@@ -40,7 +42,7 @@ def launch(playwright: Playwright, folder: Path) -> Browser:
     program, root = folder / "firefox", Path(__file__).parents[2]
     program.write_text(f'#!/bin/sh\ncd "{root}"\nexec "{sys.executable}" -m {__spec__.name} drive "$@"\n')
     program.chmod(0o755)
-    return playwright.firefox.launch(channel="moz-firefox", executable_path=str(program))
+    return playwright.firefox.launch(channel="moz-firefox", executable_path=str(program), firefox_user_prefs=MOUSE)
 
 
 class Between(WebSocketHandler):

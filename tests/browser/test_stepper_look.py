@@ -33,10 +33,10 @@ def file(tmp_path_factory):
 
 
 @pytest.fixture
-def seen(browser, file, request):
+def seen(either, file, request):
     """The page in a window of a given width, and what went wrong in it."""
     height = 844 if request.param == PHONE else 720
-    with page_from_disk(browser, file, viewport={"width": request.param, "height": height}) as (page, wrong):
+    with page_from_disk(either, file, viewport={"width": request.param, "height": height}) as (page, wrong):
         page.goto(file.as_uri())
         yield View(page).at(0)
         assert wrong == []

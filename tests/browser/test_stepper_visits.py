@@ -52,8 +52,8 @@ def test_the_tour_is_walked_with_the_enter_key_and_stays_in_view(browser, file, 
         assert wrong == []
 
 
-def test_a_lesson_begins_the_tour_until_a_reader_has_ended_it(lab, window):
-    with notebook(lab, window, "visits.ipynb", [CELL], run=False) as opened:
+def test_a_lesson_begins_the_tour_until_a_reader_has_ended_it(lab, either_window):
+    with notebook(lab, either_window, "visits.ipynb", [CELL], run=False) as opened:
         page = opened.page
         page.evaluate("localStorage.clear()")
         for bubbles in (1, 0):
@@ -76,8 +76,8 @@ def test_a_lesson_begins_the_tour_until_a_reader_has_ended_it(lab, window):
         take_picture(page, "stepper-tensor")
 
 
-def test_panes_and_watches_are_as_they_were_left_in_this_notebook_and_in_no_other(lab, window):
-    with notebook(lab, window, "left.ipynb", [CELL]) as opened:
+def test_panes_and_watches_are_as_they_were_left_in_this_notebook_and_in_no_other(lab, either_window):
+    with notebook(lab, either_window, "left.ipynb", [CELL]) as opened:
         view = View(opened.page).at(2)
         watch = view.root.get_by_label("Watches").get_by_role("textbox")
         watch.fill("x.shape[0]")
@@ -90,7 +90,7 @@ def test_panes_and_watches_are_as_they_were_left_in_this_notebook_and_in_no_othe
         ("left.ipynb", "calls", share, ["1 + 1", "x.shape[0]"]),
         ("other.ipynb", "variables", "62", ["1 + 1"]),
     ):
-        with notebook(lab, window, name, [CELL]) as opened:
+        with notebook(lab, either_window, name, [CELL]) as opened:
             view = View(opened.page).at(2)
             assert view.root.locator("[role=tab][aria-selected=true]").get_attribute("data-tab") == chosen
             assert view.root.locator(".pl-split").get_attribute("aria-valuenow") == now
