@@ -90,5 +90,6 @@ export function focusWhenRun(host, wanted, made) {
   const busy = document.activeElement?.matches(":read-write");
   if (!near || busy || made < performance.timeOrigin) return;
   focusAlone(wanted);
-  wanted.closest(".pl-root")?.scrollIntoView({ block: "nearest" }); // JupyterLab has gone on to the next cell
+  const room = host.closest(".jp-WindowedPanel-outer")?.clientHeight ?? innerHeight;
+  host.scrollIntoView({ block: host.offsetHeight < room ? "nearest" : "start" }); // JupyterLab has gone on to the next cell
 }
