@@ -88,7 +88,7 @@ STYLE = """<style>
   background: var(--jp-cell-editor-background, light-dark(#f7f7f7, #1b1b1d));
   color: var(--jp-content-font-color1, light-dark(#1c1c1e, #e6e6e8)); }
 .prefix-lab-stage .code pre { margin: 0; padding: 0; font: inherit; color: inherit; white-space: pre-wrap;
-  background: none; border: 0; }
+  word-break: normal; background: none; border: 0; }
 .prefix-lab-stage .code pre > * { display: block; color: inherit; border-left: 4px solid transparent;
   padding-right: 8px; padding-left: calc(8px + var(--in) + 4ch); text-indent: calc(0px - var(--in) - 4ch); }
 .prefix-lab-stage .code pre > mark { background: light-dark(#fff2b8, #4a4210);

@@ -88,7 +88,7 @@ class ShapeError:
 
 
 def code(text: str) -> str:
-    style = "margin: 4px 0 8px 2em; white-space: pre-wrap"
+    style = "margin: 4px 0 8px 2em; white-space: pre-wrap; word-break: normal"
     return f'<pre style="{style}">{escape(text)}</pre>'
 
 

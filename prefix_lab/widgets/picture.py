@@ -178,7 +178,7 @@ class TextForm:
 
 def preformatted(text: str) -> str:
     """Text whose columns stay below each other, in a fixed width; what is too long for the page goes on below."""
-    look = "font-family: var(--jp-code-font-family, ui-monospace), monospace; white-space: pre-wrap"
+    look = "font-family: var(--jp-code-font-family, ui-monospace), monospace; white-space: pre-wrap; word-break: normal"
     return f'<pre style="{look}">{escape(text)}</pre>'
 
 

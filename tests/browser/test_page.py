@@ -74,7 +74,7 @@ def test_it_runs_to_a_breakpoint_with_a_condition_and_back(view, walk):
     type_into(condition, "prefix.shape[1] == 99")
     view.press("g")
     view.at(0).press("c")
-    view.says("No breakpoint holds on this side.")
+    view.says("No breakpoint is reached in this direction.")
     type_into(condition, "prefix.shape[1] ==")
     view.root.locator(".pl-problem", has_text="missing").wait_for()
     type_into(condition, "prefix.shape[1] == 20")

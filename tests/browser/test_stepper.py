@@ -122,7 +122,7 @@ def test_it_runs_to_a_breakpoint_that_was_clicked_and_back(opened, view, walk):
     view.do("last")
     view.at(len(walk) - 1).do("runBack")
     view.at(cursor.index + 1).press("c")
-    view.says("No breakpoint holds on this side.")
+    view.says("No breakpoint is reached in this direction.")
     box = view.root.get_by_role("checkbox")
     box.uncheck()
     opened.until("stepper.breakpoints[0]['on']", False)
@@ -150,7 +150,7 @@ def test_a_condition_is_checked_as_it_is_typed(opened, view, walk):
     assert view.root.locator(".pl-gutter.pl-stop").get_attribute("title") == "prefix.shape[0] == 99"
     view.press("g")
     view.at(0).press("c")
-    view.says("No breakpoint holds on this side.")
+    view.says("No breakpoint is reached in this direction.")
     opened.python("stepper.breakpoints = [stepper.breakpoints[0] | {'condition': 'prefix.shape[0] == 2'}]")
     view.root.locator(".pl-gutter, .pl-condition").first.wait_for()
     view.press("c")

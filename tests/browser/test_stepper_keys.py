@@ -51,6 +51,24 @@ def test_a_stepper_that_was_run_has_the_keys_and_shift_enter_runs_the_next_cell(
     assert view.root.get_by_role("button", name="Click here for keys").is_visible()
 
 
+def test_shift_enter_goes_on_after_the_help_the_search_and_the_tour(opened):
+    page = opened.page
+    page.locator(".jp-Cell .cm-content").nth(1).click()
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_function(f"{FOCUSED} && ({LOOK})()[0] === 2")
+    for keys in (
+        ["/", "Escape"],
+        ["?", "Escape"],
+        ["?", "Tab", "Enter", "Enter", "Enter", "Enter", "Enter"],
+        ["Escape"],
+    ):
+        for key in keys:
+            page.keyboard.press(key)
+        assert page.evaluate(LOOK)[0] == 2, keys
+    page.wait_for_function("document.activeElement.matches('.jp-Cell')")
+    View(page).tab("variables")
+
+
 def test_a_click_anywhere_inside_brings_the_keys_and_what_has_a_modifier_is_jupyterlabs(opened):
     page, view = opened.page, View(opened.page)
     for part in (".pl-keys-away", ".pl-where", ".pl-stack button", ".pl-variables"):

@@ -21,8 +21,8 @@ from prefix_lab.widgets.sizes import Sizes
 WIDTHS = {"batch": 0.66, "prefix_len": 0.94, "rows": 1.02, "heads": 0.8, "head_dim": 0.9, "block": 0.36}
 TEXT_WIDTH, ENCODER_HIDDEN, COUNT = 0.82, 1.4, 1.02
 LEFT, RIGHT, TOP, LINE, BOX, GAP = 2.8, 0.8, 0.08, 0.94, 0.52, 0.09
-WRAP = 38  # signs of a sentence in one line
-TYPE, NARROWEST = 9.5, 0.95
+WRAP = 36  # signs of a sentence in one line
+TYPE, NARROWEST = 9.8, 0.92
 SOURCES = {"rows": ("rows", "block"), "block": ("rows",)}  # a block holds the rows of one layer
 
 

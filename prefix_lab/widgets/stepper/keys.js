@@ -55,13 +55,27 @@ export function stays(event) {
 
 /**
  * JupyterLab hears every key before what has the focus does, and takes a plain `b` for a new cell. It leaves alone what
- * bears this attribute, so an element bears it for the keys that stay.
+ * bears this attribute, so an element bears it for the keys that stay. And where the focus moves within the element,
+ * JupyterLab does not hear of it: the cell that Shift+Enter runs stays the one that it was.
  * @param {HTMLElement} root
  */
 export function keepKeys(root) {
   const decide = (/** @type {KeyboardEvent} */ event) => void root.toggleAttribute("data-lm-suppress-shortcuts", stays(event));
-  root.addEventListener("focusin", () => addEventListener("keydown", decide, true));
+  root.addEventListener("focusin", (event) => {
+    addEventListener("keydown", decide, true);
+    const inside = root.contains(/** @type {Node | null} */ (event.relatedTarget));
+    if (inside || /** @type {Element} */ (event.target).closest("dialog")) event.stopPropagation();
+  });
   root.addEventListener("focusout", () => removeEventListener("keydown", decide, true));
+}
+
+/** Focus what is inside a view, and JupyterLab does not hear of it. @param {HTMLElement} wanted */
+export function focusAlone(wanted) {
+  const root = wanted.closest(".pl-root");
+  const alone = (/** @type {Event} */ event) => event.stopPropagation();
+  root?.addEventListener("focusin", alone);
+  wanted.focus({ preventScroll: true });
+  root?.removeEventListener("focusin", alone);
 }
 
 /**
@@ -75,9 +89,7 @@ export function focusWhenRun(host, wanted, made) {
   const near = cell && (active === cell || active?.previousElementSibling === cell);
   const busy = document.activeElement?.matches(":read-write");
   if (!near || busy || made < performance.timeOrigin) return;
-  const alone = (/** @type {Event} */ event) => event.stopPropagation();
-  wanted.addEventListener("focusin", alone);
-  wanted.focus({ preventScroll: true });
-  wanted.removeEventListener("focusin", alone);
-  wanted.closest(".pl-root")?.scrollIntoView({ block: "nearest" }); // JupyterLab has gone on to the next cell
+  focusAlone(wanted);
+  const room = host.closest(".jp-WindowedPanel-outer")?.clientHeight ?? innerHeight;
+  host.scrollIntoView({ block: host.offsetHeight < room ? "nearest" : "start" }); // JupyterLab has gone on to the next cell
 }

@@ -3,7 +3,7 @@
 
 import { choose, fullWindow, help, splitter, tabs, toolbar } from "./controls.js";
 import { Calls, History, Search } from "./finder.js";
-import { keepKeys, meant, stays } from "./keys.js";
+import { focusAlone, keepKeys, meant, stays } from "./keys.js";
 import { NoAnswer } from "./pieces.js";
 import { Question } from "./question.js";
 import { keepPanes, restorePanes } from "./remembered.js";
@@ -325,15 +325,15 @@ export class StepperView {
     if (typeof there === "number") await this.jump(there);
   }
 
-  /** What Esc does: away with the help, or with the tour; else out of the full window; else to the source; else back to the notebook. */
+  /** What Esc does: away with the help, or with the tour; else out of the full window; else to the source; else back to the cell where the notebook is. */
   close() {
     const dialog = this.root.querySelector("dialog");
     dialog?.remove();
     if (!dialog && this.tour.bubble) return this.tour.end();
     if (!dialog && document.fullscreenElement) return document.exitFullscreen();
-    const cell = /** @type {HTMLElement | null} */ (this.root.closest(".jp-Cell"));
-    if (dialog || !cell || document.activeElement !== this.source.view) this.source.view.focus();
-    else cell.focus();
+    const cell = /** @type {HTMLElement | null | undefined} */ (this.root.closest(".jp-Notebook")?.querySelector(".jp-Cell.jp-mod-active"));
+    if (dialog || !cell || document.activeElement !== this.source.view) focusAlone(this.source.view);
+    else cell.focus({ preventScroll: true });
   }
 
   /** @param {string} text */

@@ -33,18 +33,19 @@ export class Tour {
   /** @param {number} at @param {boolean} [focus] */
   show(at, focus = true) {
     const { view } = this;
-    this.clear();
     const [label, selector] = STOPS[at];
     const last = at === STOPS.length - 1;
     const next = h("button", { type: "button", class: "pl-tour-next", onclick: () => (last ? this.end() : this.show(at + 1)) }, view.t(last ? "tourDone" : "tourNext"));
     const end = last ? null : h("button", { type: "button", onclick: () => this.end() }, view.t("tourEnd"));
     const where = view.t("tourAt", { at: at + 1, all: STOPS.length });
-    this.bubble = h("div", { class: "pl-bubble", role: "dialog", "aria-label": where }, h("small", {}, where), h("p", { role: "status" }, view.t(label)), h("div", {}, next, end));
+    const bubble = h("div", { class: "pl-bubble", role: "dialog", "aria-label": where }, h("small", {}, where), h("p", { role: "status" }, view.t(label)), h("div", {}, next, end));
+    view.root.append(bubble);
+    if (focus) next.focus({ preventScroll: true }); // before the bubble before it goes, and the focus with it
+    this.clear();
+    this.bubble = bubble;
     this.about = view.root.querySelector(selector);
     this.about?.classList.add("pl-toured");
-    view.root.append(this.bubble);
     this.place();
-    if (focus) next.focus({ preventScroll: true });
   }
 
   /** Below what it speaks of, or above it, or else upon it. */
@@ -70,8 +71,8 @@ export class Tour {
 
   /** The reader has seen it, or has enough of it: it does not begin by itself again. */
   end() {
+    this.view.source.view.focus();
     this.clear();
     keep(ENDED, true);
-    this.view.source.view.focus();
   }
 }
