@@ -50,7 +50,7 @@ class Cursor:
     @skip.setter
     def skip(self, skip: Iterable[str]) -> None:
         """Raises `TypeError` for what is no collection of texts."""
-        found = (skip,) if isinstance(skip, str) else tuple(skip)
+        found = tuple(skip) if isinstance(skip, Iterable) and not isinstance(skip, str) else (skip,)
         if not all(isinstance(one, str) and one for one in found):
             raise TypeError(f"skip={skip!r}, expected names of functions, files or folders: ('<genexpr>', 'peft/').")
         self._skip = found

@@ -43,6 +43,8 @@ def write(recording: RecordedSteps, path: str | Path) -> None:
         raise ValueError(f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first.")
     if path.is_dir():
         raise ValueError(f"path={str(path)!r} is a folder. Give the name of a file.")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"path={str(path)!r} is a device or a pipe. Give the name of a file.")
     tables = {
         "functions": columns.functions,
         "places": columns.places,
@@ -80,6 +82,12 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def is_recording(path: Path) -> bool:
+    """Whether a file begins as `write` begins one."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def read(path: str | Path) -> tuple[Columns, dict[str, str], list[str], Summary | None]:

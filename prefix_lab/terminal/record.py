@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 from prefix_lab import debugger
 from prefix_lab.debugger import Recorder, Recording, record
 from prefix_lab.debugger.scope import Scope
-from prefix_lab.debugger.storage import MAGIC
+from prefix_lab.debugger.storage import MAGIC, is_recording
 from prefix_lab.debugger.text import count_of, visible_lines
 from prefix_lab.terminal.signs import all_signs
 
@@ -248,11 +248,6 @@ class Output:
 def default_name(program: str, is_module: bool) -> str:
     """The program's own name, with another suffix, in the folder where the command is run."""
     return (program.rpartition(".")[2] if is_module else Path(program).stem) + SUFFIX
-
-
-def is_recording(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
 
 
 class WithoutOurs:

@@ -18,7 +18,7 @@ from prefix_lab.debugger.text import listed
 
 JUMPS = 1000
 EXPECTED = "a function, file.py:line, or a condition such as i == 5"
-LINE = re.compile(r"(?:(?P<file>.+):)?(?P<line>[0-9]{1,9})")
+LINE = re.compile(r"(?:(?P<file>.+):)?(?P<line>[0-9]{1,1000})")
 FUNCTION = re.compile(r"[^\W\d]\w*(\.(\w+|<\w+>))*|<\w+>")
 
 

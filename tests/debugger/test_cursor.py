@@ -142,6 +142,8 @@ def test_a_function_a_file_or_a_folder_can_be_skipped(recording, skip):
     assert (cursor.index > 1) == (skip in ("leaf", "nowhere"))
     with refuses(TypeError, "skip=[3]", "expected names"):
         cursor.skip = [3]
+    with refuses(TypeError, "skip=3", "expected names"):
+        cursor.skip = 3
 
 
 def test_at_either_end_a_cursor_stays(recording):

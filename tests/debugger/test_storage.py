@@ -229,6 +229,8 @@ def test_places_that_cannot_be_written_or_read_are_refused(recording, tmp_path):
         recording.save(tmp_path / "no" / "file")
     with refuses(ValueError, "is a folder"):
         recording.save(tmp_path)
+    with refuses(ValueError, "is a device"):
+        recording.save(os.devnull)
     with refuses(ValueError, "cannot be read"):
         Recording.load(tmp_path / "nothing")
 

@@ -109,6 +109,7 @@ def test_a_breakpoint_that_could_never_be_reached_is_refused_and_can_be_mended(d
         "doubel": "No function 'doubel' was called in this recording. Near it: double.",
         "program.py:99": "program.py:99 never ran in this recording. Lines near it that did: 10, 12.",
         "nowhere.py:5": "nowhere.py:5 never ran in this recording. No line of that file did.",
+        "9999999999": "program.py:9999999999 never ran in this recording. Lines near it that did: 10, 12.",
         "zz > 3": "zz was not recorded there. Known there: ",
         "x ==": "is not an expression",
         "print(x) > 3": "cannot be worked out on a recording",

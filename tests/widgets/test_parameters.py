@@ -160,6 +160,11 @@ def test_the_picture_and_the_text_have_the_same_figures(name):
         assert f"{bar.count:,}" in shown.text
 
 
+def test_a_prefix_longer_than_any_is_drawn():
+    shown = ParameterBars("t5-base", prefix_len=10**30, r=10**30)
+    assert all(bar.figures in shown.children[1].value for bar in shown.bars)
+
+
 def test_names_from_a_module_are_shown_as_text():
     model = nn.ModuleDict({"<i>x</i>$a$": nn.Linear(2, 2), "y": nn.Linear(2, 2)})
     model.__class__ = type("<script>", (nn.ModuleDict,), {})

@@ -111,6 +111,7 @@ def test_statistics_say_whether_they_are_sampled():
         torch.tensor([math.inf, -math.inf, math.nan]),
         torch.nn.Parameter(torch.ones(2, 2)),
         torch.ones(4, 6).T[::2],
+        torch.ones(2, 3, dtype=torch.complex64).conj().imag,  # of which torch keeps the sign apart
         np.arange(12.0)[::-1].reshape(3, 4),
         np.arange(3, dtype=">f4"),
         np.float16([[1, 2]]),
@@ -252,6 +253,7 @@ def test_what_has_no_numbers_to_show_is_refused_in_a_sentence(make, said):
         ({"axes": "a b", "show": ("a", "c")}, ("show is ('a', 'c')", "'a b'")),
         ({"show": (1, 1)}, ("show is (1, 1)", "two different axes")),
         ({"show": (0, 2)}, ("show is (0, 2)",)),
+        ({"show": 1}, ("show is 1", "two different axes")),
     ],
 )
 def test_names_that_do_not_fit_are_refused(arguments, said):

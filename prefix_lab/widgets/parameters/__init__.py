@@ -29,7 +29,7 @@ def draw_bars(bars: Sequence[Bar], title: str, text: str) -> str:
     """The picture as `<svg>`; `title` and `text` are for those who hear it."""
     figure = new_figure(WIDTH, ROOM + LINE * len(bars))
     axes = figure.add_subplot()
-    least = 10 ** (len(str(min(bar.count for bar in bars))) - 2)  # a decade below the shortest bar
+    least = 10.0 ** (len(str(min(bar.count for bar in bars))) - 2)  # a decade below the shortest bar
     most = max(bar.total for bar in bars)
     axes.set_xscale("log")
     axes.set_xlim(max(0.5, least), most * 1.1)

@@ -68,8 +68,8 @@ class Mirror(TextForm, anywidget.AnyWidget):
     recordings of one program (before and after a change, two versions) it shows where they part. `boundaries` has the
     verdicts; `labels` head the two sides; `steps` is where each side is.
 
-    Raises `TypeError` for what is no recording, `ValueError` for a language that there is not, `IndexError` for a step
-    that a side does not have.
+    Raises `TypeError` for what is no recording and for labels that are not two texts, `ValueError` for a language that
+    there is not, `IndexError` for a step that a side does not have.
     """
 
     _esm = linked(HERE / "widget.js")
@@ -97,6 +97,8 @@ class Mirror(TextForm, anywidget.AnyWidget):
         must_be_recording("ours", ours)
         must_be_recording("theirs", theirs)
         must_be_language(language)
+        if not isinstance(labels, list | tuple) or [type(one) for one in labels] != [str, str]:
+            raise TypeError(f"labels={labels!r}, expected two texts, one for each side: ('ours', 'theirs').")
         self.ours, self.theirs = ours, theirs
         self.boundaries: list[Boundary] = boundaries(ours, theirs)
         self._lengths = {"ours": len(ours), "theirs": len(theirs)}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefix_lab.debugger.cursor import COMPREHENSIONS
 from prefix_lab.debugger.progress import Progress
-from prefix_lab.debugger.storage import write_whole
+from prefix_lab.debugger.storage import is_recording, write_whole
 from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.questions import must_be_language
 from prefix_lab.widgets.stepper.written import pack, short_path
@@ -102,6 +102,13 @@ def must_be_writable(path: str | Path, language: str) -> None:
         raise ValueError(f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first.")
     if path.is_dir():
         raise ValueError(f"path={str(path)!r} is a folder. Give the name of a file, such as 'walk.html'.")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"path={str(path)!r} is a device or a pipe. Give the name of a file, such as 'walk.html'.")
+    if path.is_file() and is_recording(path):
+        raise ValueError(
+            f"path={str(path)!r} is a recording, and a page would take its place. Give another name, such as "
+            "'walk.html'."
+        )
 
 
 def write(path: str | Path, page: str) -> None:

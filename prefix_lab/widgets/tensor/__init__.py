@@ -219,7 +219,8 @@ def shown_axes(show: Sequence[str | int] | None, axes: Sequence[str]) -> tuple[i
     if show is None or len(axes) < 2:
         last = [None, None, *range(len(axes))][-2:]
         return last[0], last[1]
-    found = [axis if isinstance(axis, int) else axes.index(axis) if axis in axes else None for axis in show]
+    given = show if isinstance(show, Sequence) else [show]
+    found = [axis if isinstance(axis, int) else axes.index(axis) if axis in axes else None for axis in given]
     fits = len(found) == 2 and all(isinstance(one, int) and -len(axes) <= one < len(axes) for one in found)
     numbers = [one % len(axes) for one in found] if fits else []
     if not numbers or numbers[0] == numbers[1]:

@@ -124,7 +124,7 @@ def read_tensor(tensor: Tensor, index: Index) -> np.ndarray:
 
     try:
         with unheard():
-            part = tensor.detach()[index].cpu()
+            part = tensor.detach()[index].cpu().resolve_neg()
             part = part.float() if part.is_floating_point() and part.dtype != torch.float64 else part
             return part.numpy()
     except (RuntimeError, TypeError, NotImplementedError) as error:  # without numbers, or bits without a meaning

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 
 import pytest
@@ -60,18 +61,20 @@ def test_the_seed_walk_is_written_when_no_file_is_named(folder, capsys):
         (["text.txt"], "text.txt"),
         (["says.recording", "--output", "no/page.html"], "there is no folder"),
         (["says.recording", "--output", "."], "is a folder"),
+        (["says.recording", "--output", "says.recording"], "is a recording, and a page would take its place"),
+        (["says.recording", "--output", os.devnull], "is a device"),
     ],
 )
 def test_what_cannot_be_read_or_written_is_told_in_a_line(folder, capsys, arguments, words):
     (folder / "text.txt").write_text("no recording")
-    before = sorted(path.name for path in folder.iterdir())
+    before = {path: path.read_bytes() for path in folder.iterdir()}
     assert exported(*arguments) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("prefix-lab export: ")
     assert words in said.err
     assert said.err.count("\n") == 1
-    assert sorted(path.name for path in folder.iterdir()) == before
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
 @pytest.mark.parametrize("arguments", [["says.recording", "--language", "fr"], ["a", "b"], ["--out", "x"]])

@@ -190,6 +190,9 @@ def test_what_is_no_recording_is_refused_by_its_side():
         Mirror(None, walk())
     with refuses(TypeError, "theirs='a.rec'", "is no recording"):
         Mirror(walk(), "a.rec")
+    for labels in [("one",), (1, 2), None]:
+        with refuses(TypeError, f"labels={labels!r}", "two texts"):
+            Mirror(walk(), walk(), labels=labels)
     with record([counts]) as recording, refuses(RuntimeError, "not finished"):
         Mirror(walk(), recording)
 
