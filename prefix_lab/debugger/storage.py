@@ -23,7 +23,6 @@ from prefix_lab.debugger.summary import Summary
 
 MAGIC = b"prefix_lab recording, version "
 VERSION = 3
-RATIO = 1100  # no honest zip grows more than this
 DEPTH = 12  # of summaries inside summaries
 TABLES = "tables.json"
 OF_STEPS = ("step_place", "step_frame", "step_depth", "step_bound")
@@ -124,10 +123,8 @@ def read(path: str | Path) -> tuple[Columns, dict[str, str], list[str], Summary 
 
 
 def unzipped(content: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The tables, and the bytes of each array; no more memory than a file of this size may ask for."""
+    """The tables, and the bytes of each array."""
     with zipfile.ZipFile(io.BytesIO(content)) as file:
-        if sum(one.file_size for one in file.infolist()) > RATIO * len(content):
-            raise Damaged
         return expect(dict, json.loads(file.read(TABLES))), {name: file.read(name) for name in ARRAYS}
 
 

@@ -123,6 +123,8 @@ def test_a_condition_or_watch_on_what_was_not_recorded_says_what_was(view, walk)
         type_into(box, typed)
         view.root.locator(".pl-breakpoints .pl-problem", has_text=said).wait_for()
         assert box.evaluate("one => one === document.activeElement")
+    view.press("c")
+    view.says("No breakpoint is reached in this direction. prefx was not recorded here.")
     type_into(box, "prefix.shape[0] == 2")
     view.root.locator(".pl-gutter[title='prefix.shape[0] == 2']").wait_for()
     assert view.root.locator(".pl-breakpoints .pl-problem").inner_text() == ""

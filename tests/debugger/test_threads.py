@@ -228,6 +228,17 @@ def test_where_bytes_run_out_in_one_thread_the_recording_ends_for_all(hooks):
 
 
 @every_hook
+def test_a_thread_that_begins_when_another_has_ended_is_told_by_its_own_name(hooks):
+    def one_after_another():
+        for name in ("first", "second", "third"):
+            in_thread(loops, 3, name=name)  # a system gives the ident of one that has ended to the next
+
+    recording = recorded(one_after_another, [one_after_another, loops], hooks=hooks)
+    told = [step.thread for step in recording.steps if step.function == "loops" and step.event == "call"]
+    assert told == ["first", "second", "third"]
+
+
+@every_hook
 def test_a_generator_that_another_thread_goes_on_with_is_one_frame_and_each_step_says_who_took_it(hooks):
     def goes_on(generator, box):
         box.append(generator.send(5))

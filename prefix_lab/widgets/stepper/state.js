@@ -222,7 +222,7 @@ export class Watches {
 }
 
 /** A sentence on what was asked for in vain, and what is known instead. @param {View} view @param {string} asked @param {string[]} known */
-function whatIsKnown(view, asked, known) {
+export function whatIsKnown(view, asked, known) {
   return asked ? view.t("unknown", { asked: shown(asked), known: known.map(shown).join(", ") || view.t("none") }) : view.t("noAnswer");
 }
 

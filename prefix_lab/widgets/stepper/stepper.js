@@ -8,7 +8,7 @@ import { NoAnswer } from "./pieces.js";
 import { Question } from "./question.js";
 import { keepPanes, restorePanes } from "./remembered.js";
 import { ghostsAt, SourcePane } from "./source.js";
-import { Breakpoints, Skipping, Stack, Variables, Watches } from "./state.js";
+import { Breakpoints, Skipping, Stack, Variables, Watches, whatIsKnown } from "./state.js";
 import { h, Language, shown, withCommas } from "./text.js";
 import { Timeline } from "./timeline.js";
 import { Tour } from "./tour.js";
@@ -184,8 +184,17 @@ export class StepperView {
     if (!breakpoints.length) return this.tell(this.t("noneSet"));
     const there = await this.tried(this.store.source.ask({ ask: "stop", step: this.step, breakpoints, back }));
     if (there === undefined) return;
-    if (there === null) return this.tell(this.t("noStop"));
+    if (there === null) return this.tell(`${this.t("noStop")} ${await this.unknownIn(breakpoints)}`);
     await this.jump(there);
+  }
+
+  /** What the first of the conditions that ask for it asks for in vain, in a sentence. @param {any[]} breakpoints */
+  async unknownIn(breakpoints) {
+    for (const { file, line, condition } of breakpoints) {
+      const found = condition && (await this.tried(this.store.source.ask({ ask: "unknown", breakpoint: { file, line, condition } })));
+      if (found) return whatIsKnown(this, found[0], found[1]);
+    }
+    return "";
   }
 
   /** @param {boolean} back */
