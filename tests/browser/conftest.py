@@ -1,7 +1,4 @@
-"""A real JupyterLab, a real Chromium and a real Firefox for the tests in this folder.
-
-With two workers each has one of the browsers, and starts it and JupyterLab once.
-"""
+"""A real JupyterLab, a real Chromium and a real Firefox, each started once, for the tests in this folder."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,11 +7,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_
 
 from tests.browser import chromium, firefox
 from tests.browser.jupyterlab import FLAGS, Lab, jupyterlab, open_page
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("firefox" if "[firefox" in item.nodeid else "chromium"))
 
 
 @pytest.fixture(scope="session")

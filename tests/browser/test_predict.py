@@ -16,10 +16,10 @@ RIGHT = "(batch, prefix_len, 2*layers*hidden)"
 
 
 @pytest.fixture(scope="module")
-def opened(lab, either):
+def opened(lab, window):
     walk_of().save(lab.root / "predict.recording")
     cells = [CELL, "second = predict(recording, 'encode', 'prefix_tokens', score=score)\nsecond"]
-    with notebook(lab, either, "predict.ipynb", cells, height=1000) as notebook_:
+    with notebook(lab, window, "predict.ipynb", cells, height=1000) as notebook_:
         notebook_.page.locator(".pl-root .pl-current").nth(1).wait_for(state="attached")
         yield notebook_
 

@@ -22,10 +22,10 @@ def looks(page, active, ran):
 
 
 @pytest.fixture(scope="module")
-def opened(lab, either_window):
+def opened(lab, window):
     """A notebook where the first two cells were run by Shift+Enter."""
     walk_of().save(lab.root / "keys.recording")
-    with notebook(lab, either_window, "keys.ipynb", CELLS, run=False) as opened:
+    with notebook(lab, window, "keys.ipynb", CELLS, run=False) as opened:
         opened.page.locator(".jp-Cell").first.locator(".cm-content").click()
         opened.page.keyboard.press("Shift+Enter")
         looks(opened.page, 1, "1    ")

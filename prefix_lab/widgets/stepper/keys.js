@@ -56,15 +56,21 @@ export function stays(event) {
 /**
  * JupyterLab hears every key before what has the focus does, and takes a plain `b` for a new cell. It leaves alone what
  * bears this attribute, so an element bears it for the keys that stay. And where the focus moves within the element,
- * JupyterLab does not hear of it: the cell that Shift+Enter runs stays the one that it was.
+ * JupyterLab does not hear of it: the cell that Shift+Enter runs stays the one that it was. But for a box that is
+ * clicked: of what it has not heard of, JupyterLab takes the focus away.
  * @param {HTMLElement} root
  */
 export function keepKeys(root) {
   const decide = (/** @type {KeyboardEvent} */ event) => void root.toggleAttribute("data-lm-suppress-shortcuts", stays(event));
+  let pressed = false;
+  root.addEventListener("pointerdown", () => (pressed = true), true);
+  addEventListener("pointerup", () => (pressed = false), true);
   root.addEventListener("focusin", (event) => {
     addEventListener("keydown", decide, true);
+    const target = /** @type {Element} */ (event.target);
     const inside = root.contains(/** @type {Node | null} */ (event.relatedTarget));
-    if (inside || /** @type {Element} */ (event.target).closest("dialog")) event.stopPropagation();
+    const clicked = pressed && target.matches("input, textarea");
+    if ((inside && !clicked) || target.closest("dialog")) event.stopPropagation();
   });
   root.addEventListener("focusout", () => removeEventListener("keydown", decide, true));
 }
