@@ -12,9 +12,10 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from html import escape
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TextIO
 
 PATIENCE = 1.0  # seconds until the first line
 EVERY = 0.5  # seconds between two
@@ -78,28 +79,36 @@ class Progress:
 
 
 class Terminal:
-    """A line of standard error that is written over."""
+    """A line of a stream that is written over: the one that was there at the beginning, whatever the program puts in
+    its place."""
+
+    def __init__(self, stream: TextIO):
+        self.stream = stream
 
     def show(self, line: str) -> None:
-        width = shutil.get_terminal_size().columns - 1
-        sys.stderr.write(f"\r{line[:width]}\x1b[K")
-        sys.stderr.flush()
+        self.write(f"\r{line[: shutil.get_terminal_size().columns - 1]}\x1b[K")
 
     def end(self, word: str) -> None:
-        sys.stderr.write(f"\r\x1b[K{word}{chr(10) if word else ''}")
-        sys.stderr.flush()
+        self.write(f"\r\x1b[K{word}{chr(10) if word else ''}")
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # it was closed since
+            self.stream.write(text)
+            self.stream.flush()
 
 
 class Notebook:
-    """An output of a cell that is changed in place; IPython, which is there already, is given and not imported."""
+    """An output of a cell that is changed in place. `publish` is IPython's, which is there already and not imported;
+    what a program captures is published elsewhere."""
 
-    def __init__(self, ipython: Any):
-        self.display, self.name = ipython.display.display, uuid.uuid4().hex
+    def __init__(self, publish: Callable[..., None]):
+        self.publish, self.name = publish, uuid.uuid4().hex
         self.begun = False
 
     def show(self, line: str) -> None:
         html = f"<small role='status'>{escape(line)}</small>" if line else ""
-        self.display({"text/plain": line, "text/html": html}, raw=True, display_id=self.name, update=self.begun)
+        data = {"text/plain": line, "text/html": html}
+        self.publish(data, metadata={}, transient={"display_id": self.name}, update=self.begun)
         self.begun = True
 
     end = show
@@ -108,9 +117,10 @@ class Notebook:
 def screen_of_this_process() -> Terminal | Notebook | None:
     """Where a line can be shown and taken away again; None where that cannot be."""
     ipython = sys.modules.get("IPython")
-    if ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None:
-        return Notebook(ipython)
+    shell = ipython.get_ipython() if ipython is not None else None
+    if getattr(shell, "kernel", None) is not None:
+        return Notebook(shell.display_pub.publish)
     try:
-        return Terminal() if sys.stderr.isatty() else None
+        return Terminal(sys.stderr) if sys.stderr.isatty() else None
     except (AttributeError, ValueError):  # there is none, or it is closed
         return None

@@ -1,7 +1,7 @@
 """`prefix-lab record`: run what `python SCRIPT args` or `python -m MODULE args` would run, and save what each line did.
 
 The program finds itself in the same place as under Python, and its traceback, its exit status and the wait for its
-threads are Python's own. Here is also the line that tells how far a recording is.
+threads are Python's own.
 """
 
 from __future__ import annotations
@@ -14,13 +14,11 @@ import os
 import shlex
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType, TracebackType
 from typing import Any, NamedTuple, TextIO
-
-from tqdm.auto import tqdm
 
 from prefix_lab import debugger
 from prefix_lab.debugger import Recorder, Recording, record
@@ -69,20 +67,13 @@ def no_python(error: SyntaxError, named: str) -> str:
 
 def record_program(program: Program, output: Output, args: argparse.Namespace) -> int:
     stderr, process = sys.stderr, os.getpid()
-    with step_bar() as seen:
-        try:
-            recorder = record(
-                args.include or [program.file],
-                keep=args.keep,
-                watch=args.watch,
-                max_steps=args.max_steps,
-                progress=seen,
-            )
-        except ValueError as error:  # its text begins with the argument's name: `include: there is no module …`
-            args.refuse(f"argument --{error}")
-        # `record` keeps out the debugger's own frames, and knows nothing of those that stand around it here.
-        recorder.session.scope = WithoutOurs(recorder.session.scope)
-        recording, status = run(program, recorder)
+    try:
+        recorder = record(args.include or [program.file], keep=args.keep, watch=args.watch, max_steps=args.max_steps)
+    except ValueError as error:  # its text begins with the argument's name: `include: there is no module …`
+        args.refuse(f"argument --{error}")
+    # `record` keeps out the debugger's own frames, and knows nothing of those that stand around it here.
+    recorder.session.scope = WithoutOurs(recorder.session.scope)
+    recording, status = run(program, recorder)
     if os.getpid() != process:  # a child that the program forked comes to its end here, too; its parent saves
         return status
     with suppress(OSError, ValueError):  # of a reader who has gone, or a stream that the program closed, Python tells
@@ -232,8 +223,6 @@ class Output:
 
     def save(self, recording: Recording, stderr: TextIO) -> bool:
         """Save, and say what there is and what comes next; False if it could not be saved."""
-        if stderr.isatty():
-            print("saving …", end="\r", file=stderr, flush=True)  # a million steps take half a minute
         try:
             recording.save(self.path)
         except (OSError, ValueError) as error:
@@ -263,28 +252,3 @@ class WithoutOurs:
     def nothing_ran(self, codes: Iterable[CodeType]) -> str:
         """What `Scope.nothing_ran` says, of what is not ours."""
         return self.scope.nothing_ran(code for code in codes if not code.co_filename.startswith(OURS))
-
-
-class Bar(tqdm):
-    """tqdm without what the recorded program could notice: no watching thread, and no lock between processes."""
-
-    monitor_interval = 0
-
-
-Bar.set_lock(threading.RLock())
-
-
-@contextmanager
-def step_bar(description: str = "recording", patience: float = 1.0) -> Iterator[Callable[[int], None]]:
-    """Gives the function that `record(progress=...)` asks for. The bar comes after `patience` seconds, and goes."""
-    bar = Bar(
-        desc=description,
-        bar_format="{desc}: {n:,} steps, {elapsed}",
-        delay=patience,
-        leave=False,
-        disable=None,  # tqdm's word for: only where the stream is a terminal, or a notebook shows it
-    )
-    try:
-        yield lambda steps: bar.update(steps - bar.n) and None
-    finally:
-        bar.close()

@@ -7,14 +7,13 @@ CELLS = [
     "from peft import PrefixTuningConfig, get_peft_model\n"
     "from prefix_lab.course import load_tiny_t5\n"
     "from prefix_lab.debugger import Breakpoint, record\n"
-    "from prefix_lab.terminal.record import step_bar\n"
     "base, tokenizer = load_tiny_t5()\n"
     "batch = tokenizer(['garden', 'piano'], padding=True, return_tensors='pt')\n"
     "config = PrefixTuningConfig(task_type='SEQ_2_SEQ_LM', num_virtual_tokens=20, prefix_projection=True)",
     "def double(x):\n    y = x + x\n    return y\n\n"
     "with record() as cell:\n    answer = double('<b>bold</b>')\n\n"
     "[step for step in cell.steps if step.event == 'line']",
-    "with step_bar() as bar, record(include=['peft'], progress=bar) as recording:\n"
+    "with record(include=['peft']) as recording:\n"
     "    model = get_peft_model(base, config)\n"
     "    model(**batch, labels=batch.input_ids).loss.backward()\n"
     "recording",

@@ -21,6 +21,28 @@ def count(upto):
 with record(count) as recording:
     count(20_000)
 """
+HEARS = """
+import contextlib, io, threading
+from IPython.utils.capture import capture_output
+def listens():
+    begun = threading.active_count()
+    with contextlib.redirect_stderr(io.StringIO()) as errors, capture_output(stdout=False, stderr=False) as shown:
+        number = 0
+        while number < 20_000:
+            number += 1
+    assert threading.active_count() == begun
+    return errors.getvalue() + ''.join(map(str, shown.outputs))
+with record(listens) as recording:
+    heard = listens()
+"""
+FAILS = """
+try:
+    with record(count):
+        count(20_000)
+        1 / 0
+except ZeroDivisionError:
+    pass
+"""
 STOPS = """
 try:
     with record(count) as recording:
@@ -70,6 +92,24 @@ def test_a_notebook_shows_it_in_one_output_that_ends_empty(tmp_path):
     outputs = in_a_kernel(AT_ONCE + RECORDS + PAGE, tmp_path)
     assert outputs
     assert all(set(data.values()) == {""} for data in outputs)
+
+
+def test_the_line_goes_when_the_recorded_block_fails(tmp_path):
+    source = AT_ONCE + RECORDS + FAILS
+    said = in_a_terminal(source, tmp_path)
+    assert "Recording: " in said.rpartition("\r")[0]
+    assert said.endswith("\r\x1b[K")
+
+
+def test_it_starts_no_thread_and_a_program_that_reads_its_own_errors_does_not_find_it_there(tmp_path):
+    source = AT_ONCE + HEARS + "assert heard == '', heard\n"
+    assert "Recording: " in in_a_terminal(source, tmp_path)
+    assert in_a_kernel(AT_ONCE + HEARS + "heard", tmp_path)[-1]["text/plain"] == "''"
+
+
+def test_a_stream_that_the_program_closes_shows_no_more(tmp_path):
+    source = AT_ONCE + RECORDS.replace("    number = 0", "    sys.stderr.close()\n    number = 0")
+    assert "Traceback" not in in_a_terminal("import sys\n" + source + "assert len(recording) > 1000", tmp_path)
 
 
 def test_what_is_stopped_says_what_is_left_of_it(tmp_path):
