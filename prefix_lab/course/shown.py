@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from prefix_lab.course.progress import lesson
 from prefix_lab.stages import STAGES, Stage, resolve, stage
 from prefix_lab.widgets.picture import FAINT, INK, as_svg
 from prefix_lab.widgets.stepper.written import letter_of
@@ -59,16 +60,7 @@ AROUND = 2  # lines that stay in view on both sides of a marked one
 FEWEST = 4  # lines that are worth folding
 BEGINNING = 10  # lines in view where the marks are all in the other pane
 # The lesson that opens a stage; the strip of stages leads there.
-LESSONS = {
-    "choose": "03_from_task_type_to_class",
-    "prepare": "04_preparing_the_config",
-    "wrap": "02_step_into_get_peft_model",
-    "encode": "05_prefix_encoder",
-    "split": "06_from_one_vector_to_keys_and_values",
-    "attend": "07_how_gpt2_and_llama_read_it",
-    "learn": "11_train_it",
-    "keep": "12_save_load_serve",
-}
+OPENED_BY = {"choose": 3, "prepare": 4, "wrap": 2, "encode": 5, "split": 6, "attend": 7, "learn": 11, "keep": 12}
 
 # Letters are those of `coloured_lines`; the colours are the stepper's.
 STYLE = """<style>
@@ -182,8 +174,8 @@ def strip_of(now: Stage) -> str:
     """The stages in their order, each a link to its lesson where the notebook lies beside."""
     rows = []
     for row in STAGES:
-        lesson = f"{LESSONS[row.name]}.ipynb"
-        name = f'<a href="{lesson}">{row.name}</a>' if row.name != now.name and Path(lesson).exists() else row.name
+        notebook = f"{lesson(OPENED_BY[row.name]).file}.ipynb"
+        name = f'<a href="{notebook}">{row.name}</a>' if row.name != now.name and Path(notebook).exists() else row.name
         rows.append(f"<li{' aria-current=step' if row.name == now.name else ''}>{name}</li>")
     return f'<ol aria-label="stages of the walk">{"".join(rows)}</ol>'
 

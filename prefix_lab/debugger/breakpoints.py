@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from prefix_lab.debugger.conditions import Condition
 from prefix_lab.debugger.placing import beyond, places_at_line
-from prefix_lab.debugger.search import is_end_of
+from prefix_lab.debugger.search import is_end_of, is_end_of_name
 from prefix_lab.debugger.steps import EVENTS, RecordedSteps
 from prefix_lab.debugger.truth import truth_of
 
@@ -61,7 +61,7 @@ class Breakpoint:
             file, function, _ = columns.functions[called]
             return (
                 (wanted is None or (EVENTS[event] == wanted and self.line in (None, line)))
-                and (self.function is None or function == self.function or function.endswith("." + self.function))
+                and (self.function is None or is_end_of_name(self.function, function))
                 and (self.file is None or is_end_of(self.file, file))
             )
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import PurePath
 
 from prefix_lab.debugger.breakpoints import Breakpoint
-from prefix_lab.debugger.search import history, is_end_of
+from prefix_lab.debugger.search import history, is_end_of, is_end_of_name
 from prefix_lab.debugger.steps import NONE, RecordedSteps, Step
 from prefix_lab.debugger.summary import Summary
 
@@ -159,7 +159,7 @@ def functions_of(recording: RecordedSteps, names: tuple[str, ...]) -> frozenset[
     def is_meant(file: str, function: str) -> bool:
         path = f"/{PurePath(file).as_posix()}"
         return any(
-            f".{function}".endswith(f".{name}") or is_end_of(name, file) or (name[-1] == "/" and f"/{name}" in path)
+            is_end_of_name(name, function) or is_end_of(name, file) or (name[-1] == "/" and f"/{name}" in path)
             for name in names
         )
 

@@ -18,7 +18,7 @@ from functools import cached_property, lru_cache
 from pathlib import PurePath
 from types import CodeType
 
-from prefix_lab.debugger.search import exceptions_of, is_end_of, is_exception
+from prefix_lab.debugger.search import exceptions_of, is_end_of, is_end_of_name, is_exception
 from prefix_lab.debugger.steps import CALL, LINE, RecordedSteps
 from prefix_lab.debugger.summary import as_summary
 from prefix_lab.debugger.text import clipped, functions_near, lines_near, listed
@@ -125,7 +125,7 @@ def at_function(recording: RecordedSteps, name: str, condition: str = "", hits: 
     places = [
         number
         for number, (event, function, _) in enumerate(columns.places)
-        if event == CALL and f".{columns.functions[function][1]}".endswith(f".{name}")
+        if event == CALL and is_end_of_name(name, columns.functions[function][1])
     ]
     if not places:
         near = functions_near(name, (called for _, called, _ in columns.functions))

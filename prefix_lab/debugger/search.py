@@ -58,7 +58,7 @@ def find(
         where, called, _ = columns.functions[at]
         return (
             (wanted_event is None or EVENTS[number] == wanted_event)
-            and (function is None or called == function or called.endswith("." + function))
+            and (function is None or is_end_of_name(function, called))
             and (file is None or is_end_of(file, where))
         )
 
@@ -94,6 +94,11 @@ def is_end_of(end: str, path: str) -> bool:
     return end == path or parts[-len(wanted) :] == wanted
 
 
+def is_end_of_name(end: str, name: str) -> bool:
+    """Whether a qualified name is, or ends in, these parts."""
+    return f".{name}".endswith(f".{end}")
+
+
 def line_of(recording: RecordedSteps, place: tuple[int, int, int]) -> str:
     _, function, line = place
     return recording.line_text(recording.columns.functions[function][0], line)
@@ -123,7 +128,7 @@ def is_nan(value: Summary) -> bool:
 
 
 def is_exception(value: Summary, name: str) -> bool:
-    return any(base == name or base.endswith("." + name) for base in value.facts.get("bases", ()))
+    return any(is_end_of_name(name, base) for base in value.facts.get("bases", ()))
 
 
 def history(recording: RecordedSteps, name: str, at: int) -> list[tuple[Step, Summary]]:

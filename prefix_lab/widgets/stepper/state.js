@@ -146,24 +146,37 @@ export class Stack {
   }
 }
 
+/**
+ * A box for one more of what a list has, and below it what is wrong with a text that is not taken.
+ * @param {string} placeholder @param {string} label
+ * @param {(text: string) => string} wrong a sentence, or nothing @param {(text: string) => void} take
+ * @returns {HTMLElement[]}
+ */
+function boxFor(placeholder, label, wrong, take) {
+  const problem = h("p", { class: "pl-problem", role: "alert" });
+  const input = /** @type {HTMLInputElement} */ (h("input", { type: "text", placeholder, "aria-label": label, spellcheck: "false" }));
+  const onsubmit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const text = input.value.trim();
+    problem.textContent = wrong(text);
+    if (!text || problem.textContent) return;
+    input.value = "";
+    take(text);
+  };
+  return [h("form", { onsubmit }, input), problem];
+}
+
 export class Watches {
   /** @param {View} view */
   constructor(view) {
     this.view = view;
     this.list = h("ul", { class: "pl-watches" });
-    this.problem = h("p", { class: "pl-problem", role: "alert" });
-    this.input = /** @type {HTMLInputElement} */ (h("input", { type: "text", placeholder: view.t("addWatch"), "aria-label": view.t("watches"), spellcheck: "false" }));
-    const form = h("form", { onsubmit: (/** @type {Event} */ event) => this.add(event) }, this.input);
-    this.element = pane(view.t("watches"), "watches", this.list, form, this.problem);
+    const box = boxFor(view.t("addWatch"), view.t("watches"), wrongWith, (text) => this.add(text));
+    this.element = pane(view.t("watches"), "watches", this.list, ...box);
   }
 
-  /** @param {Event} event */
-  add(event) {
-    event.preventDefault();
-    const text = this.input.value.trim();
-    this.problem.textContent = wrongWith(text);
-    if (this.problem.textContent) return;
-    this.input.value = "";
+  /** @param {string} text */
+  add(text) {
     const { model } = this.view;
     if (!model.get("watches").includes(text)) model.set("watches", [...model.get("watches"), text]);
   }
@@ -338,23 +351,11 @@ export class Skipping {
   constructor(view) {
     this.view = view;
     this.list = h("ul", { class: "pl-skipping" });
-    this.problem = h("p", { class: "pl-problem", role: "alert" });
-    this.input = /** @type {HTMLInputElement} */ (h("input", { type: "text", placeholder: view.t("addSkip"), "aria-label": view.t("skipping"), spellcheck: "false" }));
-    const form = h("form", { onsubmit: (/** @type {Event} */ event) => this.add(event) }, this.input);
-    this.element = pane(view.t("skipping"), "skipping", this.list, form, this.problem);
+    const wrong = (/** @type {string} */ name) => (!name || view.store.functionsOf([name]).size ? "" : view.t("skipsNothing", { name: shown(name) }));
+    const box = boxFor(view.t("addSkip"), view.t("skipping"), wrong, (name) => this.names.includes(name) || this.toggle(name));
+    this.element = pane(view.t("skipping"), "skipping", this.list, ...box);
     /** @type {string[] | null} */
     this.shown = null;
-  }
-
-  /** @param {Event} event */
-  add(event) {
-    event.preventDefault();
-    const { view } = this;
-    const name = this.input.value.trim();
-    this.problem.textContent = !name || view.store.functionsOf([name]).size ? "" : view.t("skipsNothing", { name: shown(name) });
-    if (!name || this.problem.textContent) return;
-    this.input.value = "";
-    if (!this.names.includes(name)) this.toggle(name);
   }
 
   /** @returns {string[]} */
