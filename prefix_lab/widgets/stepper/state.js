@@ -285,7 +285,7 @@ export class Breakpoints {
     );
     condition.value = one.condition ?? "";
     if (one.condition) {
-      view.tried(view.store.source.ask({ ask: "unknown", breakpoint: { file: one.file, line: one.line, condition: one.condition } })).then((found) => {
+      view.tried(view.store.unknown({ file: one.file, line: one.line, condition: one.condition })).then((found) => {
         if (found && condition.value.trim() === one.condition) problem.textContent = whatIsKnown(view, found[0], found[1]);
       });
     }
