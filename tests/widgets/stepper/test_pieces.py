@@ -6,6 +6,7 @@ import enum
 import json
 import math
 import threading
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -186,20 +187,27 @@ def test_an_empty_recording_has_an_opening_that_says_so():
     made = Pieces(recorded(lambda: None, [once]))
     assert made.names() == ["opening", "index", "calls/0"]
     opening = made.get("opening")
-    assert (opening["steps"], opening["depths"], opening["files"], opening["stages"]) == (0, [], [], [])
+    assert (opening["steps"], opening["stretches"], opening["files"], opening["stages"]) == (0, [], [], [])
     assert made.get("index") == []
     desk = Desk(made.recording)
     assert desk.first(0) == {"opening": desk.pieces.opening()}
 
 
-def test_the_profile_of_a_recording_shows_how_deep_it_goes():
+def test_the_stretches_of_a_recording_say_how_deep_it_goes_and_how_many_steps_each_function_has():
     def down(n):
         return down(n - 1) if n else 0
 
-    depths = Pieces(recorded(lambda: down(30), [down])).depths()
-    assert max(depths) == 30
-    assert depths[0] == 0
-    assert len(Pieces(long()).depths()) == 400
+    stretches = Pieces(recorded(lambda: down(30), [down])).stretches()
+    assert max(depth for depth, *_ in stretches) == 30
+    assert stretches[0][0] == 0
+    made = Pieces(long()).stretches()
+    assert len(made) == 400
+    inside = Counter()
+    for _, *counts in made:
+        for function, times in zip(counts[::2], counts[1::2], strict=True):
+            inside[function] += times
+    columns = long().columns
+    assert inside == Counter(columns.places[place][1] for place in columns.step_place)
 
 
 @cache
