@@ -64,6 +64,8 @@ def record(
     available = HOOKS if hasattr(sys, "monitoring") else HOOKS[1:]
     if hooks is not None and hooks not in available:
         raise ValueError(f"hooks={hooks!r}, expected one of {', '.join(map(repr, available))} on this Python.")
+    if not isinstance(watch, Iterable):
+        raise ValueError(f"watch={watch!r}, expected an expression such as 'x.shape[0]', or a list of them.")
     watches = tuple(map(watch_for, [watch] if isinstance(watch, str) else watch))
     return Recorder(
         RecordingSession(Scope(include), keep, watches, max_steps, max_bytes, progress), hooks or available[0]
