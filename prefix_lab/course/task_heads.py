@@ -29,7 +29,7 @@ class TaskForSequenceClassification(TaskOfExamples):
         labels: Sequence[str] | None = None,
     ):
         super().__init__(name, train, test)
-        self.labels = list(labels) if labels is not None else sorted({*self.labels_in(train)})
+        self.labels = list(labels) if labels is not None else sorted({*self.labels_in([*self.train, *self.test])})
 
     def labels_in(self, examples: Sequence[Any]) -> Iterator[str]:
         """All labels of these examples."""
