@@ -6,14 +6,19 @@ from dataclasses import replace
 import pytest
 import torch
 
+import prefix_lab
 from prefix_lab.course import digest
 from prefix_lab.course.experiments import EXPERIMENTS, get_experiment, show
 from prefix_lab.course.experiments.__main__ import main
 from prefix_lab.course.experiments.methods import deepened, fresh, keys_and_values, tiny_t5, with_prefix
 from prefix_lab.course.experiments.of_the_prefix import first_gradient
+from prefix_lab.course.experiments.pictures import draw_attention_to_prefix, draw_gradient, first_keys, nearest_words
+from prefix_lab.course.experiments.places import Placed
 from prefix_lab.course.experiments.runs import DATA, Results, interval
 from prefix_lab.course.experiments.shown import shown
-from prefix_lab.course.training import answers, make_batch, source_text
+from prefix_lab.course.letters import source_text
+from prefix_lab.course.small_models import before, small_gpt2, small_ids
+from prefix_lab.course.tasks import answers, make_batch
 
 SHIPPED = sorted(path.stem for path in DATA.glob("*.json"))
 
@@ -124,9 +129,9 @@ def test_a_cell_of_each_experiment_measures_what_its_table_shows(name, monkeypat
 
 def test_layers_that_are_put_behind_change_nothing_that_the_model_writes():
     (base, tokenizer), words = tiny_t5(), [source_text("reverse", word) for word in ("garden", "piano")]
-    before = digest(base)
+    unchanged = digest(base)
     assert answers(deepened(fresh(), 5), tokenizer, words) == answers(base, tokenizer, words)
-    assert digest(base) == before
+    assert digest(base) == unchanged
 
 
 @pytest.mark.parametrize(("layers", "dead"), [(3, []), (4, [2, 3, 6, 7])])
@@ -150,3 +155,68 @@ def test_the_instructions_own_keys_and_values_are_a_better_start_than_random_one
     table = keys_and_values([source_text("reverse", word) for word in words], 9)
     told.prompt_encoder["default"].load_prompt_embeddings(table)
     assert told(**batch).loss < random(**batch).loss
+
+
+GIVEN, WRITTEN = small_ids(3, 6), small_ids(3, 4, seed=5)
+SEEN = torch.ones_like(GIVEN)
+
+
+def placed(layers, order):
+    torch.manual_seed(0)
+    return Placed(small_gpt2(layers=4), layers, order, 5)
+
+
+@torch.no_grad()
+def test_virtual_tokens_before_the_text_in_all_layers_are_prefix_tuning_bit_for_bit():
+    ours = placed([0, 1, 2, 3], "prefix")
+    model = prefix_lab.get_peft_model(
+        small_gpt2(layers=4), prefix_lab.PrefixTuningConfig("CAUSAL_LM", num_virtual_tokens=5)
+    )
+    rows = ours.virtual.flatten(0, 1).permute(2, 0, 1, 3).flatten(1)  # (prefix_len, 2·layers·hidden)
+    model.prompt_encoder["default"].load_prompt_embeddings(rows)
+    whole = torch.cat([GIVEN, WRITTEN], dim=1)
+    logits = model(input_ids=whole, attention_mask=torch.ones_like(whole)).logits[:, -WRITTEN.shape[1] :]
+    assert torch.equal(ours.logits(GIVEN, SEEN, WRITTEN), logits)
+
+
+PLACES = [(layers, order) for layers in (None, [0, 1], [2, 3], [0, 1, 2, 3]) for order in ("prefix", "infix")]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("layers", "order"), PLACES)
+def test_padding_at_the_left_of_what_is_given_changes_nothing(layers, order):
+    model, padding = placed(layers, order), torch.zeros(3, 2, dtype=torch.long)
+    wide = model.logits(torch.cat([padding, GIVEN], 1), torch.cat([padding, SEEN], 1), WRITTEN)
+    torch.testing.assert_close(wide, model.logits(GIVEN, SEEN, WRITTEN), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("layers", "order"), PLACES)
+def test_only_the_virtual_tokens_learn_and_all_of_them_do(layers, order):
+    model = placed(layers, order)
+    model(GIVEN, SEEN, WRITTEN, WRITTEN).loss.backward()
+    assert model.virtual.grad.abs().sum(-1).all()
+    assert [name for name, one in model.named_parameters() if one.requires_grad] == ["virtual"]
+
+
+def test_the_words_nearest_to_keys_that_are_words_are_these_words():
+    tokenizer = tiny_t5()[1]  # letters are words enough for a GPT-2 of random numbers
+    model = before(small_gpt2(), prefix_lab, 2)
+    _, words = first_keys(model, tokenizer)
+    names = tokenizer.convert_ids_to_tokens(range(len(words)))
+    found = nearest_words(words[[100, 120]], words, names)
+    assert [row[1] for row in found.rows] == [f"{names[number]} 1.00" for number in (100, 120)]
+    assert found.below.startswith("2 of 2 virtual tokens")
+    keys, _ = first_keys(model, tokenizer)
+    assert nearest_words(keys, words, names).below.startswith("No virtual token is a word in disguise")
+
+
+def test_the_picture_of_the_gradient_has_a_dead_half():
+    assert draw_gradient(4).told.endswith("4 of 8 rows get a gradient; none at all: 2, 3, 6, 7.")
+
+
+def test_every_head_of_a_wrapped_gpt2_says_how_much_it_looks_at_the_prefix():
+    model = prefix_lab.get_peft_model(
+        small_gpt2(layers=2), prefix_lab.PrefixTuningConfig("CAUSAL_LM", num_virtual_tokens=2)
+    )
+    told = draw_attention_to_prefix(model, tiny_t5()[1], "a garden").told.splitlines()
+    assert [line.count("%") for line in told[1:]] == [4, 4]

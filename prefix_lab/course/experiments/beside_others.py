@@ -22,7 +22,8 @@ from prefix_lab.course.experiments.methods import (
 )
 from prefix_lab.course.experiments.of_the_prefix import ON_WORDS
 from prefix_lab.course.experiments.runs import Experiment, Interval, Measured, Results, Setting, grid, percent
-from prefix_lab.course.training import TASKS, Batch, held_out_words, make_batch, seen_words
+from prefix_lab.course.letters import TASKS, held_out_words, seen_words
+from prefix_lab.course.tasks import Batch, make_batch
 
 
 def measure_few(setting: Setting, seed: int) -> Measured:

@@ -18,8 +18,10 @@ from torch import Tensor, nn
 
 import prefix_lab
 from prefix_lab.course.experiments.runs import Measured
+from prefix_lab.course.letters import TASKS, held_out_words, seen_words
 from prefix_lab.course.small_models import load_tiny_t5
-from prefix_lab.course.training import TASKS, Batch, answers, held_out_words, make_batch, seen_words, train
+from prefix_lab.course.tasks import Batch, answers, drawn, make_batch
+from prefix_lab.course.training import train
 
 BATCH_SIZE = 16
 RATES = {"prefix": 0.1, "LoRA": 0.01, "full": 0.002}
@@ -82,10 +84,8 @@ def by_method(method: str, seed: int) -> nn.Module:
 
 def bare_batches(words: list[str], answer: Callable[[str], str], seed: int) -> Iterator[Batch]:
     """Batches without end of bare words and their answers, the same ones for the same seed."""
-    random, tokenizer = Random(seed), tiny_t5()[1]
-    while True:
-        some = random.sample(words, min(BATCH_SIZE, len(words)))
-        yield make_batch(tokenizer, some, [answer(word) for word in some])
+    for some in drawn(words, BATCH_SIZE, seed):
+        yield make_batch(tiny_t5()[1], some, [answer(word) for word in some])
 
 
 def examples(count: int | None, seed: int) -> list[str]:

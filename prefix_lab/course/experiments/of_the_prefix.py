@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from prefix_lab.course.experiments.methods import bare_batches, examples, keys_and_values, learnt, with_prefix
 from prefix_lab.course.experiments.runs import Experiment, Measured, Results, Setting, grid, percent
-from prefix_lab.course.training import TASKS, seen_words
+from prefix_lab.course.letters import TASKS, seen_words
 
 REVERSE = TASKS["reverse"]
 ON_WORDS = (
