@@ -1,0 +1,109 @@
+"""Virtual tokens in other places: before the text or within it, in some of the layers or as embeddings alone.
+
+A text is what is given and what is written: `record` and `= sentence`, say. Li & Liang 2021, sections 7.2 and 7.3, call
+[prefix; given; written] prefix-tuning and [given; infix; written] infix-tuning: what is given cannot see an infix,
+since a language model looks back alone. What only some layers read is the depth study of P-tuning v2, section 4.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from transformers.cache_utils import DynamicCache
+
+Tokens = Int[Tensor, "batch _"]
+
+
+class Output(NamedTuple):
+    """What a training loop asks for."""
+
+    loss: Float[Tensor, ""]
+
+
+class Placed(nn.Module):
+    """A frozen GPT-2 and virtual tokens that train: `layers` read their keys and values, or none, and they are
+    embeddings at the first layer's door. `order` is "prefix" or "infix".
+    """
+
+    def __init__(self, base: Any, layers: list[int] | None, order: str = "prefix", prefix_len: int = 10):
+        super().__init__()
+        base.set_attn_implementation("eager")  # its layers take a mask of numbers, to which a hook can add
+        self.base, self.order, self.prefix_len = base.requires_grad_(False).eval(), order, prefix_len
+        self.layers = layers
+        config = base.config
+        if layers is None:
+            words = base.get_input_embeddings().weight
+            self.virtual = nn.Parameter(words.mean(0) + words.std(0) * torch.randn(prefix_len, config.n_embd))
+            return
+        shape = (len(layers), 2, config.n_head, prefix_len, config.n_embd // config.n_head)
+        self.virtual = nn.Parameter(torch.randn(shape))
+        for number, block in enumerate(base.transformer.h):
+            if number not in layers:
+                block.attn.register_forward_pre_hook(self.hide, with_kwargs=True)
+
+    def hide(self, attention: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        """A layer that has no virtual tokens of its own finds their place masked."""
+        mask = kwargs["attention_mask"].clone()  # (batch, 1, queries, keys), added to the scores
+        start = 0 if self.order == "prefix" else self.given
+        mask[..., start : start + self.prefix_len] = torch.finfo(mask.dtype).min
+        return args, kwargs | {"attention_mask": mask}
+
+    def forward(self, input_ids: Tokens, attention_mask: Tokens, written: Tokens, labels: Tokens) -> Output:
+        """The loss of what is written, nats a token; `labels` is as wide as `written`, -100 where nothing counts."""
+        logits = self.logits(input_ids, attention_mask, written)
+        return Output(nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten()))
+
+    def logits(self, given: Tokens, mask: Tokens, written: Tokens) -> Float[Tensor, "batch written vocab"]:
+        """What comes after each token of `written`, which begins with the sign that ends what is given.
+
+        `mask` is 0 where `given` is padding, at its left.
+        """
+        batch, self.given = given.shape
+        virtual, rest = mask.new_ones(batch, self.prefix_len), torch.ones_like(written)
+        first = self.order == "prefix"
+        whole = torch.cat([virtual, mask, rest] if first else [mask, virtual, rest], dim=1)
+        places = (whole.cumsum(1) - 1).clamp(min=0)
+        if self.layers is None:
+            embed = self.base.get_input_embeddings()
+            tokens = [self.virtual.expand(batch, -1, -1), embed(given)]
+            inputs = torch.cat([*(tokens if first else tokens[::-1]), embed(written)], dim=1)
+            found = self.base(inputs_embeds=inputs, attention_mask=whole, position_ids=places)
+            return found.logits[:, -written.shape[1] :]
+        past, new = self.cache(batch), torch.cat([given, written], dim=1)
+        if not first:
+            before = self.base(input_ids=given, attention_mask=mask, position_ids=places[:, : self.given])
+            past, new = self.behind(before.past_key_values, past), written
+        found = self.base(
+            input_ids=new, past_key_values=past, attention_mask=whole, position_ids=places[:, -new.shape[1] :]
+        )
+        return found.logits[:, -written.shape[1] :]
+
+    def cache(self, batch: int) -> DynamicCache:
+        """The keys and values of all layers; where a layer has none, zeros that `hide` masks."""
+        none = torch.zeros_like(self.virtual[0])
+        rows = [
+            self.virtual[self.layers.index(n)] if n in self.layers else none for n in range(self.base.config.n_layer)
+        ]
+        return DynamicCache([(key.expand(batch, -1, -1, -1), value.expand(batch, -1, -1, -1)) for key, value in rows])
+
+    @staticmethod
+    def behind(given: DynamicCache, virtual: DynamicCache) -> DynamicCache:
+        """The virtual tokens behind what is given."""
+        pairs = zip(given.layers, virtual.layers, strict=True)
+        return DynamicCache(
+            [(torch.cat([a.keys, b.keys], dim=2), torch.cat([a.values, b.values], dim=2)) for a, b in pairs]
+        )
+
+    @torch.no_grad()
+    def write(self, given: Tokens, mask: Tokens, begun: Tokens, most: int, end: int) -> Tokens:
+        """The likeliest tokens after `begun`, (batch, at most `most`), until every row has come to `end`."""
+        written = begun
+        for _ in range(most):
+            newest = self.logits(given, mask, written)[:, -1].argmax(-1, keepdim=True)
+            written = torch.cat([written, newest], dim=1)
+            if (written == end).any(1).all():
+                break
+        return written[:, begun.shape[1] :]
