@@ -66,9 +66,12 @@ def conclude_few(results: Results) -> str:
 FEW = Experiment(
     name="few",
     title="Few examples",
-    claim="L&L, Figure 3 and section 6.3: with 50 to 500 examples a prefix is ahead of full fine-tuning, and less so "
-    "the more there are.",
-    how=ON_WORDS.format(why="Ten virtual tokens in the paper's layout, LoRA with as many numbers, or the whole model."),
+    claim="Li & Liang, Figure 3 and section 6.3: with 50 to 500 examples a prefix is ahead of full fine-tuning, and "
+    "less so the more there are.",
+    how=ON_WORDS.format(
+        why="120 steps of 16 words, for ten virtual tokens in the paper's layout, LoRA with as many numbers, or "
+        "the whole model."
+    ),
     settings=grid(examples=[20, 100, 500], method=list(RATES), steps=[120]),
     measure=measure_few,
     conclude=conclude_few,
@@ -267,7 +270,7 @@ def times(ratio: Interval) -> str:
 COST = Experiment(
     name="cost",
     title="What a prefix costs",
-    claim="L&L, section 7.1: a longer prefix hardly slows generation, since all of it is attended to at once.",
+    claim="Li & Liang, section 7.1: a longer prefix hardly slows generation, since all of it is attended to at once.",
     how="The tiny T5 with PEFT's layout. Each figure is a ratio of processor times, taken by turns in one process: a "
     "step of training on 16 words beside one of the whole model, eight tokens written for 32 words beside the T5 "
     "alone.",

@@ -1,6 +1,6 @@
 """What the papers say of the prefix itself: its length, its projection, its start, and which layers read it.
 
-L&L is Li & Liang 2021 (arXiv 2101.00190), P-tuning v2 is Liu et al. 2021 (arXiv 2110.07602).
+Li & Liang 2021 is arXiv 2101.00190, P-tuning v2, Liu et al. 2021, is arXiv 2110.07602.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def conclude_length(results: Results) -> str:
 LENGTH = Experiment(
     name="length",
     title="How long a prefix has to be",
-    claim="L&L, Figure 4: a longer prefix is better, up to a length beyond which it is a little worse.",
-    how=ON_WORDS.format(why="PEFT's layout and the paper's are drawn; the claim is about the paper's."),
+    claim="Li & Liang, Figure 4: a longer prefix is better, up to a length beyond which it is a little worse.",
+    how=ON_WORDS.format(why="100 steps of 16 words, in PEFT's layout and in the paper's, of which the claim speaks."),
     settings=grid(layout=["paper", "peft"], prefix_len=[1, 3, 10, 30], steps=[100], rate=[0.1]),
     measure=measure_length,
     conclude=conclude_length,
@@ -107,9 +107,11 @@ def conclude_projection(results: Results) -> str:
 PROJECTION = Experiment(
     name="projection",
     title="With and without projection, and how wide it is",
-    claim="L&L, section 4.3: a prefix that is trained without the MLP is less steady and ends a little worse. P-tuning "
-    "v2, section 3.3, found no gain in some tasks.",
-    how=ON_WORDS.format(why="Ten virtual tokens in the paper's layout, each at several learning rates."),
+    claim="Li & Liang, section 4.3: a prefix that is trained without the MLP is less steady and ends a little worse. "
+    "P-tuning v2, section 3.3, found no gain in some tasks.",
+    how=ON_WORDS.format(
+        why="Ten virtual tokens in the paper's layout, 100 steps of 16 words at several learning rates."
+    ),
     settings=(
         *grid(width=[0], rate=[0.01, 0.03, 0.1, 0.3], steps=[100]),
         *grid(width=[128], rate=[0.003, 0.01, 0.03, 0.1], steps=[100]),
@@ -153,45 +155,49 @@ def conclude_start(results: Results) -> str:
         return max(some, key=lambda one: results.mean("right", **one).mean)
 
     few, everything = results.values("examples")
-    words, told = (
-        results.more("right", best(start, few), best("random", few)).low > 0 for start in ("words", "instruction")
-    )
+    told = results.more("right", best("instruction", few), best("random", few)).low > 0
+    words = results.more("right", best("words", few), best("zero", few)).low > 0
     still = results.more("right", best("instruction", everything), best("random", everything)).low > 0
     sentence = {
-        (True, True, False): "The claim holds here: with {few} examples a random start reaches {random} %, words "
-        "{words} % and the instruction {told} %; with all of them {random_all} % and {told_all} % are too close to "
-        "tell.",
-        (True, True, True): "With few examples the claim holds here: a random start reaches {random} %, words "
-        "{words} % and the instruction {told} %; but with all of them the instruction is still ahead, by {told_all} % "
-        "to {random_all} %.",
-        (False, True, False): "Half of the claim holds here: with {few} examples the instruction reaches {told} %, a "
-        "random start {random} %, but other words only {words} %; with all of them {random_all} % and {told_all} % "
-        "are too close to tell.",
-        (False, True, True): "Half of the claim holds here: with {few} examples the instruction reaches {told} %, a "
-        "random start {random} %, but other words only {words} %; and with all of them the instruction is still "
-        "ahead, by {told_all} % to {random_all} %.",
+        (True, True, False): "The claim holds here: with {few} examples the instruction reaches {told} %, other words "
+        "{words} %, random numbers {random} % and zeros {zero} %; with all of them instruction and random numbers are "
+        "too close to tell, {told_all} % and {random_all} %.",
+        (
+            True,
+            True,
+            True,
+        ): "With few examples the claim holds here: with {few} the instruction reaches {told} %, other "
+        "words {words} %, random numbers {random} % and zeros {zero} %; but with all of them the instruction is still "
+        "ahead after so short a training, {told_all} % to {random_all} %.",
+        (True, False, False): "The claim holds here for the instruction: with {few} examples it reaches {told} %, "
+        "random numbers {random} %, and with all of them the two are too close to tell, {told_all} % and {random_all} "
+        "%; other words, {words} % with {few} examples, do no better than zeros, {zero} %.",
+        (True, False, True): "With few examples the claim holds here for the instruction: with {few} it reaches {told} "
+        "%, random numbers {random} %; but other words, {words} %, do no better than zeros, {zero} %, and with all "
+        "examples the instruction is still ahead after so short a training, {told_all} % to {random_all} %.",
     }.get(
-        (words, told, still),
-        "The claim does not hold here: with {few} examples a random start reaches {random} %, words {words} %, the "
-        "instruction {told} %; with all of them a random start {random_all} %, the instruction {told_all} %.",
+        (told, words, still),
+        "The claim does not hold here: with {few} examples the instruction reaches {told} %, other words {words} %, "
+        "random numbers {random} % and zeros {zero} %; with all of them the instruction {told_all} % and random "
+        "numbers {random_all} %.",
     )
+    said = {start: percent(results.mean("right", **best(start, few))) for start in results.values("start")}
     return sentence.format(
         few=few,
-        random=percent(results.mean("right", **best("random", few))),
-        words=percent(results.mean("right", **best("words", few))),
-        told=percent(results.mean("right", **best("instruction", few))),
-        random_all=percent(results.mean("right", **best("random", everything))),
+        told=said.pop("instruction"),
         told_all=percent(results.mean("right", **best("instruction", everything))),
+        random_all=percent(results.mean("right", **best("random", everything))),
+        **said,
     )
 
 
 START = Experiment(
     name="start",
     title="Where a prefix starts",
-    claim="L&L, Figure 5 and section 7.4: with few examples the keys and values of real words are a far better start "
-    "than random numbers, those of fitting words the best; with all examples the start does not matter.",
+    claim="Li & Liang, Figure 5 and section 7.4: with few examples the keys and values of real words are a far better "
+    "start than random numbers, those of fitting words the best; with all examples the start does not matter.",
     how=ON_WORDS.format(
-        why="Nine virtual tokens in the paper's layout, a short training. Words and instruction stand before the "
+        why="Nine virtual tokens in the paper's layout, 60 steps of 16 words. Words and instruction stand before the "
         "encoder alone, so the decoder's own rows start at zero with them."
     ),
     settings=grid(start=["random", "zero", "words", "instruction"], examples=[20, None], rate=[0.03, 0.1], steps=[60]),
@@ -250,11 +256,11 @@ def conclude_encoder(results: Results) -> str:
 ENCODER = Experiment(
     name="encoder",
     title="The encoder: PEFT's layout and the paper's",
-    claim="L&L, Figure 2: an encoder-decoder has a prefix before x and one before y. PEFT gives it to the decoder's "
-    "self-attention alone, and with an even number of layers half of its rows never learn.",
+    claim="Li & Liang, Figure 2: an encoder-decoder has a prefix before x and one before y. PEFT gives it to the "
+    "decoder's self-attention alone, and with an even number of layers half of its rows never learn.",
     how=ON_WORDS.format(
-        why="Both layouts train as many numbers. The layers behind the third add nothing, so that all these T5 are "
-        "one function and only the layout differs."
+        why="100 steps of 16 words; both layouts train as many numbers. The layers behind the third add nothing, "
+        "so that all these T5 are one function and only the layout differs."
     ),
     settings=tuple(
         {"layers": layers, "layout": layout, "prefix_len": prefix_len, "steps": 100, "rate": 0.1}

@@ -141,16 +141,16 @@ def draw_lines(axes: Axes, results: Results, chosen: Setting) -> list[str]:
     experiment, said = results.experiment, []
     settings = [one for one in experiment.settings if chosen.items() <= one.items()]
     groups = list(dict.fromkeys(one.get(experiment.by) for one in settings))
-    places = list(dict.fromkeys(one[experiment.x] for one in settings))
+    places = list(dict.fromkeys(place_of(results, one) for one in settings))
     numeric = all(isinstance(place, int | float) for place in places)
     times = COLUMNS[experiment.key].times
     for number, group in enumerate(groups):
         some = [one for one in settings if one.get(experiment.by) == group]
         means = [results.mean(experiment.key, **one) for one in some]
-        at = [one[experiment.x] if numeric else places.index(one[experiment.x]) + 0.12 * number for one in some]
+        here = [place_of(results, one) for one in some]
         colour, marker = LOOKS[number % len(LOOKS)]
         axes.errorbar(
-            at,
+            here if numeric else [places.index(place) + 0.12 * number for place in here],
             [times * one.mean for one in means],
             [times * one.half for one in means],
             label=named(experiment.by, group) if experiment.by else None,
@@ -161,18 +161,23 @@ def draw_lines(axes: Axes, results: Results, chosen: Setting) -> list[str]:
             linewidth=1.2 if numeric else 0,
             elinewidth=1.2,
         )
-        line = ", ".join(
-            f"{named(experiment.x, one[experiment.x])}: {told(experiment.key, mean)}"
-            for one, mean in zip(some, means, strict=True)
-        )
+        pairs = zip(here, means, strict=True)
+        line = ", ".join(f"{named(experiment.x, place)}: {told(experiment.key, mean)}" for place, mean in pairs)
         said.append(f"{named(experiment.by, group)}: {line}" if experiment.by else line)
+    if numeric:
+        places.sort()
     if experiment.log and numeric:
         axes.set_xscale("log")
         axes.minorticks_off()
-    ticks = sorted(places) if numeric else list(range(len(places)))
-    axes.set_xticks(ticks, [named(experiment.x, place) for place in (sorted(places) if numeric else places)])
+    axes.set_xticks(places if numeric else range(len(places)), [named(experiment.x, place) for place in places])
     axes.axhline(0, color=FAINT, linewidth=0.8)
     return said
+
+
+def place_of(results: Results, setting: Setting) -> Any:
+    """Where a setting stands along the axis of `x`, which may be measured, as the numbers that train are."""
+    name = results.experiment.x
+    return setting[name] if name in setting else round(results.mean(name, **setting).mean)
 
 
 LOOK = "font-family: system-ui; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark"
