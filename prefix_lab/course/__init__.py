@@ -42,6 +42,7 @@ _HOMES = {
     "task_batches": "letters",
     "task_from_file": "task_files",
     "train": "training",
+    "world_task": "world_tasks",
 }
 
 __all__ = sorted(_HOMES)

@@ -24,12 +24,12 @@ class TaskForSequenceClassification(TaskOfExamples):
     def __init__(
         self,
         name: str,
-        train: Sequence[tuple[Any, Any]],
-        test: Sequence[tuple[Any, Any]] | None = None,
+        train: Sequence[Any],
+        test: Sequence[Any] | None = None,
         labels: Sequence[str] | None = None,
     ):
         super().__init__(name, train, test)
-        self.labels = list(labels) if labels is not None else sorted({*self.labels_in(train)})
+        self.labels = list(labels) if labels is not None else sorted({*self.labels_in([*self.train, *self.test])})
 
     def labels_in(self, examples: Sequence[Any]) -> Iterator[str]:
         """All labels of these examples."""
@@ -78,7 +78,7 @@ class TaskForTokenClassification(TaskForSequenceClassification):
 class TaskForQuestionAnswering(TaskOfExamples):
     """Where the answer stands in a text: an example is (question, text, answer), and the answer is a piece of the text.
 
-    Its first occurrence is the one that counts.
+    Training points at its first occurrence, or at the character that a fourth part of the example names.
     """
 
     task_type = "QUESTION_ANS"
@@ -93,9 +93,9 @@ class TaskForQuestionAnswering(TaskOfExamples):
         """input_ids and attention_mask (batch, tokens), start_positions and end_positions (batch,): both included."""
         texts = self.read(tokenizer, examples)
         places = []
-        for row, (_, text, answer) in enumerate(examples):
-            start = text.find(answer)
-            if start < 0 or not answer:
+        for row, (_, text, answer, *begins) in enumerate(examples):
+            start = begins[0] if begins else text.find(answer)
+            if not answer or not text.startswith(answer, max(start, 0)):
                 raise ValueError(f"The answer {answer!r} is no piece of its text: {text!r}.")
             places.append([texts.char_to_token(row, at, 1) for at in (start, start + len(answer) - 1)])
         starts, ends = torch.tensor(places).T
@@ -105,7 +105,7 @@ class TaskForQuestionAnswering(TaskOfExamples):
         """From the likeliest first token to the likeliest last one after it, as they stand in the text."""
         output = logits_for(self, model, tokenizer, examples)
         texts, found = self.read(tokenizer, examples), []
-        for row, (_, text, _) in enumerate(examples):
+        for row, (_, text, *_) in enumerate(examples):
             within = [at for at, sequence in enumerate(texts.sequence_ids(row)) if sequence == 1]
             start = max(within, key=output.start_logits[row].tolist().__getitem__)
             end = max((at for at in within if at >= start), key=output.end_logits[row].tolist().__getitem__)

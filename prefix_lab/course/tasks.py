@@ -123,8 +123,8 @@ class TaskForSeq2SeqLM(TaskOfExamples):
     def __init__(
         self,
         name: str,
-        train: Sequence[tuple[str, str]],
-        test: Sequence[tuple[str, str]] | None = None,
+        train: Sequence[Any],
+        test: Sequence[Any] | None = None,
         instruction: str = "",
     ):
         super().__init__(name, train, test)

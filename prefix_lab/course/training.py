@@ -1,7 +1,8 @@
 """`train`: the whole loop, for a prefix, for LoRA or for all of a model, and what is checked around it.
 
-It runs over 🤗 Accelerate: on a CPU, on a GPU, or in several processes started by `accelerate launch`, by the same
-lines. Every process draws the same batch and takes its share of the rows; gradients are those of the whole batch.
+It runs over 🤗 Accelerate: on a CPU, on a GPU, or in several processes, by the same lines; `accelerate launch` starts
+them on GPUs, `torchrun` on CPUs. Each draws the same batch and takes its share of the rows; gradients are those of the
+whole batch.
 """
 
 from __future__ import annotations
@@ -138,14 +139,20 @@ def batches_of(
 ) -> Iterator[Batch]:
     """Batches of a task without end, the same ones for the same seed; of each, the rows of this process.
 
-    Raises `ValueError` at once for a task of another kind than the model's and for no examples, later for a batch that
-    the model cannot take.
+    Raises `ValueError` at once for no examples and for a task of another kind, or with other labels, than the model's;
+    later for a batch that the model cannot take.
     """
     wrapped_for = getattr(getattr(model, "active_peft_config", None), "task_type", None)
     kind = getattr(task, "task_type", None)
     if None not in (kind, wrapped_for) and kind != wrapped_for:
         name = getattr(wrapped_for, "value", wrapped_for)
         raise ValueError(f"task is {task.name!r}, of task_type={kind!r}, and the model was wrapped for {name!r}.")
+    labels, outputs = getattr(task, "labels", None), getattr(model.config, "num_labels", None)
+    if labels is not None and len(labels) != outputs:
+        raise ValueError(
+            f"task is {task.name!r}, with {len(labels)} labels, and the model's head has num_labels={outputs}. Load "
+            f"the model with load_model(name, task), or with num_labels={len(labels)}."
+        )
     examples = list(task.examples("train"))
     if not examples:
         raise ValueError(f"task is {task.name!r}, and its examples('train') are none: there is nothing to learn from.")

@@ -208,6 +208,9 @@ def test_no_examples_a_task_of_another_kind_and_nothing_to_train_are_refused():
         ValueError, match="task is 'area', of task_type='SEQ_CLS', and the model was wrapped for 'CAUSAL"
     ):
         train(wrapped("CAUSAL_LM"), TASKS["SEQ_CLS"][1], 6, tokenizer=tokenizer())
+    two_labels = TaskForSequenceClassification("two", [("we eat", "yes"), ("we eat", "no")])
+    with pytest.raises(ValueError, match=r"task is 'two', with 2 labels, and the model's head has num_labels=3\. Load"):
+        train(wrapped("SEQ_CLS"), two_labels, 6, tokenizer=tokenizer())
     with pytest.raises(ValueError, match="nothing requires_grad"):
         train(wrapped("CAUSAL_LM").requires_grad_(False), TASKS["CAUSAL_LM"][1], 6, tokenizer=tokenizer())
     with pytest.raises(ValueError, match="tokenizer is not given, and the model's own is not found in ''"):
