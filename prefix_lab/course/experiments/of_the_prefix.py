@@ -212,7 +212,7 @@ START = Experiment(
 
 
 def measure_encoder(setting: Setting, seed: int) -> Measured:
-    """A prefix in that layout before a T5 with so many layers; those behind the third do nothing."""
+    """A prefix in that layout before a T5 with so many layers; those behind the third do next to nothing."""
     model = with_prefix(seed, setting["prefix_len"], setting["layers"], setting["layout"])
     gradient = first_gradient(model, seed)
     rows = gradient.view(len(gradient), -1, model.active_peft_config.token_dim)
@@ -259,12 +259,12 @@ ENCODER = Experiment(
     claim="Li & Liang, Figure 2: an encoder-decoder has a prefix before x and one before y. PEFT gives it to the "
     "decoder's self-attention alone, and with an even number of layers half of its rows never learn.",
     how=ON_WORDS.format(
-        why="100 steps of 16 words; both layouts train as many numbers. The layers behind the third add nothing, "
-        "so that all these T5 are one function and only the layout differs."
+        why="100 steps of 16 words; both layouts train as many numbers. The layers behind the third add next to "
+        "nothing, so that all these T5 give the same answers and only the layout differs."
     ),
     settings=tuple(
         {"layers": layers, "layout": layout, "prefix_len": prefix_len, "steps": 100, "rate": 0.1}
-        for layers in (3, 4, 5, 6)
+        for layers in (3, 4, 5)
         for layout, prefix_len in (("peft", 30), ("paper", 10))
     ),
     measure=measure_encoder,
