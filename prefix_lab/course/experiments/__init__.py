@@ -4,12 +4,15 @@ Each experiment is a plot, a table and one plain sentence, drawn from a small fi
 with which versions and with which seeds it was made. `show("length")` gives them in a notebook.
 """
 
-from prefix_lab.course.experiments.beside_others import COST, FEW, LIMITS
+from prefix_lab.course.experiments.beside_others import FEW, LIMITS, PARAMETERS
+from prefix_lab.course.experiments.cost import COST
 from prefix_lab.course.experiments.of_the_prefix import ENCODER, LENGTH, PROJECTION, START
 from prefix_lab.course.experiments.runs import Experiment, Results
 from prefix_lab.course.experiments.shown import Shown, shown
 
-EXPERIMENTS: dict[str, Experiment] = {one.name: one for one in (LENGTH, PROJECTION, START, FEW, ENCODER, LIMITS, COST)}
+EXPERIMENTS: dict[str, Experiment] = {
+    one.name: one for one in (LENGTH, PROJECTION, START, FEW, ENCODER, LIMITS, COST, PARAMETERS)
+}
 """Every experiment by its name, in the order in which they are best read."""
 
 

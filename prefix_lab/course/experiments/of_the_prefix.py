@@ -107,8 +107,8 @@ def conclude_projection(results: Results) -> str:
 PROJECTION = Experiment(
     name="projection",
     title="With and without projection, and how wide it is",
-    claim="Li & Liang, section 4.3: a prefix that is trained without the MLP is less steady and ends a little worse. P-tuning "
-    "v2, section 3.3, found no gain in some tasks.",
+    claim="Li & Liang, section 4.3: a prefix that is trained without the MLP is less steady and ends a little worse. "
+    "P-tuning v2, section 3.3, found no gain in some tasks.",
     how=ON_WORDS.format(
         why="Ten virtual tokens in the paper's layout, 100 steps of 16 words at several learning rates."
     ),
@@ -194,8 +194,8 @@ def conclude_start(results: Results) -> str:
 START = Experiment(
     name="start",
     title="Where a prefix starts",
-    claim="Li & Liang, Figure 5 and section 7.4: with few examples the keys and values of real words are a far better start "
-    "than random numbers, those of fitting words the best; with all examples the start does not matter.",
+    claim="Li & Liang, Figure 5 and section 7.4: with few examples the keys and values of real words are a far better "
+    "start than random numbers, those of fitting words the best; with all examples the start does not matter.",
     how=ON_WORDS.format(
         why="Nine virtual tokens in the paper's layout, 60 steps of 16 words. Words and instruction stand before the "
         "encoder alone, so the decoder's own rows start at zero with them."
@@ -212,7 +212,7 @@ START = Experiment(
 
 
 def measure_encoder(setting: Setting, seed: int) -> Measured:
-    """A prefix in that layout before a T5 with so many layers; those behind the third do nothing."""
+    """A prefix in that layout before a T5 with so many layers; those behind the third do next to nothing."""
     model = with_prefix(seed, setting["prefix_len"], setting["layers"], setting["layout"])
     gradient = first_gradient(model, seed)
     rows = gradient.view(len(gradient), -1, model.active_peft_config.token_dim)
@@ -256,15 +256,15 @@ def conclude_encoder(results: Results) -> str:
 ENCODER = Experiment(
     name="encoder",
     title="The encoder: PEFT's layout and the paper's",
-    claim="Li & Liang, Figure 2: an encoder-decoder has a prefix before x and one before y. PEFT gives it to the decoder's "
-    "self-attention alone, and with an even number of layers half of its rows never learn.",
+    claim="Li & Liang, Figure 2: an encoder-decoder has a prefix before x and one before y. PEFT gives it to the "
+    "decoder's self-attention alone, and with an even number of layers half of its rows never learn.",
     how=ON_WORDS.format(
-        why="100 steps of 16 words; both layouts train as many numbers. The layers behind the third add nothing, "
-        "so that all these T5 are one function and only the layout differs."
+        why="100 steps of 16 words; both layouts train as many numbers. The layers behind the third add next to "
+        "nothing, so that all these T5 give the same answers and only the layout differs."
     ),
     settings=tuple(
         {"layers": layers, "layout": layout, "prefix_len": prefix_len, "steps": 100, "rate": 0.1}
-        for layers in (3, 4, 5, 6)
+        for layers in (3, 4, 5)
         for layout, prefix_len in (("peft", 30), ("paper", 10))
     ),
     measure=measure_encoder,

@@ -7,12 +7,22 @@ since a language model looks back alone. What only some layers read is the depth
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
+from functools import cache
+from random import Random
 from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers.cache_utils import DynamicCache
+
+from prefix_lab.course.experiments.methods import BATCH_SIZE
+from prefix_lab.course.experiments.runs import Experiment, Measured, Results, Setting, percent
+from prefix_lab.course.tasks import IGNORED, Batch, drawn
+from prefix_lab.course.training import train
+from prefix_lab.course.world import Place, manner_of, places, prompt, sentence
 
 Tokens = Int[Tensor, "batch _"]
 
@@ -107,3 +117,117 @@ class Placed(nn.Module):
             if (written == end).any(1).all():
                 break
         return written[:, begun.shape[1] :]
+
+
+MANNER = "postcard"  # of the manners of the world the one that pretraining left out
+END = "="  # ends the record; a sentence comes after it
+HELD_OUT, LONGEST = 64, 32  # records to measure on; words that may be written
+
+
+@cache
+def tiny_gpt2() -> tuple[Any, Any]:
+    """Model and tokenizer, read once."""
+    from prefix_lab.course.tiny import load_tiny
+
+    return load_tiny("gpt2")
+
+
+def text_batch(tokenizer: Any, places_: list[Place], random: Random) -> Batch:
+    """Records, padded at their left, and a sentence about each: what `Placed.forward` takes."""
+    read = tokenizer([prompt(place) for place in places_], padding=True, return_tensors="pt")
+    said = [f"{END} {sentence(place, MANNER, random).text}{tokenizer.eos_token}" for place in places_]
+    rows = tokenizer(said, padding=True, padding_side="right", return_tensors="pt")
+    labels = rows["input_ids"].masked_fill(rows["attention_mask"] == 0, IGNORED)
+    return {
+        "input_ids": read["input_ids"],
+        "attention_mask": read["attention_mask"],
+        "written": rows["input_ids"][:, :-1],
+        "labels": labels[:, 1:],
+    }
+
+
+def text_batches(tokenizer: Any, seed: int) -> Iterator[Batch]:
+    """Batches without end, the same ones for the same seed."""
+    random = Random(seed)
+    for some in drawn(places("seen"), BATCH_SIZE, seed):
+        yield text_batch(tokenizer, some, random)
+
+
+def measure_place(setting: Setting, seed: int) -> Measured:
+    """Train virtual tokens in that place, and count the held-out records of which a right sentence is written."""
+    model, tokenizer = tiny_gpt2()
+    count = model.config.n_layer
+    layers = {
+        "embeddings": None,
+        "lower half": [*range(count // 2)],
+        "upper half": [*range(count // 2, count)],
+        "all layers": [*range(count)],
+    }[setting["place"]]
+    torch.manual_seed(seed)
+    placed = Placed(copy.deepcopy(model), layers, setting["order"], setting["prefix_len"])
+    train(placed, text_batches(tokenizer, seed), setting["steps"], setting["rate"])
+    some = list(places("held out")[:HELD_OUT])
+    batch = text_batch(tokenizer, some, Random(0))
+    begun = batch["written"][:, :1]
+    written = placed.write(batch["input_ids"], batch["attention_mask"], begun, LONGEST, tokenizer.eos_token_id)
+    texts = [text.partition(tokenizer.eos_token)[0].strip() for text in tokenizer.batch_decode(written)]
+    right = sum(manner_of(place, text) == MANNER for place, text in zip(some, texts, strict=True))
+    with torch.no_grad():
+        loss = float(placed(**batch).loss)
+    return {"right": round(right / len(some), 4), "loss": round(loss, 4), "trained": placed.virtual.numel()}
+
+
+def conclude_place(results: Results) -> str:
+    """Which of the three claims hold."""
+    of = {(one["place"], one["order"]): one for one in results.experiment.settings}
+    whole, lower, upper = (of[place, "prefix"] for place in ("all layers", "lower half", "upper half"))
+    claims = {
+        "a": results.more("right", whole, of["embeddings", "prefix"]),
+        "b": results.more("right", whole, of["all layers", "infix"]),
+        "c": results.more("right", upper, lower),
+    }
+    held = ", ".join(name for name, gain in claims.items() if gain.low > 0)
+    sentence = (
+        "Of the three claims these hold here: {held}. Embeddings alone write {embeddings} % right, the lower half of "
+        "the layers {lower} %, the upper {upper} %, all of them {whole} %, and {infix} % as an infix."
+        if held
+        else "None of the three claims holds here: embeddings alone write {embeddings} % right, the lower half of "
+        "the layers {lower} %, the upper {upper} %, all of them {whole} %, and {infix} % as an infix."
+    )
+    return sentence.format(
+        held=held,
+        embeddings=percent(results.mean("right", **of["embeddings", "prefix"])),
+        lower=percent(results.mean("right", **lower)),
+        upper=percent(results.mean("right", **upper)),
+        whole=percent(results.mean("right", **whole)),
+        infix=percent(results.mean("right", **of["all layers", "infix"])),
+    )
+
+
+PLACE = Experiment(
+    name="place",
+    title="Where the virtual tokens go",
+    claim="Li & Liang, Table 5: (a) virtual tokens that are embeddings alone are far behind a prefix in all layers, "
+    "and (b) an infix, between what is given and what is written, is a little behind a prefix. P-tuning v2, section "
+    "4: (c) the upper layers are worth more than the lower.",
+    how="The tiny GPT-2 reads a record of a place to eat and has to say it on a postcard, a manner that it was never "
+    "taught. 80 steps of 16 records, ten virtual tokens; right is one of the sentences that the grammar allows, for 64 "
+    "held-out places.",
+    settings=tuple(
+        {"place": place, "order": order, "prefix_len": 10, "steps": 80, "rate": 0.1}
+        for place, order in (
+            ("embeddings", "prefix"),
+            ("embeddings", "infix"),
+            ("lower half", "prefix"),
+            ("upper half", "prefix"),
+            ("all layers", "prefix"),
+            ("all layers", "infix"),
+        )
+    ),
+    measure=measure_place,
+    conclude=conclude_place,
+    columns=("place", "order", "right", "loss", "trained"),
+    key="right",
+    x="place",
+    by="order",
+)

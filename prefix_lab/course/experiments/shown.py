@@ -33,6 +33,9 @@ COLUMNS = {
     "examples": Column("examples"),
     "method": Column("what trains"),
     "layers": Column("layers in each stack"),
+    "size": Column("tokens or rank"),
+    "place": Column("read by"),
+    "order": Column("order"),
     "task": Column("task"),
     "right": Column("right to the letter, %", 100, ".1f"),
     "loss": Column("loss, nats a token", 1, ".3f"),
@@ -54,6 +57,7 @@ VALUES: dict[tuple[str, Any], str] = {
     ("examples", None): "all",
     ("width", 0): "no projection",
     ("method", "full"): "whole model",
+    ("size", 0): "",
 }
 """Values that are told by another name."""
 
@@ -90,7 +94,7 @@ def shown(results: Results) -> Shown:
 
 def named(name: str, value: Any) -> str:
     """A setting's value as a reader says it."""
-    return VALUES.get((name, value)) or (f"{value:,}" if isinstance(value, int) else str(value))
+    return VALUES.get((name, value), f"{value:,}" if isinstance(value, int) else str(value))
 
 
 def told(name: str, found: Interval) -> str:
@@ -164,12 +168,13 @@ def draw_lines(axes: Axes, results: Results, chosen: Setting) -> list[str]:
         pairs = zip(here, means, strict=True)
         line = ", ".join(f"{named(experiment.x, place)}: {told(experiment.key, mean)}" for place, mean in pairs)
         said.append(f"{named(experiment.by, group)}: {line}" if experiment.by else line)
-    if numeric:
-        places.sort()
-    if experiment.log and numeric:
+    if experiment.log:
         axes.set_xscale("log")
         axes.minorticks_off()
-    axes.set_xticks(places if numeric else range(len(places)), [named(experiment.x, place) for place in places])
+    if experiment.x in settings[0]:
+        axes.set_xticks(places if numeric else range(len(places)), [named(experiment.x, place) for place in places])
+    else:
+        axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.axhline(0, color=FAINT, linewidth=0.8)
     return said
 
