@@ -65,8 +65,8 @@ for text, answer in zip(texts, answers(model, tokenizer, texts), strict=True):
 draw_walk()
 
 # %% [markdown] lang="en"
-# At each stage our code stands beside PEFT's, which is read from your own installation. Ours is written to be read, and
-# gives the same numbers to the last bit. Here is the heart of it all, `encode`:
+# At each stage our code stands beside PEFT's, which is read from your own installation. Ours gives the same numbers to
+# the last bit, and has a shape beside each step. Here is the heart of it all, `encode`, where the two are much alike:
 
 # %%
 show_stage("encode", mark=("self.embedding(prefix)", "self.transform("))

@@ -9,9 +9,9 @@
 # %% [markdown] lang="en"
 # # 02 · Step into get_peft_model
 #
-# People learn how prefix tuning works by setting breakpoints in PEFT: in `get_peft_model`, in the table of tasks, in
-# the preparation of the config, in `PrefixEncoder`. In this lesson you make that journey with a real T5, stage by
-# stage, with our readable code beside PEFT's own. At the end you will be able to say
+# Many people learn how prefix tuning works by setting breakpoints in PEFT: in `get_peft_model`, in the table of tasks,
+# in the preparation of the config, in `PrefixEncoder`. In this lesson you make that journey with a real T5, stage by
+# stage, with our code beside PEFT's own. At the end you will be able to say
 #
 # - which class wraps your model, and why;
 # - where every number of the config came from;
@@ -277,8 +277,8 @@ def split(prefix, layers, heads):
 check_split(split)
 
 # %% [markdown] lang="en"
-# And here it is. For an encoder-decoder the rows are doubled before they are cut: a habit of PEFT that leaves half of
-# the prefix unread whenever the number of layers is even. Our model has three, so every row is read.
+# And here it is. For an encoder-decoder there is one line more, in which PEFT doubles the rows before it cuts them.
+# Leave it aside for now: lesson 8 comes back to this place.
 
 # %%
 show_stage(

@@ -378,8 +378,8 @@ for name, call in complaints.items():
 #
 # - The encoder is a lookup; with projection, a lookup and an MLP. Its rows hold a key and a value for each layer.
 # - The projection is scaffolding: it shapes the training, and is folded into the flat table before anything is saved.
-# - That is a one-way street: from a table nobody finds the MLP again, so a saved projection cannot be trained further.
-#   (Lesson 12 comes back to this.)
+# - There is no way back: from the table nobody can find the MLP again. (What that means for training on from a file is
+#   in lesson 12.)
 #
 # Read next: `prefix_lab/encoder.py`, one screen; then `peft/tuners/prefix_tuning/model.py`, and its older brother,
 # P-tuning v2's encoder, whose names `prefix_lab/beside/initialization.py` translates.

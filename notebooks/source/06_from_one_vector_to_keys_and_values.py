@@ -243,7 +243,9 @@ print("largest difference of the logits:", f"{(whole - rest).abs().max():.1e}")
 
 # %%
 mine = table_of(read, 20)
-print("your table is PEFT's:", torch.equal(mine, their_table) if isinstance(mine, torch.Tensor) else "not written yet")
+print(
+    "your table is PEFT's:", torch.equal(mine, their_table) if isinstance(mine, torch.Tensor) else f"no, it is {mine}"
+)
 
 # %% [markdown] lang="en"
 # So every text has its prefix. The other way round is not true: most prefixes belong to no text, and that is where
@@ -253,11 +255,8 @@ print("your table is PEFT's:", torch.equal(mine, their_table) if isinstance(mine
 # %% [markdown] lang="en"
 # ## And an encoder-decoder?
 #
-# A T5 has two kinds of attention in each decoder layer, so PEFT doubles the pieces, and cuts them in fours. Walk to
-# the end with **Next**: which numbers are left, and which are gone? Lesson 8 is the detective story about it.
-
-# %%
-ReshapeView("T5")
+# A T5 has two kinds of attention in each decoder layer, so PEFT takes another branch for it: look for
+# `num_transformer_submodules == 2` above. What comes of that branch is a detective story, and lesson 8 tells it.
 
 # %% [markdown] lang="en"
 # ## What you have seen

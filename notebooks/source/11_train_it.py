@@ -9,8 +9,8 @@
 # %% [markdown] lang="en"
 # # 11 · Train it
 #
-# Our model reverses a word if you write `reverse: ` before it. Can ten learnt vectors say the same, to a model in
-# which not one number may change? You will find out in this lesson. At the end you will be able to
+# Our model reverses a word if you write `reverse: ` before it. Can ten virtual tokens say the same, to a model in which
+# not one number may change? You will find out in this lesson. At the end you will be able to
 #
 # - write the training loop of a prefix, and say what the optimizer gets;
 # - prove that the base model is unchanged;
@@ -81,8 +81,11 @@ for word, answer in zip(words[:3], answers(model, tokenizer, words[:3]), strict=
 # %% [markdown] lang="en"
 # Without the instruction the model does something, but not this. Now the prefix. Its parameters are all that trains.
 #
-# `layout="paper"` gives encoder, decoder and cross-attention a prefix each, as in Li and Liang's Figure 2; PEFT fills
-# the decoder's self-attention alone. We train both, and compare. `encode="once"` only saves time.
+# PEFT puts a prefix into the decoder's self-attention alone. `layout="paper"` gives one to encoder, decoder and
+# cross-attention each. (Figure 2 of Li and Liang, [arXiv 2101.00190](https://arxiv.org/abs/2101.00190), shows it before
+# encoder and decoder; the code that they published has it in cross-attention, too.) So a virtual token is a key and a
+# value in three places of three layers, 18 rows of 128 numbers. We train both layouts, and compare. `encode="once"`
+# only saves time.
 
 # %%
 torch.manual_seed(0)
@@ -198,8 +201,8 @@ table(
 )
 
 # %% [markdown] lang="en"
-# Nothing was written before the words. The model reverses them because its attention reads ten keys and values in each
-# place that no text has ever made.
+# Nothing was written before the words. The model reverses them because each of its attention layers reads ten keys and
+# ten values more, which no text has ever made.
 
 # %% [markdown] lang="en"
 # ## Stand where a layer reads it

@@ -10,7 +10,7 @@
 # # 12 · Save, load, serve
 #
 # You trained a prefix with projection, saved it, and the file holds far fewer numbers than trained. Where are the
-# others? And why does PEFT refuse to train on from that file? At the end you will be able to
+# others? And can you train on from that file? At the end you will be able to
 #
 # - say what is in the two files, to the byte, and what is not;
 # - go on training from them all the same;
@@ -187,7 +187,11 @@ check_kept(what_is_kept)
 # %% [markdown] lang="en"
 # ## Load
 #
-# On a fresh base. Is the answer the same to the last bit? And what does the encoder consist of now?
+# `PeftModel.from_pretrained` reads the config, wraps the base as `get_peft_model` does, and calls `load_adapter`. That
+# one reads the file (`load_peft_weights`) and hands the tensors out (`set_peft_model_state_dict`); for a prefix, the
+# encoder's `_load_adapter_state_dict` puts them into its table. Stop in any of them if you want to see it happen.
+#
+# Here it is on a fresh base. Is the answer the same to the last bit? And what does the encoder consist of now?
 
 # %%
 batch = make_batch(tokenizer, ["garden", "piano"], ["nedrag", "onaip"])
@@ -198,15 +202,22 @@ print("logits equal:", torch.equal(before.logits, after.logits))
 print("its encoder: ", [(name, tuple(one.shape)) for name, one in loaded.prompt_encoder["default"].named_parameters()])
 
 # %% [markdown] lang="en"
-# There is no `transform` left, so there is nothing to train as before: many projections give the same prefix, and the
-# file does not say which one yours was. That is why this is refused, by PEFT in one sentence, by ours with the way out.
+# There is no `transform` left, so training cannot go on as it was: many projections give the same prefix, and the file
+# does not say which one yours was. But for a prefix *without* projection the file holds everything that trained. Will
+# PEFT load that one to be trained on? Guess, then run the cell.
 
 # %%
-for library in (peft, prefix_lab):
+direct = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
+peft.get_peft_model(load_tiny_t5()[0], direct).save_pretrained(folder.with_name("direct"))
+for library, saved in ((peft, "projected"), (peft, "direct"), (prefix_lab, "direct")):
     try:
-        library.PeftModel.from_pretrained(load_tiny_t5()[0], folder, is_trainable=True)
+        library.PeftModel.from_pretrained(load_tiny_t5()[0], folder.with_name(saved), is_trainable=True)
     except ValueError as error:
-        print(f"{library.__name__}: {error}\n")
+        print(f"{library.__name__}, {saved}: {error}\n")
+
+# %% [markdown] lang="en"
+# PEFT refuses both. In `PeftModel.from_pretrained` it asks only whether the method is prompt learning, and so refuses
+# prompt tuning and P-tuning as well, whatever lies in the file. Ours refuses where PEFT does, and says the way out.
 
 # %% [markdown] lang="en"
 # ### Exercise 3 · go on from a file
@@ -358,8 +369,9 @@ check_serve(serve)
 # %% [markdown] lang="en"
 # ## What is not in the file
 #
-# The base. `base_model_name_or_path` is a name, and nothing holds the name against the weights. Here is a base that was
-# changed a little, as by further training. It takes the prefix without a word, and answers:
+# The base. The config has its name, `base_model_name_or_path`, but nobody checks that the model you load the prefix
+# into is the one it was trained on. Here is a base whose weights were changed a little, as further training would. The
+# prefix is loaded without a warning, and the model answers:
 
 # %%
 stranger, _ = load_tiny_t5()

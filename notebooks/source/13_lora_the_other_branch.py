@@ -152,8 +152,10 @@ with stop_at(
     peft.get_peft_model(without_weights("t5-base"), one_layer)
 
 # %% [markdown] lang="en"
-# T5's `q` has no bias. Today PEFT keeps that very layer as `base_layer`. Until December 2022, its LoRA layer *was* a
-# `Linear` of its own, made with torch's usual bias, which nothing trained. The docstring was written before.
+# T5's `q` has no bias, and today PEFT keeps that very layer, as `base_layer`. In its first years PEFT's LoRA layer
+# *was* an `nn.Linear` of its own (until November 2023, commit 5a3a5acff), and in the very first ones it was made with
+# torch's usual bias, which nothing trained. The bias went on 1 December 2022, with `bias = target.bias is not None` in
+# commit e3d6568a1. That commit also wrote the docstring: the number was counted before the mend that came with it.
 
 # %% [markdown] lang="en"
 # ### Exercise 2 · the stale total
