@@ -237,17 +237,17 @@ def conclude_encoder(results: Results) -> str:
     worst, best = min(layers, key=alive.get), max(layers, key=alive.get)
     sentence = (
         "The paper's layout is better at every depth here: with {worst} layers it is right in {paper} %, PEFT's in "
-        "{peft} %, as many numbers in both; and of PEFT's rows {alive:.0%} get a gradient with {worst} layers, "
-        "{all:.0%} with {best}."
+        "{peft} %, as many numbers in both; and of PEFT's rows {alive:.0f} % get a gradient with {worst} layers, "
+        "{all:.0f} % with {best}."
         if all(gain.low > 0 for gain in gains)
         else "The paper's layout is not better at every depth here: with {worst} layers it is right in {paper} %, "
-        "PEFT's in {peft} %; of PEFT's rows {alive:.0%} get a gradient with {worst} layers, {all:.0%} with {best}."
+        "PEFT's in {peft} %; of PEFT's rows {alive:.0f} % get a gradient with {worst} layers, {all:.0f} % with {best}."
     )
     return sentence.format(
         worst=worst,
         best=best,
-        alive=alive[worst],
-        all=alive[best],
+        alive=100 * alive[worst],
+        all=100 * alive[best],
         paper=percent(results.mean("right", **of[worst, "paper"])),
         peft=percent(results.mean("right", **of[worst, "peft"])),
     )
