@@ -36,11 +36,8 @@ def conclude_few(results: Results) -> str:
         for count in counts
     ]
     sentence = {
-        (
-            True,
-            True,
-        ): "The claim holds here: with {few} examples the prefix is right in {prefix} %, full fine-tuning in "
-        "{full} %, LoRA in {lora} %, and with {many} the gap is smaller, {last} points.",
+        (True, True): "The claim holds here: with {few} examples the prefix is right in {prefix} %, full fine-tuning "
+        "in {full} %, LoRA in {lora} %, and with {many} the gap is smaller, {last} points.",
         (True, False): "Half of the claim holds here: with {few} examples the prefix is right in {prefix} %, full "
         "fine-tuning in {full} %, LoRA in {lora} %, but with {many} it is still {last} points ahead.",
     }.get(
@@ -129,11 +126,8 @@ def conclude_limits(results: Results) -> str:
         for one in ("full", "LoRA")
     )
     sentence = {
-        (
-            True,
-            True,
-        ): "The claim holds here: a prefix picks `{known}`, {picked} % right, and its first attention on the "
-        "word moves by {moved:.1f} %; of `{new}` it learns {less} %, LoRA with as many numbers {lora} %, the whole "
+        (True, True): "The claim holds here: a prefix picks `{known}`, {picked} % right, and its first attention on "
+        "the word moves by {moved:.1f} %; of `{new}` it learns {less} %, LoRA with as many numbers {lora} %, the whole "
         "model {full} %.",
         (True, False): "Half of the claim holds here: a prefix picks `{known}`, {picked} % right, and its first "
         "attention on the word moves by {moved:.1f} %; of `{new}` it learns {less} %, far less than the whole model, "

@@ -162,13 +162,9 @@ def conclude_start(results: Results) -> str:
         (True, True, False): "The claim holds here: with {few} examples the instruction reaches {told} %, other words "
         "{words} %, random numbers {random} % and zeros {zero} %; with all of them instruction and random numbers are "
         "too close to tell, {told_all} % and {random_all} %.",
-        (
-            True,
-            True,
-            True,
-        ): "With few examples the claim holds here: with {few} the instruction reaches {told} %, other "
-        "words {words} %, random numbers {random} % and zeros {zero} %; but with all of them the instruction is still "
-        "ahead after so short a training, {told_all} % to {random_all} %.",
+        (True, True, True): "With few examples the claim holds here: with {few} the instruction reaches {told} %, "
+        "other words {words} %, random numbers {random} % and zeros {zero} %; but with all of them the instruction is "
+        "still ahead after so short a training, {told_all} % to {random_all} %.",
         (True, False, False): "The claim holds here for the instruction: with {few} examples it reaches {told} %, "
         "random numbers {random} %, and with all of them the two are too close to tell, {told_all} % and {random_all} "
         "%; other words, {words} % with {few} examples, do no better than zeros, {zero} %.",
