@@ -232,12 +232,13 @@ def conclude_encoder(results: Results) -> str:
     alive = {depth: results.mean("alive", **of[depth, "peft"]).mean for depth in layers}
     worst, best = min(layers, key=alive.get), max(layers, key=alive.get)
     sentence = (
-        "The paper's layout is better at every depth here: with {worst} layers it is right in {paper} %, PEFT's in "
-        "{peft} %, as many numbers in both; and of PEFT's rows {alive:.0f} % get a gradient with {worst} layers, "
-        "{all:.0f} % with {best}."
+        "The paper's layout is better at every depth here: with {worst} layers it is right in {paper} %, PEFT's with "
+        "as many numbers in {peft} %; there {alive:.0f} % of PEFT's rows get a gradient, with {best} layers {all:.0f} "
+        "%, and it is right in {other} %."
         if all(gain.low > 0 for gain in gains)
         else "The paper's layout is not better at every depth here: with {worst} layers it is right in {paper} %, "
-        "PEFT's in {peft} %; of PEFT's rows {alive:.0f} % get a gradient with {worst} layers, {all:.0f} % with {best}."
+        "PEFT's with as many numbers in {peft} %; there {alive:.0f} % of PEFT's rows get a gradient, with {best} "
+        "layers {all:.0f} %, and it is right in {other} %."
     )
     return sentence.format(
         worst=worst,
@@ -246,6 +247,7 @@ def conclude_encoder(results: Results) -> str:
         all=100 * alive[best],
         paper=percent(results.mean("right", **of[worst, "paper"])),
         peft=percent(results.mean("right", **of[worst, "peft"])),
+        other=percent(results.mean("right", **of[best, "peft"])),
     )
 
 
