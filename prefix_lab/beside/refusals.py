@@ -59,6 +59,11 @@ def check(
             "model.get_base_model(). For one more prefix on the same model: model.add_adapter(name, config)."
         )
     if peft_config.is_prompt_learning:
+        if not hasattr(model, "config"):
+            raise AttributeError(
+                f"model is a {type(model).__name__} and has no attribute 'config', from which a prefix takes its "
+                "sizes. Give a model of transformers: AutoModelForCausalLM.from_pretrained(...)."
+            )
         check_reader(model, peft_config)
         check_sizes(peft_config, model.config)
 
