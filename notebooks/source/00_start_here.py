@@ -93,6 +93,8 @@ ShapeFlow("t5-base", prefix_len=20)
 # | `s` | go into the call on this line | `S` |
 # | `o` | go out of this function | `O` |
 # | `b`, `c` | set a breakpoint at this line; run to the next one | `C` |
+# | `x` | step past this function from now on, or into it again | |
+# | `m`, `=` | mark this step; list what has changed since | |
 # | `?` | show all keys | |
 #
 # Each line shows what it gave. You are at `encode`; go on for a few lines, then come back.
