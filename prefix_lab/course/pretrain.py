@@ -1,7 +1,7 @@
 """Pretrain the tiny T5 on the course's written instructions: `python -m prefix_lab.course.pretrain`.
 
 A T5 of about one million parameters reads `reverse: stream` as bytes and writes `maerts`. It learns every task of
-`prefix_lab.course.training` on the words of `words.txt`, which were taken once from Python's own documentation (the
+`prefix_lab.course.letters` on the words of `words.txt`, which were taken once from Python's own documentation (the
 docstrings of the standard library and `pydoc_data.topics`, see there); one word in ten is held out to
 measure on. About eighteen minutes of one core. The same seed gives the same weights on the same machine with the
 same number of threads (the shipped ones: OMP_NUM_THREADS=1); elsewhere sums round differently.
@@ -21,18 +21,10 @@ import torch
 import transformers
 from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
 
+from prefix_lab.course.letters import TASKS, exact_match, held_out_words, seen_words, source_text, target_text
 from prefix_lab.course.small_models import WEIGHTS, quiet
-from prefix_lab.course.training import (
-    TASKS,
-    Batch,
-    exact_match,
-    held_out_words,
-    make_batch,
-    seen_words,
-    source_text,
-    target_text,
-    train,
-)
+from prefix_lab.course.tasks import Batch, make_batch
+from prefix_lab.course.training import train
 
 STEPS, BATCH_SIZE, RATE = 8000, 32, 2e-3
 REPORT = "report.json"

@@ -58,7 +58,8 @@ class Cursor:
 
     def step_in(self, backwards: bool = False) -> bool:
         """To the next step, wherever it is."""
-        there = self.past(self.index + (-1 if backwards else 1), backwards)
+        beside = self.index + (-1 if backwards else 1)
+        there = self.past(beside, backwards) if self._skipped else beside
         return there is not None and self._to(there)
 
     def past(self, step: int, backwards: bool = False) -> int | None:

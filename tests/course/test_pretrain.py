@@ -7,8 +7,9 @@ import torch
 from safetensors.torch import load_file
 
 from prefix_lab.course import pretrain
+from prefix_lab.course.letters import TASKS
 from prefix_lab.course.small_models import load_tiny_t5
-from prefix_lab.course.training import TASKS, answers
+from prefix_lab.course.tasks import answers
 
 
 @pytest.fixture(autouse=True)

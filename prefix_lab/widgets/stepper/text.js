@@ -192,6 +192,27 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** @type {WeakMap<HTMLElement, Map<string, HTMLElement>>} the children that `renew` gave */
+const renewed = new WeakMap();
+
+/**
+ * Give an element these children, each under a key of its own. One whose key was there before stays as it is: from step
+ * to step little changes, and what is not touched is not laid out or painted anew.
+ * @param {HTMLElement} parent @param {[key: string, make: () => HTMLElement][]} children
+ */
+export function renew(parent, children) {
+  const before = renewed.get(parent);
+  const now = new Map(children.map(([key, make]) => [key, before?.get(key) ?? make()]));
+  renewed.set(parent, now);
+  const wanted = new Set(/** @type {Iterable<Node>} */ (now.values()));
+  for (const child of [...parent.childNodes]) if (!wanted.has(child)) child.remove();
+  let at = parent.firstChild;
+  for (const child of now.values()) {
+    if (child === at) at = at.nextSibling;
+    else parent.insertBefore(child, at);
+  }
+}
+
 /**
  * A text that stays on its line and in its order: control characters are drawn, and those that turn the direction of
  * what follows are spelled.
