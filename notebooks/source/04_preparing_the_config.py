@@ -118,9 +118,9 @@ show_sizes()
 draw_widths()
 
 # %% [markdown] lang="en"
-# flan-t5-small, t5-3b and t5-11b fall apart. llama-3-8b does not, though it is 4096 wide: it is another case, and
-# PEFT knows it. Walk through it line by line (`n`), and keep an eye on **Watches** at the right: `token_dim` becomes
-# 4096, and then something else. Which name decides that?
+# For flan-t5-small, t5-3b and t5-11b the two differ. For llama-3-8b they agree, at 1024, though the model is 4096 wide:
+# that is another case, and PEFT takes care of it. Walk through it line by line (`n`), and keep an eye on **Watches** at
+# the right: `token_dim` becomes 4096, and then something else. Which name decides that?
 
 # %%
 watched = ["peft_config.num_layers", "peft_config.token_dim", "peft_config.num_attention_heads"]
@@ -131,8 +131,10 @@ with record([peft.utils.other], watch=watched) as recording:
 Stepper(recording, height="660px")
 
 # %% [markdown] lang="en"
-# `num_key_value_heads` does. Llama 3 asks with 32 heads, but caches only 8 keys and values, each for four heads:
-# **grouped-query attention**. The prefix goes into the cache, so it has 8 heads, too, and token_dim is 8 · 128 = 1024.
+# `num_key_value_heads` does. Llama 3 has 32 heads with a query each, but only 8 with a key and a value, each of which
+# serves four: **grouped-query attention** (Ainslie and others, “GQA: Training Generalized Multi-Query Transformer
+# Models from Multi-Head Checkpoints”, 2023, [arXiv 2305.13245](https://arxiv.org/abs/2305.13245)). The prefix goes into
+# the cache, so it has 8 heads, too, and token_dim is 8 · 128 = 1024.
 #
 # ### Exercise 1 · read the sizes
 #

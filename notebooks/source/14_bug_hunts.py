@@ -405,8 +405,8 @@ for name, by in {"the copy": hunts.Hunt7, "PEFT": peft}.items():
 show_source(hunts.Hunt7)
 
 # %% [markdown] lang="en"
-# Listen at the base model's door, and at its decoder's: at each place the decoder has read one token and is asked for
-# one. Which pair makes sense?
+# See what arrives at the base model, and at its decoder: at each place the decoder has read one token and is asked for
+# the next. Which pair makes sense?
 
 # %%
 broken = before(model, hunts.Hunt7)
@@ -594,7 +594,8 @@ for name, by in {"the copy": hunts.Hunt10, "PEFT": peft}.items():
 show_source(hunts.Hunt10)
 
 # %% [markdown] lang="en"
-# What does the base model get at each call? Listen at its door again: `position_ids` says where its tokens are put.
+# What does the base model get at each call? Look at what arrives there again: `position_ids` says where its tokens are
+# put.
 
 
 # %%

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from prefix_lab.course.progress import lesson
 from prefix_lab.stages import STAGES, Stage, resolve, stage
 from prefix_lab.widgets.picture import FAINT, INK, as_svg
+from prefix_lab.widgets.stepper.questions import texts
 from prefix_lab.widgets.stepper.written import letter_of
 
 if TYPE_CHECKING:
@@ -201,8 +202,8 @@ def coloured_lines(source: str) -> list[str]:
 
 def show_stage(
     name: str,
-    mark: tuple[str, ...] = (),
-    also: tuple[str, ...] = (),
+    mark: str | Sequence[str] = (),
+    also: str | Sequence[str] = (),
     pair: tuple[Callable, Callable] | None = None,
 ) -> SourceView:
     """The stage's place in the walk, its sentence, and both sources without their docstrings.
@@ -215,7 +216,7 @@ def show_stage(
     if pair:
         panes = tuple((f"{whose}: {dotted(one)}", readable(one)) for whose, one in zip(SIDES, pair, strict=True))
     else:
-        ours = "\n\n\n".join(readable(resolve(path, name)) for path in (*also, row.ours))
+        ours = "\n\n\n".join(readable(resolve(path, name)) for path in (*texts("also", also, row.ours), row.ours))
         if row.ours == row.peft:
             panes = ((f"both: {row.ours}", ours),)
         else:
@@ -223,20 +224,22 @@ def show_stage(
     return marked(panes, mark, row)
 
 
-def show_source(*shown: Callable | type, mark: tuple[str, ...] = ()) -> SourceView:
+def show_source(*shown: Callable | type, mark: str | Sequence[str] = ()) -> SourceView:
     """Functions or classes side by side, without their docstrings; lines that contain one of `mark` are highlighted.
 
-    Raises `ValueError` for a mark that stands in none of them.
+    Raises `ValueError` for a mark that stands in none of them, `TypeError` for what has no source.
     """
-    return marked(tuple((dotted(one), readable(one)) for one in shown), mark)
+    sources = [readable(one) for one in shown]
+    return marked(tuple(zip(map(dotted, shown), sources, strict=True)), mark)
 
 
-def marked(panes: tuple[tuple[str, str], ...], mark: tuple[str, ...], row: Stage | None = None) -> SourceView:
+def marked(panes: tuple[tuple[str, str], ...], mark: str | Sequence[str], row: Stage | None = None) -> SourceView:
     """The sources with their marks, each of which stands in one of them."""
+    mark = texts("mark", mark, "torch.cat(")
     for text in mark:
         if not any(text in source for _, source in panes):
             raise ValueError(f"mark={text!r} is in none of {', '.join(title for title, _ in panes)}. Take another.")
-    return SourceView(panes, mark, row)
+    return SourceView(panes, tuple(mark), row)
 
 
 def dotted(shown: Callable | type) -> str:
@@ -244,8 +247,13 @@ def dotted(shown: Callable | type) -> str:
 
 
 def readable(shown: Callable | type) -> str:
-    """Its source without its docstring, which the lesson says in its own words."""
-    source = textwrap.dedent(inspect.getsource(shown))
+    """Its source without its docstring, which the lesson says in its words. Raises `TypeError` where it has none."""
+    try:
+        source = textwrap.dedent(inspect.getsource(shown))
+    except (TypeError, OSError):
+        raise TypeError(
+            f"{shown!r} has no source to show; expected a function or class that is written in Python."
+        ) from None
     body = ast.parse(source).body[0].body
     first = body[0]
     if len(body) > 1 and isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):

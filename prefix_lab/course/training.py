@@ -62,7 +62,7 @@ def train(
         )
     accelerator, home, parameters = Accelerator(), next(model.parameters()).device, list(trained.values())
     history, fingerprint = History(steps), frozen_digest(model)
-    made_with = {"steps": steps, "rate": rate, "frozen": fingerprint}
+    made_with = {"steps": steps, "rate": rate, "seed": seed, "frozen": fingerprint}
     batches, loss_of, score = task, model_loss, None
     if isinstance(task, Task):
         tokenizer, held_out = tokenizer or tokenizer_of(model), task.examples("test")[:measured_on]
@@ -70,7 +70,7 @@ def train(
         loss_of = getattr(task, "loss", model_loss)
         score = (lambda: task.score(model, tokenizer, held_out)) if held_out else None
         progress = task.name if progress is None else progress
-        made_with |= {"task": task.name, "batch_size": batch_size, "seed": seed}
+        made_with |= {"task": task.name, "batch_size": batch_size}
 
     optimizer = torch.optim.AdamW(parameters, rate, weight_decay=0.0)
     wrapped, optimizer = accelerator.prepare(model, optimizer)  # on its device; several processes share gradients

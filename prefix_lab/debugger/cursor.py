@@ -58,7 +58,8 @@ class Cursor:
 
     def step_in(self, backwards: bool = False) -> bool:
         """To the next step, wherever it is."""
-        there = self.past(self.index + (-1 if backwards else 1), backwards)
+        beside = self.index + (-1 if backwards else 1)
+        there = self.past(beside, backwards) if self._skipped else beside
         return there is not None and self._to(there)
 
     def past(self, step: int, backwards: bool = False) -> int | None:
@@ -109,7 +110,12 @@ class Cursor:
         return columns.frame_function[columns.step_frame[step]] in self._skipped
 
     def run_to(self, breakpoint: Breakpoint, backwards: bool = False) -> bool:
-        """To the next step where the breakpoint holds, this one aside; if there is none, stay."""
+        """To the next step where the breakpoint holds, this one aside; if there is none, stay.
+
+        Raises `TypeError` for what is no breakpoint.
+        """
+        if not isinstance(breakpoint, Breakpoint):
+            raise TypeError(f"breakpoint={breakpoint!r} is none. Give one: Breakpoint('forward'), Breakpoint(line=30).")
         stops = breakpoint.steps(self.recording, self.index, backwards)
         found = next(itertools.islice(stops, breakpoint.hits - 1, None), None)
         return found is not None and self._to(found)

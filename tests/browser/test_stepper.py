@@ -57,6 +57,7 @@ def opened(lab, either, walk, tmp_path_factory):
 @pytest.fixture
 def view(opened):
     """The first view, at the first step, with nothing set."""
+    opened.until("stepper.step", views(opened)[0].step)
     opened.python(
         "stepper.step, stepper.breakpoints, stepper.watches, stepper.skip = 0, [], [], skipped\nheard.clear()"
     )
@@ -66,6 +67,8 @@ def view(opened):
 
 
 def lead(opened, view, step):
+    """Python leads the reader there, once it has heard where the reader is."""
+    opened.until("stepper.step", view.step)
     opened.python(f"stepper.goto({step})")
     return view.at(step)
 
@@ -214,7 +217,7 @@ def test_configs_caches_and_tensors_open_and_stay_open(opened, view, walk):
     for name, inside in (
         ("peft_config", "num_virtual_tokens"),
         ("past_key_values", "self_attention_cache"),
-        ("prompt_tokens", "dtype"),
+        ("prompt_tokens", "Its numbers were not kept. record(…, keep="),
     ):
         row = view.variable(name)
         row.locator(".pl-opener").click()

@@ -400,6 +400,10 @@ MISTAKES = {
             "optimizer.zero_grad()\n    loss.backward()",
             "loss.backward(); optimizer.zero_grad(False)",
         ),
+        "zero_grad belongs before": (
+            "optimizer.zero_grad()\n    loss.backward()",
+            "loss.backward(); optimizer.zero_grad()",
+        ),
         "but elsewhere": ("loss.backward()", "(-loss).backward()"),
         "not this batch's loss": "right() + 1",
         "loss.item()": ("loss.item()", "loss"),

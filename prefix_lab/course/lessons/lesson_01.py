@@ -158,7 +158,7 @@ def check_prefix_share(answer: Any) -> str:
         "The scores themselves are no shares: the softmax takes e^score.": (
             scores[:, :prefix_len].sum(-1) / scores.sum(-1)
         ),
-        "The number of keys does not say it: what each query thinks of them does.": (
+        "The number of keys does not say it: the share depends on the scores, which differ from query to query.": (
             torch.full_like(right, prefix_len / scores.shape[1])
         ),
         "The softmax runs over the queries: softmax(-1).": scores.softmax(0)[:, :prefix_len].sum(-1),

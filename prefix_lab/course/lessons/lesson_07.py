@@ -171,7 +171,9 @@ def check_content(answer: Any) -> str:
     result = called(answer, attention.clone(), prefix_len)
     shapes = {
         (batch, heads, source, prefix_len): "These are the prefix's columns; the text's are the others.",
-        tuple(attention[:, :, prefix_len:].shape): "Rows were dropped; the columns, the last axis, are who is asked.",
+        tuple(
+            attention[:, :, prefix_len:].shape
+        ): "Rows were dropped, the queries; the keys are the columns, the last axis.",
     }
     numbers = {
         "The rows do not add up to 1 yet; divide by their sum.": kept,

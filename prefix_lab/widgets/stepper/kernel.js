@@ -1,8 +1,9 @@
 // A kernel as a source of pieces: questions go over the wire with a number, and their answers come back with the same.
 
-import { NoAnswer, unpacked } from "./pieces.js";
+import { NoAnswer, REST, unpacked } from "./pieces.js";
 
 const PATIENCE = 8000; // milliseconds until a kernel that says nothing is called silent
+const MOVING = ["step", "steps"]; // the traits that every move sets
 
 export class Kernel {
   /**
@@ -69,7 +70,7 @@ export class Kernel {
     view.luminoWidget.constructor.attach(view.luminoWidget, host);
   }
 
-  /** A step's page, and those that moves from there lead to. @param {number} step @returns {Promise<Record<string, any>>} */
+  /** The pages that moves from a step lead to. @param {number} step @returns {Promise<Record<string, any>>} */
   around(step) {
     return this.send({ around: step });
   }
@@ -81,22 +82,44 @@ export class Kernel {
 }
 
 /**
- * What views share with Python, as traits of the widget; what is listened to ends with the view.
+ * What views share with Python, as traits of the widget; what is listened to ends with the view. Moves that follow one
+ * another closely are told once, when the reader rests: Jupyter's server answers each message with three, and while
+ * these are on their way, what is asked next can wait for 40 ms (Nagle's algorithm, and TCP's delayed acknowledgement).
  * @param {any} model
  */
 export function traits(model) {
   /** @type {[string, () => void][]} */
   const listeners = [];
-  return {
-    get: (/** @type {string} */ name) => model.get(name),
-    set: (/** @type {string} */ name, /** @type {any} */ value) => {
+  /** @type {Map<string, any>} what Python has not heard of yet */
+  const untold = new Map();
+  /** @type {any} */
+  let timer;
+  const listen = (/** @type {string} */ name, /** @type {() => void} */ changed) => {
+    model.on(`change:${name}`, changed);
+    listeners.push([`change:${name}`, changed]);
+  };
+  const tell = () => {
+    clearTimeout(timer);
+    if (!untold.size) return;
+    for (const [name, value] of [...untold]) {
+      untold.delete(name);
       model.set(name, value);
-      model.save_changes();
+    }
+    model.save_changes();
+  };
+  for (const name of MOVING) listen(name, () => untold.delete(name)); // Python, or another view, has moved since
+  return {
+    get: (/** @type {string} */ name) => untold.get(name) ?? model.get(name),
+    set: (/** @type {string} */ name, /** @type {any} */ value) => {
+      untold.set(name, value);
+      clearTimeout(timer);
+      if (MOVING.includes(name)) timer = setTimeout(tell, REST);
+      else tell();
     },
-    on: (/** @type {string} */ name, /** @type {() => void} */ changed) => {
-      model.on(`change:${name}`, changed);
-      listeners.push([`change:${name}`, changed]);
+    on: listen,
+    close: () => {
+      tell();
+      listeners.forEach(([name, changed]) => model.off(name, changed));
     },
-    close: () => listeners.forEach(([name, changed]) => model.off(name, changed)),
   };
 }

@@ -7,10 +7,11 @@
  * @property {(question: Record<string, any>) => Promise<any>} ask
  * @property {(id: string, host: HTMLElement) => Promise<void>} [show] puts a widget into the page, where there is a kernel
  * @property {() => Record<string, any>} [opening] the pieces that are there from the start
- * @property {(step: number) => Promise<Record<string, any>>} [around] a step's page, and those that moves lead to
+ * @property {(step: number) => Promise<Record<string, any>>} [around] the pages that moves from a step lead to, where they come from afar
  */
 
 const KEPT = 192; // pages
+export const REST = 100; // milliseconds without a move, after which there is time for what nobody waits for
 
 export class Pieces {
   /** @param {Source} source */
@@ -24,6 +25,8 @@ export class Pieces {
     this.coming = new Map();
     /** @type {{key: string, done: (piece: any) => void, failed: (error: any) => void}[]} */
     this.queue = [];
+    /** @type {Promise<any> | null} pages that moves lead to, on their way */
+    this.nearby = null;
   }
 
   async open() {
@@ -80,6 +83,7 @@ export class Pieces {
   /** @param {number} step @returns {Promise<any>} */
   async page(step) {
     const key = this.pageKey(step);
+    if (!this.pieces.has(key) && this.nearby) await this.nearby;
     const page = this.pieces.get(key);
     if (page) {
       this.pieces.delete(key); // the ones used last are kept longest
@@ -89,13 +93,20 @@ export class Pieces {
     return this.piece(key);
   }
 
-  /** A step's page; where it has to be waited for, those that moves from there lead to come with it. @param {number} step */
-  async arrive(step) {
+  /** A step's page; where it has to be waited for, those that moves from there lead to come behind it. @param {number} step @returns {Promise<any>} */
+  arrive(step) {
     const { source } = this;
-    if (this.has(step) || this.coming.has(this.pageKey(step)) || !source.around || this.pageKey(step) in (source.opening?.() ?? {})) return this.page(step);
-    const found = await source.around(step);
-    for (const [key, page] of Object.entries(found).reverse()) this.keep(key, page);
-    return found[this.pageKey(step)];
+    const page = this.page(step);
+    if (source.around && !this.has(step) && !(this.pageKey(step) in (source.opening?.() ?? {}))) queueMicrotask(() => this.comeNear(step));
+    return page;
+  }
+
+  /** @param {number} step */
+  async comeNear(step) {
+    const coming = this.source.around?.(step).catch(() => ({}));
+    this.nearby = coming ?? null;
+    for (const [key, page] of Object.entries((await coming) ?? {})) this.keep(key, page);
+    if (this.nearby === coming) this.nearby = null;
   }
 
   /** @param {number} step @returns {any} a page that is here */

@@ -15,6 +15,7 @@ by name:
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -32,6 +33,7 @@ VALUES = 64
 CALLS = 200
 BUCKETS = 400
 MOST_AROUND = 12  # pages
+FAR = 3  # moves
 LOOK_BACK = 2_000  # steps of a frame
 
 
@@ -108,13 +110,17 @@ class Pieces:
         return stretch(self.recording, number * self.page, min((number + 1) * self.page, len(self.columns)))
 
     def around(self, step: int) -> list[str]:
-        """The names of a step's page, and of those that moves from there lead to, however often one goes out."""
-        columns = self.columns
-        near = [step, step - 1, step + 1]
-        for at in self.recording.stack(step):
-            near += [at, columns.step_before[at], columns.step_after[at]]
-        pages = dict.fromkeys(at // self.page for at in near if 0 <= at < len(columns))
-        return [f"steps/{page}" for page in list(pages)[:MOST_AROUND]]
+        """The names of the pages beside a step's, and of those that a few moves from there lead to, however often one
+        goes out; what is nearest first."""
+        columns, page = self.columns, step // self.page
+        near = [step - self.page, step + self.page]
+        ends = [(at, at) for at in self.recording.stack(step)]
+        near += [before for before, _ in ends]
+        for _ in range(FAR):
+            ends = [(beside(columns.step_before, before), beside(columns.step_after, after)) for before, after in ends]
+            near += [at for both in ends for at in both]
+        pages = dict.fromkeys(at // self.page for at in near if 0 <= at // self.page < self.count("steps"))
+        return [f"steps/{one}" for one in pages if one != page][:MOST_AROUND]
 
     def values(self, number: int) -> list[Any]:
         """Values with all that is known of them."""
@@ -267,6 +273,11 @@ def calls_outside(recording: Recording, start: int, end: int) -> dict[int, list[
         ]
         waiting.add(caller)
     return found
+
+
+def beside(column: Sequence[int], step: int) -> int:
+    """The step that a column of neighbours has beside one; none of none."""
+    return NONE if step == NONE else column[step]
 
 
 def or_none(number: int) -> int | None:

@@ -1,7 +1,7 @@
 // The pane with the source: only the lines that are in view are in the page. Values stand beside a line where there is
 // room, and under it where there is none; the current line wraps, and has its values under it.
 
-import { h, shown } from "./text.js";
+import { h, renew, shown } from "./text.js";
 import { shortText } from "./values.js";
 
 const HEIGHT = 20; // pixels of a line, as in stepper.css
@@ -59,6 +59,7 @@ export class SourcePane {
     this.element = h("section", { class: "pl-source", "aria-label": language.t("source") }, head, this.view);
     this.view.addEventListener("scroll", () => {
       [this.scrolled, this.aside] = [this.view.scrollTop, this.view.scrollLeft];
+      this.place = this.scrolled;
       this.draw();
     });
     this.lines.addEventListener("click", (event) => this.clicked(event));
@@ -70,7 +71,8 @@ export class SourcePane {
     this.aside = 0;
     /** @type {Shown | null} */
     this.shown = null;
-    this.drawn = "";
+    this.drawn = [0, 0]; // the first line that is in the page, and the one behind the last
+    this.place = 0; // where the view is scrolled to; `scrolled` is where it will be
     /** @type {Line[]} */
     this.text = [];
     this.textOf = "";
@@ -112,6 +114,7 @@ export class SourcePane {
     if (follow) this.follow();
     this.draw(true);
     if (follow) this.keepWhole();
+    this.scroll();
   }
 
   /** Which lines are higher than others, since their values have no room beside them, and how high that makes the whole. */
@@ -173,7 +176,12 @@ export class SourcePane {
   /** @param {number} pixels */
   scrollTo(pixels) {
     const there = Math.max(0, Math.min(Math.round(pixels), this.top(this.text.length + 1) - this.height));
-    if (there !== this.scrolled) this.view.scrollTop = this.scrolled = there;
+    this.scrolled = there;
+  }
+
+  /** Last, since it has everything laid out. */
+  scroll() {
+    if (this.scrolled !== this.place) this.view.scrollTop = this.place = this.scrolled;
   }
 
   /** The current line with its values is in view to its end, or at least from its beginning. */
@@ -196,25 +204,37 @@ export class SourcePane {
     if (other) this.follow();
     this.draw(true);
     if (other) this.keepWhole();
+    this.scroll();
   }
 
   draw(again = false) {
     const what = this.shown;
     if (!what) return;
-    const first = Math.max(0, this.lineAt(this.scrolled) - 3);
+    const top = this.lineAt(this.scrolled);
+    const bottom = Math.min(this.text.length, this.lineAt(this.scrolled + this.height) + 1);
+    if (!again && this.drawn[0] <= top && bottom <= this.drawn[1]) return;
+    const first = Math.max(0, top - 3);
     const last = Math.min(this.text.length, first + Math.ceil(this.height / HEIGHT) + 8);
-    const key = `${first} ${last}`;
-    if (!again && key === this.drawn) return;
-    this.drawn = key;
-    const rows = [];
-    for (let at = first; at < last; at += 1) rows.push(this.row(at + 1));
-    this.lines.replaceChildren(...rows);
-    const current = rows[what.current - 1 - first];
+    this.drawn = [first, last];
+    const lines = Array.from({ length: last - first }, (_, at) => first + at + 1);
+    this.lines.style.paddingTop = `${this.top(first + 1)}px`;
+    renew(
+      this.lines,
+      lines.map((line) => [this.keyOf(line), () => this.row(line)]),
+    );
+    const current = /** @type {HTMLElement | undefined} */ (this.lines.children[what.current - 1 - first]);
     if (current && current.offsetHeight !== HEIGHT + this.under) {
       this.under = Math.max(0, current.offsetHeight - HEIGHT);
       this.measure();
     }
-    for (const [at, row] of rows.entries()) row.style.transform = `translateY(${this.top(first + at + 1)}px)`;
+  }
+
+  /** Everything that a row shows. @param {number} line */
+  keyOf(line) {
+    const what = /** @type {Shown} */ (this.shown);
+    const current = line === what.current ? what.event : null;
+    const ran = what.visited.has(line) ? 2 : Number(what.reached.has(line));
+    return JSON.stringify([line, current, ran, this.columns, what.file, what.breakpoints.get(line), what.ghosts.get(line)]);
   }
 
   /** @param {number} line */

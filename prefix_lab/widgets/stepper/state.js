@@ -2,7 +2,7 @@
 
 import { asPython, Condition, NAMED, Unknown, wrongWith } from "./condition.js";
 import { selfLast } from "./source.js";
-import { h, shown } from "./text.js";
+import { h, renew, shown } from "./text.js";
 import { headlineOf, insideOf, valueElement } from "./values.js";
 
 /** @typedef {import("./stepper.js").StepperView} View */
@@ -24,6 +24,7 @@ export class Variables {
     this.open = new Set();
     /** @type {Map<number, HTMLElement>} pictures of tensors, by value */
     this.tensors = new Map();
+    this.step = 0;
   }
 
   /** @param {Moment} moment @param {boolean} hidden whether the result is for the reader to find */
@@ -33,9 +34,15 @@ export class Variables {
     const watched = new Set(view.store.meta.watches);
     const known = selfLast([...moment.locals], names).filter(([name]) => !watched.has(name));
     const rows = [...known.filter(([name]) => moment.fresh.has(name)), ...known.filter(([name]) => !moment.fresh.has(name))];
-    this.list.replaceChildren(...rows.map(([name, value]) => this.row(moment, names[name], name, value)));
-    if (!rows.length) this.list.append(h("li", { class: "pl-hint" }, view.t("none")));
-    if (moment.fresh.size) this.element.closest("[role=tabpanel]")?.scrollTo(0, 0); // what has changed is seen
+    this.step = moment.step;
+    renew(
+      this.list,
+      rows.length
+        ? rows.map(([name, value]) => [`${moment.function} ${name} ${value} ${moment.fresh.has(name)}`, () => this.row(moment, names[name], name, value)])
+        : [["none", () => h("li", { class: "pl-hint" }, view.t("none"))]],
+    );
+    // What has changed is seen. Not now: it would lay out what is not yet whole.
+    if (moment.fresh.size) requestAnimationFrame(() => this.element.closest("[role=tabpanel]")?.scrollTo(0, 0));
     const said = moment.bound.find(([name]) => name === 0);
     this.result.replaceChildren();
     this.result.className = "pl-result";
@@ -56,7 +63,7 @@ export class Variables {
     const key = `${moment.function} ${text}`;
     const history = h(
       "button",
-      { class: "pl-name", title: `${view.t("showHistory")} ${shown(text)}`, onclick: () => view.showHistory(moment.step, name, text) },
+      { class: "pl-name", title: `${view.t("showHistory")} ${shown(text)}`, onclick: () => view.showHistory(this.step, name, text) },
       h("bdi", {}, shown(text)),
     );
     const maker = h(
@@ -97,7 +104,7 @@ export class Variables {
     row.querySelector(".pl-opener")?.setAttribute("aria-expanded", "true");
     const whole = await this.view.tried(this.view.store.value(value));
     if (!whole || row.querySelector(":scope > .pl-inside")) return;
-    const list = insideOf(whole, this.view.colours);
+    const list = insideOf(whole, this.view.colours, this.view.t("noNumbers"));
     row.append(list);
     if (whole.facts?.numbers && this.view.store.source.show) list.prepend(this.tensor(value));
   }
@@ -126,7 +133,7 @@ export class Stack {
   /** @param {import("./store.js").Call[]} calls @param {number} chosen */
   show(calls, chosen) {
     const { view } = this;
-    const rows = calls.map(({ place }, index) => {
+    const row = (/** @type {number} */ place, /** @type {number} */ index) => {
       const [, called, line] = view.store.place(place);
       const [file, name] = view.store.meta.functions[called];
       const where = `${view.store.meta.files[file].split("/").at(-1)}:${line}`;
@@ -141,8 +148,11 @@ export class Stack {
           h("small", {}, shown(where)),
         ),
       );
-    });
-    this.list.replaceChildren(...rows);
+    };
+    renew(
+      this.list,
+      calls.map(({ place }, index) => [`${index} ${place} ${index === chosen}`, () => row(place, index)]),
+    );
   }
 }
 
@@ -285,7 +295,7 @@ export class Breakpoints {
     );
     condition.value = one.condition ?? "";
     if (one.condition) {
-      view.tried(view.store.source.ask({ ask: "unknown", breakpoint: { file: one.file, line: one.line, condition: one.condition } })).then((found) => {
+      view.tried(view.store.unknown({ file: one.file, line: one.line, condition: one.condition })).then((found) => {
         if (found && condition.value.trim() === one.condition) problem.textContent = whatIsKnown(view, found[0], found[1]);
       });
     }

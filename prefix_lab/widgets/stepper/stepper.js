@@ -4,7 +4,7 @@
 import { choose, fullWindow, help, splitter, tabs, toolbar } from "./controls.js";
 import { Calls, History, Search } from "./finder.js";
 import { focusAlone, keepKeys, meant, stays } from "./keys.js";
-import { NoAnswer } from "./pieces.js";
+import { NoAnswer, REST } from "./pieces.js";
 import { Question } from "./question.js";
 import { keepPanes, restorePanes } from "./remembered.js";
 import { ghostsAt, SourcePane } from "./source.js";
@@ -48,6 +48,8 @@ export class StepperView {
     /** @type {number[]} */
     this.before = [];
     this.turn = 0;
+    /** @type {any} a timer */
+    this.rests = null;
     /** @type {number | null} the step since when changes are asked for */
     this.marked = null;
     /** @type {Record<string, string>} */
@@ -191,7 +193,7 @@ export class StepperView {
   /** What the first of the conditions that ask for it asks for in vain, in a sentence. @param {any[]} breakpoints */
   async unknownIn(breakpoints) {
     for (const { file, line, condition } of breakpoints) {
-      const found = condition && (await this.tried(this.store.source.ask({ ask: "unknown", breakpoint: { file, line, condition } })));
+      const found = condition && (await this.tried(this.store.unknown({ file, line, condition })));
       if (found) return whatIsKnown(this, found[0], found[1]);
     }
     return "";
@@ -237,13 +239,16 @@ export class StepperView {
   /** Stand at a step. The last one that was asked for wins. @param {number} step */
   async goto(step) {
     const turn = (this.turn += 1);
+    if (!this.store.has(step) && this.store.nearby) await this.store.nearby; // it may be among what is on its way; and while that comes, a drag asks for nothing
+    if (turn !== this.turn) return;
     if (!this.store.has(step) && (await this.tried(this.store.arrive(step))) === undefined) return;
     if (turn !== this.turn) return;
     this.step = step;
     this.chosen = 0;
     if (this.model.get("step") !== step) this.model.set("step", step);
     this.draw();
-    this.store.ahead(step).catch(() => null);
+    clearTimeout(this.rests);
+    this.rests = setTimeout(() => this.store.ahead(step).catch(() => null), REST);
   }
 
   /** Look at another frame of the stack, without moving. @param {number} index */

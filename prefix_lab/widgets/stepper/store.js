@@ -33,6 +33,8 @@ export class Store extends Pieces {
     this.standing = new Map();
     /** @type {WeakMap<string[], Set<number>>} */
     this.meant = new WeakMap();
+    /** @type {Map<string, any>} */
+    this.unanswered = new Map();
   }
 
   /** Where breakpoints stand in a file, by its number. @param {number} file @returns {Promise<Standing>} */
@@ -41,6 +43,13 @@ export class Store extends Pieces {
     let found = this.standing.get(file);
     if (!found) this.standing.set(file, (found = new Map(rows.map((/** @type {number[]} */ [line, ...stands]) => [line, stands]))));
     return found;
+  }
+
+  /** What a breakpoint's condition asks for in vain, and what is known instead; asked once, since it is so at every step. @param {{file: string, line: number, condition: string}} breakpoint */
+  async unknown(breakpoint) {
+    const key = JSON.stringify(breakpoint);
+    if (!this.unanswered.has(key)) this.unanswered.set(key, await this.source.ask({ ask: "unknown", breakpoint }));
+    return this.unanswered.get(key);
   }
 
   /** The event, function and line of a place. @param {number} place @returns {[string, number, number]} */

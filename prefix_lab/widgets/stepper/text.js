@@ -90,6 +90,10 @@ const LABELS = {
   goThere: ["Go to the step that made it", "转到产生它的步骤"],
   showHistory: ["History of", "历史:"],
   parts: ["Show what is inside", "展开"],
+  noNumbers: [
+    'Its numbers were not kept. record(…, keep="small") keeps them of tensors with up to 64, keep="statistics" the least, greatest and mean of every tensor.',
+    '没有保留它的数值。record(…, keep="small") 会保留不超过 64 个数的张量的数值,keep="statistics" 会保留每个张量的最小值、最大值和平均值。',
+  ],
   equal: ["equal", "相等"],
   different: ["different", "不同"],
   shapesOnly: ["shapes equal", "形状相等"],
@@ -186,6 +190,27 @@ export function h(tag, attributes = {}, ...children) {
   }
   element.append(.../** @type {(Node | string)[]} */ (children.filter((one) => one != null && one !== false)));
   return element;
+}
+
+/** @type {WeakMap<HTMLElement, Map<string, HTMLElement>>} the children that `renew` gave */
+const renewed = new WeakMap();
+
+/**
+ * Give an element these children, each under a key of its own. One whose key was there before stays as it is: from step
+ * to step little changes, and what is not touched is not laid out or painted anew.
+ * @param {HTMLElement} parent @param {[key: string, make: () => HTMLElement][]} children
+ */
+export function renew(parent, children) {
+  const before = renewed.get(parent);
+  const now = new Map(children.map(([key, make]) => [key, before?.get(key) ?? make()]));
+  renewed.set(parent, now);
+  const wanted = new Set(/** @type {Iterable<Node>} */ (now.values()));
+  for (const child of [...parent.childNodes]) if (!wanted.has(child)) child.remove();
+  let at = parent.firstChild;
+  for (const child of now.values()) {
+    if (child === at) at = at.nextSibling;
+    else parent.insertBefore(child, at);
+  }
 }
 
 /**
