@@ -263,7 +263,7 @@ draw_shares(output.attentions, prefix_len=5)
 # `attention[..., prefix_len:]` keeps the text's columns. Their sum over the last axis is what was left for the text.
 
 # %% [markdown] lang="en" tags=["hint"]
-# Divide by that sum; `keepdim=True` lets the shapes fit.
+# What makes numbers add up to 1 that add up to something else? `keepdim=True` lets the shapes fit.
 
 
 # %% tags=["exercise"]

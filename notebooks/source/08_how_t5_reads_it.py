@@ -78,7 +78,7 @@ print(f"numbers that train: {gradient.numel():,}; without any gradient: {(gradie
 # `gradient.view(len(gradient), 2 * layers, -1)` is (prefix_len, 2·layers, hidden). Which two axes have to go?
 
 # %% [markdown] lang="en" tags=["hint"]
-# A sum may be zero by chance, +1 and -1. Sum `.abs()` over axes 0 and 2, and see where it is 0.
+# A sum may be zero by chance, +1 and -1. So take the signs away before you add up, and see which rows are exactly 0.
 
 
 # %% tags=["exercise"]
