@@ -117,7 +117,8 @@ print("positions:", arrived["position_ids"].tolist())
 # Every virtual token may be read: ones. The prefix is the text's past: do they stand before the mask, or behind it?
 
 # %% [markdown] lang="en" tags=["hint"]
-# `torch.cat([…, attention_mask], dim=1)`. And GPT-2 counts from 0: which positions has a past of prefix_len taken?
+# `torch.cat([…, attention_mask], dim=1)`. And GPT-2 counts from 0: if
+# prefix_len tokens came before the text, at which position does it begin?
 
 
 # %% tags=["exercise"]

@@ -293,7 +293,7 @@ for layout, prefix_len in (("peft", 20), ("paper", 7)):
 #
 # Read next: the docstring of `encoder_decoder_cache` in `prefix_lab/past.py`, the whole story in six lines; then
 # `prefix_lab/beside/paper_layout.py`, which hands a cache to an encoder that was never meant to have one.
-# `tests/parity` holds the dead rows of both libraries against each other.
+# `tests/parity` checks that ours has the same dead rows as PEFT.
 
 # %%
 show_progress(8)
