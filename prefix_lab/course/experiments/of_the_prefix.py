@@ -162,13 +162,9 @@ def conclude_start(results: Results) -> str:
         (True, True, False): "The claim holds here: with {few} examples the instruction reaches {told} %, other words "
         "{words} %, random numbers {random} % and zeros {zero} %; with all of them instruction and random numbers are "
         "too close to tell, {told_all} % and {random_all} %.",
-        (
-            True,
-            True,
-            True,
-        ): "With few examples the claim holds here: with {few} the instruction reaches {told} %, other "
-        "words {words} %, random numbers {random} % and zeros {zero} %; but with all of them the instruction is still "
-        "ahead after so short a training, {told_all} % to {random_all} %.",
+        (True, True, True): "With few examples the claim holds here: with {few} the instruction reaches {told} %, "
+        "other words {words} %, random numbers {random} % and zeros {zero} %; but with all of them the instruction is "
+        "still ahead after so short a training, {told_all} % to {random_all} %.",
         (True, False, False): "The claim holds here for the instruction: with {few} examples it reaches {told} %, "
         "random numbers {random} %, and with all of them the two are too close to tell, {told_all} % and {random_all} "
         "%; other words, {words} % with {few} examples, do no better than zeros, {zero} %.",
@@ -236,20 +232,22 @@ def conclude_encoder(results: Results) -> str:
     alive = {depth: results.mean("alive", **of[depth, "peft"]).mean for depth in layers}
     worst, best = min(layers, key=alive.get), max(layers, key=alive.get)
     sentence = (
-        "The paper's layout is better at every depth here: with {worst} layers it is right in {paper} %, PEFT's in "
-        "{peft} %, as many numbers in both; and of PEFT's rows {alive:.0%} get a gradient with {worst} layers, "
-        "{all:.0%} with {best}."
+        "The paper's layout is better at every depth here: with {worst} layers it is right in {paper} %, PEFT's with "
+        "as many numbers in {peft} %; there {alive:.0f} % of PEFT's rows get a gradient, with {best} layers {all:.0f} "
+        "%, and it is right in {other} %."
         if all(gain.low > 0 for gain in gains)
         else "The paper's layout is not better at every depth here: with {worst} layers it is right in {paper} %, "
-        "PEFT's in {peft} %; of PEFT's rows {alive:.0%} get a gradient with {worst} layers, {all:.0%} with {best}."
+        "PEFT's with as many numbers in {peft} %; there {alive:.0f} % of PEFT's rows get a gradient, with {best} "
+        "layers {all:.0f} %, and it is right in {other} %."
     )
     return sentence.format(
         worst=worst,
         best=best,
-        alive=alive[worst],
-        all=alive[best],
+        alive=100 * alive[worst],
+        all=100 * alive[best],
         paper=percent(results.mean("right", **of[worst, "paper"])),
         peft=percent(results.mean("right", **of[worst, "peft"])),
+        other=percent(results.mean("right", **of[best, "peft"])),
     )
 
 
