@@ -129,7 +129,8 @@ question
 # and one axis is added at the end.
 
 # %% [markdown] lang="en" tags=["hint"]
-# With projection, a row of the table is as wide as the model: that axis is called `hidden`, and has 128 entries here.
+# With projection, a row of the table is as wide as the model. Our own source, further up on this page, has the shape
+# beside that line.
 
 # %% tags=["exercise"]
 check_first_shape(question, ...)
