@@ -110,12 +110,12 @@ PROJECTION = Experiment(
     claim="Li & Liang, section 4.3: a prefix that is trained without the MLP is less steady and ends a little worse. "
     "P-tuning v2, section 3.3, found no gain in some tasks.",
     how=ON_WORDS.format(
-        why="Ten virtual tokens in the paper's layout, 100 steps of 16 words at several learning rates."
+        why="Ten virtual tokens in the paper's layout, 60 steps of 16 words at several learning rates."
     ),
     settings=(
-        *grid(width=[0], rate=[0.01, 0.03, 0.1, 0.3], steps=[100]),
-        *grid(width=[128], rate=[0.003, 0.01, 0.03, 0.1], steps=[100]),
-        *grid(width=[16, 512], rate=[0.01], steps=[100]),
+        *grid(width=[0], rate=[0.03, 0.1, 0.3], steps=[60]),
+        *grid(width=[128], rate=[0.003, 0.01, 0.03], steps=[60]),
+        *grid(width=[16, 512], rate=[0.01], steps=[60]),
     ),
     measure=measure_projection,
     conclude=conclude_projection,
