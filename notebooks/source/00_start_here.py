@@ -94,6 +94,8 @@ ShapeFlow("t5-base", prefix_len=20)
 # | `s` | go into the call on this line | `S` |
 # | `o` | go out of this function | `O` |
 # | `b`, `c` | set a breakpoint at this line; run to the next one | `C` |
+# | `x` | step past this function from now on, or into it again | |
+# | `m`, `=` | mark this step; list what has changed since | |
 # | `?` | show all keys | |
 #
 # Each line shows what it gave. You are at `encode`; go on for a few lines, then come back.
@@ -127,7 +129,8 @@ question
 # and one axis is added at the end.
 
 # %% [markdown] lang="en" tags=["hint"]
-# With projection, a row of the table is as wide as the model: that axis is called `hidden`, and has 128 entries here.
+# With projection, a row of the table is as wide as the model. Our own source, further up on this page, has the shape
+# beside that line.
 
 # %% tags=["exercise"]
 check_first_shape(question, ...)

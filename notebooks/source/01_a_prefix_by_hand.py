@@ -110,7 +110,7 @@ print("prefix_keys", named(prefix_keys.shape, "prefix_len head_dim", sizes))
 # `torch.cat([a, b])` puts the rows of `b` below those of `a`. What has to grow: query, keys, values?
 
 # %% [markdown] lang="en" tags=["hint"]
-# Keys and values grow, the query does not: the prefix is read and asks nothing. Then `attend` does the rest.
+# The prefix is read, and asks nothing. So which two of the three grow? With those, `attend` from above does the rest.
 
 
 # %% tags=["exercise"]
@@ -149,7 +149,7 @@ draw_attention(weights, after, word)
 # You have the weights of all keys: `weights_of(query, torch.cat([prefix_keys, keys]))`. Which columns are the prefix's?
 
 # %% [markdown] lang="en" tags=["hint"]
-# The first `len(prefix_keys)` columns. `.sum(-1)` adds up a row.
+# They came first in the `cat`, and there are `len(prefix_keys)` of them. A row is added up along the last axis.
 
 
 # %% tags=["exercise"]

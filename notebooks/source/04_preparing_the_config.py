@@ -145,8 +145,8 @@ Stepper(recording, height="660px")
 # `first("hidden_size", "n_embd", "d_model")` is the width. Heads have four names; BART's is `encoder_attention_heads`.
 
 # %% [markdown] lang="en" tags=["hint"]
-# With `num_key_value_heads` in the config: `head_dim = known.get("head_dim", width // heads)`, and then only
-# `num_key_value_heads` heads of that width.
+# Where heads share keys, only `num_key_value_heads` of them are cached. How wide is one? Some configs say so, as
+# `head_dim`; in the others the width is divided among the heads that ask.
 
 
 # %% tags=["exercise"]
@@ -267,8 +267,8 @@ except ValueError as error:
 # Configs are dataclasses. `replace(config, num_layers=None)` makes a copy with one field changed; it takes several.
 
 # %% [markdown] lang="en" tags=["hint"]
-# Five fields are filled: the three of exercise 1, `encoder_hidden_size`, and, when the model is wrapped,
-# `num_transformer_submodules`.
+# Five fields are filled: the three of exercise 1, and two more. Print a config before and after `get_peft_model`, and
+# see which.
 
 
 # %% tags=["exercise"]

@@ -280,8 +280,8 @@ print(f"loss: {losses[0]:.2f} → {losses[-1]:.2f}")
 # `encoder.embedding.weight` holds the narrow rows of all virtual tokens, in order. What did `forward` do with them?
 
 # %% [markdown] lang="en" tags=["hint"]
-# Either `encoder.transform(…)` of the small table, or the encoder itself for one text: `torch.arange(prefix_len)[None]`
-# goes in, and `[0]` takes the batch axis away again. `.detach()` at the end lets go of the gradient's path.
+# The MLP is `encoder.transform`: what does it take? Or let the encoder itself do everything, for one text with all
+# virtual tokens, and take the batch axis away again. `.detach()` at the end lets go of the gradient's path.
 
 
 # %% tags=["exercise"]

@@ -205,7 +205,8 @@ TensorView(read.layers[0].keys, "batch heads source head_dim", show=("head_dim",
 # the piece, then the head. One `permute`.
 
 # %% [markdown] lang="en" tags=["hint"]
-# `.permute(2, 0, 1, 3)`, and `.flatten(1)` joins all axes but the first.
+# Write down which number each axis of the stacked tensor has: 2·layers 0, heads 1, and so on. In which order does the
+# table want them? Then `.flatten(1)` joins all axes but the first.
 
 
 # %% tags=["exercise"]

@@ -117,7 +117,8 @@ print("positions:", arrived["position_ids"].tolist())
 # Every virtual token may be read: ones. The prefix is the text's past: do they stand before the mask, or behind it?
 
 # %% [markdown] lang="en" tags=["hint"]
-# `torch.cat([…, attention_mask], dim=1)`. And GPT-2 counts from 0: which positions has a past of prefix_len taken?
+# `torch.cat([…, attention_mask], dim=1)`. And GPT-2 counts from 0: if
+# prefix_len tokens came before the text, at which position does it begin?
 
 
 # %% tags=["exercise"]
@@ -263,7 +264,7 @@ draw_shares(output.attentions, prefix_len=5)
 # `attention[..., prefix_len:]` keeps the text's columns. Their sum over the last axis is what was left for the text.
 
 # %% [markdown] lang="en" tags=["hint"]
-# Divide by that sum; `keepdim=True` lets the shapes fit.
+# What makes numbers add up to 1 that add up to something else? `keepdim=True` lets the shapes fit.
 
 
 # %% tags=["exercise"]

@@ -235,7 +235,8 @@ table(
 # %% [markdown] lang="en"
 # Read it row by row. What is worth remembering:
 #
-# - **Labels are never padded**, and logits never cover the prefix: it is past, and a past makes no logits.
+# - **Labels are never padded**, and logits never cover the prefix: they are made where there are queries, and the
+#   prefix has none.
 # - **Positions move by prefix_len**, 0 became 5, so that the text stands behind the prefix.
 # - **Token types** are dropped by two tasks, with a warning. `QUESTION_ANS` drops token types *and* positions without
 #   a word: its forward names them in its signature, and never passes them on. BERT then counts positions itself, from

@@ -129,7 +129,7 @@ with stop_at("encode", where="peft", commands=["n", "n", "shapes()", "u 3", "p b
 # well.
 
 # %% [markdown] lang="en" tags=["hint"]
-# The arrow must stand **behind** the line that makes it, at the `return`. Then `p past_key_values.shape`, and `c`.
+# The arrow must stand **behind** the line that makes it. How many times `n` is that? Then print the shape, and go on.
 
 # %% tags=["exercise"]
 commands = ...

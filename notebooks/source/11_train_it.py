@@ -103,7 +103,8 @@ print("fingerprint of the base:", base_before)
 # Write a function that lists the parameters that train, of any wrapped model.
 
 # %% [markdown] lang="en" tags=["hint"]
-# `model.parameters()` gives all of them, and each one knows whether it `requires_grad`.
+# `model.parameters()` gives all of them. What did wrapping set on those of the base, so that they do not train? (Lesson
+# 2, stage 3.)
 
 
 # %% tags=["exercise"]

@@ -167,7 +167,8 @@ with stop_at(
 # projection. Return the numbers alone, with no graph behind them.
 
 # %% [markdown] lang="en" tags=["hint"]
-# `encoder.transform(...)` takes a whole table at once. `detach()` cuts the graph off.
+# What does the encoder's `forward` do with the rows that it has looked up? It can be done with the whole table at once.
+# `detach()` cuts the graph off.
 
 
 # %% tags=["exercise"]
@@ -231,7 +232,7 @@ for library, saved in ((peft, "projected"), (peft, "direct"), (prefix_lab, "dire
 # `tensor.copy_(other)` writes into a tensor in place.
 
 # %% [markdown] lang="en" tags=["hint"]
-# A parameter that trains may only be changed in place under `with torch.no_grad():`.
+# torch refuses to change a parameter in place while it takes notes for the gradient. Which context switches that off?
 
 
 # %% tags=["exercise"]

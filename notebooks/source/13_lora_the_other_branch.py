@@ -163,7 +163,7 @@ with stop_at(
 # Prove it: what does the count print, if each replaced layer has a bias besides? `base` is the model before LoRA.
 
 # %% [markdown] lang="en" tags=["hint"]
-# Three parts: the base, your `lora_count`, and a bias of `wide_out` numbers for each replaced layer.
+# There are three parts, and two of them you know already. How many numbers has the bias of one replaced layer?
 
 
 # %% tags=["exercise"]

@@ -314,7 +314,8 @@ stepper
 # Look at the variables where the stepper stands first. What are the `names` of the modules to copy?
 
 # %% [markdown] lang="en" tags=["hint"]
-# `None`: nobody has named the head yet. `name_the_head` comes later. Too late, for nobody wraps again.
+# They are `None`: the head has not been named yet. `name_the_head` comes later, when the modules have been copied
+# already.
 
 # %% [markdown] lang="en" tags=["hint"]
 # Two lines change places. Give both as `wrong` and both as `right`, in triple quotes.
@@ -428,8 +429,8 @@ print("and is asked for    ", letters(labels[0]))
 # Before it has read a letter, the decoder is asked for the second one.
 
 # %% [markdown] lang="en" tags=["hint"]
-# Somebody moves the labels by one, and somebody moves the decoder's input by one. One of the two is too much. T5 does
-# it by itself (GPT-2 too, inside its loss).
+# The labels were moved by one place, and so was the decoder's input. Once is enough. T5 moves the decoder's input by
+# itself (and GPT-2 does the like inside its loss).
 
 # %% [markdown] lang="en" tags=["hint"]
 # PEFT hands the labels over as they are: a prefix in the cache takes no place among them.

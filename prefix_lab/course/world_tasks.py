@@ -87,7 +87,7 @@ KINDS: dict[str, tuple[str, type[TaskOfExamples], Callable[[Place, str, Random],
 """Task type → the task's name, its class, and what makes an example of a place."""
 
 
-def world_task(task_type: str, manner: str = "praise") -> TaskOfExamples:
+def world_task(task_type: str, manner: str = "plain") -> TaskOfExamples:
     """The world's task of that type, the same in every run.
 
     `manner` is how CAUSAL_LM and SEQ_2_SEQ_LM are to say a place; the others have none. Raises `ValueError` for a type

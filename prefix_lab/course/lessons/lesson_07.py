@@ -113,7 +113,7 @@ def check_with_prefix(answer: Any) -> str:
     shapes = {(batch + prefix_len, source): "It grew along batch; join along dim=1."}
     numbers = {
         "The ones stand behind the text; the prefix is its past, so they stand before it.": torch.cat([mask, ones], 1),
-        "0 means that nobody may read there; every virtual token may be read.": torch.cat([hidden, mask], 1),
+        "0 hides a key; every virtual token may be read.": torch.cat([hidden, mask], 1),
         "The text's own padding was lost; keep the mask that came in.": torch.ones(batch, prefix_len + source),
     }
     otherwise = (
