@@ -17,10 +17,9 @@ MODEL, OTHER, FILES = "peft.peft_model", "peft.utils.other", "peft.utils.save_an
 TASKS = f"{MODEL}.PeftModelFor"
 
 Place = int | tuple[int, str]
-"""A lesson, and the word by which it says so where that is not the function's own name."""
+"""A lesson that names the function or shows its source; or one in which it only runs, and the word it is found by."""
 
-HEAD_NAMED, WRAP, ATTEND = "modules_to_save", 'show_stage("wrap"', 'show_stage("attend"'
-KEPT, WRITTEN = "prompt_embeddings", "adapter_config.json"
+HEAD_NAMED, KEPT, WRITTEN = "modules_to_save", "prompt_embeddings", "adapter_config.json"
 COPIES, STEPS = "ModulesToSaveWrapper", "prepare_inputs_for_generation"
 
 TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
@@ -31,7 +30,7 @@ TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
     "prepare": {
         f"{OTHER}._prepare_prompt_learning_config": {
             "": 4,
-            'and ("num_key_value_heads" in model_config)': (4, "num_key_value_heads"),
+            'and ("num_key_value_heads" in model_config)': 4,
         },
     },
     "wrap": {
@@ -44,9 +43,9 @@ TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
         f"{TASKS}QuestionAnswering.__init__": {"": (9, HEAD_NAMED)},
         f"{TASKS}QuestionAnswering.add_adapter": {"": (9, HEAD_NAMED)},
         f"{TASKS}FeatureExtraction.__init__": {"": (9, "FEATURE_EXTRACTION")},
-        f"{MODEL}.PeftModel.__init__": {"": (2, WRAP)},
-        f"{MODEL}.PeftModel.add_adapter": {"": (2, WRAP)},
-        f"{MODEL}.PeftModel._setup_prompt_encoder": {"": (2, WRAP)},
+        f"{MODEL}.PeftModel.__init__": {"": 13},
+        f"{MODEL}.PeftModel.add_adapter": {"": 9},
+        f"{MODEL}.PeftModel._setup_prompt_encoder": {"": 2},
         "peft.tuners.prefix_tuning.model.PrefixEncoder.__init__": {"": 5},
         f"{OTHER}.set_additional_trainable_modules": {"": (9, HEAD_NAMED)},
         f"{OTHER}._set_trainable": {"": 14},
@@ -67,15 +66,12 @@ TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
             "past_key_values = past_key_values.view(": 6,
             "if peft_config.num_transformer_submodules == 2:": 8,
             "past_key_values = past_key_values.permute(": 6,
-            "(peft_config.num_transformer_submodules == 2) and getattr(": (
-                14,
-                "cross_attention_cache = DynamicCache()",
-            ),
+            "(peft_config.num_transformer_submodules == 2) and getattr(": 14,
         },
         f"{MODEL}.PeftModel.base_model_torch_dtype": {"": 14},
     },
     "attend": {
-        f"{TASKS}Seq2SeqLM.forward": {"": (2, ATTEND)},
+        f"{TASKS}Seq2SeqLM.forward": {"": 2},
         f"{TASKS}CausalLM.forward": {"": 7},
         f"{TASKS}SequenceClassification.forward": {"": 9},
         f"{TASKS}SequenceClassification._prefix_tuning_forward": {"": 9},
@@ -102,7 +98,7 @@ TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
         f"{MODEL}.PeftModel.save_pretrained": {"": 12},
         f"{FILES}.get_peft_model_state_dict": {"": 12},
         "peft.tuners.tuners_utils.BasePromptEncoder._get_adapter_state_dict": {"": (12, KEPT)},
-        f"{MODEL}.PeftModel.get_prompt_embedding_to_save": {"": (12, KEPT)},
+        f"{MODEL}.PeftModel.get_prompt_embedding_to_save": {"": 12},
         f"{OTHER}.ModulesToSaveWrapper.adapter_state_dict": {"": (14, "get_peft_model_state_dict")},
         "peft.config.PeftConfigMixin.save_pretrained": {"": 12},
         "peft.config.PeftConfigMixin.to_dict": {"": (12, WRITTEN)},
@@ -112,11 +108,11 @@ TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
         "peft.config.PeftConfigMixin.from_json_file": {"": (12, WRITTEN)},
         "peft.config.PeftConfigMixin.from_peft_type": {"": (12, WRITTEN)},
         f"{MODEL}.PeftModel.load_adapter": {"": 12},
-        f"{FILES}.load_peft_weights": {"": (12, KEPT)},
-        f"{FILES}.set_peft_model_state_dict": {"": (12, KEPT)},
+        f"{FILES}.load_peft_weights": {"": 12},
+        f"{FILES}.set_peft_model_state_dict": {"": 12},
         f"{FILES}._find_mismatched_keys": {"": (12, KEPT)},
         "peft.tuners.tuners_utils.BasePromptEncoder._remap_adapter_state_dict_for_load": {"": (12, KEPT)},
-        "peft.tuners.tuners_utils.BasePromptEncoder._load_adapter_state_dict": {"": (12, KEPT)},
+        "peft.tuners.tuners_utils.BasePromptEncoder._load_adapter_state_dict": {"": 12},
         f"{OTHER}.ModulesToSaveWrapper.adapter_state_dict_load_map": {"": (14, "set_peft_model_state_dict")},
     },
 }
@@ -129,6 +125,11 @@ def taught_in(function: str, place: Place) -> tuple[int, str]:
         return place
     owner, name = function.split(".")[-2:]
     return place, owner if name in ("__init__", "forward") else name
+
+
+def is_named(place: Place) -> bool:
+    """Whether the lesson names the function or shows it; otherwise it only runs there."""
+    return isinstance(place, int)
 
 
 class Group(NamedTuple):
@@ -207,9 +208,10 @@ PASSED_OVER = (
 
 HEAD = """# What is taught
 
-Every function of PEFT that runs from `get_peft_model` to a loaded prefix, and the lesson that teaches it. Where a
-function is taught in parts, each part begins at the first line with the text given. The table is
-`notebooks/taught.py`, and `tests/course/test_taught.py` compares it with the lines that a run of PEFT executes
+Every function of PEFT that runs from `get_peft_model` to a loaded prefix, and the lesson that names it or shows its
+source. Some only run: the lesson is about what they do and does not say their name, and the word in the last column is
+where it speaks of it. Where a function is taught in parts, each part begins at the first line with the text given. The
+table is `notebooks/taught.py`, and `tests/course/test_taught.py` compares it with the lines that a run of PEFT executes
 for T5, GPT-2, Llama and BERT, and with the lessons' own text. `python -m notebooks.taught` writes this page.
 """
 
@@ -218,18 +220,21 @@ def page() -> str:
     """The whole page, as Markdown."""
     parts = [HEAD]
     for stage, functions in TAUGHT.items():
-        parts.append(f"## {stage}\n\n| function | from the line with | lesson |\n|---|---|---|")
+        parts.append(
+            f"## {stage}\n\n| function | from the line with | lesson | only runs there: see |\n|---|---|---|---|"
+        )
         for function, sections in functions.items():
             for anchor, place in sections.items():
-                number, _ = taught_in(function, place)
+                number, word = taught_in(function, place)
                 where = f"`{anchor}`".replace("|", "\\|") if anchor else "its head"
-                parts.append(f"| {f'`{function}`' if not anchor else ''} | {where} | {linked(number)} |")
+                runs = "" if is_named(place) else f"`{word}`"
+                parts.append(f"| {f'`{function}`' if not anchor else ''} | {where} | {linked(number)} | {runs} |")
         parts.append("")
-    parts.append("## By lesson\n")
+    parts.append("## Named or shown, by lesson\n")
     by_lesson: dict[int, list[str]] = {}
     for functions in TAUGHT.values():
         for function, sections in functions.items():
-            for number in dict.fromkeys(taught_in(function, place)[0] for place in sections.values()):
+            for number in dict.fromkeys(filter(is_named, sections.values())):
                 by_lesson.setdefault(number, []).append(f"`{function.removeprefix('peft.')}`")
     parts += [f"- {linked(number)}: {', '.join(by_lesson[number])}" for number in sorted(by_lesson)]
     parts.append("\n## Passed over\n\nThese run on the way, and no lesson stops at them.\n")

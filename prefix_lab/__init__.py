@@ -5,7 +5,7 @@ The names are PEFT's, so that `from peft import ...` can be swapped for `from pr
 stands in `beside`, around these nine files.
 """
 
-import importlib
+import importlib.util
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ def __getattr__(name: str) -> Any:
         found = version("prefix-lab")
     elif name.startswith("__") and name != "__all__":
         found = None
+    elif importlib.util.find_spec(f"prefix_lab.{name}"):
+        found = importlib.import_module(f"prefix_lab.{name}")
     else:
         beside = importlib.import_module("prefix_lab.beside")
         names = [name for name, one in vars(beside).items() if name[0] != "_" and not isinstance(one, ModuleType)]

@@ -110,7 +110,7 @@ STAGES: tuple[Stage, ...] = tuple(read(block) for block in WALK.split("\n\n"))
 def stage(name: str) -> Stage:
     """The stage of that name. Raises `ValueError` that lists the names."""
     found = {row.name: row for row in STAGES}
-    if name not in found:
+    if name not in [*found]:
         raise ValueError(f"name={name!r} is not a stage of the walk. The stages are {', '.join(found)}.")
     return found[name]
 

@@ -184,10 +184,16 @@ def test_every_public_name_is_had_from_the_package_and_listed():
 
 
 @pytest.mark.parametrize(
-    ("module", "without"),
-    [("prefix_lab.debugger", ("torch", "numpy")), ("prefix_lab.prepare", ("torch", "numpy")), ("prefix_lab", HEAVY)],
+    ("statement", "without"),
+    [
+        ("import prefix_lab.debugger", ("torch", "numpy")),
+        ("from prefix_lab import debugger", ("torch", "numpy")),
+        ("from prefix_lab.terminal import record, replay", ("torch", "numpy")),
+        ("import prefix_lab.prepare", ("torch", "numpy")),
+        ("import prefix_lab", HEAVY),
+    ],
 )
-def test_the_debugger_and_the_sizes_are_imported_without_torch_and_nothing_heavy_is(module, without):
-    said = f"import sys, {module}; print([name for name in {without} if name in sys.modules])"
+def test_the_debugger_and_the_sizes_are_imported_without_torch_and_nothing_heavy_is(statement, without):
+    said = f"import sys; {statement}; print([name for name in {without} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", said], cwd=house.ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -78,7 +78,7 @@ print(f"numbers that train: {gradient.numel():,}; without any gradient: {(gradie
 # `gradient.view(len(gradient), 2 * layers, -1)` is (prefix_len, 2·layers, hidden). Which two axes have to go?
 
 # %% [markdown] lang="en" tags=["hint"]
-# A sum may be zero by chance, +1 and -1. Sum `.abs()` over axes 0 and 2, and see where it is 0.
+# A sum may be zero by chance, +1 and -1. So take the signs away before you add up, and see which rows are exactly 0.
 
 
 # %% tags=["exercise"]
@@ -193,15 +193,16 @@ def measure(layers):
     return strength.eq(0).nonzero().flatten().tolist()
 
 
+solved = check_rows_of(rows_of).passed
 for layers in (2, 3, 4, 5, 6):
     print(f"{layers} layers: dead rows {measure(layers) or 'none'}")
-    if rows_of(0, 4)[0] is not ...:
+    if solved:
         print(f"{'':9} you say the layers read {[rows_of(layer, layers) for layer in range(layers)]}")
 
 # %% [markdown] lang="en"
-# With an odd number every row is read, once: the second time round the fours fall on the other rows. Only that they
-# belong to other layers than one would think. Our tiny T5 has three layers, so it lost nothing, and lesson 2 could
-# pass the place without a word. But t5-small, base and large, and BART, have an even number:
+# With an odd number of layers every row is read, and read once: the second time round, the fours fall on the other
+# rows. (They belong to other layers than one would think, but training does not mind.) The tiny T5 of lesson 2 has
+# three layers, so nothing was lost there. But t5-small, base and large, and BART, have an even number:
 
 # %%
 ShapeFlow("t5-base", prefix_len=20)
@@ -214,8 +215,9 @@ ShapeFlow("t5-base", prefix_len=20)
 # %% [markdown] lang="en"
 # ## And the encoder?
 #
-# One suspicion is left. In the paper's Figure 2 an encoder-decoder has a prefix before the source **and** one before
-# the target. Does PEFT's reach the encoder?
+# One suspicion is left. In Figure 2 of the paper (Li and Liang, “Prefix-Tuning: Optimizing Continuous Prompts for
+# Generation”, 2021, [arXiv 2101.00190](https://arxiv.org/abs/2101.00190)) an encoder-decoder has a prefix before the
+# source **and** one before the target. Does PEFT's reach the encoder?
 #
 # ### Exercise 3 · does the encoder see the prefix?
 #
@@ -248,8 +250,10 @@ check_encoder_sees(encoder_sees)
 # %% [markdown] lang="en"
 # ## Mended
 #
-# `layout="paper"` is ours, beside PEFT's: the vector of a virtual token is encoder layers, then decoder layers, then
-# the decoder's cross-attention. Three times as many rows, each read by one layer. Here is the case again.
+# `layout="paper"` is ours, beside PEFT's. The vector of a virtual token has rows for the encoder's layers, then for the
+# decoder's, as in that figure, and then for the decoder's cross-attention, as in the code that the authors published
+# ([seq2seq/prefixTuning.py](https://github.com/XiangLi1999/PrefixTuning), `use_encoder_prefix` and `use_cross_prefix`).
+# Three times as many rows, and each is read by one layer. Here is the case again.
 
 # %%
 torch.manual_seed(0)
@@ -289,7 +293,7 @@ for layout, prefix_len in (("peft", 20), ("paper", 7)):
 #
 # Read next: the docstring of `encoder_decoder_cache` in `prefix_lab/past.py`, the whole story in six lines; then
 # `prefix_lab/beside/paper_layout.py`, which hands a cache to an encoder that was never meant to have one.
-# `tests/parity` holds the dead rows of both libraries against each other.
+# `tests/parity` checks that ours has the same dead rows as PEFT.
 
 # %%
 show_progress(8)

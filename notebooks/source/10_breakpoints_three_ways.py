@@ -59,9 +59,9 @@ from prefix_lab.shapes import name_axes
 settings = {"task_type": "SEQ_2_SEQ_LM", "num_virtual_tokens": 20, "prefix_projection": True}
 
 
-def with_prefix(library):
+def with_prefix(library, seed=0):
     base, _ = load_tiny_t5()  # or AutoModelForSeq2SeqLM.from_pretrained("a/folder")
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     return library.get_peft_model(base, library.PrefixTuningConfig(**settings)).eval()
 
 
@@ -85,17 +85,19 @@ show_stage("encode", mark=("self.embedding(prefix)", "self.transform("))
 # %% [markdown] lang="en"
 # ## First way · pdb, by the name of a stage
 #
-# `with stop_at("encode"):` opens Python's own debugger when the block comes to that stage. It works wherever Python
-# has a keyboard: in a cell, in a terminal, over ssh. Here the lesson types for you, so that the notebook runs through:
-# `n` runs one line, `shapes()` prints the tensors by name, `c` goes on.
+# `with stop_at("encode"):` opens a debugger when the block comes to that stage. It works wherever Python has a
+# keyboard: in a cell, in a terminal, over ssh. In a plain Python that is pdb, with the prompt `(Pdb)`; in a notebook it
+# is IPython's edition of it, whose prompt is `ipdb>`. The commands are the same. Here the lesson types for you, so that
+# the notebook runs through: `n` runs one line, `shapes()` prints the tensors by name, `c` goes on.
 
 # %%
 with stop_at("encode", commands=["n", "shapes()", "c"]):
     ours(**batch)
 
 # %% [markdown] lang="en"
-# The arrow stands before the line that runs **next**. Now the same stage in PEFT, in your own installation. Nothing
-# else changes, only `where`. `u 3` goes up three callers, past torch's own two, to who asked for the prefix.
+# The arrow stands before the line that runs **next**. Now the same stage in PEFT, in your own installation: only
+# `where` changes. `u 3` goes up three callers at once, past two of torch's own, to the function that asked for the
+# prefix.
 
 # %%
 with stop_at("encode", where="peft", commands=["n", "n", "shapes()", "u 3", "p batch_size", "c"]):
@@ -127,7 +129,7 @@ with stop_at("encode", where="peft", commands=["n", "n", "shapes()", "u 3", "p b
 # well.
 
 # %% [markdown] lang="en" tags=["hint"]
-# The arrow must stand **behind** the line that makes it, at the `return`. Then `p past_key_values.shape`, and `c`.
+# The arrow must stand **behind** the line that makes it. How many times `n` is that? Then print the shape, and go on.
 
 # %% tags=["exercise"]
 commands = ...
@@ -188,12 +190,12 @@ check_split_shapes(
 #
 # `attend` ends in transformers' own code: every attention layer of the decoder that reads the prefix. Stop there, and
 # you stop in each of them. A **condition** chooses; `times` is how often to stop at most. A condition may use what has
-# a value when the function begins: its arguments, and so `self`. What could never be asked is refused at once, since a
-# debugger would stay silent:
+# a value when the function begins: its arguments, and so `self`. One that uses a variable of a later line is refused at
+# once: a debugger would only pass by, without a word.
 
 # %%
 look = ["p self.layer_idx", "p mask.shape", "c"]
-with stop_at("attend", where="transformers", commands=look * 3, debugger="pdb"):  # fewer words than ipdb
+with stop_at("attend", where="transformers", commands=look * 3, debugger="pdb"):  # pdb itself prints less than ipdb
     theirs(**batch)
 
 try:
@@ -234,8 +236,26 @@ with torch.no_grad():
 print(f"\nloss: this prefix {as_it_is:.4f}, zeros {zeroed:.4f}, no prefix {without:.4f}")
 
 # %% [markdown] lang="en"
-# Zeros are not nothing: keys of zero still take their share of the softmax. (That the loss is lower than without a
-# prefix is luck: none of the two was trained.)
+# Zeros are not nothing: keys of zero still take their share of the softmax.
+#
+# But why is the loss *lower* with a random prefix than with none? Is it luck? Try other seeds, and look how sure the
+# model is: how much it gives, on average, to the letter that it likes best.
+
+
+# %%
+def loss_and_sureness(model):
+    with torch.no_grad():
+        output = model(**batch)
+    return f"loss {output.loss:.2f}, to its favourite letter {output.logits.softmax(-1).amax(-1).mean():.0%}"
+
+
+print("no prefix:", loss_and_sureness(load_tiny_t5()[0]))
+for seed in range(6):
+    print(f"seed {seed}:   ", loss_and_sureness(with_prefix(peft, seed)))
+
+# %% [markdown] lang="en"
+# It is no luck: each of them does. Without its instruction the model is very sure, and wrong, and being sure of a wrong
+# letter costs most. A random prefix disturbs it. It knows no more than before, but it is less sure.
 #
 # ## Second way · JupyterLab's debugger
 #
@@ -311,7 +331,7 @@ with Editor(folder / "walk.recording") as editor:
 # `.venv/bin/prefix-lab dap --port 4711 train.recording` waits; choose the last entry and press F5. In a notebook,
 # `Stepper(recording)` of `prefix_lab.widgets` does the same without an editor.
 #
-# ## After the fall
+# ## When an error has happened
 #
 # This T5 has the sizes of flan-t5-small, with two layers: 6 heads of 64 numbers, which is 384, but a width of 512.
 # PEFT does not look at `d_kv`. In a notebook of your own, type `explain()` in the next cell after any error; here the
@@ -327,8 +347,8 @@ except RuntimeError as error:
 explained
 
 # %% [markdown] lang="en"
-# The line, its tensors by name, the axis that cannot be cut, the stage, and where to stop next. So say the width that
-# fits, heads · head_dim:
+# That tells you the line, its tensors by name, the axis that cannot be cut, the stage, and where to stop next. And the
+# way out: say the width that fits, heads · head_dim:
 
 # %%
 flan = T5ForConditionalGeneration(sizes)

@@ -10,7 +10,7 @@
 # # 12 · Save, load, serve
 #
 # You trained a prefix with projection, saved it, and the file holds far fewer numbers than trained. Where are the
-# others? And why does PEFT refuse to train on from that file? At the end you will be able to
+# others? And can you train on from that file? At the end you will be able to
 #
 # - say what is in the two files, to the byte, and what is not;
 # - go on training from them all the same;
@@ -64,9 +64,9 @@ torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy 
 # %% [markdown] lang="en"
 # ## Save
 #
-# A prefix of 20 with projection, PEFT's own. It is not trained here: a file does not care. Another model goes into the
-# first line, from a local folder or the hub; the bytes below are then its own. Everything is written to a temporary
-# folder, which is gone when the kernel is.
+# We take a prefix of 20 virtual tokens with projection, PEFT's own. It is not trained, which makes no difference to the
+# file. You may load another model in the first line, from a local folder or the hub; the bytes below are then its own.
+# Everything is written to a temporary folder, which disappears with the kernel.
 
 # %%
 model, tokenizer = load_tiny_t5()
@@ -142,7 +142,8 @@ after_exercise(1, draw_bytes(rows))
 # ## Stand where it is computed
 #
 # Our marked line runs the encoder once, for one row of virtual tokens, and takes the batch axis off. Below, pdb stops
-# in PEFT's encoder while it saves; `u` goes up through those who called it. There were 40 numbers, and 20 came down.
+# in PEFT's encoder while it saves, and `u` goes up to the functions that called it. Compare the two shapes: for an
+# encoder-decoder PEFT keeps the numbers 0 to 39, and hands 0 to 19 to the encoder.
 
 # %%
 show_stage(
@@ -166,7 +167,8 @@ with stop_at(
 # projection. Return the numbers alone, with no graph behind them.
 
 # %% [markdown] lang="en" tags=["hint"]
-# `encoder.transform(...)` takes a whole table at once. `detach()` cuts the graph off.
+# What does the encoder's `forward` do with the rows that it has looked up? It can be done with the whole table at once.
+# `detach()` cuts the graph off.
 
 
 # %% tags=["exercise"]
@@ -187,7 +189,11 @@ check_kept(what_is_kept)
 # %% [markdown] lang="en"
 # ## Load
 #
-# On a fresh base. Is the answer the same to the last bit? And what does the encoder consist of now?
+# `PeftModel.from_pretrained` reads the config, wraps the base as `get_peft_model` does, and calls `load_adapter`. That
+# one reads the file (`load_peft_weights`) and hands the tensors out (`set_peft_model_state_dict`); for a prefix, the
+# encoder's `_load_adapter_state_dict` puts them into its table. Stop in any of them if you want to see it happen.
+#
+# Here it is on a fresh base. Is the answer the same to the last bit? And what does the encoder consist of now?
 
 # %%
 batch = make_batch(tokenizer, ["garden", "piano"], ["nedrag", "onaip"])
@@ -198,15 +204,22 @@ print("logits equal:", torch.equal(before.logits, after.logits))
 print("its encoder: ", [(name, tuple(one.shape)) for name, one in loaded.prompt_encoder["default"].named_parameters()])
 
 # %% [markdown] lang="en"
-# There is no `transform` left, so there is nothing to train as before: many projections give the same prefix, and the
-# file does not say which one yours was. That is why this is refused, by PEFT in one sentence, by ours with the way out.
+# There is no `transform` left, so training cannot go on as it was: many projections give the same prefix, and the file
+# does not say which one yours was. But for a prefix *without* projection the file holds everything that trained. Will
+# PEFT load that one to be trained on? Guess, then run the cell.
 
 # %%
-for library in (peft, prefix_lab):
+direct = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
+peft.get_peft_model(load_tiny_t5()[0], direct).save_pretrained(folder.with_name("direct"))
+for library, saved in ((peft, "projected"), (peft, "direct"), (prefix_lab, "direct")):
     try:
-        library.PeftModel.from_pretrained(load_tiny_t5()[0], folder, is_trainable=True)
+        library.PeftModel.from_pretrained(load_tiny_t5()[0], folder.with_name(saved), is_trainable=True)
     except ValueError as error:
-        print(f"{library.__name__}: {error}\n")
+        print(f"{library.__name__}, {saved}: {error}\n")
+
+# %% [markdown] lang="en"
+# PEFT refuses both. In `PeftModel.from_pretrained` it asks only whether the method is prompt learning, and so refuses
+# prompt tuning and P-tuning as well, whatever lies in the file. Ours refuses where PEFT does, and says the way out.
 
 # %% [markdown] lang="en"
 # ### Exercise 3 · go on from a file
@@ -219,7 +232,7 @@ for library in (peft, prefix_lab):
 # `tensor.copy_(other)` writes into a tensor in place.
 
 # %% [markdown] lang="en" tags=["hint"]
-# A parameter that trains may only be changed in place under `with torch.no_grad():`.
+# torch refuses to change a parameter in place while it takes notes for the gradient. Which context switches that off?
 
 
 # %% tags=["exercise"]
@@ -238,8 +251,8 @@ def go_on(encoder, kept):
 check_go_on(go_on)
 
 # %% [markdown] lang="en"
-# PEFT has this as `load_prompt_embeddings`. The start is equal to where you stopped, and it trains; though each number
-# now trains by itself, with no MLP between, so the learning rate wants to be found anew.
+# PEFT has this as `load_prompt_embeddings`. The new prefix starts exactly where you stopped, and it trains. But each
+# number now trains by itself, without an MLP before it, so you will have to look for a new learning rate.
 
 # %%
 direct = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
@@ -256,8 +269,10 @@ print(
 # %% [markdown] lang="en"
 # ## Half the bytes
 #
-# With the base in bfloat16, the prefix still trains in float32, and the cache is rounded to the base's precision. So
-# how much of the file does such a base ever see?
+# *Short path: you have arrived. Lesson 14 has bugs to hunt when you come back.*
+#
+# With the base in bfloat16, the prefix still trains in float32, and the cache is rounded to the base's precision. Then
+# would a file of half the size do as well?
 
 # %%
 half_base = load_tiny_t5()[0].to(torch.bfloat16)
@@ -358,8 +373,9 @@ check_serve(serve)
 # %% [markdown] lang="en"
 # ## What is not in the file
 #
-# The base. `base_model_name_or_path` is a name, and nothing holds the name against the weights. Here is a base that was
-# changed a little, as by further training. It takes the prefix without a word, and answers:
+# The base. The config has its name, `base_model_name_or_path`, but nobody checks that the model you load the prefix
+# into is the one it was trained on. Here is a base whose weights were changed a little, as further training would. The
+# prefix is loaded without a warning, and the model answers:
 
 # %%
 stranger, _ = load_tiny_t5()

@@ -107,9 +107,10 @@ class PromptLearningConfig(config.PromptLearningConfig, PeftConfig):
 class PrefixTuningConfig(config.PrefixTuningConfig, PromptLearningConfig):
     """PEFT's configuration of prefix tuning, and better ways under their own names.
 
-    `layout="paper"` gives encoder, decoder and cross-attention a prefix each (the paper's Figure 2). `encode="once"`
-    runs the encoder once and repeats what it made for the batch. `sizes="model"` reads the cache's true sizes where
-    PEFT misreads them. PEFT's text and JSON have them only once they are chosen. Source: `peft.PrefixTuningConfig`.
+    `layout="paper"` gives encoder, decoder and cross-attention a prefix each, as the authors' own code (the paper's
+    Figure 2 has the first two). `encode="once"` runs the encoder once and repeats what it made for the batch.
+    `sizes="model"` reads the cache's true sizes where PEFT misreads them. PEFT's text and JSON have them only once they
+    are chosen. Source: `peft.PrefixTuningConfig`.
     """
 
     layout: str = field(default="peft", metadata=OWN)

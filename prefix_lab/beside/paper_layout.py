@@ -1,8 +1,10 @@
 """Beside PEFT's layout, the paper's: encoder, decoder and cross-attention each read a prefix of their own.
 
-Li & Liang 2021, Figure 2 (below): an encoder-decoder has a prefix before x and one before y. PEFT fills only the
-decoder's self-attention, and half of its rows are dead (see `past.encoder_decoder_cache`). Here the vector of a virtual
-token is encoder layers, then decoder layers, then the decoder's cross-attention; every row is read by one layer.
+Li & Liang 2021, Figure 2 (below): an encoder-decoder has a prefix before x and one before y; their published code
+(seq2seq/prefixTuning.py, `use_cross_prefix`) has one in cross-attention, too. PEFT fills only the decoder's
+self-attention, and with an even number of layers half of its rows are dead (see `past.encoder_decoder_cache`). Here the
+vector of a virtual token is encoder layers, then decoder layers, then the decoder's cross-attention; every row is read
+by one layer.
 """
 
 from collections.abc import Callable, Iterator

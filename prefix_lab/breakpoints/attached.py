@@ -54,6 +54,18 @@ def wait_until_attached() -> None:
         time.sleep(0.02)
 
 
+def leave_pyzmqs_thread_alone() -> None:
+    """In a kernel: hide pyzmq's thread, which comes with a first large message, as ipykernel hides its own from pydevd.
+
+    At a breakpoint pydevd holds all threads and tells of the one that it held first: JupyterLab would show that thread,
+    waiting inside pyzmq, in place of the stage.
+    """
+    from zmq.utils.garbage import GarbageCollectorThread
+
+    GarbageCollectorThread.pydev_do_not_trace = True
+    GarbageCollectorThread.is_pydev_daemon_thread = True
+
+
 def settrace_itself() -> Any:
     """`sys.settrace` as Python has it: pydevd, once loaded, warns at each call, also when it was switched off."""
     holder = getattr(sys.modules.get("pydevd_tracing"), "TracingFunctionHolder", None)

@@ -49,8 +49,13 @@ def shapes(frame: FrameType | None = None, names: Names | None = None) -> Shapes
     """Name, axes, sizes and dtype of each tensor in a frame's locals; in lists, dicts, caches and encodings as well.
 
     Without `frame`, that of the caller: in pdb or a debugger's console, `shapes()` is what one types. The axes have
-    names where `name_axes` has found them for this kind of model before, or where `names` are given.
+    names where `name_axes` has found them for this kind of model before, or where `names` are given. Raises `TypeError`
+    for what is no frame.
     """
+    if not isinstance(frame, FrameType | None):
+        raise TypeError(
+            f"frame is a {type(frame).__name__}, expected a frame, or nothing for the one that asks: shapes()."
+        )
     frame = real_frame(frame if frame is not None else sys._getframe(1))
     axes, note = axes_at(frame, names)
     rows = []

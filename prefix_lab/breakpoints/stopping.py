@@ -44,7 +44,7 @@ def stop_at(
     name, where, places = in_function(stage, where) if callable(stage) else in_stage(stage, where)
     check_times(times)
     if commands is not None and (
-        isinstance(commands, str) or not all(isinstance(line, str) and line.strip() for line in commands)
+        not isinstance(commands, list | tuple) or not all(isinstance(line, str) and line.strip() for line in commands)
     ):
         raise ValueError(f"commands={commands!r}, expected a list of pdb's commands, such as ['n', 'shapes()', 'c'].")
     asked = condition_for(condition, places) if condition is not None else None

@@ -1,25 +1,35 @@
-"""The course's parts: the tiny real model, the walk recorded, and what the lessons use."""
+"""The course's parts: the tiny real models, the walk recorded, and what the lessons use."""
 
 import importlib
 from typing import Any
 
 _HOMES = {
-    "LiveTraining": "training",
+    "LiveTraining": "history",
+    "TaskForCausalLM": "tasks",
+    "TaskForFeatureExtraction": "task_heads",
+    "TaskForQuestionAnswering": "task_heads",
+    "TaskForSeq2SeqLM": "tasks",
+    "TaskForSequenceClassification": "task_heads",
+    "TaskForTokenClassification": "task_heads",
     "after_exercise": "checking",
-    "answers": "training",
+    "answers": "tasks",
     "arriving": "small_models",
     "before": "small_models",
+    "before_and_after": "history",
     "digest": "training",
-    "exact_match": "training",
-    "held_out_words": "training",
+    "exact_match": "letters",
+    "get_task": "letters",
+    "held_out_words": "letters",
     "listen": "small_models",
+    "load_model": "loading",
+    "load_tiny": "tiny",
     "load_tiny_t5": "small_models",
-    "make_batch": "training",
+    "make_batch": "tasks",
     "make_ready": "ready",
     "rate_at": "training",
     "record_prompt": "small_models",
     "record_walk": "small_models",
-    "seen_words": "training",
+    "seen_words": "letters",
     "self_check": "ready",
     "show_progress": "progress",
     "show_source": "shown",
@@ -30,8 +40,10 @@ _HOMES = {
     "small_llama": "small_models",
     "small_t5": "small_models",
     "table": ".widgets.table",
-    "task_batches": "training",
+    "task_batches": "letters",
+    "task_from_file": "task_files",
     "train": "training",
+    "world_task": "world_tasks",
 }
 
 __all__ = sorted(_HOMES)

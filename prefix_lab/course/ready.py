@@ -25,7 +25,10 @@ from prefix_lab.widgets.table import Table, table
 
 WAY_OUT = "In a clone of prefix_lab, `make lab` sets up what the lessons need."
 OLDEST_PYTHON = (3, 11)
-NEEDED = {"torch": (2, 6), "transformers": (5, 15), "peft": (0, 21), "ipywidgets": (8, 1), "matplotlib": (3, 9)}
+NEEDED = {
+    **{"torch": (2, 6), "transformers": (5, 15), "peft": (0, 21), "accelerate": (1, 1)},
+    **{"ipywidgets": (8, 1), "matplotlib": (3, 9)},
+}
 QUESTION, ANSWER = "reverse: garden", "nedrag"
 MADE_IN = (
     "`{name}` is made in the cell that begins with `{begins}`, under “{heading}”: run that one first. (After a "

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from prefix_lab.course.progress import lesson
 from prefix_lab.stages import STAGES, Stage, resolve, stage
 from prefix_lab.widgets.picture import FAINT, INK, as_svg
+from prefix_lab.widgets.stepper.page import HERE
+from prefix_lab.widgets.stepper.questions import texts
 from prefix_lab.widgets.stepper.written import letter_of
 
 if TYPE_CHECKING:
@@ -62,9 +65,12 @@ BEGINNING = 10  # lines in view where the marks are all in the other pane
 # The lesson that opens a stage; the strip of stages leads there.
 OPENED_BY = {"choose": 3, "prepare": 4, "wrap": 2, "encode": 5, "split": 6, "attend": 7, "learn": 11, "keep": 12}
 
-# Letters are those of `coloured_lines`; the colours are the stepper's.
+PALETTE = " ".join(re.findall(r"--[\w-]+: light-dark\([^;]*;", (HERE / "stepper.css").read_text(encoding="utf-8")))
+"""The stepper's own colours."""
+
+# Letters are those of `coloured_lines`.
 STYLE = """<style>
-.prefix-lab-stage { --soft: light-dark(#595959, #ababab); --line: var(--jp-border-color2, light-dark(#d4d4d8, #46464a));
+.prefix-lab-stage { PALETTE --line: var(--jp-border-color2, light-dark(#d4d4d8, #46464a));
   color-scheme: light dark; font-size: 13px; container-type: inline-size; }
 [data-jp-theme-light="true"] .prefix-lab-stage, .vscode-light .prefix-lab-stage { color-scheme: light; }
 [data-jp-theme-light="false"] .prefix-lab-stage, .vscode-dark .prefix-lab-stage { color-scheme: dark; }
@@ -83,18 +89,17 @@ STYLE = """<style>
   word-break: normal; background: none; border: 0; }
 .prefix-lab-stage .code pre > * { display: block; color: inherit; border-left: 4px solid transparent;
   padding-right: 8px; padding-left: calc(8px + var(--in) + 4ch); text-indent: calc(0px - var(--in) - 4ch); }
-.prefix-lab-stage .code pre > mark { background: light-dark(#fff2b8, #4a4210);
-  border-color: light-dark(#b98900, #e3b93c); }
+.prefix-lab-stage .code pre > mark { background: var(--mark); border-color: var(--mark-edge); }
 .prefix-lab-stage summary { color: var(--soft); padding: 1px 12px; cursor: pointer; }
 .prefix-lab-stage summary:hover { background: var(--line); color: inherit; }
-.prefix-lab-stage .k { color: light-dark(#00632b, #86d98f); font-weight: 600; }
-.prefix-lab-stage .s { color: light-dark(#a31515, #f0a58f); }
-.prefix-lab-stage .c { color: light-dark(#4f6362, #9db3b2); font-style: italic; }
+.prefix-lab-stage .k { color: var(--keyword); font-weight: 600; }
+.prefix-lab-stage .s { color: var(--string); }
+.prefix-lab-stage .c { color: var(--comment); font-style: italic; }
 .prefix-lab-stage mark .c { color: inherit; }
-.prefix-lab-stage .n, .prefix-lab-stage .d { color: light-dark(#6a1b9a, #d8a6f0); }
-.prefix-lab-stage .b { color: light-dark(#00696b, #7ad0d2); }
-.prefix-lab-stage .f { color: light-dark(#0b3fa8, #8fb8ff); font-weight: 600; }
-</style>"""
+.prefix-lab-stage .n, .prefix-lab-stage .d { color: var(--number); }
+.prefix-lab-stage .b { color: var(--builtin); }
+.prefix-lab-stage .f { color: var(--definition); font-weight: 600; }
+</style>""".replace("PALETTE", PALETTE)
 
 
 class SourceView(NamedTuple):
@@ -201,8 +206,8 @@ def coloured_lines(source: str) -> list[str]:
 
 def show_stage(
     name: str,
-    mark: tuple[str, ...] = (),
-    also: tuple[str, ...] = (),
+    mark: str | Sequence[str] = (),
+    also: str | Sequence[str] = (),
     pair: tuple[Callable, Callable] | None = None,
 ) -> SourceView:
     """The stage's place in the walk, its sentence, and both sources without their docstrings.
@@ -215,7 +220,7 @@ def show_stage(
     if pair:
         panes = tuple((f"{whose}: {dotted(one)}", readable(one)) for whose, one in zip(SIDES, pair, strict=True))
     else:
-        ours = "\n\n\n".join(readable(resolve(path, name)) for path in (*also, row.ours))
+        ours = "\n\n\n".join(readable(resolve(path, name)) for path in (*texts("also", also, row.ours), row.ours))
         if row.ours == row.peft:
             panes = ((f"both: {row.ours}", ours),)
         else:
@@ -223,20 +228,22 @@ def show_stage(
     return marked(panes, mark, row)
 
 
-def show_source(*shown: Callable | type, mark: tuple[str, ...] = ()) -> SourceView:
+def show_source(*shown: Callable | type, mark: str | Sequence[str] = ()) -> SourceView:
     """Functions or classes side by side, without their docstrings; lines that contain one of `mark` are highlighted.
 
-    Raises `ValueError` for a mark that stands in none of them.
+    Raises `ValueError` for a mark that stands in none of them, `TypeError` for what has no source.
     """
-    return marked(tuple((dotted(one), readable(one)) for one in shown), mark)
+    sources = [readable(one) for one in shown]
+    return marked(tuple(zip(map(dotted, shown), sources, strict=True)), mark)
 
 
-def marked(panes: tuple[tuple[str, str], ...], mark: tuple[str, ...], row: Stage | None = None) -> SourceView:
+def marked(panes: tuple[tuple[str, str], ...], mark: str | Sequence[str], row: Stage | None = None) -> SourceView:
     """The sources with their marks, each of which stands in one of them."""
+    mark = texts("mark", mark, "torch.cat(")
     for text in mark:
         if not any(text in source for _, source in panes):
             raise ValueError(f"mark={text!r} is in none of {', '.join(title for title, _ in panes)}. Take another.")
-    return SourceView(panes, mark, row)
+    return SourceView(panes, tuple(mark), row)
 
 
 def dotted(shown: Callable | type) -> str:
@@ -244,8 +251,13 @@ def dotted(shown: Callable | type) -> str:
 
 
 def readable(shown: Callable | type) -> str:
-    """Its source without its docstring, which the lesson says in its own words."""
-    source = textwrap.dedent(inspect.getsource(shown))
+    """Its source without its docstring, which the lesson says in its words. Raises `TypeError` where it has none."""
+    try:
+        source = textwrap.dedent(inspect.getsource(shown))
+    except (TypeError, OSError):
+        raise TypeError(
+            f"{shown!r} has no source to show; expected a function or class that is written in Python."
+        ) from None
     body = ast.parse(source).body[0].body
     first = body[0]
     if len(body) > 1 and isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):

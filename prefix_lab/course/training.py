@@ -1,140 +1,120 @@
-"""What the tiny T5 was taught, and how a text-to-text model is trained, watched and measured.
+"""`train`: the whole loop, for a prefix, for LoRA or for all of a model, and what is checked around it.
 
-Every task reads one word and writes one text. They are easy to check by eye and hard to do by luck, so that a prefix
-that steers the model from one to another shows at once. The functions take any tokenizer and any encoder-decoder model,
-with or without a prefix before it.
+It runs over 🤗 Accelerate: on a CPU, on a GPU, or in several processes, by the same lines; `accelerate launch` starts
+them on GPUs, `torchrun` on CPUs. Each draws the same batch and takes its share of the rows; gradients are those of the
+whole batch.
 """
 
 from __future__ import annotations
 
 import hashlib
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
-from html import escape
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from jaxtyping import Int
+from accelerate import Accelerator
+from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from prefix_lab.course.ready import running_shell
-from prefix_lab.course.shown import Drawn, drawn, plain_axes
-from prefix_lab.widgets.colours import COLOURS
-from prefix_lab.widgets.picture import INK, new_figure
+from prefix_lab.course.history import ALL_TRAINED, UNCHANGED, History
+from prefix_lab.course.kept import Interrupted, Kept, Stop
+from prefix_lab.course.loading import tokenizer_of
+from prefix_lab.course.tasks import IGNORED, Batch, Task, drawn, moved
 
-Batch = dict[str, Int[Tensor, "batch _"]]
-WORDS_FILE = Path(__file__).with_name("words.txt")
-"""3,464 lower-case English words of 3 to 9 letters, sorted, the same on every machine.
-
-They were taken once from Python's own documentation (the docstrings of the standard library and `pydoc_data.topics` of
-Python 3.11), then read through by hand to leave out identifiers, abbreviations and anything unkind. They are frozen in
-a file because Python's documentation is another text in each version, and the training must not be.
-"""
+MEASUREMENTS = 10
 
 
-@cache
-def all_words() -> tuple[str, ...]:
-    """Every word, sorted."""
-    return tuple(WORDS_FILE.read_text(encoding="utf-8").split())
+def train(
+    model: nn.Module,
+    task: Task | Iterable[Batch],
+    steps: int = 300,
+    rate: float = 0.03,
+    progress: str | None = None,
+    *,
+    tokenizer: Any = None,
+    batch_size: int = 16,
+    seed: int = 0,
+    measured_on: int = 100,
+    folder: str | Path | None = None,
+) -> History:
+    """Train what has `requires_grad` with AdamW, and return the history: the loss of every step, and what was right.
 
+    `rate` is the highest learning rate; 0.03 suits a prefix, all of a model wants a tenth of it or less. Ten times, the
+    first `measured_on` held-out examples are answered. `folder` keeps the training as it goes: the same call goes on
+    where an interrupted one stopped, and ends with the same bits. `tokenizer` is the model's own where none is given.
+    `progress` names the progress bar, "" shows none. The model is left in eval mode, on the device where it was; the
+    caller's random numbers stay as they are.
 
-def is_held_out(word: str) -> bool:
-    """Whether training never sees the word: about one in ten, by a hash, so that a longer list moves no word."""
-    return zlib.crc32(word.encode()) % 10 == 0
+    In place of a task there may be batches, which are taken as they come; fewer than `steps` end the training early.
 
-
-def held_out_words() -> list[str]:
-    """The words that no training uses, sorted: measure on these."""
-    return [word for word in all_words() if is_held_out(word)]
-
-
-def seen_words() -> list[str]:
-    """The words to train on, sorted."""
-    return [word for word in all_words() if not is_held_out(word)]
-
-
-class Task(NamedTuple):
-    """An instruction and what it means."""
-
-    instruction: str  # stands before the word
-    function: Callable[[str], str]  # the word → the expected answer
-    share: int = 1  # how often pretraining draws it, beside the others: the hard ones need more practice
-
-
-def vowels(word: str) -> str:
-    """The vowels in their order, or `-`: an empty answer could not be told from none."""
-    return "".join(letter for letter in word if letter in "aeiou") or "-"
-
-
-def consonants(word: str) -> str:
-    """The letters that are no vowels, in their order, or `-`."""
-    return "".join(letter for letter in word if letter not in "aeiou") or "-"
-
-
-def swap(word: str) -> str:
-    """First and last letter exchanged."""
-    return word if len(word) < 2 else word[-1] + word[1:-1] + word[0]
-
-
-TASKS: dict[str, Task] = {
-    "reverse": Task("reverse: ", lambda word: word[::-1]),
-    "upper": Task("upper: ", str.upper),
-    "vowels": Task("vowels: ", vowels),
-    "consonants": Task("consonants: ", consonants),
-    "double": Task("double: ", lambda word: word + word, share=2),
-    "sort": Task("sort: ", lambda word: "".join(sorted(word)), share=2),
-    "swap": Task("swap: ", swap),
-    "rotate": Task("rotate: ", lambda word: word[1:] + word[:1]),
-    "unique": Task("unique: ", lambda word: "".join(dict.fromkeys(word)), share=2),
-    "length": Task("length: ", lambda word: str(len(word))),
-}
-
-
-def get_task(name: str) -> Task:
-    """The row of that name. Raises `ValueError` for a name that is not in the table."""
-    if name not in TASKS:
-        raise ValueError(f"task={name!r}, expected one of: {', '.join(TASKS)}.")
-    return TASKS[name]
-
-
-def source_text(name: str, word: str, instruction: bool = True) -> str:
-    """What the model reads: the word after its instruction, or the bare word. Raises `ValueError` as `get_task`."""
-    return get_task(name).instruction * instruction + word
-
-
-def target_text(name: str, word: str) -> str:
-    """What the model should write. Raises `ValueError` as `get_task`."""
-    return get_task(name).function(word)
-
-
-def make_batch(tokenizer: Any, sources: list[str], targets: list[str]) -> Batch:
-    """Texts → what a model's forward takes: input_ids and attention_mask (batch, source), labels (batch, target).
-
-    Padding is 0 in the mask and -100 in the labels, which the loss leaves out.
+    Raises `ValueError` for no data, for a text or label that the model cannot take and for a folder with another
+    training in it, `FloatingPointError` for a loss that is no number, `Interrupted` for Ctrl-C. What was learnt until
+    then is in the model.
     """
-    source = tokenizer(sources, padding=True, return_tensors="pt")
-    target = tokenizer(targets, padding=True, return_tensors="pt")
-    labels = target["input_ids"].masked_fill(target["attention_mask"] == 0, -100)
-    return {"input_ids": source["input_ids"], "attention_mask": source["attention_mask"], "labels": labels}
+    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    if not trained:
+        raise ValueError(
+            f"model is a {type(model).__name__} of which nothing requires_grad: there is nothing to train."
+        )
+    accelerator, home, parameters = Accelerator(), next(model.parameters()).device, list(trained.values())
+    history, fingerprint = History(steps), frozen_digest(model)
+    made_with = {"steps": steps, "rate": rate, "seed": seed, "frozen": fingerprint}
+    batches, loss_of, score = task, model_loss, None
+    if isinstance(task, Task):
+        tokenizer, held_out = tokenizer or tokenizer_of(model), task.examples("test")[:measured_on]
+        batches = batches_of(task, model, tokenizer, batch_size, seed, accelerator)
+        loss_of = getattr(task, "loss", model_loss)
+        score = (lambda: task.score(model, tokenizer, held_out)) if held_out else None
+        progress = task.name if progress is None else progress
+        made_with |= {"task": task.name, "batch_size": batch_size}
 
-
-def task_batch(tokenizer: Any, words: list[str], task: str, instruction: bool = True) -> Batch:
-    """The words as one batch of a task, with its instruction or bare. Raises `ValueError` for an unknown task."""
-    sources = [source_text(task, word, instruction) for word in words]
-    return make_batch(tokenizer, sources, [target_text(task, word) for word in words])
-
-
-def task_batches(
-    tokenizer: Any, words: list[str], task: str, instruction: bool = True, batch_size: int = 32, seed: int = 0
-) -> Iterator[Batch]:
-    """Batches of a task without end, each of `batch_size` different words, the same ones for the same seed."""
-    random = Random(seed)
-    while True:
-        yield task_batch(tokenizer, random.sample(words, batch_size), task, instruction)
+    optimizer = torch.optim.AdamW(parameters, rate, weight_decay=0.0)
+    wrapped, optimizer = accelerator.prepare(model, optimizer)  # on its device; several processes share gradients
+    kept = Kept(folder, trained, optimizer, history, made_with)
+    bar = tqdm(total=steps, desc=progress, disable=not (progress and accelerator.is_main_process))
+    alone = accelerator.num_processes == 1
+    try:
+        with torch.random.fork_rng(), Stop(heard=alone) as stop, bar:
+            torch.manual_seed(seed)  # for dropout
+            kept.read()
+            bar.update(len(history))
+            if score and not history:
+                history.scores.append((0, score()))
+            model.train()
+            for batch in islice(batches, len(history), steps):
+                for group in optimizer.param_groups:
+                    group["lr"] = rate_at(len(history), steps, rate)
+                loss = loss_of(wrapped, moved(batch, accelerator.device)) * share_of(batch, accelerator)
+                optimizer.zero_grad()
+                accelerator.backward(loss)
+                length = accelerator.clip_grad_norm_(parameters, 1.0)
+                loss = accelerator.reduce(loss.detach(), "mean")
+                check_finite(loss, length, history, rate)
+                optimizer.step()
+                history.append(loss.item())
+                measuring = len(history) % max(1, steps // MEASUREMENTS) == 0
+                if score and measuring:
+                    history.scores.append((len(history), score()))
+                    model.train()
+                bar.set_postfix_str(history.text.partition(" · ")[2], refresh=False)
+                bar.update()
+                if (measuring or stop.asked) and accelerator.is_main_process:
+                    kept.write()
+                if stop.asked and len(history) < steps:
+                    raise Interrupted(history, folder)
+            if steps and not history:
+                raise ValueError("The batches are none: there is nothing to learn from.")
+            if accelerator.is_main_process:
+                kept.write()
+            accelerator.wait_for_everyone()
+    finally:
+        model.eval().to(home)
+    history.below = said_of_base(model, fingerprint)
+    return history
 
 
 def rate_at(step: int, steps: int, rate: float) -> float:
@@ -143,149 +123,119 @@ def rate_at(step: int, steps: int, rate: float) -> float:
     return rate * min((step + 1) / warmup, (steps - step) / max(1, steps - warmup))
 
 
-def train(
-    model: nn.Module, batches: Iterable[Batch], steps: int, rate: float, progress: str | None = None
-) -> list[float]:
-    """Train what has `requires_grad` for `steps` batches with AdamW, and return the loss of every step.
+def model_loss(model: nn.Module, batch: Batch) -> Float[Tensor, ""]:
+    """The loss that the model's own forward computes. Raises `ValueError` where it gives none."""
+    loss = getattr(model(**batch), "loss", None)
+    if loss is None:
+        raise ValueError(
+            f"The model's forward gave no loss for {', '.join(batch)}. Put labels in the batch, or give the task a "
+            "loss(model, batch)."
+        )
+    return loss
 
-    `rate` is the highest learning rate; `progress` names a progress bar, None shows none. The model is left in eval
-    mode. Fewer batches than steps end the training early.
+
+def batches_of(
+    task: Task, model: nn.Module, tokenizer: Any, batch_size: int, seed: int, accelerator: Accelerator
+) -> Iterator[Batch]:
+    """Batches of a task without end, the same ones for the same seed; of each, the rows of this process.
+
+    Raises `ValueError` at once for no examples and for a task of another kind, or with other labels, than the model's;
+    later for a batch that the model cannot take.
     """
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, rate, weight_decay=0.0)
-    losses: list[float] = []
-    model.train()
-    with tqdm(total=steps, desc=progress, disable=progress is None) as bar:
-        for step, batch in zip(range(steps), batches, strict=False):
-            for group in optimizer.param_groups:
-                group["lr"] = rate_at(step, steps, rate)
-            loss = model(**batch).loss
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimizer.step()
-            losses.append(loss.item())
-            bar.update()
-            bar.set_postfix(loss=f"{losses[-1]:.4f}", refresh=False)
-    model.eval()
-    return losses
+    wrapped_for = getattr(getattr(model, "active_peft_config", None), "task_type", None)
+    kind = getattr(task, "task_type", None)
+    if None not in (kind, wrapped_for) and kind != wrapped_for:
+        name = getattr(wrapped_for, "value", wrapped_for)
+        raise ValueError(f"task is {task.name!r}, of task_type={kind!r}, and the model was wrapped for {name!r}.")
+    labels, outputs = getattr(task, "labels", None), getattr(model.config, "num_labels", None)
+    if labels is not None and len(labels) != outputs:
+        raise ValueError(
+            f"task is {task.name!r}, with {len(labels)} labels, and the model's head has num_labels={outputs}. Load "
+            f"the model with load_model(name, task), or with num_labels={len(labels)}."
+        )
+    examples = list(task.examples("train"))
+    if not examples:
+        raise ValueError(f"task is {task.name!r}, and its examples('train') are none: there is nothing to learn from.")
+
+    def batches() -> Iterator[Batch]:
+        for some in drawn(examples, batch_size, seed):
+            with accelerator.split_between_processes(some) as mine:
+                batch = task.batch(tokenizer, mine)
+            check_fits(model, batch, mine)
+            yield batch
+
+    return batches()
 
 
-@torch.no_grad()
-def answers(model: nn.Module, tokenizer: Any, sources: list[str], max_new_tokens: int = 24) -> list[str]:
-    """What the model writes for each source, the likeliest token at every step."""
-    batch = tokenizer(sources, padding=True, return_tensors="pt")
-    tokens = model.generate(
-        input_ids=batch["input_ids"],
-        attention_mask=batch["attention_mask"],
-        max_new_tokens=max_new_tokens,
-        do_sample=False,
-    )  # (batch, source) → (batch, 1+target): the start token comes first
-    return tokenizer.batch_decode(tokens, skip_special_tokens=True)
+def share_of(batch: Batch, accelerator: Accelerator) -> float | Float[Tensor, ""]:
+    """What to weigh a process's loss with, so that the mean over processes is the mean over the whole batch.
 
-
-def exact_match(
-    model: nn.Module, tokenizer: Any, words: list[str], task: str, instruction: bool = True, batch_size: int = 128
-) -> float:
-    """The share of words, 0 to 1, whose answer is right to the letter. Raises `ValueError` for no words.
-
-    `instruction=False` gives the model the bare word: what it then knows of the task, a prefix must have told it.
+    A loss is a mean over labels, and one process may have more of them than another.
     """
-    if not words:
-        raise ValueError("words is empty, expected at least one; held_out_words() gives those to measure on.")
-    right = 0
-    for start in range(0, len(words), batch_size):
-        some = words[start : start + batch_size]
-        given = answers(model, tokenizer, [source_text(task, word, instruction) for word in some])
-        right += sum(answer == target_text(task, word) for answer, word in zip(given, some, strict=True))
-    return right / len(words)
+    if accelerator.num_processes == 1:
+        return 1.0
+    count = (batch["labels"] != IGNORED).sum() if "labels" in batch else torch.tensor(len(batch["input_ids"]))
+    count = count.to(accelerator.device, torch.float32)
+    return count / accelerator.reduce(count, "mean")
+
+
+def check_fits(model: nn.Module, batch: Batch, examples: Sequence[Any]) -> None:
+    """Raise `ValueError` for a text with more tokens, or a label with a higher number, than the model takes."""
+    config, two = model.config, getattr(model.config, "is_encoder_decoder", False)
+    most = getattr(config, "max_position_embeddings", None)
+    prefix_len = getattr(getattr(model, "active_peft_config", None), "num_virtual_tokens", None) or 0
+    for name, before in (("input_ids", 0 if two else prefix_len), ("labels", prefix_len)):
+        tokens = batch.get(name)
+        if most is None or tokens is None or tokens.dim() < 2 or tokens.shape[1] + before <= most:
+            continue
+        filled = batch["attention_mask"] if name == "input_ids" and "attention_mask" in batch else tokens != IGNORED
+        row = int(filled.sum(1).argmax())
+        raise ValueError(
+            f"An example has {tokens.shape[1]} tokens of {name} and {before} virtual ones before them, more than the "
+            f"{most} that the model takes. Cut it, or leave it out: {shortened(examples[row % len(examples)])}"
+        )
+
+
+def shortened(example: Any) -> str:
+    """The beginning of what an example looks like."""
+    text = repr(example)
+    return text if len(text) <= 100 else f"{text[:99]}…"
+
+
+def check_finite(loss: Tensor, length: Any, history: History, rate: float) -> None:
+    """Raise `FloatingPointError`, before a step is done with it, for a loss or a gradient that is no number."""
+    if math.isfinite(loss) and math.isfinite(length):
+        return
+    raise FloatingPointError(
+        f"The loss is {float(loss)} and its gradient {float(length)} long, in step {len(history) + 1} of "
+        f"{history.steps}. The model is as it was after step {len(history)}. Most likely the rate, "
+        f"{rate}, is too high: begin with the model anew, and rate={rate / 10:g}."
+    )
 
 
 def digest(module: nn.Module) -> str:
     """A short fingerprint of every number of a module: one changed bit anywhere, and it is another."""
+    return fingerprint_of(module.state_dict().items())
+
+
+def frozen_digest(model: nn.Module) -> str:
+    """A fingerprint of all that does not train; empty where all of it does."""
+    frozen = [(name, one) for name, one in model.named_parameters() if not one.requires_grad]
+    return fingerprint_of(frozen) if frozen else ""
+
+
+def fingerprint_of(tensors: Iterable[tuple[str, Tensor]]) -> str:
+    """Of their names and their bytes."""
     found = hashlib.sha256()
-    for name, tensor in module.state_dict().items():
+    for name, tensor in tensors:
         found.update(name.encode() + tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     return found.hexdigest()[:16]
 
 
-class LiveTraining:
-    """A progress bar with the loss and the exact match so far, drawn anew while a loop runs.
-
-    `add(loss)` after each step, `measured(share)` after each measurement; `every` is how often the bar moves, `start`
-    and `goal` are the exact match before and the one to reach. In a terminal each measurement is a line of text.
-    """
-
-    def __init__(self, steps: int, every: int = 10, start: float = 0.0, goal: float | None = None):
-        self.steps, self.every, self.goal = steps, every, goal
-        self.losses: list[float] = []
-        self.matches = [(0, start)]
-        self.svg = ""
-        self.handle = displayed(self)
-
-    def add(self, loss: float) -> None:
-        """One more step."""
-        self.losses.append(loss)
-        if len(self.losses) % self.every == 0:
-            self.refresh()
-
-    def measured(self, share: float) -> None:
-        """What share of words is right now."""
-        self.matches.append((len(self.losses), share))
-        self.svg = self.final().svg
-        if self.handle is None:
-            print(self.text)
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Show how far it is."""
-        if self.handle is not None:
-            self.handle.update(self)
-
-    @property
-    def text(self) -> str:
-        """Where the training is, in a line."""
-        loss = f" · loss {self.losses[-1]:.4f}" if self.losses else ""
-        return f"step {len(self.losses)} of {self.steps}{loss} · exact match {100 * self.matches[-1][1]:.1f} %"
-
-    def final(self) -> Drawn:
-        """Loss and exact match over the steps."""
-        return draw_training(self.losses, self.matches, self.steps, self.goal)
-
-    def _repr_html_(self) -> str:
-        bar = f"<progress value='{len(self.losses)}' max='{self.steps}' style='width: 16em'></progress>"
-        return f"<div>{bar} {escape(self.text)}</div>{self.svg}"
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-def displayed(what: Any) -> Any:
-    """Shown where there is a notebook, with a handle to change it; None in a terminal."""
-    if not hasattr(running_shell(), "kernel"):
-        return None
-    from IPython.display import display
-
-    return display(what, display_id=True)
-
-
-def draw_training(
-    losses: Sequence[float], matches: Sequence[tuple[int, float]], steps: int, goal: float | None
-) -> Drawn:
-    """Two curves side by side; the dashed line is `goal`."""
-    figure = new_figure(9.6, 2.7)
-    left, right = figure.subplots(1, 2)
-    left.plot(range(1, len(losses) + 1), losses, color=COLOURS["prefix_len"], linewidth=1)
-    left.set(xlim=(0, steps), ylim=(0, None))
-    plain_axes(left, "loss of each batch", "step", "cross entropy, nats a token", axis="y")
-    at, percent = [step for step, _ in matches], [100 * share for _, share in matches]
-    right.plot(at, percent, color=COLOURS["prefix_len"], marker="o", markersize=4, linewidth=1.4)
-    right.set(xlim=(-0.02 * steps, 1.02 * steps), ylim=(-3, 103))
-    plain_axes(right, "held-out words that are right to the letter", "step", "exact match, %", axis="y")
-    said = f"The loss went from {losses[0]:.2f} to {losses[-1]:.4f} in {len(losses)} steps. Exact match: "
-    said += ", ".join(f"{100 * share:.1f} % at step {step}" for step, share in matches) + "."
-    if goal is not None:
-        right.axhline(100 * goal, color=INK, linewidth=0.9, linestyle="--", label="with the written instruction")
-        right.legend(loc="lower right", frameon=False, labelcolor=INK, fontsize=8)
-        said += f" With the written instruction it is {100 * goal:.1f} %."
-    return drawn(figure, "Training the prefix", said)
+def said_of_base(model: nn.Module, fingerprint: str) -> str:
+    """How many numbers trained, and the proof that no other did. Raises `RuntimeError` where one did."""
+    numbers = {yes: sum(p.numel() for p in model.parameters() if p.requires_grad is yes) for yes in (True, False)}
+    if frozen_digest(model) != fingerprint:
+        raise RuntimeError("A number of the model that does not train has changed: something writes into the base.")
+    template = UNCHANGED if fingerprint else ALL_TRAINED
+    return template.format(trained=numbers[True], frozen=numbers[False], fingerprint=fingerprint)

@@ -44,6 +44,8 @@ class Breakpoint:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, str) or not value):
                 raise ValueError(f"{name}={value!r}, expected a text.")
+        if self.condition is not None and not isinstance(self.condition, str):
+            raise ValueError(f"condition={self.condition!r}, expected a text, such as 'i == 5'.")
         if self.condition is not None:
             Condition(self.condition)
 

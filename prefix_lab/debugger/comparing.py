@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prefix_lab.debugger.steps import NONE, RecordedSteps, Step
+from prefix_lab.debugger.steps import NONE, RecordedSteps, Step, number_of
 from prefix_lab.debugger.summary import Summary, shortened
 
 
@@ -28,13 +28,14 @@ class Change:
         return f"{self.name} ≈ {self.now}" if self.in_place else f"{self.name}: {self.before} → {self.now}"
 
 
-def changed(recording: RecordedSteps, first: int, last: int) -> list[Change]:
+def changed(recording: RecordedSteps, first: int | Step, last: int | Step) -> list[Change]:
     """The names that have another value at the later of two steps: of each call around it, from the innermost on.
 
     A name was bound anew, changed in place, or deleted; all names of a call that began in between are new. Raises
-    `IndexError` for what is no step.
+    `TypeError` for what is no step, `IndexError` for a number that no step has.
     """
-    first, last = sorted(recording.steps[step].index for step in (first, last))
+    asked = number_of("first", first), number_of("last", last)
+    first, last = sorted(recording.steps[step].index for step in asked)
     columns, found = recording.columns, []
     before = {columns.step_frame[step]: step for step in recording.stack(first)}
     for step in recording.stack(last):
@@ -70,6 +71,8 @@ def diff(ours: RecordedSteps, theirs: RecordedSteps) -> Difference | None:
     Lines are compared by their text, so that an edit further up does not matter; which object a value was does not
     matter either. None when one recording does what the other does, to the end.
     """
+    if not isinstance(theirs, RecordedSteps):
+        raise TypeError(f"other={theirs!r} is no recording. Give one to compare with: recording.diff(other).")
     first, second = ours.steps, theirs.steps
     alike: dict[tuple[int, int], bool] = {}
     for mine, other in zip(first, second, strict=False):

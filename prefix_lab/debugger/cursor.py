@@ -110,7 +110,12 @@ class Cursor:
         return columns.frame_function[columns.step_frame[step]] in self._skipped
 
     def run_to(self, breakpoint: Breakpoint, backwards: bool = False) -> bool:
-        """To the next step where the breakpoint holds, this one aside; if there is none, stay."""
+        """To the next step where the breakpoint holds, this one aside; if there is none, stay.
+
+        Raises `TypeError` for what is no breakpoint.
+        """
+        if not isinstance(breakpoint, Breakpoint):
+            raise TypeError(f"breakpoint={breakpoint!r} is none. Give one: Breakpoint('forward'), Breakpoint(line=30).")
         stops = breakpoint.steps(self.recording, self.index, backwards)
         found = next(itertools.islice(stops, breakpoint.hits - 1, None), None)
         return found is not None and self._to(found)

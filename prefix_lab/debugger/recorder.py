@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import signal
 import sys
 import threading
 import warnings
@@ -63,6 +64,8 @@ def record(
     available = HOOKS if hasattr(sys, "monitoring") else HOOKS[1:]
     if hooks is not None and hooks not in available:
         raise ValueError(f"hooks={hooks!r}, expected one of {', '.join(map(repr, available))} on this Python.")
+    if not isinstance(watch, Iterable):
+        raise ValueError(f"watch={watch!r}, expected an expression such as 'x.shape[0]', or a list of them.")
     watches = tuple(map(watch_for, [watch] if isinstance(watch, str) else watch))
     return Recorder(
         RecordingSession(Scope(include), keep, watches, max_steps, max_bytes, progress), hooks or available[0]
@@ -119,7 +122,24 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop recording. An exception is the last word of the recording, and goes on its way."""
+        """Stop recording. An exception is the last word of the recording, and goes on its way. Ctrl-C waits for the end
+        of this: a recording that is closed by half is lost."""
+        came: list[Any] = []
+        before = signal.getsignal(signal.SIGINT)
+        holds = callable(before) and threading.current_thread() is threading.main_thread()
+        if holds:
+            signal.signal(signal.SIGINT, lambda *said: came.append(said))
+        try:
+            self.end(kind, error, traceback)
+        finally:
+            if holds:
+                signal.signal(signal.SIGINT, before)
+            if came:
+                before(*came[0])
+
+    def end(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.hooks.stop()
         self.session.closed = True
         if self.progress is not None:

@@ -105,11 +105,11 @@ class Recording(RecordedSteps):
         """The steps that fit: see `search.find`."""
         return find(self, **wanted)
 
-    def history(self, name: str, at: int = 0) -> list[tuple[Step, Summary]]:
+    def history(self, name: str, at: int | Step = 0) -> list[tuple[Step, Summary]]:
         """Every value that a name took in the frame of step `at`, with the step that gave it."""
         return history(self, name, at)
 
-    def changed(self, first: int, last: int) -> list[Change]:
+    def changed(self, first: int | Step, last: int | Step) -> list[Change]:
         """The names that have another value at the later of two steps: see `comparing.changed`."""
         return changed(self, first, last)
 
@@ -127,7 +127,11 @@ class Recording(RecordedSteps):
 
         `names.apply(recording)` gives the values of a recording's table, in the same order, each as it was or with more
         to say; `names.remarks(recording)` sentences that a reader of the recording, now named, should know.
+
+        Raises `TypeError` for what knows no names.
         """
+        if not hasattr(names, "apply"):
+            raise TypeError(f"names={names!r} knows no axes. Give what prefix_lab.shapes.name_axes(...) returns.")
         columns = copy.copy(self.columns)
         columns.values = names.apply(self)
         named = self.of(columns, self.sources, self.notes, self.exception)

@@ -17,6 +17,7 @@ from prefix_lab.debugger.steps import (
     YIELD,
     RecordedSteps,
     Step,
+    number_of,
 )
 from prefix_lab.debugger.summary import Summary, as_summary
 
@@ -43,10 +44,15 @@ def find(
     `nan`: a value with NaN or infinite numbers was given; it needs `record(keep="statistics")`. `in_place`: an object
     was changed, and not bound. `exception`: one was raised; with a text, one of that class or a base of it.
 
-    Raises `ValueError` when nothing is asked, or an event does not exist.
+    Raises `ValueError` when nothing is asked, or an event does not exist; `TypeError` for another type.
     """
     if event is not None and event not in EVENTS:
         raise ValueError(f"event={event!r}, expected one of {', '.join(EVENTS)}.")
+    for wanted, one in (("function", function), ("file", file), ("text", text), ("name", name)):
+        if not isinstance(one, str | None):
+            raise TypeError(f"{wanted}={one!r}, expected a text.")
+    if not isinstance(shape, Sequence | None):
+        raise TypeError(f"shape={shape!r}, expected a sequence of sizes, with None for any: (4, None, 32).")
     asked = [function, file, event, text, name, shape, nan or None, in_place or None, exception or None]
     if all(one is None for one in asked):
         raise ValueError("find() needs something to look for: function=, text=, shape=, nan=True, exception=True, …")
@@ -131,9 +137,9 @@ def is_exception(value: Summary, name: str) -> bool:
     return any(is_end_of_name(name, base) for base in value.facts.get("bases", ()))
 
 
-def history(recording: RecordedSteps, name: str, at: int) -> list[tuple[Step, Summary]]:
+def history(recording: RecordedSteps, name: str, at: int | Step) -> list[tuple[Step, Summary]]:
     """Every value that a name took in the frame of step `at`. Raises `KeyError` when it never had one there."""
-    columns = recording.columns
+    columns, at = recording.columns, number_of("at", at)
     if not 0 <= at < len(columns):
         raise IndexError(f"at={at}: this recording has {len(columns):,} steps, from 0 on.")
     numbers = {number for number, one in enumerate(columns.names) if one in (name, f"watch: {name}")} - {VALUE}

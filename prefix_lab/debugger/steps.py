@@ -298,3 +298,11 @@ class Step:
         text = f": {self.text}" if event == "line" else ""
         where = f"{self.index} {event} {function} {Path(file).name}:{line}"
         return f"<{where}{text}{said}{' | ' + changed if changed else ''}>"
+
+
+def number_of(name: str, step: int | Step) -> int:
+    """A step's number, whichever of the two is given. Raises `TypeError` that names the argument for what is none."""
+    found = step.index if isinstance(step, Step) else step
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise TypeError(f"{name}={step!r} is no step. Give its number, or the step itself: recording.steps[5].")
+    return found

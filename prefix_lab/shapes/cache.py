@@ -39,7 +39,10 @@ def with_kept_names(recording: Recording) -> Recording:
     """The recording with names for the axes of its tensors, as earlier sessions found them for the models in it.
 
     A recording that has names already, or no tensors, or only code that no walk leads through, is given back as it is.
+    Raises `TypeError` for what is no recording.
     """
+    if not isinstance(recording, Recording):
+        raise TypeError(f"recording={recording!r} is none. Make one: with record(...) as recording: ...")
     tensors = [one for one in recording.columns.values if isinstance(one, Summary) and "shape" in one.facts]
     if not tensors or any("axes" in one.facts for one in tensors):
         return recording

@@ -76,6 +76,12 @@ def test_what_cannot_be_set_is_refused_and_leaves_nothing(arguments, said):
     assert breakpoints() == ()
 
 
+def test_a_stage_of_another_type_is_refused_too():
+    told = "from prefix_lab.breakpoints import break_at; break_at([])"  # elsewhere, these tests check all types
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=False)
+    assert "ValueError: name=[] is not a stage of the walk. The stages are choose, prepare" in done.stderr
+
+
 def test_importing_it_imports_neither_torch_nor_peft_nor_ipython():
     told = "import sys, prefix_lab.breakpoints; print({'torch', 'peft', 'IPython', 'debugpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)

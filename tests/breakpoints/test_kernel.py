@@ -96,6 +96,17 @@ def test_without_a_debugger_it_is_said_how_to_switch_one_on_and_it_is_handed_ove
         kernel.run("_ = clear()")
 
 
+def test_the_thread_that_a_large_message_starts_is_not_among_those_that_stop(debugged: Kernel):
+    debugged.run("_ = break_at('encode')")
+    debugged.run("from zmq.utils.garbage import gc\ngc.start()")
+    name = debugged.run("print(gc.thread.name)").strip()
+    stop = debugged.stop_in("ours(**batch); print('ran')")
+    threads = {one["name"] for one in debugged.debug("threads")["body"]["threads"]}
+    assert "MainThread" in threads
+    assert name not in threads
+    assert "ran" in stop.goes_on()
+
+
 @pytest.mark.parametrize(("name", "where", "call", "file", "shown"), PLACES)
 def test_a_stop_has_its_place_its_variables_and_steps_and_goes_on(debugged: Kernel, name, where, call, file, shown):
     said = debugged.run(f"break_at({name!r}, where={where!r}, times=1)")

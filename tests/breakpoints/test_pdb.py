@@ -113,7 +113,10 @@ def test_a_function_that_was_never_reached_is_told(capsys):
         ({"stage": inner, "where": "peft"}, ["where='peft' goes with a stage's name"]),
         ({"stage": inner, "condition": "y > 3"}, ["asks for y, which has no value yet when inner begins"]),
         ({"stage": "encode", "debugger": "gdb"}, ["debugger='gdb'", "'pdb' or 'ipdb'"]),
-        *(({"stage": "encode", "commands": one}, ["commands=", "['n', 'shapes()', 'c']"]) for one in ("n", [3], [" "])),
+        *(
+            ({"stage": "encode", "commands": one}, ["commands=", "['n', 'shapes()', 'c']"])
+            for one in ("n", [3], [" "], 5)
+        ),
     ],
 )
 def test_what_cannot_be_done_as_asked_is_refused(arguments, words):

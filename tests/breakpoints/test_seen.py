@@ -143,6 +143,11 @@ def good(rows, other=None):
     return again if other is None else again @ other
 
 
+def test_what_is_no_frame_is_refused():
+    with pytest.raises(TypeError, match="frame is a Tensor, expected a frame"):
+        shapes(torch.zeros(2))
+
+
 def test_explain_without_an_error_is_refused(monkeypatch):
     for name in ("last_exc", "last_value"):
         monkeypatch.delattr(sys, name, raising=False)

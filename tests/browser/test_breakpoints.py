@@ -25,6 +25,10 @@ CASES = [
     ("peft", "peft", "peft/tuners/prefix_tuning/model.py", "dark", 1920),
 ]
 HIGHLIGHTED = ".jp-DebuggerEditor-highlight"
+# The kernel knows of a debugger once it has answered the first request.
+COMING = """() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.anyMessage.connect((_, { msg }) => {
+    window.debuggerIsComing ||= msg.header.msg_type === 'debug_reply' && msg.content.command === 'initialize';
+})"""
 CHOSEN = ".jp-DebuggerCallstackFrame.selected"
 
 
@@ -39,8 +43,10 @@ def test_the_bug_stops_at_the_stage_in_the_side_bar_steps_and_goes_on(lab, brows
         assert file in said
         assert "switch on the bug" in said
 
+        page.evaluate(COMING)
         page.locator(".jp-DebuggerBugButton").first.click()
-        run(page, 1)  # at once: the debugger is still on its way
+        page.wait_for_function("window.debuggerIsComing")
+        run(page, 1)  # at once: it is still on its way
         variables = page.locator(".jp-DebuggerVariables")
         variables.get_by_text(re.compile(r"Tensor \((batch )?2, (prefix_len )?20\) int64")).first.wait_for(
             timeout=60_000

@@ -218,7 +218,7 @@ def test_configs_caches_and_tensors_open_and_stay_open(opened, view, walk):
     for name, inside in (
         ("peft_config", "num_virtual_tokens"),
         ("past_key_values", "self_attention_cache"),
-        ("prompt_tokens", "dtype"),
+        ("prompt_tokens", "Its numbers were not kept. record(…, keep="),
     ):
         row = view.variable(name)
         row.locator(".pl-opener").click()

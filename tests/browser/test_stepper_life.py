@@ -103,14 +103,8 @@ def test_a_saved_stepper_opens_with_its_kernel_without_one_and_after_a_restart(l
     cells = [f"{LOAD}{hasty}{opening}"]
     with notebook(lab, window, "saved.ipynb", cells) as opened:
         views(opened)[0].at(start)
-        opened.page.evaluate(
-            """async (toggle) => {
-                const { commands } = jupyterapp;
-                if (!commands.isToggled(toggle)) await commands.execute(toggle);
-                await commands.execute('docmanager:save');
-            }""",
-            SAVE_STATE,
-        )
+        opened.page.evaluate("toggle => jupyterapp.commands.execute(toggle)", SAVE_STATE)
+        opened.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
         saved = json.loads((lab.root / "saved.ipynb").read_text())
         assert saved["metadata"]["widgets"]
 
@@ -120,6 +114,7 @@ def test_a_saved_stepper_opens_with_its_kernel_without_one_and_after_a_restart(l
         view.at(len(walk) - 1)  # the kernel still knows the recording
         restart(Notebook(page), view)
         page.close()
+        opened.page.evaluate("toggle => jupyterapp.commands.execute(toggle)", SAVE_STATE)  # a setting of JupyterLab's
     without_its_kernel(lab, window, start)
 
 

@@ -127,7 +127,8 @@ def test_reshape_view_is_walked_with_buttons_and_keys(opened, cell):
     view.get_by_role("slider").first.focus()
     opened.keyboard.press("ArrowRight")
     expect(said).to_contain_text("Step 2 of 3: permute(")
-    assert opened.evaluate("document.getAnimations().filter(one => one.animationName == 'prefix-lab-fly').length") == 96
+    flying = "all => all.filter(one => getComputedStyle(one).animationName === 'prefix-lab-fly').length"
+    assert view.locator(".prefix-lab-fly").evaluate_all(flying) == 96
     take_picture(opened, "reshape-permute")
     opened.keyboard.press("ArrowRight")
     expect(said).to_contain_text("Step 3 of 3: split(2)")

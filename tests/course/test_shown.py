@@ -5,7 +5,7 @@ from html import unescape
 
 import pytest
 
-from prefix_lab.course.shown import show_stage
+from prefix_lab.course.shown import show_source, show_stage
 from prefix_lab.shapes import name_axes, named
 from prefix_lab.stages import STAGES
 
@@ -60,6 +60,15 @@ def test_the_strip_leads_to_the_lessons_that_lie_beside(tmp_path, monkeypatch):
     assert re.findall(r'<a href="([^"]*)">(\w+)</a>', show_stage("choose")._repr_html_()) == [
         ("05_prefix_encoder.ipynb", "encode")
     ]
+
+
+def test_one_mark_needs_no_tuple():
+    assert repr(show_stage("split", mark="view(")) == repr(show_stage("split", mark=("view(",)))
+
+
+def test_what_has_no_source_is_refused():
+    with pytest.raises(TypeError, match=r"print> has no source to show; expected a function or class"):
+        show_source(print)
 
 
 def test_an_unknown_mark_or_stage_is_refused():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefix_lab.course.training import (
+from prefix_lab.course.letters import (
     TASKS,
     all_words,
     get_task,

@@ -8,17 +8,10 @@ import pytest
 import torch
 
 from prefix_lab.course import load_tiny_t5
+from prefix_lab.course.letters import TASKS, exact_match, held_out_words, seen_words, target_text, task_batches
 from prefix_lab.course.small_models import WEIGHTS
-from prefix_lab.course.training import (
-    TASKS,
-    exact_match,
-    held_out_words,
-    make_batch,
-    seen_words,
-    target_text,
-    task_batches,
-    train,
-)
+from prefix_lab.course.tasks import make_batch
+from prefix_lab.course.training import train
 
 # Any use of a socket ends this program, and so does any warning.
 LOAD_ALONE = """

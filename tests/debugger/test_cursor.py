@@ -235,6 +235,7 @@ def test_a_wrong_condition_is_refused_when_it_is_set():
         ({"hits": 0}, "hits=0"),
         ({"function": ""}, "function=''"),
         ({"file": 3}, "file=3"),
+        ({"condition": 5}, "condition=5"),
     ],
 )
 def test_a_breakpoint_that_could_never_hold_is_refused(fields, word):
@@ -357,3 +358,28 @@ def test_a_long_recording_moves_by_its_index_and_not_by_its_length(monkeypatch):
     cursor.goto(80_001)
     assert cursor.locals["total"].value == sum(range(cursor.locals["i"].value))
     assert len(asked) < 1000
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda recording: recording.changed(None, 3), ["first=None is no step", "recording.steps[5]"]),
+        (lambda recording: recording.changed(3, "9"), ["last='9' is no step"]),
+        (lambda recording: recording.history("x", at="3"), ["at='3' is no step"]),
+        (lambda recording: recording.diff("other.recording"), ["other='other.recording' is no recording"]),
+        (lambda recording: recording.with_names("T5"), ["names='T5' knows no axes", "name_axes"]),
+        (lambda recording: recording.find(text=5), ["text=5, expected a text"]),
+        (lambda recording: recording.find(shape=4), ["shape=4, expected a sequence", "(4, None, 32)"]),
+        (lambda recording: recording.cursor().run_to("leaf"), ["breakpoint='leaf'", "Breakpoint('forward')"]),
+    ],
+)
+def test_what_is_of_another_type_is_refused_by_its_name(recording, ask, words):
+    with refuses(TypeError, *words):
+        ask(recording)
+
+
+def test_a_step_will_do_where_its_number_does(recording):
+    first, last = recording.steps[1], recording.steps[5]
+    assert list(map(str, recording.changed(first, last))) == list(map(str, recording.changed(1, 5)))
+    name = next(iter(last.locals))
+    assert list(map(str, recording.history(name, at=last))) == list(map(str, recording.history(name, at=5)))

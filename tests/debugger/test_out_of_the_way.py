@@ -402,6 +402,29 @@ def test_an_interrupt_while_recording_reaches_the_program(hooks):
 
 
 @every_hook
+def test_an_interrupt_while_a_recording_is_closed_comes_when_it_is_whole(hooks):
+    import _thread
+
+    class Loader:
+        def get_source(self, name):  # asked when the recording is closed
+            _thread.interrupt_main()
+            return text
+
+    text = "def counts():\n    return 1"
+    space = {"__name__": "interrupted", "__loader__": Loader()}
+    exec(compile(text, "<interrupted>", "exec"), space)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), record([space["counts"]], hooks=hooks) as recording:
+            space["counts"]()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert recording.exception is None
+    assert [step.text for step in recording.steps if step.event == "line"] == ["return 1"]
+
+
+@every_hook
 def test_a_program_that_recurses_to_the_limit_is_survived(hooks):
     def down(n):
         return down(n + 1)

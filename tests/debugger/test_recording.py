@@ -437,6 +437,7 @@ def test_watches_are_evaluated_where_their_names_are(hooks):
         ({"max_bytes": 1.5}, ["max_bytes=1.5", "expected"]),
         ({"progress": 3}, ["progress=3", "expected"]),
         ({"hooks": "magic"}, ["hooks='magic'", "expected"]),
+        ({"watch": 5}, ["watch=5", "expected an expression"]),
     ],
 )
 def test_wrong_options_are_refused_by_name(options, words):

@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 
 import pytest
 
-from prefix_lab.course.training import target_text
+from prefix_lab.course.letters import target_text
 from prefix_lab.terminal.commands import main
 from prefix_lab.walk.command import plain
 from prefix_lab.walk.model import INSTRUCTED, size_like

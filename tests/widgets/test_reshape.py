@@ -228,3 +228,8 @@ def test_what_cannot_be_shown_is_refused_in_a_sentence(given, said):
 def test_sizes_that_cannot_be_are_refused(sizes, said):
     with refuses(ValueError, *said):
         ReshapeView(sizes=sizes)
+
+
+def test_sizes_that_are_no_dict_are_refused():
+    with refuses(TypeError, "sizes=5, expected a dict", "{'heads': 2}"):
+        ReshapeView(sizes=5)

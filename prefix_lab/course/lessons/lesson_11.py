@@ -154,11 +154,12 @@ def check_step(answer: Any) -> str:
     batches = [{"x": torch.randn(hidden, generator=random)} for _ in range(3)]
     expected = [plain_step(twin, batch, optimizer_of(twin)) for batch in batches]
     optimizer, start = optimizer_of(model), model.prefix.detach().clone()
-    given = []
+    given, arrived = [], []  # the second: a gradient came back, even if it was forgotten at once
+    model.prefix.register_hook(arrived.append)
     for batch in batches:
         given.append(tried(answer, model, batch, optimizer))
         if len(given) == 1 and torch.equal(model.prefix, start):
-            raise NotYet(nothing_moved(model))
+            raise NotYet(nothing_moved(model, bool(arrived)))
     if not torch.allclose(model.prefix, twin.prefix, atol=1e-6):
         raise NotYet(other_way(model, fresh, batches))
     if any(one is None for one in given):
@@ -186,12 +187,12 @@ def plain_step(model: Wrapped, batch: dict[str, Tensor], optimizer: torch.optim.
     return loss.item()
 
 
-def nothing_moved(model: Wrapped) -> str:
-    """Why the first step left the prefix where it was."""
-    if model.prefix.grad is None:
+def nothing_moved(model: Wrapped, arrived: bool) -> str:
+    """Why the first step left the prefix where it was; `arrived` says whether backward brought it a gradient."""
+    if not arrived:
         return "The prefix did not move and has no gradient: is loss.backward() there, before optimizer.step()?"
-    if not model.prefix.grad.any():
-        return "The gradient is zero when the step is made: zero_grad belongs before backward, not behind it."
+    if model.prefix.grad is None or not model.prefix.grad.any():
+        return "The gradient was forgotten before the step: zero_grad belongs before backward, not between it and step."
     return "The prefix has its gradient but did not move: optimizer.step() uses it, behind backward."
 
 

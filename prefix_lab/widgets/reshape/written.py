@@ -27,8 +27,11 @@ Ellipse = type(...)
 def complete(sizes: Mapping[str, int] | None) -> dict[str, int]:
     """The sizes given, the tiny ones for the others, and what follows from them: hidden is heads · head_dim.
 
-    Raises `ValueError` when a size is no whole number above zero, or hidden cannot be shared among the heads.
+    Raises `TypeError` for what is no dict, `ValueError` when a size is no whole number above zero, or hidden cannot be
+    shared among the heads.
     """
+    if not isinstance(sizes, Mapping | None):
+        raise TypeError(f"sizes={sizes!r}, expected a dict from names to whole numbers: {{'heads': 2}}.")
     given = dict(sizes or {})
     for name, size in given.items():
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:

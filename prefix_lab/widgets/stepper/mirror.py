@@ -8,7 +8,6 @@ recordings of one program, each step belongs to the same step of the other until
 from __future__ import annotations
 
 import functools
-import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -19,7 +18,6 @@ import traitlets
 
 from prefix_lab.debugger import Breakpoint, Cursor, Recording, Step
 from prefix_lab.debugger.cursor import COMPREHENSIONS
-from prefix_lab.widgets.picture import TextForm
 from prefix_lab.widgets.stepper.compare import (
     DIFFERENT,
     EQUAL,
@@ -31,8 +29,9 @@ from prefix_lab.widgets.stepper.compare import (
     given,
     held,
 )
+from prefix_lab.widgets.stepper.keys import TakesKeys, now
 from prefix_lab.widgets.stepper.page import HERE, linked, write_mirror
-from prefix_lab.widgets.stepper.questions import LANGUAGES, Desk, must_be_language, must_be_recording
+from prefix_lab.widgets.stepper.questions import LANGUAGES, Desk, must_be_language, must_be_recording, must_be_text
 from prefix_lab.widgets.stepper.stages import Band, known_stages, runs_of, runs_of_stage
 
 SIDES = ("ours", "theirs")
@@ -59,7 +58,7 @@ class Gate(NamedTuple):
     end: bool
 
 
-class Mirror(TextForm, anywidget.AnyWidget):
+class Mirror(TakesKeys, anywidget.AnyWidget):
     """Two steppers with one toolbar, which moves both: stage by stage, and line by line. A side that comes to the
     beginning or the end of a stage first waits there for the other; one can be moved alone, and led back.
 
@@ -97,6 +96,7 @@ class Mirror(TextForm, anywidget.AnyWidget):
         must_be_recording("ours", ours)
         must_be_recording("theirs", theirs)
         must_be_language(language)
+        must_be_text("height", height, "760px")
         if not isinstance(labels, list | tuple) or [type(one) for one in labels] != [str, str]:
             raise TypeError(f"labels={labels!r}, expected two texts, one for each side: ('ours', 'theirs').")
         self.ours, self.theirs = ours, theirs
@@ -115,7 +115,7 @@ class Mirror(TextForm, anywidget.AnyWidget):
             labels=list(labels),
             language=language,
             height=height,
-            made=time.time() * 1000,
+            made=now(),
             opening={side: self._desks[side].first(0) for side in SIDES},
             pairs={
                 "boundaries": [one._asdict() for one in self.boundaries],

@@ -19,7 +19,7 @@ from prefix_lab.debugger.cursor import COMPREHENSIONS
 from prefix_lab.debugger.progress import Progress
 from prefix_lab.debugger.storage import is_recording, write_whole
 from prefix_lab.widgets.stepper.pieces import Pieces
-from prefix_lab.widgets.stepper.questions import must_be_language
+from prefix_lab.widgets.stepper.questions import must_be_language, must_be_text
 from prefix_lab.widgets.stepper.written import pack, short_path
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def write_page(recording: Recording, path: str | Path, *, title: str = "", langu
     Raises `ValueError` that names the argument when the folder is not there or the language is another, `RuntimeError`
     for a recording that is not finished.
     """
-    must_be_writable(path, language)
+    must_be_writable(path, title, language)
     write(path, page_of(recording, title, language))
 
 
@@ -87,7 +87,7 @@ def write_mirror(
     recordings: dict[str, Recording], settings: dict[str, Any], path: str | Path, *, title: str, language: str
 ) -> None:
     """Write a page with two recordings, by their sides; `settings` is what a mirror shares with its view."""
-    must_be_writable(path, language)
+    must_be_writable(path, title, language)
     names = [outermost(one) for one in recordings.values()]
     what = [name for name in names[0] if name in names[1]] or names[0]
     ours, theirs = settings["labels"]
@@ -95,8 +95,9 @@ def write_mirror(
     write(path, html({f"{side}/": Pieces(one) for side, one in recordings.items()}, settings, heading, language))
 
 
-def must_be_writable(path: str | Path, language: str) -> None:
+def must_be_writable(path: str | Path, title: str, language: str) -> None:
     path = Path(path)
+    must_be_text("title", title, "My walk")
     must_be_language(language)
     if not path.parent.is_dir():
         raise ValueError(f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first.")

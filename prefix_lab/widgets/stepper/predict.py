@@ -135,6 +135,8 @@ def predict(
     Raises `ValueError` that names the argument when there is no such place, or `name` gets no tensor there.
     """
     must_be_recording("recording", recording)
+    if not isinstance(score, Score | None):
+        raise TypeError(f"score={score!r}, expected a Score to count in, or nothing for the session's own.")
     step = asked_step(recording, place(recording, at), name)
     return Prediction(recording, step, name, SCORE if score is None else score, language=language, height=height)
 

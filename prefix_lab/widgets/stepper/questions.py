@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from prefix_lab.debugger import Breakpoint, Recording
@@ -75,7 +75,7 @@ class Questions:
         """A view's breakpoint, `{"file": "peft/config.py", "line": 300, "condition": "i == 5"}`, as the debugger's."""
         pieces = self.pieces
         if not isinstance(one, dict) or one.get("line") is None:
-            raise ValueError(f"breakpoint={one!r}, expected a file and a line: {{'file': 'a/b.py', 'line': 300}}.")
+            raise ValueError(f"breakpoints has {one!r}, expected a file and a line: {{'file': 'a/b.py', 'line': 300}}.")
         if one.get("file") not in pieces.paths:
             raise ValueError(f"file={one.get('file')!r} is not in this recording: {', '.join(pieces.paths)}.")
         file = pieces.files[pieces.paths.index(one["file"])]
@@ -243,3 +243,16 @@ def must_be_recording(name: str, value: Any) -> None:
 def must_be_language(language: Any) -> None:
     if language not in LANGUAGES:
         raise ValueError(f"language={language!r}, expected one of {', '.join(map(repr, LANGUAGES))}.")
+
+
+def must_be_text(name: str, value: Any, example: str) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{name}={value!r}, expected a text, such as {example!r}.")
+
+
+def texts(name: str, value: str | Iterable[str], example: str) -> list[str]:
+    """A list of texts; one alone stands for a list of one."""
+    found = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [None]
+    if not all(isinstance(one, str) for one in found):
+        raise TypeError(f"{name}={value!r}, expected a text or a list of texts, such as [{example!r}].")
+    return [one for one in found if one]

@@ -104,7 +104,7 @@ export class Variables {
     row.querySelector(".pl-opener")?.setAttribute("aria-expanded", "true");
     const whole = await this.view.tried(this.view.store.value(value));
     if (!whole || row.querySelector(":scope > .pl-inside")) return;
-    const list = insideOf(whole, this.view.colours);
+    const list = insideOf(whole, this.view.colours, this.view.t("noNumbers"));
     row.append(list);
     if (whole.facts?.numbers && this.view.store.source.show) list.prepend(this.tensor(value));
   }

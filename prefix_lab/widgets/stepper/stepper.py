@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -15,14 +14,23 @@ from prefix_lab.debugger.breakpoints import Breakpoint
 from prefix_lab.debugger.conditions import Condition
 from prefix_lab.debugger.cursor import COMPREHENSIONS
 from prefix_lab.debugger.shown import text_of
-from prefix_lab.widgets.picture import TextForm, preformatted
+from prefix_lab.debugger.steps import number_of
+from prefix_lab.widgets.picture import preformatted
+from prefix_lab.widgets.stepper.keys import TakesKeys, now
 from prefix_lab.widgets.stepper.page import HERE, linked
-from prefix_lab.widgets.stepper.questions import LANGUAGES, Desk, must_be_language, must_be_recording
+from prefix_lab.widgets.stepper.questions import (
+    LANGUAGES,
+    Desk,
+    must_be_language,
+    must_be_recording,
+    must_be_text,
+    texts,
+)
 from prefix_lab.widgets.stepper.written import clipped, short_path
 from prefix_lab.widgets.table import in_columns
 
 
-class Stepper(TextForm, anywidget.AnyWidget):
+class Stepper(TakesKeys, anywidget.AnyWidget):
     """A debugger for what has already happened: source, values beside lines, calls, variables, timeline.
 
     `step` is where the reader is; set it, or call `goto` and `goto_stage`, to lead. `breakpoints` is a list of
@@ -56,8 +64,8 @@ class Stepper(TextForm, anywidget.AnyWidget):
         *,
         at: int | Step = 0,
         breakpoints: list[dict[str, Any]] | None = None,
-        watches: list[str] | None = None,
-        skip: Iterable[str] = COMPREHENSIONS,
+        watches: str | Iterable[str] | None = None,
+        skip: str | Iterable[str] = COMPREHENSIONS,
         title: str = "",
         language: str = "en",
         height: str = "600px",
@@ -67,19 +75,23 @@ class Stepper(TextForm, anywidget.AnyWidget):
         must_be_language(language)
         self.recording = recording
         self._desk = Desk(recording, title)
-        first = at.index if isinstance(at, Step) else at
-        if not isinstance(first, int):
-            raise TypeError(f"at={at!r} is no step. Give its number, or the step itself: recording.steps[5].")
+        first = number_of("at", at)
+        if not isinstance(breakpoints, list | tuple | None):
+            raise TypeError(f"breakpoints={breakpoints!r}, expected a list: [{{'file': 'a/b.py', 'line': 300}}].")
+        for one in breakpoints or ():
+            self._desk.questions.breakpoint(one)
+        for name, text, example in (("title", title, "My walk"), ("height", height, "600px")):
+            must_be_text(name, text, example)
         super().__init__(
             language=language,
             height=height,
             step=first,
-            breakpoints=breakpoints or [],
-            watches=watches or [],
-            skip=list(skip),
+            breakpoints=list(breakpoints or ()),
+            watches=texts("watches", watches or (), "x.shape[0]"),
+            skip=texts("skip", skip, "peft/utils/"),
             opening=self._desk.first(first),
             tour=tour,
-            made=time.time() * 1000,  # as JavaScript counts: a page opened later does not take the focus
+            made=now(),
         )
         self.on_msg(self._heard)
 
@@ -111,12 +123,12 @@ class Stepper(TextForm, anywidget.AnyWidget):
 
     def goto(self, step: int | Step) -> None:
         """Lead the reader to a step."""
-        self.step = step.index if isinstance(step, Step) else step
+        self.step = number_of("step", step)
 
     def goto_stage(self, name: str) -> None:
         """Lead the reader to where a stage of the walk begins. Raises `ValueError` that lists the stages there are."""
         stages = {stage: runs for stage, _, runs in self._desk.pieces.opening()["stages"]}
-        if name not in stages:
+        if name not in [*stages]:
             known = ", ".join(stages) or "none"
             raise ValueError(f"name={name!r} is not a stage that this recording ran through. Those are: {known}.")
         self.step = stages[name][0].first
@@ -130,6 +142,8 @@ class Stepper(TextForm, anywidget.AnyWidget):
 
     def on_step(self, told: Callable[[Step], Any]) -> Callable[[], None]:
         """Call `told(step)` after every move of the reader's; what is returned ends that."""
+        if not callable(told):
+            raise TypeError(f"told={told!r}, expected a function that takes a step: stepper.on_step(print).")
 
         def moved(change: Any) -> None:
             told(self.recording.steps[change["new"]])

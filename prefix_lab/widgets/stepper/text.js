@@ -91,6 +91,10 @@ const LABELS = {
   goThere: ["Go to the step that made it", "转到产生它的步骤"],
   showHistory: ["History of", "历史:"],
   parts: ["Show what is inside", "展开"],
+  noNumbers: [
+    'Its numbers were not kept. record(…, keep="small") keeps them of tensors with up to 64, keep="statistics" the least, greatest and mean of every tensor.',
+    '没有保留它的数值。record(…, keep="small") 会保留不超过 64 个数的张量的数值,keep="statistics" 会保留每个张量的最小值、最大值和平均值。',
+  ],
   equal: ["equal", "相等"],
   different: ["different", "不同"],
   shapesOnly: ["shapes equal", "形状相等"],

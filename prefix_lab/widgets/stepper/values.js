@@ -45,12 +45,13 @@ export function valueElement(value, colours) {
 
 /**
  * What is inside a value, as rows that open in turn.
- * @param {any} whole @param {Record<string, string>} colours
+ * @param {any} whole @param {Record<string, string>} colours @param {string} noNumbers what is said of a tensor without
  */
-export function insideOf(whole, colours) {
+export function insideOf(whole, colours, noNumbers) {
   const rows = [];
   for (const [name, fact] of Object.entries(whole.facts ?? {})) if (!["shape", "axes"].includes(name)) rows.push(factRow(name, fact));
-  for (const [label, part] of whole.parts ?? []) rows.push(partRow(label, part, colours));
+  if (whole.facts?.shape && !whole.facts.numbers) rows.push(h("li", { class: "pl-hint" }, noNumbers));
+  for (const [label, part] of whole.parts ?? []) rows.push(partRow(label, part, colours, noNumbers));
   return h("ul", { class: "pl-inside" }, ...rows);
 }
 
@@ -68,12 +69,12 @@ function factText(fact) {
   return String(fact);
 }
 
-/** @param {string} label @param {any} part @param {Record<string, string>} colours */
-function partRow(label, part, colours) {
+/** @param {string} label @param {any} part @param {Record<string, string>} colours @param {string} noNumbers */
+function partRow(label, part, colours, noNumbers) {
   const line = [h("bdi", { class: "pl-name" }, shown(label)), " ", valueElement(headlineOf(part), colours)];
   if (Array.isArray(part) || !(part.parts.length || Object.keys(part.facts).length)) return h("li", {}, ...line);
   const details = h("details", {}, h("summary", {}, ...line));
-  details.addEventListener("toggle", () => details.children.length === 1 && details.append(insideOf(part, colours)), { once: true });
+  details.addEventListener("toggle", () => details.children.length === 1 && details.append(insideOf(part, colours, noNumbers)), { once: true });
   return h("li", {}, details);
 }
 

@@ -118,7 +118,7 @@ def test_a_step_that_there_is_not_is_refused_and_the_reader_stays(stepper, recor
 
 @pytest.mark.parametrize("step", ["3", None, 1.5])
 def test_what_is_no_number_of_a_step_is_refused(stepper, recording, step):
-    with pytest.raises(traitlets.TraitError, match="step"):
+    with refuses(TypeError, f"step={step!r} is no step", "Give its number"):
         stepper.goto(step)
     with refuses(TypeError, f"at={step!r} is no step", "Give its number"):
         Stepper(recording, at=step)
@@ -153,6 +153,28 @@ def test_watches_are_expressions(stepper):
     with pytest.raises(traitlets.TraitError):
         stepper.watches = [5]
     assert stepper.watches == ["x + 1", "len(y)"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"breakpoints": ["fact"]}, ["breakpoints has 'fact'", "{'file': 'a/b.py', 'line': 300}"]),
+        ({"breakpoints": {"file": "a.py", "line": 3}}, ["breakpoints={'file': 'a.py', 'line': 3}, expected a list"]),
+        ({"watches": 5}, ["watches=5, expected a text or a list of texts", "x.shape[0]"]),
+        ({"skip": [3]}, ["skip=[3], expected a text or a list of texts"]),
+        ({"height": 400}, ["height=400, expected a text, such as '600px'"]),
+        ({"title": 5}, ["title=5, expected a text"]),
+    ],
+)
+def test_options_of_another_type_are_refused_by_name(recording, options, words):
+    with pytest.raises((TypeError, ValueError)) as raised:
+        Stepper(recording, **options)
+    assert all(word in str(raised.value) for word in words), raised.value
+
+
+def test_one_watch_and_one_name_to_skip_need_no_list(recording):
+    stepper = Stepper(recording, watches="x + 1", skip="inner")
+    assert (stepper.watches, stepper.skip) == (["x + 1"], ["inner"])
 
 
 def test_languages_are_two(recording):

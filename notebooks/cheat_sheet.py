@@ -1,0 +1,136 @@
+"""The page to print, a line for each stage of the walk: `python -m notebooks.cheat_sheet` writes docs/cheat-sheet.md.
+
+Stages, files and shapes come from `prefix_lab/stages.py` and the installed PEFT; what to type there and the usual
+error stand here, and a test types every command where it is said to work.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import NamedTuple
+
+from prefix_lab.stages import STAGES, Flow, Stage
+
+PAGE = Path(__file__).parents[1] / "docs" / "cheat-sheet.md"
+
+
+class Look(NamedTuple):
+    """What to type into pdb at a stage, and the error that has its cause there: its words, and what they mean."""
+
+    commands: tuple[str, ...]
+    error: str
+    cause: str
+
+
+LOOKS = {
+    "choose": Look(
+        ("p peft_config.task_type", "p peft_config.is_prompt_learning"), "`KeyError: None`", "no `task_type` was given"
+    ),
+    "prepare": Look(
+        ("p peft_config.token_dim", "r", "p peft_config.token_dim"),
+        "`shape '[…]' is invalid for input of size …`",
+        "`hidden` is not heads · head_dim: set `token_dim` yourself",
+    ),
+    "wrap": Look(
+        ("p self.peft_config[adapter_name]", "r", "p [n for n, p in self.named_parameters() if p.requires_grad]"),
+        "`element 0 of tensors does not require grad`",
+        "the prefix was frozen as well",
+    ),
+    "encode": Look(
+        ("p prefix.shape", "r", "p __return__.shape"),
+        "`'PrefixEncoder' object has no attribute 'transform'`",
+        "it is in inference mode, where only the flat table is left: ask `get_prompt`",
+    ),
+    "split": Look(
+        ("p batch_size", "r", "p __return__.self_attention_cache.layers[0].keys.shape"),
+        "no error at all, and wrong answers",
+        "`view` in place of `permute`: compare numbers, not shapes",
+    ),
+    "attend": Look(
+        ("p input_ids.shape", "w", "r", "p __return__.logits.shape"),
+        "`The size of tensor a (…) must match the size of tensor b (…)`",
+        "if they differ by prefix_len, the wrong mask has grown: look at the task type",
+    ),
+    "learn": Look(
+        ("p self", "p self.grad_fn", "u"),
+        "`Trying to backward through the graph a second time`",
+        "run the forward again: a loss has one backward",
+    ),
+    "keep": Look(
+        ("p save_directory", "p list(self.peft_config)"),
+        "`Cannot set a prompt learning adapter to trainable`",
+        "PEFT loads a prefix to use it, not to train on: `load_prompt_embeddings` into a new one",
+    ),
+}
+
+HEAD = """# Cheat sheet
+
+One line for each stage of the walk. To stop there, live, in PEFT's own source:
+
+```python
+from prefix_lab.breakpoints import stop_at
+
+with stop_at("encode", where="peft"):  # any name of the first column; leave `where` out for our code
+    peft_model(**batch)  # choose, prepare and wrap: get_peft_model(model, config); keep: save_pretrained(folder)
+```
+
+| stage | PEFT's | shapes | type | the usual error, and what it means |
+|---|---|---|---|---|
+"""
+
+FOOT = """
+**pdb.** `n` next line · `s` step into the call · `r` on to the function's return, then `p __return__` · `u` and `d` up
+to the caller and down again · `w` who called whom · `l` the lines around · `p x.shape` print · `a` the arguments ·
+`b file:line, condition` a breakpoint · `tbreak file:line` one that stops once · `c` go on · `q` quit · `!x = 1` run a
+statement. In a notebook the prompt is `ipdb>`, and the commands are the same. `shapes()` at a `stop_at` prints every
+tensor there with its axes.
+
+**Shapes.** prefix_len is PEFT's `num_virtual_tokens`. 2·layers: a key and a value for each layer. hidden = heads ·
+head_dim; in a grouped-query model (Llama 3), kv_heads · head_dim. The shapes are those of an encoder-decoder; a GPT-2
+has source in place of target.
+
+**Stepper.** `n` `s` `o` over, into, out; `N` `S` `O` backwards; `b` breakpoint; `c` `C` to the next one, to the one
+before; `?` all keys.
+
+`python -m notebooks.cheat_sheet` writes this page from the table of stages. Words: [glossary](glossary.md).
+"""
+
+
+def page() -> str:
+    """The whole page, as Markdown."""
+    return HEAD + "".join(line(number, row) for number, row in enumerate(STAGES, 1)) + FOOT
+
+
+def line(number: int, row: Stage) -> str:
+    """One stage as a line of the table."""
+    look = LOOKS[row.name]
+    shapes = f"{'; '.join(map(said, row.takes))} → {'; '.join(map(said, row.gives[:2]))}"
+    commands = "<br>".join(f"`{command}`" for command in look.commands)
+    cells = (f"**{number} {row.name}**", place(row), shapes, commands, f"{look.error}: {look.cause}")
+    return f"| {' | '.join(cells)} |\n"
+
+
+def place(row: Stage) -> str:
+    """PEFT's file, from the package's folder on, and the function in it."""
+    function = row.function("peft")
+    file = Path(inspect.getsourcefile(function))
+    package = row.peft.split(".")[0]
+    inside = file.parts[len(file.parts) - 1 - file.parts[::-1].index(package) :]
+    return f"`{'/'.join(inside)}`<br>`{function.__qualname__}`"
+
+
+def said(flow: Flow) -> str:
+    """What flows, with its axes, each by the first of its names."""
+    if flow.axes is None:
+        return f"`{flow.name}`"
+    return f"`{flow.name}` ({', '.join(axis.split('|')[0] for axis in flow.axes)})"
+
+
+def main() -> None:
+    PAGE.write_text(page(), encoding="utf8")
+    print(f"wrote {PAGE.relative_to(PAGE.parents[1])}")
+
+
+if __name__ == "__main__":
+    main()

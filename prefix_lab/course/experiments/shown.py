@@ -1,0 +1,198 @@
+"""What came out of an experiment: a plot, a table, and one plain sentence whether the claim holds here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from prefix_lab.course.experiments.runs import Experiment, Interval, Results, Setting
+from prefix_lab.course.shown import Drawn, drawn, plain_axes
+from prefix_lab.widgets.colours import COLOURS
+from prefix_lab.widgets.picture import FAINT, INK, new_figure
+from prefix_lab.widgets.table import Table, table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Column(NamedTuple):
+    """How a number is told: under which head, times what, in which format."""
+
+    head: str
+    times: float = 1
+    format: str = "g"
+
+
+COLUMNS = {
+    "prefix_len": Column("virtual tokens"),
+    "layout": Column("layout"),
+    "rate": Column("highest learning rate"),
+    "width": Column("width of the projection"),
+    "start": Column("start"),
+    "examples": Column("examples"),
+    "method": Column("what trains"),
+    "layers": Column("layers in each stack"),
+    "size": Column("tokens or rank"),
+    "place": Column("read by"),
+    "order": Column("order"),
+    "task": Column("task"),
+    "right": Column("right to the letter, %", 100, ".1f"),
+    "loss": Column("loss, nats a token", 1, ".3f"),
+    "trained": Column("numbers trained", 1, ",.0f"),
+    "alive": Column("rows with a gradient, %", 100, ".0f"),
+    "moved": Column("first attention moved, %", 100, ".1f"),
+    "training": Column("training step, 1 = full", 1, ".2f"),
+    "generation": Column("writing, 1 = no prefix", 1, ".2f"),
+    "forward": Column("forward, % of step", 100, ".0f"),
+    "backward": Column("backward, % of step", 100, ".0f"),
+    "update": Column("update, % of step", 100, ".0f"),
+    "building": Column("making the prefix, % of step", 100, ".0f"),
+}
+"""Every name of a setting or of a measured number, and how it is told."""
+
+VALUES: dict[tuple[str, Any], str] = {
+    ("layout", "peft"): "PEFT's",
+    ("layout", "paper"): "the paper's",
+    ("examples", None): "all",
+    ("width", 0): "no projection",
+    ("method", "full"): "whole model",
+    ("size", 0): "",
+}
+"""Values that are told by another name."""
+
+LOOKS = [(COLOURS["prefix_len"], "o"), (COLOURS["source"], "s"), (COLOURS["layers"], "^"), (COLOURS["head_dim"], "D")]
+
+
+class Shown(NamedTuple):
+    """An experiment's results, to see or to read."""
+
+    experiment: Experiment
+    plot: Drawn
+    table: Table
+    sentence: str
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<p>{escape(line)}</p>" for line in (self.experiment.claim, self.experiment.how))
+        end = f"<p><b>{escape(self.sentence)}</b></p>"
+        return f"<h2>{escape(self.experiment.title)}</h2>{head}{self.plot.svg}{self.table._repr_html_()}{end}"
+
+    def __repr__(self) -> str:
+        title = f"{self.experiment.title}\n{'=' * len(self.experiment.title)}"
+        return f"{title}\n{self.experiment.claim}\n{self.experiment.how}\n\n{self.table}\n\n{self.sentence}"
+
+
+def shown(results: Results) -> Shown:
+    """Plot, table and sentence. Raises `LookupError` while a cell is missing: part of it would mislead."""
+    if missing := len(results.missing()):
+        raise LookupError(
+            f"{results.path} has {len(results.cells)} of {len(results.wanted())} cells, and a part would mislead: run "
+            f"`python -m prefix_lab.course.experiments {results.experiment.name}`, which measures the {missing} others."
+        )
+    return Shown(results.experiment, plot(results), as_table(results), results.experiment.conclude(results))
+
+
+def named(name: str, value: Any) -> str:
+    """A setting's value as a reader says it."""
+    return VALUES.get((name, value), f"{value:,}" if isinstance(value, int) else str(value))
+
+
+def told(name: str, found: Interval) -> str:
+    """Mean and interval, `86.3 ± 2.1`; the mean alone where all seeds agree."""
+    _, times, form = COLUMNS[name]
+    mean = f"{times * found.mean:{form}}"
+    return f"{mean} ± {times * found.half:{form}}" if found.half else mean
+
+
+def as_table(results: Results) -> Table:
+    """A row for each setting: what was set, then what was measured."""
+    columns = results.experiment.columns
+    rows = []
+    for setting in results.experiment.settings:
+        cells = [
+            named(name, setting[name]) if name in setting else told(name, results.mean(name, **setting))
+            for name in columns
+        ]
+        rows.append(cells)
+    made, seeds = results.made, len(results.seeds)
+    below = f"Mean and 95 % interval (Student's t) of {seeds} seeds. Measured by: {made['command']}"
+    return table([COLUMNS[name].head for name in columns], rows, below)
+
+
+def plot(results: Results) -> Drawn:
+    """The key number over `x`, with its intervals: a line for each value of `by`, a panel for each of `panel`."""
+    experiment = results.experiment
+    panels = results.values(experiment.panel) if experiment.panel else [None]
+    figure = new_figure(9.6 if len(panels) > 1 else 6.4, 3.2)
+    every = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    said = []
+    for axes, panel in zip(every, panels, strict=True):
+        chosen = {experiment.panel: panel} if experiment.panel else {}
+        title = f"{COLUMNS[experiment.panel].head}: {named(experiment.panel, panel)}" if experiment.panel else ""
+        said += [f"{title}. {line}" if title else line for line in draw_lines(axes, results, chosen)]
+        first = COLUMNS[experiment.key].head if axes is every[0] else ""
+        plain_axes(axes, title, COLUMNS[experiment.x].head, first, axis="y")
+    if experiment.by:
+        handles, labels = every[0].get_legend_handles_labels()
+        look = {"frameon": False, "labelcolor": INK, "fontsize": 8, "title": COLUMNS[experiment.by].head}
+        legend = figure.legend(handles, labels, loc="outside right upper", **look)
+        legend.get_title().set(color=INK, fontsize=8)
+    return drawn(figure, experiment.title, "\n".join(said))
+
+
+def draw_lines(axes: Axes, results: Results, chosen: Setting) -> list[str]:
+    """One panel; returns what each line shows, in words."""
+    experiment, said = results.experiment, []
+    settings = [one for one in experiment.settings if chosen.items() <= one.items()]
+    groups = list(dict.fromkeys(one.get(experiment.by) for one in settings))
+    places = list(dict.fromkeys(place_of(results, one) for one in settings))
+    numeric = all(isinstance(place, int | float) for place in places)
+    times = COLUMNS[experiment.key].times
+    for number, group in enumerate(groups):
+        some = [one for one in settings if one.get(experiment.by) == group]
+        means = [results.mean(experiment.key, **one) for one in some]
+        here = [place_of(results, one) for one in some]
+        colour, marker = LOOKS[number % len(LOOKS)]
+        axes.errorbar(
+            here if numeric else [places.index(place) + 0.12 * (number - (len(groups) - 1) / 2) for place in here],
+            [times * one.mean for one in means],
+            [times * one.half for one in means],
+            label=named(experiment.by, group) if experiment.by else None,
+            color=colour,
+            marker=marker,
+            markersize=5,
+            capsize=3,
+            linewidth=1.2 if numeric else 0,
+            elinewidth=1.2,
+        )
+        pairs = zip(here, means, strict=True)
+        line = ", ".join(f"{named(experiment.x, place)}: {told(experiment.key, mean)}" for place, mean in pairs)
+        said.append(f"{named(experiment.by, group)}: {line}" if experiment.by else line)
+    if experiment.log:
+        axes.set_xscale("log")
+        axes.minorticks_off()
+    if experiment.x in settings[0]:
+        axes.set_xticks(places if numeric else range(len(places)), [named(experiment.x, place) for place in places])
+    else:
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.axhline(0, color=FAINT, linewidth=0.8)
+    return said
+
+
+def place_of(results: Results, setting: Setting) -> Any:
+    """Where a setting stands along the axis of `x`, which may be measured, as the numbers that train are."""
+    name = results.experiment.x
+    return setting[name] if name in setting else round(results.mean(name, **setting).mean)
+
+
+LOOK = "font-family: system-ui; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark"
+
+
+def page(every: Iterable[Shown]) -> str:
+    """All of them as one HTML page that needs nothing beside it."""
+    title = "What the papers claim, measured"
+    parts = "".join(f"<section>{one._repr_html_()}</section>" for one in every)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
+        f'<body style="{LOOK}"><h1>{title}</h1>{parts}</body></html>\n'
+    )
