@@ -185,7 +185,7 @@ class Mirror(TakesKeys, anywidget.AnyWidget):
         return moved
 
     def on_step(self, told: Callable[[Step, Step], Any]) -> Callable[[], None]:
-        """Call `told(ours, theirs)` with both steps after every move of the reader's; what is returned ends that."""
+        """Call `told(ours, theirs)` with both steps whenever the reader rests at others; what is returned ends that."""
 
         def moved(change: Any) -> None:
             told(self.ours.steps[change["new"]["ours"]], self.theirs.steps[change["new"]["theirs"]])

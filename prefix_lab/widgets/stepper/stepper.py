@@ -36,7 +36,7 @@ class Stepper(TakesKeys, anywidget.AnyWidget):
     `step` is where the reader is; set it, or call `goto` and `goto_stage`, to lead. `breakpoints` is a list of
     `{"file": "peft/peft_model.py", "line": 300, "condition": "i == 5"}`, `watches` a list of expressions. `skip` are
     the functions, files and folders that no step goes into, as a `Cursor` takes them: at first what runs inside a
-    comprehension. `on_step` is told of every move. `height` is a CSS length, `language` "en" or "zh". `tour=True`
+    comprehension. `on_step` is told where a reader rests. `height` is a CSS length, `language` "en" or "zh". `tour=True`
     begins a tour of four bubbles, until the reader has ended it once; panes and watches stay as they were left in
     this notebook.
 
@@ -141,7 +141,7 @@ class Stepper(TakesKeys, anywidget.AnyWidget):
         return moved
 
     def on_step(self, told: Callable[[Step], Any]) -> Callable[[], None]:
-        """Call `told(step)` after every move of the reader's; what is returned ends that."""
+        """Call `told(step)` whenever the reader rests at another step; what is returned ends that."""
         if not callable(told):
             raise TypeError(f"told={told!r}, expected a function that takes a step: stepper.on_step(print).")
 
