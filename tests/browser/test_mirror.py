@@ -184,3 +184,9 @@ def test_in_jupyterlab_keys_and_python_lead_both(lab, either, mirror):
         pair.root.scroll_into_view_if_needed()
         take_picture(opened.page, "mirror-lab-1280")
         assert min(view.code.bounding_box()["height"] for view in (pair.ours, pair.theirs)) >= 200
+        opened.page.set_viewport_size({"width": 900, "height": 900})  # the files are open at the left
+        pair.root.scroll_into_view_if_needed()
+        take_picture(opened.page, "mirror-lab-900")
+        boxes = [view.code.bounding_box() for view in (pair.ours, pair.theirs)]
+        assert min(box["width"] for box in boxes) >= 300
+        assert min(box["height"] for box in boxes) >= 100
