@@ -3,10 +3,12 @@
 A lesson is one py:percent file. Its text cells say their language (`# %% [markdown] lang="en"`); code is shared. A
 cell tagged `exercise` holds a stub, and the cell after it, tagged `solution`, the answer, which the notebook shows
 folded. A text cell tagged `hint` is folded too, and numbered among those beside it. The last cell leads to the next
-lesson. Notebooks are written without outputs.
+lesson. Below the heading of an exercise stands how hard it is, and how long it takes. Notebooks are written without
+outputs.
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from prefix_lab.course.progress import LESSONS, lesson
+from prefix_lab.course.progress import EFFORT, LESSONS, lesson
 
 HERE = Path(__file__).parent
 SOURCE = HERE / "source"
@@ -24,6 +26,9 @@ FOLDED = {
     "hints": {"en": "Hint {number} of {count}", "zh": "提示 {number} / {count}"},
     "solution": {"en": "Solution", "zh": "答案"},
 }
+EFFORT_SAID = {"en": "*{level} · about {minutes} minutes*", "zh": "*{level} · 约 {minutes} 分钟*"}
+LEVELS = {"en": ("a warm-up", "takes some thought", "hard"), "zh": ("热身", "要想一想", "难")}
+EXERCISE = re.compile(r"^##+ (?:Exercise|Hunt|练习|捉虫) (\d+) · .*$", re.MULTILINE)
 NEXT = {
     "en": "## Next\n\n{link} takes about {minutes} minutes.",
     "zh": "## 下一课\n\n{link},约 {minutes} 分钟。",
@@ -67,7 +72,7 @@ def build(source: Path, language: str, solved: bool = False) -> NotebookNode:
         cells += hints_in_a_row(hints, language)
         hints = []
         if cell.cell_type == "markdown":
-            cells.append(nbformat.v4.new_markdown_cell(cell.source))
+            cells.append(nbformat.v4.new_markdown_cell(with_effort(cell.source, source, language)))
         elif "solution" in tags:
             if not cells or "exercise" not in cells[-1].metadata.get("tags", []):
                 raise ValueError(f"{where}: a solution stands right behind its exercise.")
@@ -82,6 +87,17 @@ def build(source: Path, language: str, solved: bool = False) -> NotebookNode:
     for number, cell in enumerate(cells):
         cell.id = f"{source.stem[:2]}-{number:03}"  # the same at every build
     return nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
+
+
+def with_effort(text: str, source: Path, language: str) -> str:
+    """A lesson's text, with how hard an exercise is and how long it takes below the exercise's heading."""
+
+    def below(heading: re.Match[str]) -> str:
+        level, minutes = EFFORT[int(source.stem[:2])][int(heading[1]) - 1]
+        said = EFFORT_SAID[language].format(level=LEVELS[language][level - 1], minutes=minutes)
+        return f"{heading[0]}\n\n{said}"
+
+    return EXERCISE.sub(below, text) if source.parent == SOURCE else text
 
 
 def hints_in_a_row(texts: list[str], language: str) -> list[NotebookNode]:

@@ -72,9 +72,9 @@ class PeftModelForSeq2SeqLM(GenerativeModel):
         )
 
     def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Before the first token, put the prefix in the cache; the loop keeps it from there."""
+        """Before the first token, put the prefix in the cache; the loop keeps it from there, or asks again."""
         model_kwargs = self.base_model_prepare_inputs_for_generation(*args, **kwargs)
-        if kwargs.get("is_first_iteration"):
+        if kwargs.get("is_first_iteration", not model_kwargs.get("past_key_values")):
             model_kwargs["past_key_values"] = self.get_prompt(model_kwargs["decoder_input_ids"].shape[0])
         return model_kwargs
 

@@ -88,7 +88,12 @@ REFUSED = {
         f"{name}={size}": (tiny_t5, spoilt(**{name: size}), ValueError, f"{name}={size}", "an int of at least 1")
         for name, size in (("num_virtual_tokens", 0), ("token_dim", -12), ("num_layers", 0))
     },
-    "a model without a config": (lambda: nn.Linear(2, 2), prefix(FEATURES), AttributeError, "no attribute 'config'"),
+    "a model without a config": (
+        lambda: nn.Linear(2, 2),
+        prefix(),
+        AttributeError,
+        "Linear and has no attribute 'config'",
+    ),
     **{
         f"model.config={wrong!r}": (
             *(lambda wrong=wrong: with_config(wrong), prefix(FEATURES), TypeError),

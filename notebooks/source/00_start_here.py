@@ -51,9 +51,10 @@ for text, answer in zip(texts, answers(model, tokenizer, texts), strict=True):
     print(f"{text:16} → {answer}")
 
 # %% [markdown] lang="en"
-# Without its instruction, the model has to guess what you want. A **prefix** is to stand in the instruction's place:
-# not words, but keys and values that attention reads as if some tokens had come before. They are learnt, and the model
-# stays as it is. In lesson 11 you train one.
+# Without its instruction, the model has to guess what you want. A **prefix** can take the instruction's place: not
+# words, but keys and values that attention reads as if some tokens had come before. They are learnt, and the model
+# stays as it is (Li and Liang, “Prefix-Tuning: Optimizing Continuous Prompts for Generation”, 2021, [arXiv
+# 2101.00190](https://arxiv.org/abs/2101.00190)). In lesson 11 you train one.
 
 # %% [markdown] lang="en"
 # ## The map
@@ -93,6 +94,8 @@ ShapeFlow("t5-base", prefix_len=20)
 # | `s` | go into the call on this line | `S` |
 # | `o` | go out of this function | `O` |
 # | `b`, `c` | set a breakpoint at this line; run to the next one | `C` |
+# | `x` | step past this function from now on, or into it again | |
+# | `m`, `=` | mark this step; list what has changed since | |
 # | `?` | show all keys | |
 #
 # Each line shows what it gave. You are at `encode`; go on for a few lines, then come back.
@@ -126,7 +129,8 @@ question
 # and one axis is added at the end.
 
 # %% [markdown] lang="en" tags=["hint"]
-# With projection, a row of the table is as wide as the model: that axis is called `hidden`, and has 128 entries here.
+# With projection, a row of the table is as wide as the model. Our own source, further up on this page, has the shape
+# beside that line.
 
 # %% tags=["exercise"]
 check_first_shape(question, ...)
@@ -188,6 +192,17 @@ check_where_to_look(
 #
 # What you solve is noted in a small file on this machine, and sent nowhere. `show_progress()` shows the whole course;
 # in a terminal, `prefix-lab progress` does.
+#
+# ## Your way through the course
+#
+# The lessons build on one another, so their order is a good one. **With 90 minutes**, take the short path: lessons 00,
+# 01, 02, 06, 11 and 12, where a line that begins with *Short path* says when you may go on to the next one. Beside the
+# course lie
+#
+# - a [self-test of ten minutes](../../docs/before-you-begin.md): is this course for you now?
+# - the [glossary](../../docs/glossary.md), for any word that you meet, and the papers;
+# - the [cheat sheet](../../docs/cheat-sheet.md), a page to print: each stage, its shapes, what to type there;
+# - the [teacher's guide](../../docs/teachers-guide.md), if you lead others.
 #
 # Read next: `prefix_lab/stages.py`, the table behind the map. In lesson 01 you put a prefix before an attention head by
 # hand.

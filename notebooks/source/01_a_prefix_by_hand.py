@@ -47,8 +47,8 @@ from prefix_lab.shapes import named
 # The tiny T5 reads letters. We take one head of its decoder's first layer and let it read a word: each letter asks
 # with its `query`, is found by its `key`, and gives its `value`. Mask and positions are left out for now.
 #
-# Take another `word` or `head` if you like. (Another model: load it here, and change the four lines below, in which
-# T5's names stand.)
+# Take another `word` or `head` if you like. (For another model, load it here, and change the lines below that use T5's
+# names.)
 
 # %%
 model, tokenizer = load_tiny_t5()
@@ -110,7 +110,7 @@ print("prefix_keys", named(prefix_keys.shape, "prefix_len head_dim", sizes))
 # `torch.cat([a, b])` puts the rows of `b` below those of `a`. What has to grow: query, keys, values?
 
 # %% [markdown] lang="en" tags=["hint"]
-# Keys and values grow, the query does not: the prefix is read and asks nothing. Then `attend` does the rest.
+# The prefix is read, and asks nothing. So which two of the three grow? With those, `attend` from above does the rest.
 
 
 # %% tags=["exercise"]
@@ -149,7 +149,7 @@ draw_attention(weights, after, word)
 # You have the weights of all keys: `weights_of(query, torch.cat([prefix_keys, keys]))`. Which columns are the prefix's?
 
 # %% [markdown] lang="en" tags=["hint"]
-# The first `len(prefix_keys)` columns. `.sum(-1)` adds up a row.
+# They came first in the `cat`, and there are `len(prefix_keys)` of them. A row is added up along the last axis.
 
 
 # %% tags=["exercise"]
@@ -175,9 +175,10 @@ check_prefix_share(prefix_share)
 #
 # **output with prefix = (1 − share) · output without it + share · what the prefix alone would give**
 #
-# The base part is made quieter, and something is added. Nothing else happens. (Petrov, Torr and Bibi, 2023, arXiv
-# 2310.19698.) Does it hold? The share below is computed from the picture's weights, so that the cell runs
-# before you have solved anything.
+# What the head gave before counts for less, and something is added to it. Nothing else happens. (Petrov, Torr and Bibi,
+# “When Do Prompting and Prefix-Tuning Work? A Theory of Capabilities and Limitations”, 2023, [arXiv
+# 2310.19698](https://arxiv.org/abs/2310.19698).) Does it hold? The share below is computed from the picture's weights,
+# so that the cell runs before you have solved anything.
 
 # %%
 share = after[:, :4].sum(-1, keepdim=True)  # (source, 1)
@@ -195,9 +196,11 @@ among_letters = after[:, 4:] / after[:, 4:].sum(-1, keepdim=True)
 print(f"largest difference to the weights without a prefix: {(among_letters - weights).abs().max():.1e}")
 
 # %% [markdown] lang="en"
-# So this is what a prefix **can never do** to this head: make `g` prefer `r` to `a` if it did not before. It turns
-# the word down and speaks over it. (The next layer then reads changed letters, so across several layers it can do
-# more.)
+# So this is what a prefix **can never do** to this head: make `g` prefer `r` to `a` if it did not before. It can only
+# take attention away from the whole word, and add something of its own. (The next layer then reads changed letters, so
+# across several layers it can do more.)
+#
+# *Short path: go on to lesson 02 from here.*
 #
 # ## A prefix of zeros
 #
@@ -307,16 +310,16 @@ rows = [(name, f"{moved:.1e}", f"{spread:.1e}") for name, (moved, spread) in mea
 after_exercise(3, table(("model", "logits move by", "their own spread"), rows))
 
 # %% [markdown] lang="en"
-# A prefix in GPT-2 or Llama is a **set** of virtual tokens; in T5 it is a list, since a token far back in the cache
-# scores otherwise than one close by.
+# A prefix in GPT-2 or Llama is a **set** of virtual tokens. In T5 it is a list, since T5 gives a token far back in the
+# cache another score than one close by.
 #
 # ## What you have seen
 #
 # - A prefix is rows of keys and values, put before a head's own. The query stays.
 # - One softmax over both: the prefix takes a share, and the letters keep their proportions.
-# - Zero keys are no empty prefix: they take mass.
+# - A prefix of zeros is not an empty prefix: it takes its share of the attention.
 #
-# Read next: `prefix_lab/past.py`, where the rows come from that you drew by chance. Lesson 02 walks there.
+# Read next: `prefix_lab/past.py`, which makes the rows that were random numbers here. Lesson 02 walks there.
 
 # %%
 show_progress(1)

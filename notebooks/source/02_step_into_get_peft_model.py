@@ -93,7 +93,8 @@ show_stage(
 )
 
 # %% [markdown] lang="en"
-# Here is `model.config`, as far as preparation cares, and then each field with the name that it was read from.
+# First, what `model.config` says of the sizes. Then each field that preparation fills, with the name that it was read
+# from.
 
 # %%
 from prefix_lab.prepare import explain_preparation, prepare_prompt_learning_config
@@ -104,7 +105,7 @@ for field, (value, source) in explain_preparation(config, model.config).items():
     print(f"{field:20} None → {value:<5} from {source}")
 
 # %%
-filled = prepare_prompt_learning_config(replace(config), model.config)  # a copy, since it fills what it is given
+filled = prepare_prompt_learning_config(replace(config), model.config)  # a copy: it fills what it is given
 filled
 
 # %% [markdown] lang="en"
@@ -139,19 +140,24 @@ check_row_width(row_width)
 # it. (A new config, which it fills in place; the filled copy from above would do as well for this model.)
 
 # %%
-show_stage("wrap", mark=("requires_grad", "PrefixEncoder(", "prompt_encoder = model_cls(config)", "torch.arange("))
+show_stage(
+    "wrap",
+    mark=("requires_grad", "PrefixEncoder(", "prompt_encoder = model_cls(config)", "torch.arange("),
+)
 
 # %%
 torch.manual_seed(0)
 peft_config = prefix_lab.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
 peft_model = prefix_lab.get_peft_model(model, peft_config)
 peft_model.print_trainable_parameters()
-print("what trains:", [name for name, parameter in peft_model.named_parameters() if parameter.requires_grad])
+trains = [name for name, parameter in peft_model.named_parameters() if parameter.requires_grad]
+print("what trains:", trains)
 
 # %% [markdown] lang="en"
 # 15,360 numbers are 20 virtual tokens with your `row_width(3, 4, 32)` = 768 numbers each.
 #
-# From here on every shape is printed with its axes named. A name is shown only if it gives the size that is seen.
+# From here on every shape is printed with its axes named. A name is shown only where its size is the one that the
+# tensor really has.
 
 # %%
 batch = tokenizer(["garden", "piano"], padding=True, return_tensors="pt")
@@ -304,14 +310,21 @@ print("cross-attention:", len(cache.cross_attention_cache), "layers, filled late
 # ## Stage 6 · attend
 #
 # The forward pass hands the cache to the base model as if those 20 tokens had been read before. Only the decoder's
-# mask has to grow. To see what arrives inside, we listen at the base model's door.
+# mask has to grow. To see what arrives inside, we give the base model a *hook*: a function that torch calls before the
+# model runs, with all that the model is given.
 
 # %%
-show_stage("attend", mark=("get_prompt(batch_size)", "decoder_attention_mask=self", "prefix_attention_mask = torch"))
+show_stage(
+    "attend",
+    mark=("get_prompt(batch_size)", "decoder_attention_mask=self", "prefix_attention_mask = torch"),
+)
 
 # %%
 arrived = {}
-listener = model.register_forward_pre_hook(lambda module, args, kwargs: arrived.update(kwargs), with_kwargs=True)
+listener = model.register_forward_pre_hook(
+    lambda module, args, kwargs: arrived.update(kwargs),
+    with_kwargs=True,
+)
 decoder_attention_mask = torch.ones_like(labels)
 output = peft_model(**batch, labels=labels, decoder_attention_mask=decoder_attention_mask)
 listener.remove()
@@ -347,7 +360,8 @@ peft_model.zero_grad()  # forget those of an earlier run: backward adds to what 
 peft_model(**batch, labels=labels).loss.backward()
 gradient = encoder.embedding.weight.grad
 show("gradient of the prefix", gradient, "prefix_len 2·layers·hidden")
-print("parameters of the base with a gradient:", sum(parameter.grad is not None for parameter in model.parameters()))
+with_gradient = sum(parameter.grad is not None for parameter in model.parameters())
+print("parameters of the base with a gradient:", with_gradient)
 
 # %% [markdown] lang="en"
 # ## Stage 8 · keep
@@ -366,6 +380,8 @@ print(f"{kept['prompt_embeddings'].nbytes:,} bytes")
 #
 # A table lookup, a view, a permute, a cache. That is all of prefix tuning's machinery; the rest is the model that you
 # already had.
+#
+# *Short path: go on to lesson 06 from here.*
 #
 # Read next: `prefix_lab/encoder.py` and `prefix_lab/past.py`, which fit on one screen each. In a terminal,
 # `make walk` makes this journey in a few seconds, and `.venv/bin/prefix-lab walk --config-only --model t5-base` makes

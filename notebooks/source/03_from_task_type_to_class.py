@@ -14,7 +14,7 @@
 #
 # - say which class a config leads to, before running it;
 # - find the tables behind it, and say who fills them, and when;
-# - recognise a wrong task type by the error that it causes, or by the error that it does not cause.
+# - recognise a wrong task type: by its error, or by a loss that comes without one.
 #
 # It takes about 15 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
@@ -160,8 +160,8 @@ after_exercise(2, table(("library", "method", "task_type", "what comes of it"), 
 # %% [markdown] lang="en"
 # ## The trap
 #
-# Nobody compares the task type with the model. Here is a T5 under the class for GPT-2's kind. The first batch is of two
-# words of equal length, the second one is not.
+# PEFT does not compare the task type with the model. Here is a T5, wrapped by the class for models like GPT-2. In the
+# first batch both words have the same length; in the second they do not.
 
 # %%
 model, tokenizer = load_tiny_t5()
@@ -282,8 +282,8 @@ check_registry(Registry)
 # %% [markdown] lang="en"
 # ## The other branch
 #
-# Why may LoRA go without a task type, and a prefix not? LoRA changes layers, and whoever calls the model notices
-# nothing. A prefix has to be brought in from outside: made for the batch, put into the cache, the mask made longer.
+# Why does LoRA need no task type, when a prefix does? LoRA changes layers inside the model, and the model is called as
+# before. A prefix comes from outside: it has to be made for the batch and put into the cache, and the mask has to grow.
 # Only a class that knows the task's inputs can do that. Lesson 13 takes LoRA's branch.
 
 # %%
@@ -294,8 +294,8 @@ for name in ("PrefixTuningConfig", "LoraConfig"):
 # ## What you have seen
 #
 # - The task type is the key of a plain dictionary, and what it finds is called at once.
-# - A missing one fails with `KeyError: None`; one that does not exist, when the config is made; a wrong one, later and
-#   elsewhere, or never.
+# - Without a task type, PEFT fails with `KeyError: None`. A name that does not exist is refused when the config is
+#   made. The wrong name is accepted: the error comes later and in another place, or not at all.
 # - The tables of methods are filled by `register_peft_method` while PEFT is imported.
 #
 # Read next: `prefix_lab/mapping.py`, and the table of all six in `prefix_lab/beside/wrapping.py`. Lesson 04 follows the

@@ -118,9 +118,9 @@ show_sizes()
 draw_widths()
 
 # %% [markdown] lang="en"
-# flan-t5-small, t5-3b and t5-11b fall apart. llama-3-8b does not, though it is 4096 wide: it is another case, and
-# PEFT knows it. Walk through it line by line (`n`), and keep an eye on **Watches** at the right: `token_dim` becomes
-# 4096, and then something else. Which name decides that?
+# For flan-t5-small, t5-3b and t5-11b the two differ. For llama-3-8b they agree, at 1024, though the model is 4096 wide:
+# that is another case, and PEFT takes care of it. Walk through it line by line (`n`), and keep an eye on **Watches** at
+# the right: `token_dim` becomes 4096, and then something else. Which name decides that?
 
 # %%
 watched = ["peft_config.num_layers", "peft_config.token_dim", "peft_config.num_attention_heads"]
@@ -131,8 +131,10 @@ with record([peft.utils.other], watch=watched) as recording:
 Stepper(recording, height="660px")
 
 # %% [markdown] lang="en"
-# `num_key_value_heads` does. Llama 3 asks with 32 heads, but caches only 8 keys and values, each for four heads:
-# **grouped-query attention**. The prefix goes into the cache, so it has 8 heads, too, and token_dim is 8 · 128 = 1024.
+# `num_key_value_heads` does. Llama 3 has 32 heads with a query each, but only 8 with a key and a value, each of which
+# serves four: **grouped-query attention** (Ainslie and others, “GQA: Training Generalized Multi-Query Transformer
+# Models from Multi-Head Checkpoints”, 2023, [arXiv 2305.13245](https://arxiv.org/abs/2305.13245)). The prefix goes into
+# the cache, so it has 8 heads, too, and token_dim is 8 · 128 = 1024.
 #
 # ### Exercise 1 · read the sizes
 #
@@ -143,8 +145,8 @@ Stepper(recording, height="660px")
 # `first("hidden_size", "n_embd", "d_model")` is the width. Heads have four names; BART's is `encoder_attention_heads`.
 
 # %% [markdown] lang="en" tags=["hint"]
-# With `num_key_value_heads` in the config: `head_dim = known.get("head_dim", width // heads)`, and then only
-# `num_key_value_heads` heads of that width.
+# Where heads share keys, only `num_key_value_heads` of them are cached. How wide is one? Some configs say so, as
+# `head_dim`; in the others the width is divided among the heads that ask.
 
 
 # %% tags=["exercise"]
@@ -265,8 +267,8 @@ except ValueError as error:
 # Configs are dataclasses. `replace(config, num_layers=None)` makes a copy with one field changed; it takes several.
 
 # %% [markdown] lang="en" tags=["hint"]
-# Five fields are filled: the three of exercise 1, `encoder_hidden_size`, and, when the model is wrapped,
-# `num_transformer_submodules`.
+# Five fields are filled: the three of exercise 1, and two more. Print a config before and after `get_peft_model`, and
+# see which.
 
 
 # %% tags=["exercise"]

@@ -144,8 +144,9 @@ check_key_and_value(key_and_value)
 # %% [markdown] lang="en"
 # ## With projection
 #
-# Li and Liang found such a table unsteady to train. Their remedy (section 4.3): a **small** table, and an MLP that
-# makes the wide rows from the narrow ones. All virtual tokens share the MLP.
+# Li and Liang ([arXiv 2101.00190](https://arxiv.org/abs/2101.00190), section 4.3) found such a table unsteady to train.
+# Their remedy: a **small** table, and an MLP that makes the wide rows from the narrow ones. All virtual tokens share
+# the MLP.
 
 # %%
 projected_config = prefix_lab.PrefixTuningConfig(
@@ -279,8 +280,8 @@ print(f"loss: {losses[0]:.2f} → {losses[-1]:.2f}")
 # `encoder.embedding.weight` holds the narrow rows of all virtual tokens, in order. What did `forward` do with them?
 
 # %% [markdown] lang="en" tags=["hint"]
-# Either `encoder.transform(…)` of the small table, or the encoder itself for one text: `torch.arange(prefix_len)[None]`
-# goes in, and `[0]` takes the batch axis away again. `.detach()` at the end lets go of the gradient's path.
+# The MLP is `encoder.transform`: what does it take? Or let the encoder itself do everything, for one text with all
+# virtual tokens, and take the batch axis away again. `.detach()` at the end lets go of the gradient's path.
 
 
 # %% tags=["exercise"]
@@ -331,8 +332,9 @@ TensorView(table.view(20, 6, 4, 32), "prefix_len 2·layers heads head_dim", show
 # %% [markdown] lang="en"
 # ## Why an encoder in inference mode has no `transform`
 #
-# Because everybody folds. `save_pretrained` writes the flat table and sets `inference_mode=True`; and an encoder that
-# is built in inference mode makes the wide table, ready to be filled. In PEFT's `__init__`, look for the condition:
+# Because what is saved has been folded already. `save_pretrained` writes the flat table and sets `inference_mode=True`.
+# When PEFT builds an encoder in inference mode, it makes the wide table alone, ready to be filled from the file. In
+# PEFT's `__init__`, look for the condition:
 
 # %%
 print(inspect.getsource(peft.PrefixEncoder.__init__))
@@ -350,8 +352,8 @@ print("has a transform:         ", hasattr(theirs, "transform"))
 print("its table is our table:  ", torch.equal(theirs.embedding.weight, table))
 
 # %% [markdown] lang="en"
-# The config still says `prefix_projection=True`, but nothing is there to project with. So nobody may call this encoder,
-# and `get_prompt` does not: in inference mode it reads the table itself, as the marked lines show.
+# The config still says `prefix_projection=True`, but nothing is there to project with. So this encoder cannot be
+# called, and `get_prompt` does not call it: in inference mode it reads the table itself, as the marked lines show.
 
 # %%
 show_stage(
@@ -381,8 +383,10 @@ for name, call in complaints.items():
 # - There is no way back: from the table nobody can find the MLP again. (What that means for training on from a file is
 #   in lesson 12.)
 #
-# Read next: `prefix_lab/encoder.py`, one screen; then `peft/tuners/prefix_tuning/model.py`, and its older brother,
-# P-tuning v2's encoder, whose names `prefix_lab/beside/initialization.py` translates.
+# Read next: `prefix_lab/encoder.py`, one screen; then `peft/tuners/prefix_tuning/model.py`. PEFT's encoder came from
+# that of P-tuning v2 (Liu and others, “P-Tuning v2: Prompt Tuning Can Be Comparable to Fine-tuning Universally Across
+# Scales and Tasks”, 2021, [arXiv 2110.07602](https://arxiv.org/abs/2110.07602)), whose names
+# `prefix_lab/beside/initialization.py` translates.
 
 # %%
 show_progress(5)

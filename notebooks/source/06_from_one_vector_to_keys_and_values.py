@@ -13,7 +13,7 @@
 # head. Between the two nothing is computed; the numbers are only regrouped, and this is where most people get lost.
 # At the end you will be able to
 #
-# - say where in the vector any number lies, and where attention finds it;
+# - say for any number in the vector to which layer and head it belongs, and where attention finds it;
 # - tell `view` from `permute`, by eye;
 # - turn a model's own cache back into a prefix, in three lines, exact to the last bit.
 #
@@ -62,9 +62,9 @@ print("head 2, token 3:   ", key[0, 2, 3].int().tolist())
 print("in token 3's vector:", (key[0, 2, 3].int() - 3 * width).tolist())
 
 # %% [markdown] lang="en"
-# Eight numbers, side by side, beginning at place 80 of token 3's vector. Why 80? Walk through the journey at tiny
-# sizes: press **Next**, watch the colours move, and choose other ones under "Colour by". At the end tick "What if it
-# were view, not permute?".
+# They are eight numbers side by side, and they begin at place 80 of token 3's vector. Why 80? Walk through the journey
+# at tiny sizes: press **Next**, watch the colours move, and choose other ones under "Colour by". At the end tick "What
+# if it were view, not permute?".
 
 # %%
 ReshapeView()
@@ -144,8 +144,9 @@ check_viewed(question, viewed_shape)
 # older than the code: what it calls 2 × [num_layers, …] has 2·layers in front.
 
 # %% [markdown] lang="en"
-# Do we come to the same numbers as PEFT? Both recordings side by side: choose `encode` or `split`, and both go to where
-# that stage begins; the sign `=` beside its name leads to its end. What both hold is compared by its contents.
+# Do we come to the same numbers as PEFT? Here are both recordings side by side. Choose `encode` or `split`, and both go
+# to where that stage begins; the sign `=` beside its name leads to its end. What both hold there is compared number by
+# number.
 
 # %%
 mirror = Mirror(ours, theirs, labels=("prefix_lab", "PEFT"))
@@ -153,10 +154,12 @@ mirror.goto_stage("split")
 mirror
 
 # %% [markdown] lang="en"
+# *Short path: go on to lesson 11 from here.*
+#
 # ## The cache
 #
-# What comes out is the very kind of cache that the model fills when it generates. It cannot tell these keys from keys
-# of words that it has read. So the text comes after the prefix, and the cache grows.
+# What comes out is the same kind of cache that the model fills when it generates. The model cannot tell these keys from
+# those of words that it has read. So the text comes after the prefix, and the cache grows.
 
 # %%
 texts = ["a past that was never read", "A PAST THAT WAS NEVER READ"]
@@ -174,8 +177,9 @@ print("key of layer 0 now:", named(grown.layers[0].keys.shape, "batch heads pref
 # %% [markdown] lang="en"
 # ## The way back
 #
-# If a prefix is a past that was never read, then a past that *was* read must be a prefix. Let GPT-2 read a real text,
-# and take its keys and values. Each is (batch, heads, source, head_dim), with a batch of one.
+# A prefix is keys and values of tokens that the model never read. Does it also work the other way? Take keys and values
+# of tokens that it *did* read, and use them as a prefix. Let GPT-2 read a real text, and take what is in its cache.
+# Each key and each value is (batch, heads, source, head_dim), with a batch of one.
 
 # %%
 text = "The prefix is a past that the model never read."
@@ -201,7 +205,8 @@ TensorView(read.layers[0].keys, "batch heads source head_dim", show=("head_dim",
 # the piece, then the head. One `permute`.
 
 # %% [markdown] lang="en" tags=["hint"]
-# `.permute(2, 0, 1, 3)`, and `.flatten(1)` joins all axes but the first.
+# Write down which number each axis of the stacked tensor has: 2·layers 0, heads 1, and so on. In which order does the
+# table want them? Then `.flatten(1)` joins all axes but the first.
 
 
 # %% tags=["exercise"]
@@ -248,9 +253,9 @@ print(
 )
 
 # %% [markdown] lang="en"
-# So every text has its prefix. The other way round is not true: most prefixes belong to no text, and that is where
-# their power lies. Training may start from a text's prefix and walk on from there, which helps where examples are few
-# (Li and Liang, section 7.4).
+# So every text can be made into a prefix. But not every prefix comes from a text: training may give it any numbers,
+# also those that no text would. And it may *start* from a text's prefix, which helps where examples are few (Li and
+# Liang, [arXiv 2101.00190](https://arxiv.org/abs/2101.00190), section 7.4).
 
 # %% [markdown] lang="en"
 # ## And an encoder-decoder?

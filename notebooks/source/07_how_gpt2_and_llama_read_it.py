@@ -74,8 +74,8 @@ show("logits", output.logits, "batch source vocab")
 show("attention, layer 0", output.attentions[0], "batch heads source prefix_len+source")
 
 # %% [markdown] lang="en"
-# Nobody predicts a word for the prefix, and nobody asks from there. It is only looked at: it has keys and values, but
-# no queries. So the labels stay as they are too.
+# There are logits for the text alone. The prefix is only read: it has keys and values, but no queries, so nothing is
+# predicted at its places. That is why the labels stay as they are, too.
 #
 # ## What PEFT changes on the way in
 #
@@ -89,7 +89,8 @@ show_stage(
 )
 
 # %% [markdown] lang="en"
-# To see what arrives, we listen at two doors: the base model's, and the table of positions in GPT-2.
+# To see what arrives, we put a hook (lesson 2) in two places: before the base model, and before GPT-2's table of
+# positions.
 
 # %%
 arrived = {}
@@ -116,7 +117,8 @@ print("positions:", arrived["position_ids"].tolist())
 # Every virtual token may be read: ones. The prefix is the text's past: do they stand before the mask, or behind it?
 
 # %% [markdown] lang="en" tags=["hint"]
-# `torch.cat([…, attention_mask], dim=1)`. And GPT-2 counts from 0: which positions has a past of prefix_len taken?
+# `torch.cat([…, attention_mask], dim=1)`. And GPT-2 counts from 0: if
+# prefix_len tokens came before the text, at which position does it begin?
 
 
 # %% tags=["exercise"]
@@ -163,8 +165,8 @@ with stop_at(
     peft_model(**batch)
 
 # %% [markdown] lang="en"
-# The queries are 10, the keys 15: the prefix's five came out of the cache, and the text's ten were put behind them.
-# The five columns on the left are ones all the way up: even the first letter may look at the whole prefix.
+# There are 10 queries and 15 keys: the prefix's five came out of the cache, and the text's ten were put behind them. In
+# the five columns on the left every row has a 1: even the first letter may look at the whole prefix.
 
 # %% [markdown] lang="en"
 # ## Fewer keys than heads
@@ -199,6 +201,9 @@ with stop_at(
 
 # %% [markdown] lang="en"
 # ### Exercise 2 · whose key does a head read?
+#
+# `heads` heads share `kv_heads` cached ones, in groups of equal size. Write which cached head the head number `head`
+# reads; both are counted from 0.
 
 # %% [markdown] lang="en" tags=["hint"]
 # With 6 heads and 2 cached ones, each serves a group of 3. Heads side by side are a group.
@@ -259,7 +264,7 @@ draw_shares(output.attentions, prefix_len=5)
 # `attention[..., prefix_len:]` keeps the text's columns. Their sum over the last axis is what was left for the text.
 
 # %% [markdown] lang="en" tags=["hint"]
-# Divide by that sum; `keepdim=True` lets the shapes fit.
+# What makes numbers add up to 1 that add up to something else? `keepdim=True` lets the shapes fit.
 
 
 # %% tags=["exercise"]
@@ -312,7 +317,8 @@ draw_attention(
 # %% [markdown] lang="en"
 # In layer 0 the two are the same: softmax gives the prefix its share, and leaves the text's weights in proportion. A
 # prefix **cannot** make a head of layer 0 prefer another letter. It adds the same few values to each query's result,
-# more or less of them (Petrov et al., arXiv 2310.19698). In layer 1 the inputs differ already, so anything may move.
+# more or less of them: that is lesson 1's law again, and [Petrov, Torr and Bibi](https://arxiv.org/abs/2310.19698)
+# prove it. In layer 1 the inputs differ already, so anything may move.
 
 # %% [markdown] lang="en"
 # ### And Llama?
@@ -328,9 +334,9 @@ with torch.no_grad():
         print(f"positions from {start}: largest difference {(content_ours(attention, 5) - base).abs().max():.1e}")
 
 # %% [markdown] lang="en"
-# Among the letters, no. (The keys of the prefix are not turned: the cache holds keys after turning, so training finds
-# them as they must be. But a query at position 5 meets them at another angle than one at position 0, so the prefix's
-# share depends on the distance.)
+# Among the letters it makes no difference. (The prefix's own keys are never turned: a Llama turns keys before it caches
+# them, and the prefix is in the cache from the start. But the queries are turned, each by its position, so how much of
+# its attention a letter gives to the prefix does depend on its position.)
 #
 # Look at all heads yourself; the first five columns are the prefix.
 

@@ -78,7 +78,7 @@ print(f"numbers that train: {gradient.numel():,}; without any gradient: {(gradie
 # `gradient.view(len(gradient), 2 * layers, -1)` is (prefix_len, 2·layers, hidden). Which two axes have to go?
 
 # %% [markdown] lang="en" tags=["hint"]
-# A sum may be zero by chance, +1 and -1. Sum `.abs()` over axes 0 and 2, and see where it is 0.
+# A sum may be zero by chance, +1 and -1. So take the signs away before you add up, and see which rows are exactly 0.
 
 
 # %% tags=["exercise"]
@@ -293,7 +293,7 @@ for layout, prefix_len in (("peft", 20), ("paper", 7)):
 #
 # Read next: the docstring of `encoder_decoder_cache` in `prefix_lab/past.py`, the whole story in six lines; then
 # `prefix_lab/beside/paper_layout.py`, which hands a cache to an encoder that was never meant to have one.
-# `tests/parity` holds the dead rows of both libraries against each other.
+# `tests/parity` checks that ours has the same dead rows as PEFT.
 
 # %%
 show_progress(8)

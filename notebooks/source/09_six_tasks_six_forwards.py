@@ -172,8 +172,8 @@ def widths(task_type, prefix_len, source, target):
 check_widths(widths)
 
 # %% [markdown] lang="en"
-# Now run all six and listen at the model's door. `listen` hooks the base model and the backbone inside it, and tells
-# at which of the two PEFT knocked, and with what.
+# Now run all six, and see what arrives. `listen` puts a hook before the base model and one before the backbone inside
+# it. It says which of the two got the cache, and what else came with it.
 
 # %%
 sizes = {"batch": 2, "source": 7, "target": 6, "prefix_len": 5, "hidden": 32, "vocab": 100}
@@ -235,13 +235,16 @@ table(
 # %% [markdown] lang="en"
 # Read it row by row. What is worth remembering:
 #
-# - **Labels are never padded**, and logits never cover the prefix: it is past, and a past makes no logits.
+# - **Labels are never padded**, and logits never cover the prefix: they are made where there are queries, and the
+#   prefix has none.
 # - **Positions move by prefix_len**, 0 became 5, so that the text stands behind the prefix.
 # - **Token types** are dropped by two tasks, with a warning. `QUESTION_ANS` drops token types *and* positions without
 #   a word: its forward names them in its signature, and never passes them on. BERT then counts positions itself, from
 #   `prefix_len`, so nothing is lost but your own choice of them, and of the token types.
 #
-# Prompt tuning, which puts its vectors among the inputs, has to do what prefix tuning need not:
+# Prompt tuning (Lester, Al-Rfou and Constant, “The Power of Scale for Parameter-Efficient Prompt Tuning”, 2021, [arXiv
+# 2104.08691](https://arxiv.org/abs/2104.08691)) puts its vectors among the inputs. So its logits cover the virtual
+# tokens too, and the labels have to be padded:
 
 # %%
 prompt_config = peft.PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5)
@@ -333,8 +336,8 @@ print("logits equal:", torch.equal(one.logits, two.logits), "· loss equal:", to
 # %% [markdown] lang="en"
 # ## What trains beside the prefix
 #
-# A classifier's head starts at random. Frozen, it would be noise that no prefix could steer. So PEFT wraps it: the
-# original stays frozen, and a copy trains and is saved. A language model's head knows its words, and stays frozen.
+# A classifier's head is new, and starts with random numbers; frozen, it would keep them. So PEFT wraps it: the original
+# stays frozen, and a copy trains and is saved. A language model's head was trained with the model, and stays frozen.
 
 # %%
 for task, model in wrapped.items():

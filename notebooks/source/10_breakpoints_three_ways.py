@@ -95,8 +95,9 @@ with stop_at("encode", commands=["n", "shapes()", "c"]):
     ours(**batch)
 
 # %% [markdown] lang="en"
-# The arrow stands before the line that runs **next**. Now the same stage in PEFT, in your own installation. Nothing
-# else changes, only `where`. `u 3` goes up three callers, past torch's own two, to who asked for the prefix.
+# The arrow stands before the line that runs **next**. Now the same stage in PEFT, in your own installation: only
+# `where` changes. `u 3` goes up three callers at once, past two of torch's own, to the function that asked for the
+# prefix.
 
 # %%
 with stop_at("encode", where="peft", commands=["n", "n", "shapes()", "u 3", "p batch_size", "c"]):
@@ -128,7 +129,7 @@ with stop_at("encode", where="peft", commands=["n", "n", "shapes()", "u 3", "p b
 # well.
 
 # %% [markdown] lang="en" tags=["hint"]
-# The arrow must stand **behind** the line that makes it, at the `return`. Then `p past_key_values.shape`, and `c`.
+# The arrow must stand **behind** the line that makes it. How many times `n` is that? Then print the shape, and go on.
 
 # %% tags=["exercise"]
 commands = ...
@@ -189,8 +190,8 @@ check_split_shapes(
 #
 # `attend` ends in transformers' own code: every attention layer of the decoder that reads the prefix. Stop there, and
 # you stop in each of them. A **condition** chooses; `times` is how often to stop at most. A condition may use what has
-# a value when the function begins: its arguments, and so `self`. What could never be asked is refused at once, since a
-# debugger would stay silent:
+# a value when the function begins: its arguments, and so `self`. One that uses a variable of a later line is refused at
+# once: a debugger would only pass by, without a word.
 
 # %%
 look = ["p self.layer_idx", "p mask.shape", "c"]
@@ -330,7 +331,7 @@ with Editor(folder / "walk.recording") as editor:
 # `.venv/bin/prefix-lab dap --port 4711 train.recording` waits; choose the last entry and press F5. In a notebook,
 # `Stepper(recording)` of `prefix_lab.widgets` does the same without an editor.
 #
-# ## After the fall
+# ## When an error has happened
 #
 # This T5 has the sizes of flan-t5-small, with two layers: 6 heads of 64 numbers, which is 384, but a width of 512.
 # PEFT does not look at `d_kv`. In a notebook of your own, type `explain()` in the next cell after any error; here the
@@ -346,8 +347,8 @@ except RuntimeError as error:
 explained
 
 # %% [markdown] lang="en"
-# The line, its tensors by name, the axis that cannot be cut, the stage, and where to stop next. So say the width that
-# fits, heads · head_dim:
+# That tells you the line, its tensors by name, the axis that cannot be cut, the stage, and where to stop next. And the
+# way out: say the width that fits, heads · head_dim:
 
 # %%
 flan = T5ForConditionalGeneration(sizes)

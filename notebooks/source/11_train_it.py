@@ -103,7 +103,8 @@ print("fingerprint of the base:", base_before)
 # Write a function that lists the parameters that train, of any wrapped model.
 
 # %% [markdown] lang="en" tags=["hint"]
-# `model.parameters()` gives all of them, and each one knows whether it `requires_grad`.
+# `model.parameters()` gives all of them. What did wrapping set on those of the base, so that they do not train? (Lesson
+# 2, stage 3.)
 
 
 # %% tags=["exercise"]
@@ -157,8 +158,8 @@ check_step(training_step)
 # ## Train
 #
 # This is the whole loop, nothing hidden. Two lines are new: the rate rises at first and then falls (`rate_at`), and
-# a gradient that is too long is cut (`clip_grad_norm_`). The rate, 0.1, is a hundred times what one takes for a whole
-# model: a prefix starts far from anything useful.
+# a gradient that is too long is cut (`clip_grad_norm_`). The rate, 0.1, is far higher than one would take for a whole
+# model: a prefix starts far from anything useful, and breaks nothing on its way.
 
 # %%
 steps = 400
@@ -185,7 +186,7 @@ for step, batch in zip(range(steps), batches, strict=False):
 # %% [markdown] lang="en"
 # ## After
 #
-# On all held-out words now. And is the base still the same, to the last bit?
+# Now we measure on all held-out words. And is the base still the same, to the last bit?
 
 # %%
 peft_model.eval()
@@ -203,6 +204,8 @@ table(
 # %% [markdown] lang="en"
 # Nothing was written before the words. The model reverses them because each of its attention layers reads ten keys and
 # ten values more, which no text has ever made.
+#
+# *Short path: go on to lesson 12 from here.*
 
 # %% [markdown] lang="en"
 # ## Stand where a layer reads it
@@ -275,8 +278,9 @@ layer, head = sharpest(looked, len("garden"), config.num_virtual_tokens)
 draw_attention(looked, config.num_virtual_tokens, [*"garden", "end"], [*"nedrag", "end"], layer, head)
 
 # %% [markdown] lang="en"
-# Some heads look at nothing but the prefix: they are switched off, or fed a constant. Others never look at it, and do
-# the work that they always did. The right picture shows the work itself. It was there before; the prefix asked for it.
+# Some heads look at almost nothing but the prefix: whatever the word is, they give the same. Others hardly look at it,
+# and read the word as they always did. The right picture shows the reversing itself: for each letter that is written,
+# the head looks at the letter to copy. The model could do that before; the prefix only has to ask for it.
 
 # %% [markdown] lang="en"
 # ## PEFT's own layout
@@ -320,8 +324,8 @@ table(
 # %% [markdown] lang="en"
 # ## What you have seen
 #
-# A loop of a dozen lines, 23,040 numbers that learnt, a million that did not move, and most of what a written
-# instruction can do.
+# A loop of a dozen lines trains a prefix. 23,040 numbers learnt, a million did not move, and together they do most of
+# what the written instruction does.
 #
 # Read next: `prefix_lab/beside/paper_layout.py`, a page or two of hooks; Li and Liang's section 4.3 on why they train
 # through an MLP; and lesson 12, where the prefix goes into a file.

@@ -64,9 +64,9 @@ torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy 
 # %% [markdown] lang="en"
 # ## Save
 #
-# A prefix of 20 with projection, PEFT's own. It is not trained here: a file does not care. Another model goes into the
-# first line, from a local folder or the hub; the bytes below are then its own. Everything is written to a temporary
-# folder, which is gone when the kernel is.
+# We take a prefix of 20 virtual tokens with projection, PEFT's own. It is not trained, which makes no difference to the
+# file. You may load another model in the first line, from a local folder or the hub; the bytes below are then its own.
+# Everything is written to a temporary folder, which disappears with the kernel.
 
 # %%
 model, tokenizer = load_tiny_t5()
@@ -142,7 +142,8 @@ after_exercise(1, draw_bytes(rows))
 # ## Stand where it is computed
 #
 # Our marked line runs the encoder once, for one row of virtual tokens, and takes the batch axis off. Below, pdb stops
-# in PEFT's encoder while it saves; `u` goes up through those who called it. There were 40 numbers, and 20 came down.
+# in PEFT's encoder while it saves, and `u` goes up to the functions that called it. Compare the two shapes: for an
+# encoder-decoder PEFT keeps the numbers 0 to 39, and hands 0 to 19 to the encoder.
 
 # %%
 show_stage(
@@ -166,7 +167,8 @@ with stop_at(
 # projection. Return the numbers alone, with no graph behind them.
 
 # %% [markdown] lang="en" tags=["hint"]
-# `encoder.transform(...)` takes a whole table at once. `detach()` cuts the graph off.
+# What does the encoder's `forward` do with the rows that it has looked up? It can be done with the whole table at once.
+# `detach()` cuts the graph off.
 
 
 # %% tags=["exercise"]
@@ -230,7 +232,7 @@ for library, saved in ((peft, "projected"), (peft, "direct"), (prefix_lab, "dire
 # `tensor.copy_(other)` writes into a tensor in place.
 
 # %% [markdown] lang="en" tags=["hint"]
-# A parameter that trains may only be changed in place under `with torch.no_grad():`.
+# torch refuses to change a parameter in place while it takes notes for the gradient. Which context switches that off?
 
 
 # %% tags=["exercise"]
@@ -249,8 +251,8 @@ def go_on(encoder, kept):
 check_go_on(go_on)
 
 # %% [markdown] lang="en"
-# PEFT has this as `load_prompt_embeddings`. The start is equal to where you stopped, and it trains; though each number
-# now trains by itself, with no MLP between, so the learning rate wants to be found anew.
+# PEFT has this as `load_prompt_embeddings`. The new prefix starts exactly where you stopped, and it trains. But each
+# number now trains by itself, without an MLP before it, so you will have to look for a new learning rate.
 
 # %%
 direct = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
@@ -267,8 +269,10 @@ print(
 # %% [markdown] lang="en"
 # ## Half the bytes
 #
-# With the base in bfloat16, the prefix still trains in float32, and the cache is rounded to the base's precision. So
-# how much of the file does such a base ever see?
+# *Short path: you have arrived. Lesson 14 has bugs to hunt when you come back.*
+#
+# With the base in bfloat16, the prefix still trains in float32, and the cache is rounded to the base's precision. Then
+# would a file of half the size do as well?
 
 # %%
 half_base = load_tiny_t5()[0].to(torch.bfloat16)

@@ -9,7 +9,7 @@
 # %% [markdown] lang="en"
 # # 13 · LoRA, the other branch
 #
-# One docstring in PEFT has been copied into many a notebook: t5-base, LoRA on `q` and `v`, and a number that
+# One docstring in PEFT has been copied into many notebooks: t5-base, LoRA on `q` and `v`, and a number that
 # `print_trainable_parameters` prints. Run it today, and the number is another. Who is wrong? On the way to the answer
 # you will learn to
 #
@@ -163,7 +163,7 @@ with stop_at(
 # Prove it: what does the count print, if each replaced layer has a bias besides? `base` is the model before LoRA.
 
 # %% [markdown] lang="en" tags=["hint"]
-# Three parts: the base, your `lora_count`, and a bias of `wide_out` numbers for each replaced layer.
+# There are three parts, and two of them you know already. How many numbers has the bias of one replaced layer?
 
 
 # %% tags=["exercise"]
@@ -224,7 +224,7 @@ show_stage(
 )
 
 # %% [markdown] lang="en"
-# And in the forward? We listen at the base model's door, with what lesson 9 used.
+# And in the forward? `listen`, from lesson 9, shows what arrives at the base model.
 
 # %%
 _, tokenizer = load_tiny_t5()
@@ -342,11 +342,12 @@ except ValueError as error:
 # %% [markdown] lang="en"
 # ## What you have seen
 #
-# A number that was right when it was written, and a way to find out why it no longer is: count, divide, look. And two
-# branches: LoRA changes what a layer computes, and can become part of it. A prefix changes what a layer reads, and
+# A number in a docstring can be wrong for years. You can find out why: count, divide, and look with a debugger. And two
+# branches: LoRA changes what a layer computes, and can be merged into it. A prefix changes what a layer reads, and
 # cannot.
 #
-# Read next: `prefix_lab/beside/lora.py`, from `LoraLinear` on; Hu and others, section 4.1 (arXiv 2106.09685). Then the
+# Read next: `prefix_lab/beside/lora.py`, from `LoraLinear` on, and section 4.1 of the paper (Hu and others, “LoRA:
+# Low-Rank Adaptation of Large Language Models”, 2021, [arXiv 2106.09685](https://arxiv.org/abs/2106.09685)). Then the
 # bug hunts of lesson 14.
 
 # %%

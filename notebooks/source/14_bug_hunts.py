@@ -314,7 +314,8 @@ stepper
 # Look at the variables where the stepper stands first. What are the `names` of the modules to copy?
 
 # %% [markdown] lang="en" tags=["hint"]
-# `None`: nobody has named the head yet. `name_the_head` comes later. Too late, for nobody wraps again.
+# They are `None`: the head has not been named yet. `name_the_head` comes later, when the modules have been copied
+# already.
 
 # %% [markdown] lang="en" tags=["hint"]
 # Two lines change places. Give both as `wrong` and both as `right`, in triple quotes.
@@ -405,8 +406,8 @@ for name, by in {"the copy": hunts.Hunt7, "PEFT": peft}.items():
 show_source(hunts.Hunt7)
 
 # %% [markdown] lang="en"
-# Listen at the base model's door, and at its decoder's: at each place the decoder has read one token and is asked for
-# one. Which pair makes sense?
+# See what arrives at the base model, and at its decoder: at each place the decoder has read one token and is asked for
+# the next. Which pair makes sense?
 
 # %%
 broken = before(model, hunts.Hunt7)
@@ -428,8 +429,8 @@ print("and is asked for    ", letters(labels[0]))
 # Before it has read a letter, the decoder is asked for the second one.
 
 # %% [markdown] lang="en" tags=["hint"]
-# Somebody moves the labels by one, and somebody moves the decoder's input by one. One of the two is too much. T5 does
-# it by itself (GPT-2 too, inside its loss).
+# The labels were moved by one place, and so was the decoder's input. Once is enough. T5 moves the decoder's input by
+# itself (and GPT-2 does the like inside its loss).
 
 # %% [markdown] lang="en" tags=["hint"]
 # PEFT hands the labels over as they are: a prefix in the cache takes no place among them.
@@ -594,7 +595,8 @@ for name, by in {"the copy": hunts.Hunt10, "PEFT": peft}.items():
 show_source(hunts.Hunt10)
 
 # %% [markdown] lang="en"
-# What does the base model get at each call? Listen at its door again: `position_ids` says where its tokens are put.
+# What does the base model get at each call? Look at what arrives there again: `position_ids` says where its tokens are
+# put.
 
 
 # %%

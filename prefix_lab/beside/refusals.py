@@ -59,6 +59,11 @@ def check(
             "model.get_base_model(). For one more prefix on the same model: model.add_adapter(name, config)."
         )
     if peft_config.is_prompt_learning:
+        if not hasattr(model, "config"):
+            raise AttributeError(
+                f"model is a {type(model).__name__} and has no attribute 'config', from which a prefix takes its "
+                "sizes. Give a model of transformers: AutoModelForCausalLM.from_pretrained(...)."
+            )
         check_reader(model, peft_config)
         check_sizes(peft_config, model.config)
 
@@ -291,8 +296,8 @@ def most_positions(model: nn.Module) -> int | None:
 def can_generate(model: PeftModel, arguments: dict[str, Any]) -> Iterator[None]:
     """Around `generate`: what keeps a prefix from being read is refused before, or explained when the loop fails.
 
-    Raises `ValueError` for an encoder-decoder without a cache, or with a static one: PEFT loses the prefix there, and
-    says nothing if the lengths happen to fit.
+    Raises `ValueError` for an encoder-decoder with a static cache: PEFT loses the prefix there, and says nothing if the
+    lengths happen to fit.
     """
     base = model.base_model
     config = arguments.get("generation_config") or getattr(base, "generation_config", None)
@@ -307,8 +312,8 @@ def can_generate(model: PeftModel, arguments: dict[str, Any]) -> Iterator[None]:
             f"cache_implementation={kind!r} makes a cache of one length, before which no prefix can stand. Leave it "
             "out: generate makes a cache that grows."
         )
-    if lost and getattr(model.config, "is_encoder_decoder", False):
-        raise ValueError(lost)
+        if getattr(model.config, "is_encoder_decoder", False):
+            raise ValueError(lost)
     if checkpoints(base, training=True):
         raise ValueError(cause_of_failure(model, None))
     try:

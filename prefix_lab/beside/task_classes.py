@@ -32,8 +32,9 @@ class Generates:
     def generate(self, *args: Any, **kwargs: Any) -> Any:
         """As the base model's `generate`, with the prefix before the first token.
 
-        Raises `ValueError` for `use_cache=False` where the prefix would be lost: PEFT lets it pass, and T5 and BART
-        are then silently wrong from the second token on. A decoder alone reads a fresh prefix for each token.
+        Raises `ValueError` for a static cache before which no prefix can stand. With `use_cache=False` a decoder alone
+        reads a fresh prefix for each token; T5 and BART read the prefix too, but from the second token on also what
+        the cache holds of the tokens that they are given again, and give other tokens than with a cache: as in PEFT.
         """
         self.hand_on_generation_config()
         with can_generate(self, kwargs):

@@ -85,6 +85,25 @@ EXERCISES = {
 }
 """Lesson → the titles of its exercises, in order."""
 
+EFFORT = {
+    0: ((1, 3), (1, 2)),
+    1: ((1, 4), (1, 3), (2, 4)),
+    2: ((1, 2), (2, 4)),
+    3: ((1, 2), (2, 3), (2, 5)),
+    4: ((2, 5), (1, 2), (2, 4)),
+    5: ((2, 4), (1, 2), (2, 4), (2, 3)),
+    6: ((2, 4), (1, 2), (3, 7)),
+    7: ((2, 4), (2, 3), (2, 3)),
+    8: ((2, 5), (3, 5), (2, 4)),
+    9: ((1, 2), (1, 3), (2, 4), (1, 2)),
+    10: ((2, 4), (2, 5), (1, 2)),
+    11: ((1, 2), (2, 4), (2, 4)),
+    12: ((1, 2), (1, 2), (2, 3), (2, 5)),
+    13: ((1, 2), (1, 2), (2, 6), (1, 2)),
+    14: ((1, 5), (1, 5), (2, 6), (2, 6), (3, 7), (1, 5), (2, 6), (2, 6), (3, 7), (3, 7)),
+}
+"""Lesson → for each exercise how hard it is, 1 to 3, and about how many minutes it takes."""
+
 LEFT = "Left in this lesson: {left} of {all}. What you have solved stays noted when you close the notebook."
 ALL_DONE = "All exercises of this lesson are solved."
 

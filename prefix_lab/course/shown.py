@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from html import escape
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from prefix_lab.course.progress import lesson
 from prefix_lab.stages import STAGES, Stage, resolve, stage
 from prefix_lab.widgets.picture import FAINT, INK, as_svg
+from prefix_lab.widgets.stepper.page import HERE
 from prefix_lab.widgets.stepper.questions import texts
 from prefix_lab.widgets.stepper.written import letter_of
 
@@ -63,9 +65,12 @@ BEGINNING = 10  # lines in view where the marks are all in the other pane
 # The lesson that opens a stage; the strip of stages leads there.
 OPENED_BY = {"choose": 3, "prepare": 4, "wrap": 2, "encode": 5, "split": 6, "attend": 7, "learn": 11, "keep": 12}
 
-# Letters are those of `coloured_lines`; the colours are the stepper's.
+PALETTE = " ".join(re.findall(r"--[\w-]+: light-dark\([^;]*;", (HERE / "stepper.css").read_text(encoding="utf-8")))
+"""The stepper's own colours."""
+
+# Letters are those of `coloured_lines`.
 STYLE = """<style>
-.prefix-lab-stage { --soft: light-dark(#595959, #ababab); --line: var(--jp-border-color2, light-dark(#d4d4d8, #46464a));
+.prefix-lab-stage { PALETTE --line: var(--jp-border-color2, light-dark(#d4d4d8, #46464a));
   color-scheme: light dark; font-size: 13px; container-type: inline-size; }
 [data-jp-theme-light="true"] .prefix-lab-stage, .vscode-light .prefix-lab-stage { color-scheme: light; }
 [data-jp-theme-light="false"] .prefix-lab-stage, .vscode-dark .prefix-lab-stage { color-scheme: dark; }
@@ -84,18 +89,17 @@ STYLE = """<style>
   word-break: normal; background: none; border: 0; }
 .prefix-lab-stage .code pre > * { display: block; color: inherit; border-left: 4px solid transparent;
   padding-right: 8px; padding-left: calc(8px + var(--in) + 4ch); text-indent: calc(0px - var(--in) - 4ch); }
-.prefix-lab-stage .code pre > mark { background: light-dark(#fff2b8, #4a4210);
-  border-color: light-dark(#b98900, #e3b93c); }
+.prefix-lab-stage .code pre > mark { background: var(--mark); border-color: var(--mark-edge); }
 .prefix-lab-stage summary { color: var(--soft); padding: 1px 12px; cursor: pointer; }
 .prefix-lab-stage summary:hover { background: var(--line); color: inherit; }
-.prefix-lab-stage .k { color: light-dark(#00632b, #86d98f); font-weight: 600; }
-.prefix-lab-stage .s { color: light-dark(#a31515, #f0a58f); }
-.prefix-lab-stage .c { color: light-dark(#4f6362, #9db3b2); font-style: italic; }
+.prefix-lab-stage .k { color: var(--keyword); font-weight: 600; }
+.prefix-lab-stage .s { color: var(--string); }
+.prefix-lab-stage .c { color: var(--comment); font-style: italic; }
 .prefix-lab-stage mark .c { color: inherit; }
-.prefix-lab-stage .n, .prefix-lab-stage .d { color: light-dark(#6a1b9a, #d8a6f0); }
-.prefix-lab-stage .b { color: light-dark(#00696b, #7ad0d2); }
-.prefix-lab-stage .f { color: light-dark(#0b3fa8, #8fb8ff); font-weight: 600; }
-</style>"""
+.prefix-lab-stage .n, .prefix-lab-stage .d { color: var(--number); }
+.prefix-lab-stage .b { color: var(--builtin); }
+.prefix-lab-stage .f { color: var(--definition); font-weight: 600; }
+</style>""".replace("PALETTE", PALETTE)
 
 
 class SourceView(NamedTuple):

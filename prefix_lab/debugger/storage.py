@@ -23,6 +23,7 @@ from prefix_lab.debugger.summary import Summary
 
 MAGIC = b"prefix_lab recording, version "
 VERSION = 3
+FILES = "Give a file that `prefix-lab record` or recording.save(path) wrote."
 DEPTH = 12  # of summaries inside summaries
 TABLES = "tables.json"
 OF_STEPS = ("step_place", "step_frame", "step_depth", "step_bound")
@@ -95,14 +96,10 @@ def read(path: str | Path) -> tuple[Columns, dict[str, str], list[str], Summary 
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ValueError(
-            f"path={str(path)!r} cannot be read: {error.strerror}. Give a file that save() wrote."
-        ) from None
+        raise ValueError(f"path={str(path)!r} cannot be read: {error.strerror}. {FILES}") from None
     first, _, _ = content[:80].partition(b"\n")
     if not first.startswith(MAGIC):
-        raise ValueError(
-            f"path={str(path)!r}: this is not a recording of prefix_lab. Give a file that Recording.save wrote."
-        )
+        raise ValueError(f"path={str(path)!r}: this is not a recording of prefix_lab. {FILES}")
     version = first.removeprefix(MAGIC).decode(errors="replace")
     if version != str(VERSION):
         raise ValueError(

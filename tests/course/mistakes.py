@@ -39,7 +39,7 @@ class GivesNothing:
 MISTAKES = {
     "check_where_to_look": filled_wrongly(SYMPTOMS)
     | {
-        "somebody must have filled it in": SYMPTOMS | {next(iter(SYMPTOMS)): "wrap"},
+        "where are the sizes filled in": SYMPTOMS | {next(iter(SYMPTOMS)): "wrap"},
         "not keep. What happens there": SYMPTOMS | {next(iter(SYMPTOMS)): " Keep "},
     },
     "check_attend_with_prefix": {
@@ -237,7 +237,7 @@ MISTAKES = {
             "torch.ones(prefix_len, source), attention_mask]",
         ),
         "behind the text": "(right()[0].roll(-prefix_len, 1), right()[1])",
-        "nobody may read there": ("torch.ones(batch, prefix_len)", "torch.zeros(batch, prefix_len)"),
+        "0 hides a key": ("torch.ones(batch, prefix_len)", "torch.zeros(batch, prefix_len)"),
         "own padding was lost": "(torch.ones_like(right()[0]), right()[1])",
         "1 where a key may be read": "(right()[0] + 1, right()[1])",
         "virtual tokens have none": "(right()[0], torch.arange(right()[0].shape[1])[None])",

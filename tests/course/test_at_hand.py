@@ -2,17 +2,19 @@
 
 import contextlib
 import io
+import itertools
 import re
 import tempfile
 from pathlib import Path
 
+import nbformat
 import peft
 import pytest
 
 from notebooks import cheat_sheet
-from notebooks.build import SOURCE
+from notebooks.build import SOURCE, build
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course.progress import LESSONS
+from prefix_lab.course.progress import EFFORT, EXERCISES, LESSONS
 from prefix_lab.course.small_models import small_ids, small_t5
 from prefix_lab.stages import STAGES
 
@@ -72,10 +74,21 @@ def test_the_teachers_guide_has_each_lesson_with_its_minutes_and_a_path_of_90():
     assert [(int(number), int(minutes)) for number, minutes, _ in lessons] == [(one[0], one[3]) for one in LESSONS]
     path = path[: -len(lessons)]
     assert sum(int(minutes) for minutes, _, _ in path) == 90
-    for _, number, part in path:
+    for (_, number, part), (_, following, _) in itertools.pairwise([*path, ("", "", "")]):
         [source] = SOURCE.glob(f"{number}_*.py")
-        headings = re.findall(r"^# #+ (.*)", source.read_text(encoding="utf8"), re.MULTILINE)
-        assert set(re.findall("“(.*?)”", part)) <= set(headings)
+        text = source.read_text(encoding="utf8")
+        assert set(re.findall("“(.*?)”", part)) <= set(re.findall(r"^# #+ (.*)", text, re.MULTILINE))
+        assert number in ("00", "12") or f"*Short path: go on to lesson {following} from here.*" in text
+
+
+@pytest.mark.parametrize("one", LESSONS, ids=lambda one: one.file)
+def test_each_exercise_says_how_hard_it_is_and_all_together_fit_into_the_lesson(one):
+    effort = EFFORT[one.number]
+    assert len(effort) == len(EXERCISES[one.number])
+    assert all(level in (1, 2, 3) for level, _ in effort)
+    assert sum(minutes for _, minutes in effort) <= one.minutes
+    said = re.findall(r"\*[a-z -]+ · about (\d+) minutes\*", nbformat.writes(build(SOURCE / f"{one.file}.py", "en")))
+    assert [int(minutes) for minutes in said] == [minutes for _, minutes in effort]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -38,7 +38,6 @@ PLAIN = [pair for pair in FAMILY_TASKS if pair not in HEADS_OF_TWO]
 NOT_DRAWN = {
     "init_weights": "ours takes None and 'zero'; PEFT takes any value and does nothing with it",
     "num_virtual_tokens": "ours refuses None and 0; PEFT accepts a prefix of no tokens",
-    "generate(use_cache=False)": "ours refuses it for encoder-decoders; PEFT is wrong there from the second token on",
     "disable_adapter": "ours works for every task; PEFT raises UnboundLocalError for those that cannot generate",
     "hidden states of RoBERTa and Electra with SEQ_CLS": "ours answers; PEFT takes them for a pooled vector and fails",
 }

@@ -118,6 +118,23 @@ def test_the_base_model_generates_without_the_prefix_again_afterwards(make_model
         assert not torch.equal(tokens, with_prefix)
 
 
+@pytest.mark.parametrize("make_model", [tiny_t5, tiny_bart])
+def test_without_a_cache_an_encoder_decoder_gives_pefts_numbers_and_the_prefix_counts_in_each(make_model):
+    def logits(model):
+        found = model.generate(
+            **prompts(make_model), **LENGTH, use_cache=False, output_logits=True, return_dict_in_generate=True
+        )
+        return found.sequences, torch.stack(found.logits)
+
+    (tokens, read), (theirs, their_read) = run(kept(make_model), logits)
+    assert torch.equal(tokens, theirs)
+    assert torch.equal(read, their_read)
+    plain = make_model().generate(
+        **prompts(make_model), **LENGTH, use_cache=False, output_logits=True, return_dict_in_generate=True
+    )
+    assert (read - torch.stack(plain.logits)).abs().amax((1, 2)).min() > 1e-4
+
+
 @pytest.mark.parametrize("how", ["argument", "config"])
 def test_without_a_cache_a_decoder_reads_the_prefix_anew_for_each_token(how):
     models, asked = both(tiny_gpt2), {"use_cache": False} if how == "argument" else {}

@@ -1,7 +1,8 @@
 """What the papers claim about prefixes, measured on the tiny T5: `python -m prefix_lab.course.experiments NAME`.
 
 Each experiment is a plot, a table and one plain sentence, drawn from a small file in `data` that says by which command,
-with which versions and with which seeds it was made. `show("length")` gives them in a notebook.
+with which versions and with which seeds it was made. `show("length")` gives them in a notebook. `pictures` looks into
+one trained prefix.
 """
 
 from prefix_lab.course.experiments.beside_others import FEW, LIMITS, PARAMETERS

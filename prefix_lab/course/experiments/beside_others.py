@@ -36,11 +36,8 @@ def conclude_few(results: Results) -> str:
         for count in counts
     ]
     sentence = {
-        (
-            True,
-            True,
-        ): "The claim holds here: with {few} examples the prefix is right in {prefix} %, full fine-tuning in "
-        "{full} %, LoRA in {lora} %, and with {many} the gap is smaller, {last} points.",
+        (True, True): "The claim holds here: with {few} examples the prefix is right in {prefix} %, full fine-tuning "
+        "in {full} %, LoRA in {lora} %, and with {many} the gap is smaller, {last} points.",
         (True, False): "Half of the claim holds here: with {few} examples the prefix is right in {prefix} %, full "
         "fine-tuning in {full} %, LoRA in {lora} %, but with {many} it is still {last} points ahead.",
     }.get(
@@ -129,19 +126,16 @@ def conclude_limits(results: Results) -> str:
         for one in ("full", "LoRA")
     )
     sentence = {
-        (
-            True,
-            True,
-        ): "The claim holds here: a prefix picks `{known}`, {picked} % right, and its first attention on the "
-        "word moves by {moved:.1%}; of `{new}` it learns {less} %, LoRA with as many numbers {lora} %, the whole model "
-        "{full} %.",
+        (True, True): "The claim holds here: a prefix picks `{known}`, {picked} % right, and its first attention on "
+        "the word moves by {moved:.1f} %; of `{new}` it learns {less} %, LoRA with as many numbers {lora} %, the whole "
+        "model {full} %.",
         (True, False): "Half of the claim holds here: a prefix picks `{known}`, {picked} % right, and its first "
-        "attention on the word moves by {moved:.1%}; of `{new}` it learns {less} %, far less than the whole model, "
+        "attention on the word moves by {moved:.1f} %; of `{new}` it learns {less} %, far less than the whole model, "
         "{full} %, but LoRA with as many numbers, {lora} %, is not ahead in every new task.",
     }.get(
         (full, lora),
         "The claim does not hold here: a prefix picks `{known}`, {picked} % right, and its first attention on the word "
-        "moves by {moved:.1%}; but of `{new}` it learns {less} %, LoRA {lora} %, the whole model {full} %.",
+        "moves by {moved:.1f} %; but of `{new}` it learns {less} %, LoRA {lora} %, the whole model {full} %.",
     )
     return sentence.format(
         known=known,
@@ -150,7 +144,7 @@ def conclude_limits(results: Results) -> str:
         less=percent(results.mean("right", method="prefix", task=new)),
         lora=percent(results.mean("right", method="LoRA", task=new)),
         full=percent(results.mean("right", method="full", task=new)),
-        moved=max(results.mean("moved", method="prefix", task=task).mean for task in results.values("task")),
+        moved=100 * max(results.mean("moved", method="prefix", task=task).mean for task in results.values("task")),
     )
 
 
@@ -160,8 +154,9 @@ LIMITS = Experiment(
     claim="Petrov et al. 2023 (arXiv 2310.19698): a prefix can pick a skill that the model has, but cannot give the "
     "first layer a new pattern of attention over the content, and so hardly teaches a new task.",
     how="The tiny T5 knows how to write a word backwards. It was never taught to write its first, third, fifth … "
-    "letter and then the others (evens first), nor its second half before its first (halves). Ten virtual tokens in "
-    "the paper's layout, LoRA with as many numbers, or the whole model; measured on the 351 held-out words.",
+    "letter and then the others (evens first), nor its second half before its first (halves). 200 steps of "
+    "16 words, for ten virtual tokens in the paper's layout, LoRA with as many numbers, or the whole model; measured "
+    "on the 351 held-out words.",
     settings=grid(task=["reverse", *NEW], method=list(RATES), steps=[200]),
     measure=measure_limits,
     conclude=conclude_limits,
@@ -195,14 +190,14 @@ def conclude_parameters(results: Results) -> str:
     behind = results.more("right", full, best)
     trained = {name: results.mean("trained", **one).mean for name, one in (("prefix", best), ("full", full))}
     sentence = (
-        "The claim does not hold here in so short a training: with {share:.1%} of the numbers a prefix is right in "
+        "The claim does not hold here in so short a training: with {share:.1f} % of the numbers a prefix is right in "
         "{prefix} %, the whole model in {full} %, {behind} points ahead."
         if behind.low > 0
-        else "The claim holds here: with {share:.1%} of the numbers a prefix is right in {prefix} %, and the whole "
+        else "The claim holds here: with {share:.1f} % of the numbers a prefix is right in {prefix} %, and the whole "
         "model, with {full} %, is not clearly ahead."
     )
     return sentence.format(
-        share=trained["prefix"] / trained["full"],
+        share=100 * trained["prefix"] / trained["full"],
         prefix=percent(results.mean("right", **best)),
         full=percent(results.mean("right", **full)),
         behind=percent(behind),

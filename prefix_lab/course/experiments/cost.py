@@ -124,7 +124,7 @@ COST = Experiment(
     "step of training on 16 words beside one of the whole model, eight tokens written for 32 words beside the T5 "
     "alone.",
     settings=(
-        *({"method": "prefix", "prefix_len": prefix_len} for prefix_len in (1, 10, 50, 100, 200)),
+        *({"method": "prefix", "prefix_len": prefix_len} for prefix_len in (1, 10, 50, 200)),
         {"method": "LoRA", "prefix_len": 0},
         {"method": "full", "prefix_len": 0},
     ),

@@ -110,12 +110,12 @@ PROJECTION = Experiment(
     claim="Li & Liang, section 4.3: a prefix that is trained without the MLP is less steady and ends a little worse. "
     "P-tuning v2, section 3.3, found no gain in some tasks.",
     how=ON_WORDS.format(
-        why="Ten virtual tokens in the paper's layout, 100 steps of 16 words at several learning rates."
+        why="Ten virtual tokens in the paper's layout, 60 steps of 16 words at several learning rates."
     ),
     settings=(
-        *grid(width=[0], rate=[0.01, 0.03, 0.1, 0.3], steps=[100]),
-        *grid(width=[128], rate=[0.003, 0.01, 0.03, 0.1], steps=[100]),
-        *grid(width=[16, 512], rate=[0.01], steps=[100]),
+        *grid(width=[0], rate=[0.03, 0.1, 0.3], steps=[60]),
+        *grid(width=[128], rate=[0.003, 0.01, 0.03], steps=[60]),
+        *grid(width=[16, 512], rate=[0.01], steps=[60]),
     ),
     measure=measure_projection,
     conclude=conclude_projection,
@@ -162,13 +162,9 @@ def conclude_start(results: Results) -> str:
         (True, True, False): "The claim holds here: with {few} examples the instruction reaches {told} %, other words "
         "{words} %, random numbers {random} % and zeros {zero} %; with all of them instruction and random numbers are "
         "too close to tell, {told_all} % and {random_all} %.",
-        (
-            True,
-            True,
-            True,
-        ): "With few examples the claim holds here: with {few} the instruction reaches {told} %, other "
-        "words {words} %, random numbers {random} % and zeros {zero} %; but with all of them the instruction is still "
-        "ahead after so short a training, {told_all} % to {random_all} %.",
+        (True, True, True): "With few examples the claim holds here: with {few} the instruction reaches {told} %, "
+        "other words {words} %, random numbers {random} % and zeros {zero} %; but with all of them the instruction is "
+        "still ahead after so short a training, {told_all} % to {random_all} %.",
         (True, False, False): "The claim holds here for the instruction: with {few} examples it reaches {told} %, "
         "random numbers {random} %, and with all of them the two are too close to tell, {told_all} % and {random_all} "
         "%; other words, {words} % with {few} examples, do no better than zeros, {zero} %.",
@@ -236,20 +232,22 @@ def conclude_encoder(results: Results) -> str:
     alive = {depth: results.mean("alive", **of[depth, "peft"]).mean for depth in layers}
     worst, best = min(layers, key=alive.get), max(layers, key=alive.get)
     sentence = (
-        "The paper's layout is better at every depth here: with {worst} layers it is right in {paper} %, PEFT's in "
-        "{peft} %, as many numbers in both; and of PEFT's rows {alive:.0%} get a gradient with {worst} layers, "
-        "{all:.0%} with {best}."
+        "The paper's layout is better at every depth here: with {worst} layers it is right in {paper} %, PEFT's with "
+        "as many numbers in {peft} %; there {alive:.0f} % of PEFT's rows get a gradient, with {best} layers {all:.0f} "
+        "%, and it is right in {other} %."
         if all(gain.low > 0 for gain in gains)
         else "The paper's layout is not better at every depth here: with {worst} layers it is right in {paper} %, "
-        "PEFT's in {peft} %; of PEFT's rows {alive:.0%} get a gradient with {worst} layers, {all:.0%} with {best}."
+        "PEFT's with as many numbers in {peft} %; there {alive:.0f} % of PEFT's rows get a gradient, with {best} "
+        "layers {all:.0f} %, and it is right in {other} %."
     )
     return sentence.format(
         worst=worst,
         best=best,
-        alive=alive[worst],
-        all=alive[best],
+        alive=100 * alive[worst],
+        all=100 * alive[best],
         paper=percent(results.mean("right", **of[worst, "paper"])),
         peft=percent(results.mean("right", **of[worst, "peft"])),
+        other=percent(results.mean("right", **of[best, "peft"])),
     )
 
 

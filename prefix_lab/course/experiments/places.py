@@ -2,7 +2,7 @@
 
 A text is what is given and what is written: `record` and `= sentence`, say. Li & Liang 2021, sections 7.2 and 7.3, call
 [prefix; given; written] prefix-tuning and [given; infix; written] infix-tuning: what is given cannot see an infix,
-since a language model looks back alone. What only some layers read is the depth study of P-tuning v2, section 4.
+since a language model looks back alone. What only some layers read is the depth study of P-tuning v2, section 4.4.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Placed(nn.Module):
 
 MANNER = "postcard"  # of the manners of the world the one that pretraining left out
 END = "="  # ends the record; a sentence comes after it
-HELD_OUT, LONGEST = 64, 32  # records to measure on; words that may be written
+HELD_OUT, LONGEST = 48, 32  # records to measure on; words that may be written
 
 
 @cache
@@ -209,12 +209,12 @@ PLACE = Experiment(
     title="Where the virtual tokens go",
     claim="Li & Liang, Table 5: (a) virtual tokens that are embeddings alone are far behind a prefix in all layers, "
     "and (b) an infix, between what is given and what is written, is a little behind a prefix. P-tuning v2, section "
-    "4: (c) the upper layers are worth more than the lower.",
+    "4.4: (c) the upper layers are worth more than the lower.",
     how="The tiny GPT-2 reads a record of a place to eat and has to say it on a postcard, a manner that it was never "
-    "taught. 80 steps of 16 records, ten virtual tokens; right is one of the sentences that the grammar allows, for 64 "
+    "taught. 60 steps of 16 records, ten virtual tokens; right is one of the sentences that the grammar allows, for 48 "
     "held-out places.",
     settings=tuple(
-        {"place": place, "order": order, "prefix_len": 10, "steps": 80, "rate": 0.1}
+        {"place": place, "order": order, "prefix_len": 10, "steps": 60, "rate": 0.1}
         for place, order in (
             ("embeddings", "prefix"),
             ("embeddings", "infix"),

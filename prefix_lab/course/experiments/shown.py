@@ -161,7 +161,7 @@ def draw_lines(axes: Axes, results: Results, chosen: Setting) -> list[str]:
         here = [place_of(results, one) for one in some]
         colour, marker = LOOKS[number % len(LOOKS)]
         axes.errorbar(
-            here if numeric else [places.index(place) + 0.12 * number for place in here],
+            here if numeric else [places.index(place) + 0.12 * (number - (len(groups) - 1) / 2) for place in here],
             [times * one.mean for one in means],
             [times * one.half for one in means],
             label=named(experiment.by, group) if experiment.by else None,

@@ -87,7 +87,7 @@ SYMPTOMS = {
 """What a reader sees → the stage to look at first."""
 
 HINTS = {
-    "prepare": "How many layers there are is a size, and somebody must have filled it in.",
+    "prepare": "The number of layers is a size. Where are the sizes filled in?",
     "wrap": "It was not frozen. Who freezes it?",
     "split": "The long vector was cut at the wrong places.",
     "attend": "The mask has to grow when the model gets a past.",

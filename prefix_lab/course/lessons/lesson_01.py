@@ -147,7 +147,7 @@ def check_prefix_share(answer: Any) -> str:
     of_prefix, of_letters = masses[:, :prefix_len].sum(-1), masses[:, prefix_len:].sum(-1)
     numbers = {
         "This is the share of the letters, 1 minus the prefix's.": 1 - right,
-        "This holds the prefix against the letters; its share is prefix / (prefix + letters).": of_prefix / of_letters,
+        "This is prefix / letters; the share is prefix / (prefix + letters).": of_prefix / of_letters,
         "These columns belong to letters: how many of the first are the prefix's? len(prefix_keys).": (
             weights[:, : len(keys)].sum(-1)
         ),
@@ -158,7 +158,7 @@ def check_prefix_share(answer: Any) -> str:
         "The scores themselves are no shares: the softmax takes e^score.": (
             scores[:, :prefix_len].sum(-1) / scores.sum(-1)
         ),
-        "The number of keys does not say it: what each query thinks of them does.": (
+        "The number of keys does not say it: the share depends on the scores, which differ from query to query.": (
             torch.full_like(right, prefix_len / scores.shape[1])
         ),
         "The softmax runs over the queries: softmax(-1).": scores.softmax(0)[:, :prefix_len].sum(-1),

@@ -155,7 +155,7 @@ REASONS = {
     "a prefix, task_type='SUMMARIZE'": "A name that does not exist is refused before get_peft_model is called at all: "
     "the config looks at it when it is made.",
     "LoRA, task_type=None": "LoRA changes layers, and needs no class that knows where masks and labels are.",
-    "a prefix, task_type='CAUSAL_LM', and the model is a T5": "Look for the place where the task type is held against "
+    "a prefix, task_type='CAUSAL_LM', and the model is a T5": "Look for a place where the task type is compared with "
     "the model. There is none.",
 }
 NO_OUTCOME = "{line}: {given} is none of {known}."
@@ -189,7 +189,7 @@ BARE = (
 UNKNOWN_GIVEN = "choose({name!r}) gave {given}, expected a ValueError: nobody registered that name."
 TOO_LATE = "A name registered twice is refused, but only after the old class is gone: ask first."
 TWICE = (
-    "A second register under the same name is accepted: whoever imports a package last would win, unseen. Raise a "
+    "A second register under the same name is accepted: the last one to register would win, unseen. Raise a "
     "ValueError, as PEFT raises a KeyError."
 )
 

@@ -188,8 +188,8 @@ def check_rescue(answer: Any) -> str:
         causes = {
             d_model: "This is what PEFT reads by itself, and it fails: the heads together have another width.",
             d_kv: "This is the width of one head; a key holds all heads.",
-            d_model // num_heads * num_heads: "This divides by the heads, and view is content, but the heads get "
-            "another width than the model's own.",
+            d_model // num_heads * num_heads: "This can be divided by the heads, so view raises no error; but each "
+            "head gets another width than the model's own.",
             2
             * num_heads
             * d_kv: "The factor 2, a key and a value, is the encoder's business; token_dim is one of them.",

@@ -113,7 +113,7 @@ def check_with_prefix(answer: Any) -> str:
     shapes = {(batch + prefix_len, source): "It grew along batch; join along dim=1."}
     numbers = {
         "The ones stand behind the text; the prefix is its past, so they stand before it.": torch.cat([mask, ones], 1),
-        "0 means that nobody may read there; every virtual token may be read.": torch.cat([hidden, mask], 1),
+        "0 hides a key; every virtual token may be read.": torch.cat([hidden, mask], 1),
         "The text's own padding was lost; keep the mask that came in.": torch.ones(batch, prefix_len + source),
     }
     otherwise = (
@@ -171,7 +171,9 @@ def check_content(answer: Any) -> str:
     result = called(answer, attention.clone(), prefix_len)
     shapes = {
         (batch, heads, source, prefix_len): "These are the prefix's columns; the text's are the others.",
-        tuple(attention[:, :, prefix_len:].shape): "Rows were dropped; the columns, the last axis, are who is asked.",
+        tuple(
+            attention[:, :, prefix_len:].shape
+        ): "Rows were dropped, the queries; the keys are the columns, the last axis.",
     }
     numbers = {
         "The rows do not add up to 1 yet; divide by their sum.": kept,

@@ -48,6 +48,29 @@ export function meant(event) {
   return KEYS.find(({ keys }) => keys.includes(pressed))?.does ?? null;
 }
 
+/**
+ * Moves one after another: a key that is pressed before the last one has arrived begins where that leads. Where one gets
+ * no answer, which is `false`, those that wait are given up.
+ * @param {(does: string) => Promise<any>} go
+ */
+export function oneByOne(go) {
+  /** @type {string[]} */
+  const asked = [];
+  return async (/** @type {string} */ does) => {
+    asked.push(does);
+    if (asked.length > 1) return;
+    let went;
+    try {
+      while (asked.length && went !== false) {
+        went = await go(asked[0]);
+        asked.shift();
+      }
+    } finally {
+      asked.length = 0;
+    }
+  };
+}
+
 /** Whether a key stays here: with Ctrl, Alt or Meta it is the notebook's, as Shift+Enter is. @param {KeyboardEvent} event */
 export function stays(event) {
   return !(event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter"));

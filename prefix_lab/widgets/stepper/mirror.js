@@ -3,8 +3,8 @@
 
 import { Compared, MARKS, SIDES } from "./compare.js";
 import { fullWindow, help, toolbar } from "./controls.js";
-import { keepKeys, meant } from "./keys.js";
-import { MOVES, REMEMBERED, StepperView } from "./stepper.js";
+import { keepKeys, meant, oneByOne } from "./keys.js";
+import { MOVES, REMEMBERED, StepperView, TRAVELS } from "./stepper.js";
 import { h, Language, shown } from "./text.js";
 
 /** @typedef {"ours" | "theirs"} Side */
@@ -37,6 +37,7 @@ export class MirrorView {
     this.together = false; // while both are moved
     /** @type {Record<string, number>[]} */
     this.before = [];
+    this.travel = oneByOne((does) => this.go(does));
 
     this.root = h("div", { class: "pl-root pl-mirror", tabindex: "-1", lang: options.language });
     this.root.style.setProperty("--pl-height", options.height);
@@ -171,12 +172,17 @@ export class MirrorView {
     if (ITS_OWN.includes(does)) return this.view(this.touched).act(does);
     if (does === "full") return fullWindow(this.root, () => this.close());
     if (does === "help") return help(this);
-    if (does === "undo") return this.undo();
-    if (this.who !== "both") return this.view(this.who).act(does);
+    if (this.who !== "both" && does !== "undo") return this.view(this.who).act(does);
+    if (TRAVELS.includes(does)) return this.travel(does);
+  }
+
+  /** @param {string} does one of `TRAVELS` @returns {Promise<any>} false where there was no answer */
+  async go(does) {
     if (does in MOVES) return this.move(...MOVES[does]);
     if (does === "first" || does === "last") return this.lead(Object.fromEntries(SIDES.map((side) => [side, does === "first" ? 0 : this.stores[side].meta.steps - 1])));
     if (does === "run" || does === "runBack") return this.run(does === "runBack");
-    if (does === "nextStage" || does === "stageBefore") return this.toStage(does === "stageBefore");
+    if (does === "undo") return this.undo();
+    return this.toStage(does === "stageBefore");
   }
 
   close() {
@@ -223,7 +229,7 @@ export class MirrorView {
   /** Move both; where one would come further than the other, it waits. @param {string} kind @param {boolean} back */
   async move(kind, back) {
     const there = await Promise.all(SIDES.map((side) => this.view(side).tried(this.stores[side].destination(this.steps[side], kind, back, this.model.get("skip")))));
-    if (there.includes(undefined)) return;
+    if (there.includes(undefined)) return false;
     if (there.every((one) => one === null)) {
       const ended = SIDES.every((side) => this.steps[side] === (back ? 0 : this.stores[side].meta.steps - 1));
       return this.tell(this.t(!ended ? "noneOutside" : back ? "atStart" : "atEnd"));

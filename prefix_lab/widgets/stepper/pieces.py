@@ -15,9 +15,10 @@ by name:
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from prefix_lab.debugger import Recording
@@ -92,18 +93,25 @@ class Pieces:
             "watches": sorted(columns.watches),
             "threads": columns.threads,
             "stages": bands(recording),
-            "depths": self.depths(),
+            "stretches": self.stretches(),
             "notes": closing_words(recording),
             "colours": COLOURS,
             "failure": failure(recording),
         }
 
-    def depths(self) -> list[int]:
-        """How deep the calls go along the recording: the greatest depth in each of equal stretches."""
-        depth, total = self.columns.step_depth, len(self.columns)
+    def stretches(self) -> list[list[int]]:
+        """Equal stretches along the recording: of each, how deep the calls go at most; then the number of a function
+        and how many of its steps are of that function, for one function after the other."""
+        columns, total = self.columns, len(self.columns)
         count = min(total, BUCKETS)
         edges = [total * one // count for one in range(count + 1)] if count else []
-        return [max(depth[start:end]) for start, end in pairwise(edges)]
+        found = []
+        for start, end in pairwise(edges):
+            inside: Counter[int] = Counter()
+            for place, times in Counter(columns.step_place[start:end]).items():
+                inside[columns.places[place][1]] += times
+            found.append([max(columns.step_depth[start:end]), *chain.from_iterable(inside.items())])
+        return found
 
     def steps(self, number: int) -> dict[str, Any]:
         """A stretch of steps, with what is needed to stand at each."""

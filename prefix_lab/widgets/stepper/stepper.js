@@ -3,7 +3,7 @@
 
 import { choose, fullWindow, help, splitter, tabs, toolbar } from "./controls.js";
 import { Calls, History, Search } from "./finder.js";
-import { focusAlone, keepKeys, meant, stays } from "./keys.js";
+import { focusAlone, keepKeys, meant, oneByOne, stays } from "./keys.js";
 import { NoAnswer, REST } from "./pieces.js";
 import { Question } from "./question.js";
 import { keepPanes, restorePanes } from "./remembered.js";
@@ -31,6 +31,8 @@ export const MOVES = /** @type {Record<string, [string, boolean]>} */ ({
   outBack: ["out", true],
 });
 
+export const TRAVELS = [...Object.keys(MOVES), "first", "last", "run", "runBack", "nextStage", "stageBefore", "undo"];
+
 export class StepperView {
   /**
    * @param {HTMLElement} host
@@ -56,6 +58,7 @@ export class StepperView {
     this.colours = {};
     /** @type {(percent: number) => void} how much of the width the source has */
     this.share = () => {};
+    this.travel = oneByOne((does) => this.go(does));
     this.root = h("div", { class: "pl-root", tabindex: "-1", lang: options.language ?? "en" });
     this.root.style.setProperty("--pl-height", options.height ?? "600px");
     this.variables = new Variables(this);
@@ -147,11 +150,7 @@ export class StepperView {
   /** @param {string} does */
   async act(does) {
     if (!this.store.meta?.steps) return;
-    if (does in MOVES) return this.move(...MOVES[does]);
-    if (does === "first" || does === "last") return this.jump(does === "first" ? 0 : this.store.meta.steps - 1);
-    if (does === "run" || does === "runBack") return this.run(does === "runBack");
-    if (does === "nextStage" || does === "stageBefore") return this.toStage(does === "stageBefore");
-    if (does === "undo") return this.undo();
+    if (TRAVELS.includes(does)) return this.travel(does);
     if (does === "mark") return this.mark();
     if (does === "since") return this.since();
     if (does === "skipHere") return this.skipping.toggle(this.store.at(this.step).function);
@@ -168,16 +167,25 @@ export class StepperView {
     if (does === "close") return this.close();
   }
 
+  /** @param {string} does one of `TRAVELS` @returns {Promise<any>} false where there was no answer */
+  async go(does) {
+    if (does in MOVES) return this.move(...MOVES[does]);
+    if (does === "first" || does === "last") return this.jump(does === "first" ? 0 : this.store.meta.steps - 1);
+    if (does === "run" || does === "runBack") return this.run(does === "runBack");
+    if (does === "undo") return this.undo();
+    return this.toStage(does === "stageBefore");
+  }
+
   /** @param {string} kind @param {boolean} back */
   async move(kind, back) {
     const there = await this.tried(this.store.destination(this.step, kind, back, this.model.get("skip") ?? []));
-    if (there === undefined) return;
+    if (there === undefined) return false;
     if (there === null) {
       const end = this.step === (back ? 0 : this.store.meta.steps - 1);
       return this.tell(this.t(!end ? "noneOutside" : back ? "atStart" : "atEnd"));
     }
     if (kind === "out") this.remember();
-    await this.goto(there);
+    return this.goto(there);
   }
 
   /** @param {boolean} back */
@@ -185,9 +193,9 @@ export class StepperView {
     const breakpoints = this.model.get("breakpoints").filter((/** @type {any} */ one) => one.on !== false);
     if (!breakpoints.length) return this.tell(this.t("noneSet"));
     const there = await this.tried(this.store.source.ask({ ask: "stop", step: this.step, breakpoints, back }));
-    if (there === undefined) return;
+    if (there === undefined) return false;
     if (there === null) return this.tell(`${this.t("noStop")} ${await this.unknownIn(breakpoints)}`);
-    await this.jump(there);
+    return this.jump(there);
   }
 
   /** What the first of the conditions that ask for it asks for in vain, in a sentence. @param {any[]} breakpoints */
@@ -200,10 +208,12 @@ export class StepperView {
   }
 
   /** @param {boolean} back */
-  toStage(back) {
+  async toStage(back) {
     const there = this.store.stageBeside(this.step, back);
     if (there === undefined) return this.tell(this.t("noStage"));
-    return this.jump(there);
+    await this.jump(there);
+    const [name, first] = this.store.runsAt(there).at(-1) ?? ["", there];
+    if (first !== there && this.step === there) this.tell(this.t("goesOn", { stage: name }));
   }
 
   /** Note where one stands, for `since`. */
@@ -230,19 +240,20 @@ export class StepperView {
     return there === undefined ? this.tell(this.t("noJump")) : this.goto(there);
   }
 
-  /** Go far: `undo` comes back here. @param {number} step */
+  /** Go far: `undo` comes back here. @param {number} step @returns {Promise<any>} */
   jump(step) {
     if (step !== this.step) this.remember();
     return this.goto(step);
   }
 
-  /** Stand at a step. The last one that was asked for wins. @param {number} step */
-  async goto(step) {
+  /** Stand at a step. The last one that was asked for wins. @param {number} step @param {boolean} [about] or near it: not at one that is stepped past */
+  async goto(step, about = false) {
     const turn = (this.turn += 1);
     if (!this.store.has(step) && this.store.nearby) await this.store.nearby; // it may be among what is on its way; and while that comes, a drag asks for nothing
     if (turn !== this.turn) return;
-    if (!this.store.has(step) && (await this.tried(this.store.arrive(step))) === undefined) return;
+    if (!this.store.has(step) && (await this.tried(this.store.arrive(step))) === undefined) return false;
     if (turn !== this.turn) return;
+    if (about) step = this.store.walkedNear(step, this.model.get("skip") ?? []);
     this.step = step;
     this.chosen = 0;
     if (this.model.get("step") !== step) this.model.set("step", step);

@@ -35,6 +35,8 @@ export class Store extends Pieces {
     this.meant = new WeakMap();
     /** @type {Map<string, any>} */
     this.unanswered = new Map();
+    /** @type {number[] | undefined} where `[` and `]` lead */
+    this.stops = undefined;
   }
 
   /** Where breakpoints stand in a file, by its number. @param {number} file @returns {Promise<Standing>} */
@@ -225,11 +227,33 @@ export class Store extends Pieces {
     return this.runsAt(step).map(([name]) => name);
   }
 
-  /** The first step of the stage after a step, or before. @param {number} step @param {boolean} back @returns {number | undefined} */
+  /**
+   * Where the stage that one is in is another one: where one begins, and where one goes on after what lies inside it. A
+   * single line between two is on the way to the second.
+   * @returns {number[]} rising
+   */
+  stageStops() {
+    /** @type {[number, number][]} */
+    const runs = this.meta.stages.flatMap((/** @type {any[]} */ [, , all]) => all);
+    const begin = new Set(runs.map(([first]) => first));
+    const goOn = runs.map(([, last]) => last + 1).filter((step) => runs.some(([first, last]) => first < step && step <= last));
+    const stops = [...new Set([...begin, ...goOn])].sort((one, other) => one - other);
+    return stops.filter((step, at) => begin.has(step) || stops[at + 1] !== step + 1);
+  }
+
+  /** The next of these stops after a step, or before. @param {number} step @param {boolean} back @returns {number | undefined} */
   stageBeside(step, back) {
-    /** @type {number[]} */
-    const starts = this.meta.stages.flatMap((/** @type {any[]} */ [, , runs]) => runs.map((/** @type {number[]} */ [first]) => first));
-    return back ? starts.sort((one, other) => other - one).find((one) => one < step) : starts.sort((one, other) => one - other).find((one) => one > step);
+    this.stops ??= this.stageStops();
+    return back ? this.stops.findLast((one) => one < step) : this.stops.find((one) => one > step);
+  }
+
+  /** The step of a page that is here which is nearest to one and not stepped past, if there is any. @param {number} step @param {string[]} skip */
+  walkedNear(step, skip) {
+    const page = this.here(step);
+    const skipped = this.functionsOf(skip);
+    for (let far = 0; far < page.place.length; far += 1)
+      for (const at of [step + far, step - far]) if (page.place[at - page.first] !== undefined && !this.calledAt(page, at, skipped)) return at;
+    return step;
   }
 
   /** A value's line. It is in the page of the step where it was seen. @param {number} step @param {number} value */

@@ -76,6 +76,7 @@ const LABELS = {
   atStart: ["This is the first step.", "这是第一步。"],
   noJump: ["No jump to undo.", "没有可撤销的跳转。"],
   noneOutside: ["No recorded step is outside this call on that side.", "此方向上,这次调用之外没有记录的步骤。"],
+  goesOn: ["Stage {stage} goes on here: what it called has returned.", "阶段 {stage} 在此继续:它调用的部分已返回。"],
   noStage: ["No stage begins in this direction.", "此方向没有阶段开始。"],
   nothing: ["Nothing was found.", "没有找到。"],
   empty: ["This recording has no steps.", "这个录制没有步骤。"],

@@ -1,4 +1,5 @@
-// The whole recording on one line: how deep the calls go, the stages as bands, and where the reader is.
+// The whole recording on one line: how deep the calls go, the stages as bands, and where the reader is. What is stepped
+// past takes no room on it.
 
 import { h, shown, withCommas } from "./text.js";
 
@@ -8,6 +9,8 @@ const LETTER = 7; // pixels of a band's label
 const BAND = 18; // pixels of a band
 const LABELLED = 40; // runs; of more, each has as much room as it has steps
 const WIDTH = 1000; // pixels, until the real width is known
+
+/** Equal ones: how deep the calls go, then a function and how many steps are in it, and so on. @typedef {[depth: number, ...inside: number[]][]} Stretches */
 
 export class Timeline {
   /** @param {import("./stepper.js").StepperView} view */
@@ -27,13 +30,24 @@ export class Timeline {
     this.inside = null;
     /** @type {number | null} */
     this.from = null;
+    /** @type {string[] | null} what is stepped past, as it is drawn */
+    this.skipped = null;
+    this.scale = new Scale([], 0, new Set());
   }
 
   open() {
     const { meta } = this.view.store;
     this.track.setAttribute("aria-valuemax", String(Math.max(0, meta.steps - 1)));
-    this.track.replaceChildren(profile(meta.depths), this.mark, this.cursor);
     new ResizeObserver(() => this.layOut()).observe(this.bands);
+    this.measure();
+  }
+
+  /** Give each step its place: those that are stepped past have none. */
+  measure() {
+    const { store, model } = this.view;
+    this.skipped = model.get("skip");
+    this.scale = new Scale(store.meta.stretches, store.meta.steps, store.functionsOf(this.skipped ?? []));
+    this.track.replaceChildren(profile(store.meta.stretches, this.scale.ends), this.mark, this.cursor);
     this.layOut();
   }
 
@@ -41,7 +55,7 @@ export class Timeline {
   layOut() {
     const { meta } = this.view.store;
     const width = this.bands.clientWidth || WIDTH;
-    const rows = placed(meta.stages, meta.steps, width);
+    const rows = placed(meta.stages, this.scale, width);
     this.bands.style.height = `${BAND * (1 + Math.max(-1, ...rows.map((row) => row.level)))}px`;
     this.bands.replaceChildren(
       ...rows.map(({ name, sentence, first, left, right, level }) => {
@@ -60,9 +74,10 @@ export class Timeline {
   show() {
     const { view } = this;
     const { meta } = view.store;
-    this.cursor.style.left = `${(100 * (view.step + 0.5)) / meta.steps}%`;
+    if (this.skipped !== view.model.get("skip")) return this.measure();
+    this.cursor.style.left = `${100 * this.scale.share(view.step + 0.5)}%`;
     this.mark.hidden = view.marked === null;
-    this.mark.style.left = `${(100 * ((view.marked ?? 0) + 0.5)) / meta.steps}%`;
+    this.mark.style.left = `${100 * this.scale.share((view.marked ?? 0) + 0.5)}%`;
     this.track.setAttribute("aria-valuenow", String(view.step));
     this.track.setAttribute("aria-valuetext", `${view.t("step")} ${withCommas(view.step)} ${view.t("of")} ${withCommas(meta.steps)}`);
     this.markStages(view.store.runsAt(view.step));
@@ -109,32 +124,65 @@ export class Timeline {
   /** @param {PointerEvent} event */
   drag(event) {
     const { left, width } = this.track.getBoundingClientRect();
-    const share = Math.min(1, Math.max(0, (event.clientX - left) / width));
-    this.view.goto(Math.min(this.view.store.meta.steps - 1, Math.floor(share * this.view.store.meta.steps)));
+    this.view.goto(this.scale.step((event.clientX - left) / width), true);
   }
 
   /** @param {KeyboardEvent} event */
   key(event) {
-    const part = Math.max(1, Math.round(this.view.store.meta.steps / BIG));
-    const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: -part, PageDown: part }[event.key];
-    if (by === undefined) return;
+    const { view, scale } = this;
+    const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    const part = { PageUp: -1 / BIG, PageDown: 1 / BIG }[event.key];
+    if (!by && !part) return;
     event.preventDefault();
     event.stopPropagation();
-    const there = Math.min(this.view.store.meta.steps - 1, Math.max(0, this.view.step + by));
-    this.view.goto(there);
+    const there = scale.step(scale.share(view.step + 0.5) + (part ?? 0));
+    if (by || there === view.step) return view.act((by ?? part ?? 0) < 0 ? "inBack" : "in");
+    view.goto(there, true);
   }
 }
 
-/** The depth of calls as a filled line. @param {number[]} depths */
-function profile(depths) {
+/** Where steps lie along the line. */
+class Scale {
+  /** @param {Stretches} stretches @param {number} steps @param {Set<number>} skipped functions */
+  constructor(stretches, steps, skipped) {
+    /** The steps at which the stretches begin, and the one behind the last. */
+    this.edges = [...stretches, null].map((_, at) => Math.floor((steps * at) / Math.max(1, stretches.length)));
+    const walked = stretches.map(([, ...inside]) => inside.reduce((sum, count, at) => sum + (at % 2 && !skipped.has(inside[at - 1]) ? count : 0), 0));
+    /** How many steps that are not stepped past are before each of these; where all are, how many steps. */
+    this.ends = walked.some(Boolean) ? [0] : this.edges;
+    if (walked.some(Boolean)) for (const count of walked) this.ends.push((this.ends.at(-1) ?? 0) + count);
+  }
+
+  /** How far along the line a step is, from 0 to 1. @param {number} step */
+  share(step) {
+    return led(step, this.edges, this.ends) / Math.max(1, this.ends.at(-1) ?? 1);
+  }
+
+  /** The step at a share of the line. @param {number} share */
+  step(share) {
+    const last = Math.max(0, (this.edges.at(-1) ?? 0) - 1);
+    return Math.min(last, Math.max(0, Math.floor(led(share * (this.ends.at(-1) ?? 0), this.ends, this.edges))));
+  }
+}
+
+/** Where a number lies between rising ones, carried over to as many others. @param {number} value @param {number[]} from @param {number[]} to */
+function led(value, from, to) {
+  const next = from.findIndex((edge) => edge > value);
+  if (next < 1) return next ? (to.at(-1) ?? 0) : to[0];
+  return to[next - 1] + ((value - from[next - 1]) / (from[next] - from[next - 1])) * (to[next] - to[next - 1]);
+}
+
+/** The depth of calls as a filled line. @param {Stretches} stretches @param {number[]} ends */
+function profile(stretches, ends) {
   const svg = document.createElementNS(SVG, "svg");
-  const most = Math.max(1, ...depths);
-  svg.setAttribute("viewBox", `0 0 ${Math.max(1, depths.length)} ${most + 1}`);
+  const most = stretches.reduce((deepest, [depth]) => Math.max(deepest, depth), 1);
+  const width = Math.max(1, ends.at(-1) ?? 1);
+  svg.setAttribute("viewBox", `0 0 ${width} ${most + 1}`);
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("aria-hidden", "true");
   const path = document.createElementNS(SVG, "path");
-  const tops = depths.map((depth, at) => `L${at} ${most - depth} L${at + 1} ${most - depth}`).join(" ");
-  path.setAttribute("d", `M0 ${most + 1} ${tops} L${depths.length} ${most + 1} Z`);
+  const tops = stretches.map(([depth], at) => `L${ends[at]} ${most - depth} L${ends[at + 1]} ${most - depth}`).join(" ");
+  path.setAttribute("d", `M0 ${most + 1} ${tops} L${width} ${most + 1} Z`);
   svg.append(path);
   return svg;
 }
@@ -142,14 +190,14 @@ function profile(depths) {
 /**
  * Each run of each stage with its left and right end in pixels, and a level where neither its band nor its label
  * covers another's.
- * @param {[name: string, sentence: string, runs: [number, number][]][]} stages @param {number} steps @param {number} width
+ * @param {[name: string, sentence: string, runs: [number, number][]][]} stages @param {Scale} scale @param {number} width
  */
-function placed(stages, steps, width) {
+function placed(stages, scale, width) {
   const runs = stages.flatMap(([name, sentence, all]) =>
     all.map(([first, last]) => {
       const label = LETTER * name.length + 12;
-      const left = Math.max(0, Math.min((width * first) / steps, width - label));
-      return { name, sentence, first, left, right: Math.max((width * (last + 1)) / steps, left + 4), label: left + label, level: 0 };
+      const left = Math.max(0, Math.min(width * scale.share(first), width - label));
+      return { name, sentence, first, left, right: Math.max(width * scale.share(last + 1), left + 4), label: left + label, level: 0 };
     }),
   );
   runs.sort((one, other) => one.first - other.first || other.right - one.right);
