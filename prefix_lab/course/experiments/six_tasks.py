@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import peft
 import torch
 import transformers
 from torch import nn
@@ -57,6 +56,8 @@ def prepared(task_type: str, method: str, seed: int) -> tuple[nn.Module, Any]:
         config = prefix_lab.PrefixTuningConfig(task_type, num_virtual_tokens=size, layout=layout, encode="once")
         return prefix_lab.get_peft_model(base, config), tokenizer
     if method == "LoRA":  # PEFT's, for GPT-2's layers are no nn.Linear
+        import peft
+
         config = peft.LoraConfig(
             task_type=task_type, r=size, lora_alpha=size, target_modules=CHANGED[name], fan_in_fan_out=name == "gpt2"
         )
