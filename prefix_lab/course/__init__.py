@@ -1,4 +1,4 @@
-"""The course's parts: the tiny real model, the walk recorded, and what the lessons use."""
+"""The course's parts: the tiny real models, the walk recorded, and what the lessons use."""
 
 import importlib
 from typing import Any
@@ -22,6 +22,7 @@ _HOMES = {
     "held_out_words": "letters",
     "listen": "small_models",
     "load_model": "loading",
+    "load_tiny": "tiny",
     "load_tiny_t5": "small_models",
     "make_batch": "tasks",
     "make_ready": "ready",

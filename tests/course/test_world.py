@@ -23,6 +23,7 @@ from prefix_lab.course.world import (
     vocabulary,
     words_of,
 )
+from tests.house import ROOT
 
 SEEN, HELD_OUT = places("seen"), places("held out")
 EVERYWHERE = SEEN + HELD_OUT
@@ -123,3 +124,4 @@ def test_the_command_counts_the_world_and_shows_each_manner(capsys):
     assert f"{len(SEEN):,} places seen, {len(HELD_OUT):,} held out" in told
     assert "0 in both" in told
     assert all(f"\n{manner} " in told for manner in GRAMMAR)
+    assert told in (ROOT / "docs" / "world.md").read_text(encoding="utf-8")

@@ -63,7 +63,7 @@ FEW = Experiment(
     "less so the more there are.",
     how=ON_WORDS.format(
         why="120 steps of 16 words, for ten virtual tokens in the paper's layout, LoRA with as many numbers, or "
-        "the whole model."
+        "the whole model. The prefix starts from random numbers; `start` has what a better start is worth."
     ),
     settings=grid(examples=[20, 100, 500], method=list(RATES), steps=[120]),
     measure=measure_few,
