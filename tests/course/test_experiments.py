@@ -18,6 +18,7 @@ from prefix_lab.course.experiments.runs import DATA, Results, interval
 from prefix_lab.course.experiments.shown import shown
 from prefix_lab.course.letters import source_text
 from prefix_lab.course.small_models import before, small_gpt2, small_ids
+from prefix_lab.course.task_heads import TaskForFeatureExtraction
 from prefix_lab.course.tasks import answers, make_batch
 
 SHIPPED = sorted(path.stem for path in DATA.glob("*.json"))
@@ -117,6 +118,8 @@ def test_the_name_of_no_experiment_is_refused():
 def test_a_cell_of_each_experiment_measures_what_its_table_shows(name, monkeypatch):
     few = ["able", "stream", "garden"]
     monkeypatch.setattr("prefix_lab.course.experiments.methods.held_out_words", lambda: few)
+    pairs = TaskForFeatureExtraction("pairs", [(f"we eat {food}", f"they cook {food}") for food in ("soup", "curry")])
+    monkeypatch.setattr("prefix_lab.course.experiments.six_tasks.world_task", lambda task_type: pairs)
     monkeypatch.setattr("prefix_lab.course.experiments.cost.ROUNDS", 1)
     monkeypatch.setattr("prefix_lab.course.experiments.cost.STEPS_EACH", 1)
     experiment = EXPERIMENTS[name]

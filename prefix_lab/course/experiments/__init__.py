@@ -10,9 +10,10 @@ from prefix_lab.course.experiments.cost import COST
 from prefix_lab.course.experiments.of_the_prefix import ENCODER, LENGTH, PROJECTION, START
 from prefix_lab.course.experiments.runs import Experiment, Results
 from prefix_lab.course.experiments.shown import Shown, shown
+from prefix_lab.course.experiments.six_tasks import TASKS
 
 EXPERIMENTS: dict[str, Experiment] = {
-    one.name: one for one in (LENGTH, PROJECTION, START, FEW, ENCODER, LIMITS, COST, PARAMETERS)
+    one.name: one for one in (LENGTH, PROJECTION, START, FEW, ENCODER, LIMITS, COST, PARAMETERS, TASKS)
 }
 """Every experiment by its name, in the order in which they are best read."""
 

@@ -37,7 +37,9 @@ COLUMNS = {
     "place": Column("read by"),
     "order": Column("order"),
     "task": Column("task"),
+    "task_type": Column("task"),
     "right": Column("right to the letter, %", 100, ".1f"),
+    "correct": Column("right as a whole, %", 100, ".1f"),
     "loss": Column("loss, nats a token", 1, ".3f"),
     "trained": Column("numbers trained", 1, ",.0f"),
     "alive": Column("rows with a gradient, %", 100, ".0f"),
@@ -58,10 +60,14 @@ VALUES: dict[tuple[str, Any], str] = {
     ("width", 0): "no projection",
     ("method", "full"): "whole model",
     ("size", 0): "",
+    ("method", "instruction"): "nothing, told in words",
+    ("method", "head"): "a new head alone",
+    ("method", "paper"): "prefix, the paper's layout",
 }
 """Values that are told by another name."""
 
 LOOKS = [(COLOURS["prefix_len"], "o"), (COLOURS["source"], "s"), (COLOURS["layers"], "^"), (COLOURS["head_dim"], "D")]
+LOOKS += [(COLOURS["heads"], "v"), (COLOURS["hidden"], "P"), (COLOURS["vocab"], "X")]
 
 
 class Shown(NamedTuple):
@@ -123,7 +129,8 @@ def plot(results: Results) -> Drawn:
     """The key number over `x`, with its intervals: a line for each value of `by`, a panel for each of `panel`."""
     experiment = results.experiment
     panels = results.values(experiment.panel) if experiment.panel else [None]
-    figure = new_figure(9.6 if len(panels) > 1 else 6.4, 3.2)
+    long_names = sum(len(str(place)) for place in results.values(experiment.x)) > 50
+    figure = new_figure(9.6 if len(panels) > 1 or long_names else 6.4, 3.2)
     every = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     said = []
     for axes, panel in zip(every, panels, strict=True):
