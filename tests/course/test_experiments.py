@@ -117,6 +117,7 @@ def test_the_name_of_no_experiment_is_refused():
 def test_a_cell_of_each_experiment_measures_what_its_table_shows(name, monkeypatch):
     few = ["able", "stream", "garden"]
     monkeypatch.setattr("prefix_lab.course.experiments.methods.held_out_words", lambda: few)
+    monkeypatch.setattr("prefix_lab.course.experiments.places.HELD_OUT", 2)
     monkeypatch.setattr("prefix_lab.course.experiments.cost.ROUNDS", 1)
     monkeypatch.setattr("prefix_lab.course.experiments.cost.STEPS_EACH", 1)
     experiment = EXPERIMENTS[name]
