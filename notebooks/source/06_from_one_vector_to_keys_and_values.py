@@ -248,9 +248,7 @@ print("largest difference of the logits:", f"{(whole - rest).abs().max():.1e}")
 
 # %%
 mine = table_of(read, 20)
-print(
-    "your table is PEFT's:", torch.equal(mine, their_table) if isinstance(mine, torch.Tensor) else f"no, it is {mine}"
-)
+print("your table is PEFT's:", isinstance(mine, torch.Tensor) and torch.equal(mine, their_table))
 
 # %% [markdown] lang="en"
 # So every text can be made into a prefix. But not every prefix comes from a text: training may give it any numbers,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from prefix_lab.debugger.cursor import COMPREHENSIONS, functions_of
 from prefix_lab.debugger.dap.messages import Arguments, Refused
 from prefix_lab.debugger.placing import Interrupted, PlacedBreakpoint, at_exceptions, at_function, at_line, nearest
 from prefix_lab.debugger.shown import happening, text_of
@@ -94,21 +95,32 @@ def limits_of(asked: Arguments) -> tuple[str, str]:
 def step(move: str, backwards: bool = False) -> Callable[[Debuggee, Arguments], Events]:
     """One of the cursor's moves, from where the thread stands; its very next step, or the one before, is its own.
 
-    Backwards an editor has one button: with `granularity: instruction`, which is the finest, it goes into calls.
+    Backwards an editor has one button: with `granularity: instruction`, which is the finest, it goes into calls. As in
+    the stepper and the replay, no step goes into a comprehension; breakpoints stop there all the same.
     """
 
     def answer(debuggee: Debuggee, arguments: Arguments) -> Events:
         thread = debuggee.thread(arguments)
         target = here = debuggee.threads.standing(thread, debuggee.index)
         if move == "step_in" or (backwards and arguments.text("granularity", "") == "instruction"):
-            target = debuggee.threads.standing(thread, debuggee.index, -1 if backwards else 1)
+            target = beside(debuggee, thread, -1 if backwards else 1)
         elif here is not None:
             scout = debuggee.recording.cursor(here)
+            scout.skip = COMPREHENSIONS
             target = scout.index if getattr(scout, move)(backwards) else None
         yield None
         yield from go(debuggee, target, backwards)
 
     return answer
+
+
+def beside(debuggee: Debuggee, thread: int, beyond: int) -> int | None:
+    """The thread's next step, or the one before, that is not inside a comprehension."""
+    columns, inside = debuggee.recording.columns, functions_of(debuggee.recording, COMPREHENSIONS)
+    step = debuggee.threads.standing(thread, debuggee.index, beyond)
+    while step is not None and columns.frame_function[columns.step_frame[step]] in inside:
+        step = debuggee.threads.standing(thread, step, beyond)
+    return step
 
 
 def run(backwards: bool) -> Callable[[Debuggee, Arguments], Events]:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from prefix_lab.debugger import record
+from prefix_lab.debugger.cursor import COMPREHENSIONS
 from tests.debugger.dap.client import connected
 from tests.debugger.dap.conftest import line_of
 from tests.debugger.programs import programs
@@ -33,6 +34,7 @@ def test_stepping_over_the_protocol_is_the_cursors_own(source, seed):
         outcome(main)
     drawn = random.Random(seed)
     cursor = recording.cursor(drawn.randrange(len(recording)))
+    cursor.skip = COMPREHENSIONS
     with connected(recording) as client:
         client.start(step=cursor.index)
         for move in drawn.choices(list(MOVES), k=30):
