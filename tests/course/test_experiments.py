@@ -120,6 +120,7 @@ def test_a_cell_of_each_experiment_measures_what_its_table_shows(name, monkeypat
     monkeypatch.setattr("prefix_lab.course.experiments.methods.held_out_words", lambda: few)
     pairs = TaskForFeatureExtraction("pairs", [(f"we eat {food}", f"they cook {food}") for food in ("soup", "curry")])
     monkeypatch.setattr("prefix_lab.course.experiments.six_tasks.world_task", lambda task_type: pairs)
+    monkeypatch.setattr("prefix_lab.course.experiments.places.HELD_OUT", 2)
     monkeypatch.setattr("prefix_lab.course.experiments.cost.ROUNDS", 1)
     monkeypatch.setattr("prefix_lab.course.experiments.cost.STEPS_EACH", 1)
     experiment = EXPERIMENTS[name]

@@ -1,4 +1,4 @@
-"""What the papers claim about prefixes, measured on the tiny T5: `python -m prefix_lab.course.experiments NAME`.
+"""What the papers claim about prefixes, measured on the tiny models: `python -m prefix_lab.course.experiments NAME`.
 
 Each experiment is a plot, a table and one plain sentence, drawn from a small file in `data` that says by which command,
 with which versions and with which seeds it was made. `show("length")` gives them in a notebook. `pictures` looks into
@@ -8,12 +8,13 @@ one trained prefix.
 from prefix_lab.course.experiments.beside_others import FEW, LIMITS, PARAMETERS
 from prefix_lab.course.experiments.cost import COST
 from prefix_lab.course.experiments.of_the_prefix import ENCODER, LENGTH, PROJECTION, START
+from prefix_lab.course.experiments.places import PLACE
 from prefix_lab.course.experiments.runs import Experiment, Results
 from prefix_lab.course.experiments.shown import Shown, shown
 from prefix_lab.course.experiments.six_tasks import TASKS
 
 EXPERIMENTS: dict[str, Experiment] = {
-    one.name: one for one in (LENGTH, PROJECTION, START, FEW, ENCODER, LIMITS, COST, PARAMETERS, TASKS)
+    one.name: one for one in (LENGTH, PROJECTION, START, FEW, PLACE, ENCODER, LIMITS, COST, PARAMETERS, TASKS)
 }
 """Every experiment by its name, in the order in which they are best read."""
 

@@ -95,11 +95,11 @@ def conclude_cost(results: Results) -> str:
     slower = results.mean("generation", **most)
     sentence = (
         "The claim holds here: with {most} virtual tokens writing takes {slower} times as long as without; a step of "
-        "training takes {short} times as long as of the whole model with {least}, {long} with {most}, with LoRA {lora}."
+        "training takes {short} of the whole model's time with {least}, {long} with {most}, and {lora} with LoRA."
         if slower.mean < 1.25
         else "The claim does not hold here, on one core: with {most} virtual tokens writing takes {slower} times as "
-        "long as without; a step of training takes {short} times as long as of the whole model with {least}, {long} "
-        "with {most}, with LoRA {lora}."
+        "long as without; a step of training takes {short} of the whole model's time with {least}, {long} with {most}, "
+        "and {lora} with LoRA."
     )
     return sentence.format(
         least=lengths[0],
@@ -134,4 +134,5 @@ COST = Experiment(
     key="training",
     x="prefix_len",
     by="method",
+    log=True,
 )

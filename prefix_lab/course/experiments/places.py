@@ -21,6 +21,7 @@ from transformers.cache_utils import DynamicCache
 from prefix_lab.course.experiments.methods import BATCH_SIZE
 from prefix_lab.course.experiments.runs import Experiment, Measured, Results, Setting, percent
 from prefix_lab.course.tasks import IGNORED, Batch, drawn
+from prefix_lab.course.tiny import load_tiny
 from prefix_lab.course.training import train
 from prefix_lab.course.world import Place, manner_of, places, prompt, sentence
 
@@ -127,8 +128,6 @@ HELD_OUT, LONGEST = 48, 32  # records to measure on; words that may be written
 @cache
 def tiny_gpt2() -> tuple[Any, Any]:
     """Model and tokenizer, read once."""
-    from prefix_lab.course.tiny import load_tiny
-
     return load_tiny("gpt2")
 
 

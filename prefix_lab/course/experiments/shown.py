@@ -176,7 +176,7 @@ def draw_lines(axes: Axes, results: Results, chosen: Setting) -> list[str]:
         line = ", ".join(f"{named(experiment.x, place)}: {told(experiment.key, mean)}" for place, mean in pairs)
         said.append(f"{named(experiment.by, group)}: {line}" if experiment.by else line)
     if experiment.log:
-        axes.set_xscale("log")
+        axes.set_xscale("symlog" if 0 in places else "log")
         axes.minorticks_off()
     if experiment.x in settings[0]:
         axes.set_xticks(places if numeric else range(len(places)), [named(experiment.x, place) for place in places])

@@ -36,9 +36,9 @@ class Stepper(TakesKeys, anywidget.AnyWidget):
     `step` is where the reader is; set it, or call `goto` and `goto_stage`, to lead. `breakpoints` is a list of
     `{"file": "peft/peft_model.py", "line": 300, "condition": "i == 5"}`, `watches` a list of expressions. `skip` are
     the functions, files and folders that no step goes into, as a `Cursor` takes them: at first what runs inside a
-    comprehension. `on_step` is told where a reader rests. `height` is a CSS length, `language` "en" or "zh". `tour=True`
-    begins a tour of four bubbles, until the reader has ended it once; panes and watches stay as they were left in
-    this notebook.
+    comprehension. `on_step` is told where a reader rests. `height` is a CSS length, `language` "en" or "zh".
+    `tour=True` begins a tour of four bubbles, until the reader has ended it once; panes and watches stay as they were
+    left in this notebook.
 
     Raises `TypeError` for what is no recording or step, `IndexError` for a step that there is not, `ValueError` that
     names the argument for a file, condition, expression or language that cannot be.
