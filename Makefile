@@ -6,7 +6,7 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 	$$python -c '$(SUITABLE)' 2>/dev/null && echo $$python && break; done)
 BIN = .venv/bin
 # The unit suite comes first; then what is shown and the lessons, names, debuggers and terminals. Planted mistakes are
-# tried two at a time anyway, so by one pytest; and a browser wants both cores for itself.
+# tried two at a time anyway, so by one pytest.
 ALONE = tests/planted
 BROWSERS = tests/browser
 SHOWN = tests/widgets tests/course tests/notebooks
@@ -34,7 +34,7 @@ test: .venv/test browser
 	$(BIN)/python -m pytest -n 2 $(SHOWN)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(SLOWER)
 	$(BIN)/python -m pytest $(ALONE)
-	$(BIN)/python -m pytest $(BROWSERS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(BROWSERS)
 
 course: .venv/test browser
 	$(BIN)/python -m pytest -s tests/browser/course.py
