@@ -30,7 +30,9 @@ SIZES = {
 }
 """Virtual tokens, and LoRA's r, so that about as many numbers train: 20,480 before BERT and GPT-2, 15,360 before T5."""
 RATES = {"head": 0.1, "prefix": 0.1, "paper": 0.1, "LoRA": 0.01, "full": 0.002}
-"""The highest learning rate of each method: the best of several on a seed that the experiment does not use."""
+"""The highest learning rate of each method. Two or three were tried for prefix, LoRA and all of a model on GPT-2, and
+for prefix and head on BERT, with a seed that the experiment does not use; BERT's LoRA was not tuned, and may do better.
+"""
 GENERATES = ("CAUSAL_LM", "SEQ_2_SEQ_LM")
 HEADS = ("classifier", "qa_outputs")
 
