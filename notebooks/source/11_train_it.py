@@ -35,9 +35,11 @@ from prefix_lab.breakpoints import stop_at
 from prefix_lab.course import (
     LiveTraining,
     answers,
+    before_and_after,
     digest,
     exact_match,
     held_out_words,
+    load_tiny,
     load_tiny_t5,
     make_batch,
     rate_at,
@@ -47,7 +49,9 @@ from prefix_lab.course import (
     table,
     task_batches,
     train,
+    world_task,
 )
+from prefix_lab.course.experiments import show
 from prefix_lab.course.lessons.lesson_11 import (
     check_moved,
     check_step,
@@ -320,6 +324,38 @@ table(
 # The number of parameters does not explain it; the place does. By the time the decoder reads its prefix, the encoder
 # has read the word without knowing what for. More steps help PEFT's prefix, though not that far: try `steps = 1200` for
 # it, about half a minute. Our code writes PEFT's layout too, bit for bit: leave `layout` out, and you have it.
+
+# %% [markdown] lang="en"
+# ## On a model that writes sentences
+#
+# `load_tiny("gpt2")` is as small as our T5, and knows a small world: places to eat, and what people say about them in
+# six manners. With `plain : ` before a place's record it describes the place. With the record alone it praises or
+# complains, since nobody said what to do. A record in, a sentence out: this is the paper's own task, and
+# `world_task("CAUSAL_LM")` has its examples. `train` is your loop from above, with the measuring and the fingerprint in
+# it; it takes any model and any task, also one from a file of your own (`task_from_file("mine.csv")`).
+
+# %%
+gpt2, its_tokenizer = load_tiny("gpt2")
+described = world_task("CAUSAL_LM")
+torch.manual_seed(0)
+gpt2_config = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=10)
+prefixed_gpt2 = peft.get_peft_model(gpt2, gpt2_config)
+train(prefixed_gpt2, described, steps=40, tokenizer=its_tokenizer, measured_on=20, progress="")
+
+# %% [markdown] lang="en"
+# Read what it writes of places that no training has seen, without the prefix and with it.
+
+# %%
+before_and_after(prefixed_gpt2, described, its_tokenizer, count=3)
+
+# %% [markdown] lang="en"
+# Does it go as well elsewhere? Here are the six tasks of this world, one for each of PEFT's task types, with a prefix,
+# with LoRA of about as many parameters, and with all of the model trained: five seeds each, measured once by
+# `python -m prefix_lab.course.experiments tasks`. The same command shows what the papers claim of prefixes, beside what
+# came out here: `length`, `projection`, `start`, `few`, `place`, `encoder`, `limits`, `cost`.
+
+# %%
+show("tasks")
 
 # %% [markdown] lang="en"
 # ## What you have seen
