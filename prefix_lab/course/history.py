@@ -72,7 +72,7 @@ def before_and_after(model: Any, task: TaskOfExamples, tokenizer: Any = None, co
         (task.source(example), as_text(old), as_text(new), as_text(task.target(example)))
         for example, old, new in zip(some, before, after, strict=True)
     ]
-    return table(("held-out example", "without the adapter", "with it", "right"), rows)
+    return table(("held-out example", "without the adapter", "with it", "a right answer"), rows)
 
 
 def as_text(answer: Any) -> str:

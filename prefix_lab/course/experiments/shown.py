@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -79,8 +80,8 @@ class Shown(NamedTuple):
     sentence: str
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<p>{escape(line)}</p>" for line in (self.experiment.claim, self.experiment.how))
-        end = f"<p><b>{escape(self.sentence)}</b></p>"
+        head = "".join(f"<p>{as_html(line)}</p>" for line in (self.experiment.claim, self.experiment.how))
+        end = f"<p><b>{as_html(self.sentence)}</b></p>"
         return f"<h2>{escape(self.experiment.title)}</h2>{head}{self.plot.svg}{self.table._repr_html_()}{end}"
 
     def __repr__(self) -> str:
@@ -96,6 +97,11 @@ def shown(results: Results) -> Shown:
             f"`python -m prefix_lab.course.experiments {results.experiment.name}`, which measures the {missing} others."
         )
     return Shown(results.experiment, plot(results), as_table(results), results.experiment.conclude(results))
+
+
+def as_html(text: str) -> str:
+    """A sentence whose words in backticks are code."""
+    return re.sub(r"`(.*?)`", r"<code>\1</code>", escape(text))
 
 
 def named(name: str, value: Any) -> str:

@@ -122,7 +122,7 @@ TASKS = Experiment(
     title="Six tasks, every method",
     claim="Li & Liang, section 6, and P-tuning v2, section 4: a prefix comes near full fine-tuning, whatever the task.",
     how="The tiny GPT-2, BERT and T5 and the world's six tasks, on places that no training saw. Right is an example "
-    "without any fault. Prefix and LoRA train about as many numbers; `head` is a new head on the frozen model.",
+    "without any fault. Prefix and LoRA train about as many numbers; a new head alone stands on the frozen model.",
     settings=tuple(
         {"task_type": task_type, "method": method, "steps": STEPS}
         for task_type in KINDS
