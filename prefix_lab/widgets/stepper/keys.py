@@ -14,7 +14,7 @@ from typing import Any
 
 from prefix_lab.widgets.picture import TextForm
 
-BY_HAND = timedelta(seconds=0.2)  # between two cells that a person runs; JupyterLab takes 2 milliseconds
+BY_HAND = timedelta(seconds=0.1)  # no hand is faster from one cell to the next; JupyterLab takes 2 milliseconds
 _asked: deque[datetime] = deque(maxlen=2)  # when this cell was asked for, and the one before
 
 
