@@ -52,6 +52,7 @@ from prefix_lab.course import (
     world_task,
 )
 from prefix_lab.course.experiments import show
+from prefix_lab.course.experiments.pictures import draw_attention_to_prefix, first_keys, nearest_words
 from prefix_lab.course.lessons.lesson_11 import (
     check_moved,
     check_step,
@@ -347,6 +348,20 @@ train(prefixed_gpt2, described, steps=40, tokenizer=its_tokenizer, measured_on=2
 
 # %%
 before_and_after(prefixed_gpt2, described, its_tokenizer, count=3)
+
+# %% [markdown] lang="en"
+# Which of its heads read the prefix, while it reads the first of these records?
+
+# %%
+record = described.source(described.examples("test")[0])
+draw_attention_to_prefix(prefixed_gpt2, its_tokenizer, record)
+
+# %% [markdown] lang="en"
+# And is a virtual token a word in disguise? For its key in the first layer, these are the words with the nearest keys.
+
+# %%
+names = its_tokenizer.convert_ids_to_tokens(range(len(its_tokenizer)))
+nearest_words(*first_keys(prefixed_gpt2, its_tokenizer), names)
 
 # %% [markdown] lang="en"
 # Does it go as well elsewhere? Here are the six tasks of this world, one for each of PEFT's task types, with a prefix,
