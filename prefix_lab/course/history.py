@@ -63,7 +63,13 @@ class History(list[float]):
 
 
 def before_and_after(model: Any, task: TaskOfExamples, tokenizer: Any = None, count: int = 8) -> Table:
-    """What a wrapped model answers to held-out examples without its adapter and with it, side by side."""
+    """What a wrapped model answers to held-out examples without its adapter and with it, side by side.
+
+    Raises `ValueError` for a model without an adapter.
+    """
+    if not hasattr(model, "disable_adapter"):
+        name = type(model).__name__
+        raise ValueError(f"model is a {name} without an adapter. Wrap it first: get_peft_model(model, config).")
     tokenizer, some = tokenizer or tokenizer_of(model), task.examples("test")[:count]
     with model.disable_adapter():
         before = task.answers(model, tokenizer, some)

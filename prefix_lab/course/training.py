@@ -55,6 +55,7 @@ def train(
     training in it, `FloatingPointError` for a loss that is no number, `Interrupted` for Ctrl-C. What was learnt until
     then is in the model.
     """
+    check_asked(task, steps, batch_size)
     trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     if not trained:
         raise ValueError(
@@ -115,6 +116,15 @@ def train(
         model.eval().to(home)
     history.below = said_of_base(model, fingerprint)
     return history
+
+
+def check_asked(task: Any, steps: Any, batch_size: Any) -> None:
+    """Raise `ValueError` for what is neither a task nor batches, and for a number that is none."""
+    if isinstance(task, str):
+        raise ValueError(f"task={task!r}, expected a task, such as world_task('CAUSAL_LM'), or batches.")
+    for name, number, least in (("steps", steps, 0), ("batch_size", batch_size, 1)):
+        if not isinstance(number, int) or isinstance(number, bool) or number < least:
+            raise ValueError(f"{name}={number!r}, expected a whole number of at least {least}.")
 
 
 def rate_at(step: int, steps: int, rate: float) -> float:

@@ -219,6 +219,23 @@ def test_no_examples_a_task_of_another_kind_and_nothing_to_train_are_refused():
         train(wrapped("CAUSAL_LM"), [], 6)
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"steps": -1}, "steps=-1, expected a whole number of at least 0"),
+        ({"batch_size": 0}, "batch_size=0, expected a whole number of at least 1"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_by_its_name(asked, said):
+    with pytest.raises(ValueError, match=said):
+        train(**{"model": torch.nn.Linear(2, 2), "task": [], "steps": 1} | asked)
+
+
+def test_answers_without_an_adapter_want_a_wrapped_model():
+    with pytest.raises(ValueError, match="model is a Linear without an adapter"):
+        before_and_after(torch.nn.Linear(2, 2), TASKS["CAUSAL_LM"][1])
+
+
 def test_a_text_longer_than_the_model_takes_is_refused_with_the_text():
     long = TaskForCausalLM("long", [("soup north", said("soup", "north")), ("pie", " ".join(["pie"] * 60))])
     with pytest.raises(
