@@ -115,6 +115,12 @@ def test_every_axis_of_a_walk_is_named(walk):
     assert ("heads/kv_heads" in texts) == walk.startswith("Llama")
 
 
+def test_a_walk_leaves_the_learners_random_numbers_alone():
+    before = torch.random.get_rng_state()
+    WALKS["GPT-2, direct"](standard_runs()[0])
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
 def test_a_family_stands_for_both_of_its_walks():
     each = [name_axes(f"BERT, {kind}").places for kind in ("direct", "projected")]
     assert name_axes("BERT").places.keys() == each[0].keys() | each[1].keys()
