@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import nn
 
-from prefix_lab.course.tasks import Batch, TaskForSeq2SeqLM, answers, drawn, make_batch
+from prefix_lab.course.tasks import Batch, TaskForSeq2SeqLM, drawn, make_batch
 
 WORDS_FILE = Path(__file__).with_name("words.txt")
 """3,464 lower-case English words of 3 to 9 letters, sorted, the same on every machine.
@@ -124,18 +124,12 @@ def task_batches(
         yield task_batch(tokenizer, some, task, instruction)
 
 
-def exact_match(
-    model: nn.Module, tokenizer: Any, words: list[str], task: str, instruction: bool = True, batch_size: int = 128
-) -> float:
+def exact_match(model: nn.Module, tokenizer: Any, words: list[str], task: str, instruction: bool = True) -> float:
     """The share of words, 0 to 1, whose answer is right to the letter. Raises `ValueError` for no words.
 
     `instruction=False` gives the model the bare word: what it then knows of the task, a prefix must have told it.
     """
     if not words:
         raise ValueError("words is empty, expected at least one; held_out_words() gives those to measure on.")
-    right = 0
-    for start in range(0, len(words), batch_size):
-        some = words[start : start + batch_size]
-        given = answers(model, tokenizer, [source_text(task, word, instruction) for word in some])
-        right += sum(answer == target_text(task, word) for answer, word in zip(given, some, strict=True))
-    return right / len(words)
+    examples = [(source_text(task, word, instruction), target_text(task, word)) for word in words]
+    return get_task(task).score(model, tokenizer, examples)

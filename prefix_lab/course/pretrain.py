@@ -8,7 +8,6 @@ round differently. A run that was interrupted goes on when the same command is g
 
 import argparse
 import json
-import platform
 import shutil
 import tempfile
 import time
@@ -16,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from transformers import PreTrainedModel
 
 from prefix_lab.course.recipes import RECIPES, Recipe
 from prefix_lab.course.small_models import quiet
-from prefix_lab.course.training import train
+from prefix_lab.course.training import train, versions
 
 REPORT = "report.json"
 FILES = {
@@ -59,11 +57,7 @@ def pretrain(
         "seconds": round(time.perf_counter() - started, 1),
         "cpu_seconds": round(time.process_time() - started_cpu, 1),
         "threads": torch.get_num_threads(),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
+        "versions": versions(),
     }
     return model, tokenizer, report
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+import platform
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from accelerate import Accelerator
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -221,6 +223,12 @@ def check_finite(loss: Tensor, length: Any, history: History, rate: float) -> No
         f"{history.steps}. The model is as it was after step {len(history)}. Most likely the rate, "
         f"{rate}, is too high: begin with the model anew, and rate={rate / 10:g}."
     )
+
+
+def versions() -> dict[str, str]:
+    """What trained: other versions' sums may round differently."""
+    found = {"torch": torch.__version__, "transformers": transformers.__version__}
+    return {"python": platform.python_version()} | found
 
 
 def digest(module: nn.Module) -> str:

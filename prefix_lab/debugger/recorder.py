@@ -140,6 +140,7 @@ class Recorder:
     def end(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        """Take the hooks away, and make of what they noted a recording."""
         self.hooks.stop()
         self.session.closed = True
         if self.progress is not None:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from tqdm.auto import tqdm
 
 from prefix_lab.checkpoint import write_whole
+from prefix_lab.course.training import versions
 
 DATA = Path(__file__).with_name("data")
 SEEDS = (0, 1, 2, 3, 4)
@@ -168,24 +170,10 @@ def cell_name(setting: Setting, seed: int) -> str:
 
 def made_by(name: str) -> dict[str, Any]:
     """The command, and the versions that measured: another machine's sums round differently."""
-    import torch
-    import transformers
-
-    return {
-        "command": f"OMP_NUM_THREADS=1 python -m prefix_lab.course.experiments {name}",
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
-        "threads": torch.get_num_threads(),
-    }
+    command = f"OMP_NUM_THREADS=1 python -m prefix_lab.course.experiments {name}"
+    return {"command": command, "versions": versions(), "threads": torch.get_num_threads()}
 
 
 def grid(**values: Iterable[Any]) -> tuple[Setting, ...]:
     """Every combination of the values of each name."""
-    found: list[Setting] = [{}]
-    for name, some in values.items():
-        some = list(some)
-        found = [{**one, name: value} for one in found for value in some]
-    return tuple(found)
+    return tuple(dict(zip(values, chosen, strict=True)) for chosen in product(*values.values()))
