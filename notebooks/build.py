@@ -16,7 +16,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from prefix_lab.course.progress import EFFORT, LESSONS, lesson
+from prefix_lab.course.progress import EXERCISES, LESSONS, lesson
 
 HERE = Path(__file__).parent
 SOURCE = HERE / "source"
@@ -93,8 +93,8 @@ def with_effort(text: str, source: Path, language: str) -> str:
     """A lesson's text, with how hard an exercise is and how long it takes below the exercise's heading."""
 
     def below(heading: re.Match[str]) -> str:
-        level, minutes = EFFORT[int(source.stem[:2])][int(heading[1]) - 1]
-        said = EFFORT_SAID[language].format(level=LEVELS[language][level - 1], minutes=minutes)
+        one = EXERCISES[int(source.stem[:2])][int(heading[1]) - 1]
+        said = EFFORT_SAID[language].format(level=LEVELS[language][one.level - 1], minutes=one.minutes)
         return f"{heading[0]}\n\n{said}"
 
     return EXERCISE.sub(below, text) if source.parent == SOURCE else text

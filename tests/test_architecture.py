@@ -99,7 +99,7 @@ TASKS = "beside/task_classes.py"
         (TASKS, "from prefix_lab.shapes import AXES", "beside knows more"),
         (TASKS, "try:\n    from peft import X\nexcept ImportError: ...", LATER),
         ("walk/compare.py", "class A:\n    import peft.utils", LATER),
-        ("course/lessons/lesson_05.py", "import peft", LATER),
+        ("course/lessons/lesson_06.py", "import peft", LATER),
         ("debugger/recorder.py", "import torch", ALONE),
         ("debugger/recorder.py", "from ..past import x", ALONE),
         ("shapes/walks.py", "from prefix_lab.course import load_tiny_t5", COURSE),

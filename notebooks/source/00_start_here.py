@@ -54,7 +54,7 @@ for text, answer in zip(texts, answers(model, tokenizer, texts), strict=True):
 # Without its instruction, the model has to guess what you want. A **prefix** can take the instruction's place: not
 # words, but keys and values that attention reads as if some tokens had come before. They are learnt, and the model
 # stays as it is (Li and Liang, “Prefix-Tuning: Optimizing Continuous Prompts for Generation”, 2021, [arXiv
-# 2101.00190](https://arxiv.org/abs/2101.00190)). In lesson 11 you train one.
+# 2101.00190](https://arxiv.org/abs/2101.00190)). In lesson 3 you train one.
 
 # %% [markdown] lang="en"
 # ## The map
@@ -182,7 +182,7 @@ check_where_to_look(
 # - **VS Code's**: open a script there, click beside a line number, and press F5. (In a notebook: Debug Cell.)
 # - **pdb**, Python's own, works wherever there is a terminal: write `breakpoint()` into a script.
 #
-# Lesson 10 is about all three.
+# Lesson 12 is about all three.
 
 # %% [markdown] lang="en"
 # ## What you have seen
@@ -204,8 +204,8 @@ check_where_to_look(
 # - the [cheat sheet](../../docs/cheat-sheet.md), a page to print: each stage, its shapes, what to type there;
 # - the [teacher's guide](../../docs/teachers-guide.md), if you lead others.
 #
-# Read next: `prefix_lab/stages.py`, the table behind the map. In lesson 01 you put a prefix before an attention head by
-# hand.
+# Read next: `prefix_lab/stages.py`, the table behind the map. In lesson 01 you stop in PEFT
+# itself.
 
 # %%
 show_progress(0)

@@ -224,7 +224,7 @@ show_stage(
 )
 
 # %% [markdown] lang="en"
-# And in the forward? `listen`, from lesson 9, shows what arrives at the base model.
+# And in the forward? `listen`, from lesson 10, shows what arrives at the base model.
 
 # %%
 _, tokenizer = load_tiny_t5()

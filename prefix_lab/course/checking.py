@@ -49,8 +49,8 @@ class NotYet(Exception):
         super().__init__(" ".join(sentence.format(**places) for sentence in sentences if sentence))
 
 
-def exercise(lesson: int, number: int) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
-    """Mark a check as that of an exercise, by its place in `progress.EXERCISES`: when it passes, that is noted.
+def exercise(key: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
+    """Mark a check as that of an exercise, by its key in `progress.EXERCISES`: when it passes, that is noted.
 
     The learner's random numbers go on afterwards as if no check had been.
     """
@@ -63,10 +63,10 @@ def exercise(lesson: int, number: int) -> Callable[[Callable[..., str]], Callabl
                     praise = check(*answers, **named)
             except NotYet as found:
                 return Verdict(False, str(found))
-            progress.note(lesson, number)
+            progress.note(key)
             return Verdict(True, praise)
 
-        checked.exercise = (lesson, number)
+        checked.exercise = key
         return checked
 
     return marked

@@ -10,7 +10,7 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from platformdirs import user_data_path
 
@@ -29,80 +29,119 @@ class Lesson(NamedTuple):
 
 LESSONS = (
     Lesson(0, "00_start_here", "Start here", 10),
-    Lesson(1, "01_a_prefix_by_hand", "A prefix by hand", 20),
-    Lesson(2, "02_step_into_get_peft_model", "Step into get_peft_model", 20),
-    Lesson(3, "03_from_task_type_to_class", "From task type to class", 15),
-    Lesson(4, "04_preparing_the_config", "Preparing the config", 20),
-    Lesson(5, "05_prefix_encoder", "PrefixEncoder", 20),
-    Lesson(6, "06_from_one_vector_to_keys_and_values", "From one vector to keys and values", 25),
-    Lesson(7, "07_how_gpt2_and_llama_read_it", "How GPT-2 and Llama read it", 25),
-    Lesson(8, "08_how_t5_reads_it", "How T5 reads it: a detective story", 25),
-    Lesson(9, "09_six_tasks_six_forwards", "Six tasks, six forwards", 20),
-    Lesson(10, "10_breakpoints_three_ways", "Breakpoints three ways", 25),
-    Lesson(11, "11_train_it", "Train it", 25),
-    Lesson(12, "12_save_load_serve", "Save, load, serve", 25),
+    Lesson(1, "01_step_into_get_peft_model", "Step into get_peft_model", 20),
+    Lesson(2, "02_a_prefix_by_hand", "A prefix by hand", 20),
+    Lesson(3, "03_train_it", "Train it", 25),
+    Lesson(4, "04_from_task_type_to_class", "From task type to class", 15),
+    Lesson(5, "05_preparing_the_config", "Preparing the config", 20),
+    Lesson(6, "06_prefix_encoder", "PrefixEncoder", 20),
+    Lesson(7, "07_from_one_vector_to_keys_and_values", "From one vector to keys and values", 25),
+    Lesson(8, "08_how_gpt2_and_llama_read_it", "How GPT-2 and Llama read it", 25),
+    Lesson(9, "09_how_t5_reads_it", "How T5 reads it: a detective story", 25),
+    Lesson(10, "10_six_tasks_six_forwards", "Six tasks, six forwards", 20),
+    Lesson(11, "11_save_load_serve", "Save, load, serve", 25),
+    Lesson(12, "12_breakpoints_three_ways", "Breakpoints three ways", 25),
     Lesson(13, "13_lora_the_other_branch", "LoRA, the other branch", 20),
     Lesson(14, "14_bug_hunts", "Bug hunts", 60),
 )
 
-EXERCISES = {
-    0: ("say a shape before it is there", "which stage would you look at?"),
-    1: ("attend with a prefix", "the share that the prefix takes", "does the order of virtual tokens matter?"),
-    2: ("how wide is a virtual token?", "view and permute"),
-    3: ("which class for which job?", "what happens then?", "a registry of your own"),
-    4: ("read the sizes", "rescue flan-t5-small", "a config for the next model"),
-    5: (
-        "one layer's key and value",
-        "the shape inside the projection",
-        "parameters of both forms",
-        "fold the projection away",
-    ),
-    6: ("an address in the long vector", "the shape after view", "a cache, turned back into a table"),
-    7: ("mask and positions", "whose key does a head read?", "attention without the prefix's share"),
-    8: ("rows that never learn", "which rows a decoder layer reads", "does the encoder see the prefix?"),
-    9: (
-        "the line where the mask grows",
-        "which mask arrives how wide?",
-        "end the forward yourself",
-        "count what trains",
-    ),
-    10: ("commands for pdb", "what split makes", "only in the second layer"),
-    11: ("what the optimizer gets", "one step of training", "how far did each row move?"),
-    12: ("how many bytes are kept?", "what goes into the file", "go on from a file", "serve several from one base"),
-    13: ("how many numbers does LoRA train?", "the stale total", "a LoRA layer of your own", "merge it"),
-    14: (
-        "hunt 1 · nothing learns",
-        "hunt 2 · the right shape",
-        "hunt 3 · a mask of ones",
-        "hunt 4 · who reads which row",
-        "hunt 5 · a classifier that guesses",
-        "hunt 6 · twice as many numbers",
-        "hunt 7 · a loss that will not fall",
-        "hunt 8 · steps too small to see",
-        "hunt 9 · deaf to the source",
-        "hunt 10 · right once, then wrong",
-    ),
-}
-"""Lesson → the titles of its exercises, in order."""
 
-EFFORT = {
-    0: ((1, 3), (1, 2)),
-    1: ((1, 4), (1, 3), (2, 4)),
-    2: ((1, 2), (2, 4)),
-    3: ((1, 2), (2, 3), (2, 5)),
-    4: ((2, 5), (1, 2), (2, 4)),
-    5: ((2, 4), (1, 2), (2, 4), (2, 3)),
-    6: ((2, 4), (1, 2), (3, 7)),
-    7: ((2, 4), (2, 3), (2, 3)),
-    8: ((2, 5), (3, 5), (2, 4)),
-    9: ((1, 2), (1, 3), (2, 4), (1, 2)),
-    10: ((2, 4), (2, 5), (1, 2)),
-    11: ((1, 2), (2, 4), (2, 4)),
-    12: ((1, 2), (1, 2), (2, 3), (2, 5)),
-    13: ((1, 2), (1, 2), (2, 6), (1, 2)),
-    14: ((1, 5), (1, 5), (2, 6), (2, 6), (3, 7), (1, 5), (2, 6), (2, 6), (3, 7), (3, 7)),
+class Exercise(NamedTuple):
+    """One exercise: what it is noted by, its title, how hard it is (1 to 3), and about how many minutes it takes."""
+
+    key: str
+    title: str
+    level: int
+    minutes: int
+
+
+EXERCISES = {
+    0: (
+        Exercise("first_shape", "say a shape before it is there", 1, 3),
+        Exercise("where_to_look", "which stage would you look at?", 1, 2),
+    ),
+    1: (
+        Exercise("row_width", "how wide is a virtual token?", 1, 2),
+        Exercise("split", "view and permute", 2, 4),
+    ),
+    2: (
+        Exercise("attend_with_prefix", "attend with a prefix", 1, 4),
+        Exercise("prefix_share", "the share that the prefix takes", 1, 3),
+        Exercise("order", "does the order of virtual tokens matter?", 2, 4),
+    ),
+    3: (
+        Exercise("what_trains", "what the optimizer gets", 1, 2),
+        Exercise("step", "one step of training", 2, 4),
+        Exercise("moved", "how far did each row move?", 2, 4),
+    ),
+    4: (
+        Exercise("classes", "which class for which job?", 1, 2),
+        Exercise("outcomes", "what happens then?", 2, 3),
+        Exercise("registry", "a registry of your own", 2, 5),
+    ),
+    5: (
+        Exercise("read_sizes", "read the sizes", 2, 5),
+        Exercise("rescue", "rescue flan-t5-small", 1, 2),
+        Exercise("reopened", "a config for the next model", 2, 4),
+    ),
+    6: (
+        Exercise("key_and_value", "one layer's key and value", 2, 4),
+        Exercise("prefix_tokens", "the shape inside the projection", 1, 2),
+        Exercise("parameters", "parameters of both forms", 2, 4),
+        Exercise("fold", "fold the projection away", 2, 3),
+    ),
+    7: (
+        Exercise("address", "an address in the long vector", 2, 4),
+        Exercise("viewed", "the shape after view", 1, 2),
+        Exercise("table_of", "a cache, turned back into a table", 3, 7),
+    ),
+    8: (
+        Exercise("with_prefix", "mask and positions", 2, 4),
+        Exercise("kv_head", "whose key does a head read?", 2, 3),
+        Exercise("content", "attention without the prefix's share", 2, 3),
+    ),
+    9: (
+        Exercise("silent_rows", "rows that never learn", 2, 5),
+        Exercise("rows_of", "which rows a decoder layer reads", 3, 5),
+        Exercise("encoder_sees", "does the encoder see the prefix?", 2, 4),
+    ),
+    10: (
+        Exercise("grown_mask", "the line where the mask grows", 1, 2),
+        Exercise("widths", "which mask arrives how wide?", 1, 3),
+        Exercise("ending", "end the forward yourself", 2, 4),
+        Exercise("trainable", "count what trains", 1, 2),
+    ),
+    11: (
+        Exercise("bytes", "how many bytes are kept?", 1, 2),
+        Exercise("kept", "what goes into the file", 1, 2),
+        Exercise("go_on", "go on from a file", 2, 3),
+        Exercise("serve", "serve several from one base", 2, 5),
+    ),
+    12: (
+        Exercise("commands", "commands for pdb", 2, 4),
+        Exercise("split_shapes", "what split makes", 2, 5),
+        Exercise("condition", "only in the second layer", 1, 2),
+    ),
+    13: (
+        Exercise("lora_count", "how many numbers does LoRA train?", 1, 2),
+        Exercise("stale_total", "the stale total", 1, 2),
+        Exercise("lora_layer", "a LoRA layer of your own", 2, 6),
+        Exercise("merge", "merge it", 1, 2),
+    ),
+    14: (
+        Exercise("hunt_1", "hunt 1 · nothing learns", 1, 5),
+        Exercise("hunt_2", "hunt 2 · the right shape", 1, 5),
+        Exercise("hunt_3", "hunt 3 · a mask of ones", 2, 6),
+        Exercise("hunt_4", "hunt 4 · who reads which row", 2, 6),
+        Exercise("hunt_5", "hunt 5 · a classifier that guesses", 3, 7),
+        Exercise("hunt_6", "hunt 6 · twice as many numbers", 1, 5),
+        Exercise("hunt_7", "hunt 7 · a loss that will not fall", 2, 6),
+        Exercise("hunt_8", "hunt 8 · steps too small to see", 2, 6),
+        Exercise("hunt_9", "hunt 9 · deaf to the source", 3, 7),
+        Exercise("hunt_10", "hunt 10 · right once, then wrong", 3, 7),
+    ),
 }
-"""Lesson → for each exercise how hard it is, 1 to 3, and about how many minutes it takes."""
+"""Lesson → its exercises, in order."""
 
 LEFT = "Left in this lesson: {left} of {all}. What you have solved stays noted when you close the notebook."
 ALL_DONE = "All exercises of this lesson are solved."
@@ -118,53 +157,66 @@ def lesson(number: int) -> Lesson:
 
 def show_progress(number: int | None = None) -> Table:
     """Each exercise of a lesson with a ✓ when it is solved; without a number each lesson, and what comes next in it."""
-    notes = done()
+    solved = done()
     if number is not None:
-        solved, titles = notes.get(lesson(number).number, set()), EXERCISES[number]
-        rows = [("✓" if place in solved else "○", f"{place} · {title}") for place, title in enumerate(titles, 1)]
-        left = len(titles) - len(solved.intersection(range(1, len(titles) + 1)))
-        return table(("", "exercise"), rows, (ALL_DONE if left == 0 else LEFT).format(left=left, all=len(titles)))
+        exercises = EXERCISES[lesson(number).number]
+        rows = [("✓" if one.key in solved else "○", f"{place} · {one.title}") for place, one in enumerate(exercises, 1)]
+        left = sum(one.key not in solved for one in exercises)
+        return table(("", "exercise"), rows, (ALL_DONE if left == 0 else LEFT).format(left=left, all=len(exercises)))
     rows = []
     for one in LESSONS:
-        solved, titles = notes.get(one.number, set()), EXERCISES[one.number]
-        left = [f"{place} · {title}" for place, title in enumerate(titles, 1) if place not in solved]
-        count = f"{len(titles) - len(left)} of {len(titles)}"
-        after = left[0] if left and solved else ""
+        exercises = EXERCISES[one.number]
+        left = [f"{place} · {each.title}" for place, each in enumerate(exercises, 1) if each.key not in solved]
+        count = f"{len(exercises) - len(left)} of {len(exercises)}"
+        after = left[0] if 0 < len(left) < len(exercises) else ""
         rows.append(("" if left else "✓", f"{one.number:02} · {one.title}", count, after))
     return table(("", "lesson", "solved", "next in it"), rows)
 
 
-def done() -> dict[int, set[int]]:
-    """Lesson → the exercises that were solved. What cannot be read, or is none of ours, says nothing."""
-    solved: dict[int, set[int]] = {}
-    path = file()
+def done() -> set[str]:
+    """The keys of the exercises that were solved. What cannot be read, or is none of ours, says nothing."""
+    solved: set[str] = set()
+    for line in lines():
+        with suppress(KeyError, TypeError):
+            solved.update(key for key in line["solved"] if isinstance(key, str))
+    return solved
+
+
+def lines() -> list[Any]:
+    """What the notes hold, one line of JSON after the other; what is none is passed over."""
+    path, found = file(), []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines() if path else []
+        texts = path.read_text(encoding="utf-8").splitlines() if path else []
     except (OSError, ValueError):
-        return {}
-    for line in lines:
-        with suppress(ValueError, KeyError, TypeError, AttributeError):
-            for number, places in json.loads(line)["done"].items():
-                solved.setdefault(int(number), set()).update(map(int, places))
-    return {number: places for number, places in solved.items() if places}
+        return []
+    for text in texts:
+        with suppress(ValueError):
+            found.append(json.loads(text))
+    return found
 
 
-def note(lesson: int, number: int) -> None:
-    """An exercise was solved. A learner whose home cannot be written to learns all the same."""
-    if number not in done().get(lesson, ()) and (path := file()):
+def note(key: str) -> None:
+    """An exercise was solved."""
+    if key not in done():
+        add({"solved": [key]})
+
+
+def add(line: dict[str, Any]) -> None:
+    """One more line of notes. A learner whose home cannot be written to learns all the same."""
+    if path := file():
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a", encoding="utf-8") as notes:  # lessons that are open at once each add their own line
-                notes.write("\n" + json.dumps({"done": {str(lesson): [number]}}) + "\n")
+                notes.write("\n" + json.dumps(line) + "\n")
 
 
 def reset(lesson: int | None = None) -> None:
     """Forget one lesson, or all."""
-    kept = {} if lesson is None else {str(one): sorted(places) for one, places in done().items() if one != lesson}
+    gone = done() if lesson is None else {one.key for one in EXERCISES[lesson]}
     if path := file():
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, json.dumps({"done": kept}).encode())
+            write_whole(path, json.dumps({"solved": sorted(done() - gone)}).encode())
 
 
 def file() -> Path | None:

@@ -63,7 +63,7 @@ AROUND = 2  # lines that stay in view on both sides of a marked one
 FEWEST = 4  # lines that are worth folding
 BEGINNING = 10  # lines in view where the marks are all in the other pane
 # The lesson that opens a stage; the strip of stages leads there.
-OPENED_BY = {"choose": 3, "prepare": 4, "wrap": 2, "encode": 5, "split": 6, "attend": 7, "learn": 11, "keep": 12}
+OPENED_BY = {"choose": 4, "prepare": 5, "wrap": 1, "encode": 6, "split": 7, "attend": 8, "learn": 3, "keep": 11}
 
 PALETTE = " ".join(re.findall(r"--[\w-]+: light-dark\([^;]*;", (HERE / "stepper.css").read_text(encoding="utf-8")))
 """The stepper's own colours."""

@@ -11,7 +11,7 @@ from tests.browser.jupyterlab import FLAGS, jupyterlab, open_page, run_all
 from tests.browser.steppers import View, page_from_disk, walk_of
 
 DOCS = Path(__file__).parents[2] / "docs"
-LESSON = "en/02_step_into_get_peft_model.ipynb"
+LESSON = "en/01_step_into_get_peft_model.ipynb"
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def stepper(browser, path) -> None:
 
 
 def lesson(page) -> None:
-    """The stage `encode` of lesson 2, in JupyterLab."""
+    """The stage `encode` of lesson 1, in JupyterLab."""
     run_all(page)
     stage = page.locator(".prefix-lab-stage", has=page.locator("[aria-current]", has_text="encode")).first
     for _ in range(3):  # what lies above takes its place only when it comes into view

@@ -2,7 +2,7 @@
 
 from tests.browser.jupyterlab import change, notebook, run_all, take_both, take_picture
 
-LESSON = "en/02_step_into_get_peft_model.ipynb"
+LESSON = "en/01_step_into_get_peft_model.ipynb"
 CELLS = [
     "from peft import PrefixTuningConfig, get_peft_model\n"
     "from prefix_lab.course import load_tiny_t5\n"
@@ -39,8 +39,8 @@ def test_the_first_lesson_runs_top_to_bottom_in_jupyterlab(open_notebook):
 
 def test_the_last_link_of_a_lesson_opens_the_next_one(open_notebook):
     page = open_notebook("en/00_start_here.ipynb")
-    page.get_by_role("link", name="01 · A prefix by hand").click()
-    page.locator(".lm-TabBar-tab.jp-mod-current", has_text="01_a_prefix_by_hand.ipynb").wait_for()
+    page.get_by_role("link", name="01 · Step into get_peft_model").click()
+    page.locator(".lm-TabBar-tab.jp-mod-current", has_text="01_step_into_get_peft_model.ipynb").wait_for()
 
 
 def test_a_recording_unfolds_below_its_cell(lab, window):

@@ -6,9 +6,9 @@ else is the answer itself.
 """
 
 from prefix_lab.course.lessons.lesson_00 import SYMPTOMS
-from prefix_lab.course.lessons.lesson_01 import ORDER_MATTERS, WHY
-from prefix_lab.course.lessons.lesson_03 import CASES, JOBS
-from prefix_lab.course.lessons.lesson_10 import AFTER_SPLIT
+from prefix_lab.course.lessons.lesson_02 import ORDER_MATTERS, WHY
+from prefix_lab.course.lessons.lesson_04 import CASES, JOBS
+from prefix_lab.course.lessons.lesson_12 import AFTER_SPLIT
 
 THREE = ["n"] * 3
 

@@ -15,7 +15,7 @@ from prefix_lab.checkpoint import save_pretrained
 from prefix_lab.course import LiveTraining, digest, load_tiny_t5, record_prompt, small_gpt2
 from prefix_lab.course.lessons import (
     lesson_00,
-    lesson_01,
+    lesson_02,
     lesson_03,
     lesson_04,
     lesson_05,
@@ -23,8 +23,8 @@ from prefix_lab.course.lessons import (
     lesson_07,
     lesson_08,
     lesson_09,
+    lesson_10,
     lesson_11,
-    lesson_12,
     lesson_13,
 )
 from prefix_lab.debugger import record
@@ -78,19 +78,19 @@ def test_the_shape_after_view_is_asked_of_pefts_line(answer):
     recording = record_prompt("peft")
     before = next(step for step in recording.steps if ".view(" in step.text)
     asked = predict(recording, before, "past_key_values", score=Score())
-    assert "Put your answer" in lesson_06.check_viewed(asked, ...).text
-    assert not lesson_06.check_viewed(asked, "(batch, prefix_len, hidden)").passed
-    assert not lesson_06.check_viewed(asked, "(batch, 2·layers, prefix_len, heads, head_dim)").passed
-    assert lesson_06.check_viewed(asked, answer).passed
+    assert "Put your answer" in lesson_07.check_viewed(asked, ...).text
+    assert not lesson_07.check_viewed(asked, "(batch, prefix_len, hidden)").passed
+    assert not lesson_07.check_viewed(asked, "(batch, 2·layers, prefix_len, heads, head_dim)").passed
+    assert lesson_07.check_viewed(asked, answer).passed
 
 
 def test_the_mask_that_grows_is_asked_for_and_a_wrong_shape_is_told_its_axis():
     with torch.random.fork_rng(), record(["peft"]) as recording:
-        lesson_09.classify(lesson_09.CLASSIFIED)
+        lesson_10.classify(lesson_10.CLASSIFIED)
 
     def answered(shape):
         at = "PeftModelForSequenceClassification.forward"
-        return lesson_09.check_grown_mask(predict(recording, at=at, name="attention_mask", score=Score()), shape)
+        return lesson_10.check_grown_mask(predict(recording, at=at, name="attention_mask", score=Score()), shape)
 
     assert not answered(...).passed
     assert "Axis 1" in answered("(2, 7)").text
@@ -105,11 +105,11 @@ def test_a_wrong_stage_is_told_what_that_stage_does(symptom, wrong):
     assert text.startswith(f"{symptom}: not {wrong}. What happens there: {stage(wrong).sentence}")
 
 
-@pytest.mark.parametrize("job", lesson_03.JOBS)
+@pytest.mark.parametrize("job", lesson_04.JOBS)
 def test_a_wrong_class_is_told_what_it_is_for(job):
-    for wrong in lesson_03.CLASSES:
-        verdict = lesson_03.check_classes(lesson_03.JOBS | {job: wrong})
-        assert verdict.passed == (wrong == lesson_03.JOBS[job])
+    for wrong in lesson_04.CLASSES:
+        verdict = lesson_04.check_classes(lesson_04.JOBS | {job: wrong})
+        assert verdict.passed == (wrong == lesson_04.JOBS[job])
         assert verdict.passed or verdict.text.startswith(f"{job}: not {wrong}")
 
 
@@ -118,8 +118,8 @@ def test_pefts_own_functions_pass():
         pairs = [(layer.keys, layer.values) for layer in cache.layers]
         return utils.prompt_embeddings_from_past_key_values(pairs, num_virtual_tokens=prefix_len)
 
-    assert lesson_06.check_table_of(table_of).passed
-    assert lesson_08.check_rows_of(lambda layer, layers: rows_of_layer(layer, layers, True)).passed
+    assert lesson_07.check_table_of(table_of).passed
+    assert lesson_09.check_rows_of(lambda layer, layers: rows_of_layer(layer, layers, True)).passed
 
 
 def test_what_the_lessons_point_at_stands_in_pefts_source():
@@ -151,31 +151,31 @@ def test_the_outcomes_are_what_peft_does():
     ],
 )
 def test_the_picture_shows_the_way_that_get_peft_model_takes(config, mixed, end):
-    picture = lesson_03.draw_choice(config, mixed)
+    picture = lesson_04.draw_choice(config, mixed)
     assert repr(picture).endswith(f"→ {end}")
 
 
 @pytest.mark.parametrize("name", shipped())
 def test_the_table_of_sizes_says_what_peft_reads(name):
-    row = next(row for row in lesson_04.readings() if row.name == name)
+    row = next(row for row in lesson_05.readings() if row.name == name)
     config = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=20)
-    _prepare_prompt_learning_config(config, lesson_04.config_of(name))
-    read = {field: row.found[field][0] for field in lesson_04.FIELDS}
-    assert read == {field: getattr(config, field) for field in lesson_04.FIELDS}
+    _prepare_prompt_learning_config(config, lesson_05.config_of(name))
+    read = {field: row.found[field][0] for field in lesson_05.FIELDS}
+    assert read == {field: getattr(config, field) for field in lesson_05.FIELDS}
     assert row.fits == (sizes_of(name).trouble is None)
 
 
 @pytest.mark.parametrize("name", ["t5-11b", "gpt2", "bert-base"])
 def test_an_empty_model_has_shapes_and_no_numbers(name):
-    assert all(parameter.is_meta for parameter in lesson_04.empty_model(name).parameters())
+    assert all(parameter.is_meta for parameter in lesson_05.empty_model(name).parameters())
 
 
 def test_the_picture_of_both_forms_counts_as_the_bars_do_and_the_lines_cross_where_it_says():
     for inner in (64, 768):
-        assert lesson_05.projected(20, 12, 768, inner) == sum(prefix_parts(20, 12, 768, inner).values())
-        cross = int(lesson_05.meeting(12, 768, inner))
-        assert lesson_05.projected(cross, 12, 768, inner) >= lesson_05.direct(cross, 12, 768)
-        assert lesson_05.projected(cross + 1, 12, 768, inner) < lesson_05.direct(cross + 1, 12, 768)
+        assert lesson_06.projected(20, 12, 768, inner) == sum(prefix_parts(20, 12, 768, inner).values())
+        cross = int(lesson_06.meeting(12, 768, inner))
+        assert lesson_06.projected(cross, 12, 768, inner) >= lesson_06.direct(cross, 12, 768)
+        assert lesson_06.projected(cross + 1, 12, 768, inner) < lesson_06.direct(cross + 1, 12, 768)
 
 
 def test_recordings_and_models_are_the_same_in_every_run_and_leave_the_learners_random_numbers_alone():
@@ -212,11 +212,11 @@ def test_a_files_parts_add_up_to_its_bytes(tmp_path):
     model = get_peft_model(tiny_gpt2(), PrefixTuningConfig("CAUSAL_LM", num_virtual_tokens=5))
     save_pretrained(model, tmp_path)
     file = tmp_path / "adapter_model.safetensors"
-    parts = lesson_12.anatomy(file)
-    assert parts.number_bytes == lesson_12.bytes_of(model, trains=True) == 5 * 2 * 2 * 12 * 4
+    parts = lesson_11.anatomy(file)
+    assert parts.number_bytes == lesson_11.bytes_of(model, trains=True) == 5 * 2 * 2 * 12 * 4
     assert 8 + parts.header_bytes + parts.number_bytes == file.stat().st_size
     assert "prompt_embeddings" in repr(parts)
-    assert lesson_12.bytes_of(model) == lesson_12.bytes_of(model, trains=True) + lesson_12.bytes_of(model, trains=False)
+    assert lesson_11.bytes_of(model) == lesson_11.bytes_of(model, trains=True) + lesson_11.bytes_of(model, trains=False)
 
 
 def test_the_docstring_still_has_the_example_that_the_lesson_is_about():
@@ -274,25 +274,25 @@ EVEN = torch.full((3, 5), 0.2)
 THREE_STACKS = {"encoder": 1, "decoder": 1, "cross-attention": 1}
 PICTURES = {
     "7 learn": lambda: lesson_00.draw_walk(),
-    "a: to its prefix 0.20, to the letters 0.80": lambda: lesson_01.draw_attention(
+    "a: to its prefix 0.20, to the letters 0.80": lambda: lesson_02.draw_attention(
         torch.full((2, 2), 0.5), AFTER, "ab"
     ),
-    "prefix_len 1: a 20%, b 60%": lambda: lesson_01.draw_shares({1: AFTER[:, 0]}, "ab"),
-    "✗ flan-t5-small: 512 read, 384 cached": lambda: lesson_04.draw_widths(),
-    "✗ 384": lambda: lesson_04.show_sizes(),
-    "368,640": lambda: lesson_05.draw_forms(12, 768, (768, 64), 20),
-    "40% of it on the prefix": lambda: lesson_07.draw_attention(
+    "prefix_len 1: a 20%, b 60%": lambda: lesson_02.draw_shares({1: AFTER[:, 0]}, "ab"),
+    "✗ flan-t5-small: 512 read, 384 cached": lambda: lesson_05.draw_widths(),
+    "✗ 384": lambda: lesson_05.show_sizes(),
+    "368,640": lambda: lesson_06.draw_forms(12, 768, (768, 64), 20),
+    "40% of it on the prefix": lambda: lesson_08.draw_attention(
         {"with <b>": EVEN, "alone": EVEN[:, 2:]}, ["$", " ", "<"]
     ),
-    "layer 0: 40%": lambda: lesson_07.draw_shares([EVEN[None, None]], prefix_len=2),
-    "2 of 4 rows get a gradient; none at all: 2, 3.": lambda: lesson_08.draw_rows(
+    "layer 0: 40%": lambda: lesson_08.draw_shares([EVEN[None, None]], prefix_len=2),
+    "2 of 4 rows get a gradient; none at all: 2, 3.": lambda: lesson_09.draw_rows(
         gradient_with_dead_rows(), {"decoder": 2}, "T"
     ),
-    "none at all: no row": lambda: lesson_08.draw_rows(torch.ones(3, 24), THREE_STACKS, "T"),
-    "CAUSAL_LM: attention_mask grows to 2+3": lambda: lesson_09.draw_masks(MASKS),
-    "SEQ_2_SEQ_LM: attention_mask stays 3": lambda: lesson_09.draw_masks(MASKS),
-    "Rows that never moved: 1": lambda: lesson_11.draw_rows(moved_but_one_row(), 3),
-    "the file: 61,560 bytes": lambda: lesson_12.draw_bytes([("the base", 4_000_000), ("the file", 61_560)]),
+    "none at all: no row": lambda: lesson_09.draw_rows(torch.ones(3, 24), THREE_STACKS, "T"),
+    "CAUSAL_LM: attention_mask grows to 2+3": lambda: lesson_10.draw_masks(MASKS),
+    "SEQ_2_SEQ_LM: attention_mask stays 3": lambda: lesson_10.draw_masks(MASKS),
+    "Rows that never moved: 1": lambda: lesson_03.draw_rows(moved_but_one_row(), 3),
+    "the file: 61,560 bytes": lambda: lesson_11.draw_bytes([("the base", 4_000_000), ("the file", 61_560)]),
 }
 
 
@@ -318,6 +318,6 @@ def test_the_picture_of_attention_is_of_the_head_that_looks_hardest():
     sharp = torch.zeros(1, 2, 4, 7)
     sharp[0, 1, :, 3:] = torch.eye(4).flip(0)
     output = {"encoder_attentions": looks, "decoder_attentions": looks, "cross_attentions": [looks[0], sharp, looks[1]]}
-    assert lesson_11.sharpest(output, 4, 3) == (1, 1)
-    drawn = lesson_11.draw_attention(output, 3, "abcd", "dcba", 1, 1)
+    assert lesson_03.sharpest(output, 4, 3) == (1, 1)
+    drawn = lesson_03.draw_attention(output, 3, "abcd", "dcba", 1, 1)
     assert "d from d, c from c, b from b, a from a" in repr(drawn)

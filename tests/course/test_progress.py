@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from prefix_lab.course import progress
-from prefix_lab.course.lessons.lesson_02 import check_row_width
+from prefix_lab.course.lessons.lesson_01 import check_row_width
 from prefix_lab.course.progress import LESSONS, lesson, show_progress
 from prefix_lab.terminal.commands import main
 
@@ -26,45 +26,38 @@ def solve():
 def test_a_solved_exercise_is_noted_once(notes):
     solve()
     solve()
-    assert progress.done() == {2: {1}}
+    assert progress.done() == {"row_width"}
 
 
 def test_a_wrong_answer_is_not_noted(notes):
     check_row_width(lambda layers, heads, head_dim: 1)
-    assert progress.done() == {}
+    assert progress.done() == set()
     assert not notes.exists()
 
 
 def test_a_lesson_is_forgotten_alone(notes):
-    for solved in ((1, 1), (1, 2), (2, 1)):
-        progress.note(*solved)
-    progress.reset(1)
-    assert progress.done() == {2: {1}}
+    for solved in ("prefix_share", "order", "row_width"):
+        progress.note(solved)
+    progress.reset(2)
+    assert progress.done() == {"row_width"}
     progress.reset()
-    assert progress.done() == {}
+    assert progress.done() == set()
 
 
-@pytest.mark.parametrize("text", ["", "no json", "[]", '{"done": 3}', '{"done": {"x": [1]}}', '{"done": {"1": 5}}'])
+@pytest.mark.parametrize("text", ["", "no json", "[]", '{"solved": 3}', '{"solved": [1, {}]}', '{"done": {"1": [1]}}'])
 def test_a_file_that_is_none_of_ours_says_nothing_and_is_written_to_all_the_same(notes, text):
     notes.parent.mkdir()
     notes.write_text(text)
-    assert progress.done() == {}
+    assert progress.done() == set()
     solve()
-    assert progress.done() == {2: {1}}
-
-
-def test_notes_of_an_older_version_are_read_and_gone_on_with(notes):
-    notes.parent.mkdir()
-    notes.write_text('{"done": {"1": [1, 3]}}')
-    solve()
-    assert progress.done() == {1: {1, 3}, 2: {1}}
+    assert progress.done() == {"row_width"}
 
 
 def test_a_home_that_cannot_be_written_to_is_no_obstacle(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("PREFIX_LAB_PROGRESS", str(tmp_path / "file" / "progress.json"))
     solve()
-    assert progress.done() == {}
+    assert progress.done() == set()
 
 
 def test_a_user_without_a_home_learns_all_the_same(monkeypatch):
@@ -73,43 +66,43 @@ def test_a_user_without_a_home_learns_all_the_same(monkeypatch):
     monkeypatch.delenv("HOME", raising=False)
     monkeypatch.setattr("os.getuid", lambda: 987654)  # no account has this number
     solve()
-    assert progress.done() == {}
+    assert progress.done() == set()
 
 
 def test_lessons_that_are_open_at_once_lose_no_notes(notes):
-    program = "import sys; from prefix_lab.course.progress import note; [note(int(sys.argv[1]), n) for n in range(20)]"
+    program = "import sys; from prefix_lab.course.progress import note; [note(sys.argv[1] + str(n)) for n in range(20)]"
     open_lessons = [subprocess.Popen([sys.executable, "-c", program, str(lesson)]) for lesson in range(4)]
     assert [one.wait() for one in open_lessons] == [0] * 4
-    assert progress.done() == {lesson: set(range(20)) for lesson in range(4)}
+    assert progress.done() == {f"{lesson}{number}" for lesson in range(4) for number in range(20)}
 
 
 def test_no_notes_are_kept_where_none_are_wanted(monkeypatch):
     monkeypatch.setenv("PREFIX_LAB_PROGRESS", "")
     solve()
-    assert progress.done() == {}
+    assert progress.done() == set()
 
 
 def test_progress_says_what_is_left_in_lines_that_fit_a_terminal(notes):
     solve()
-    assert repr(show_progress(2)).splitlines()[1:] == [
+    assert repr(show_progress(1)).splitlines()[1:] == [
         "✓  1 · how wide is a virtual token?",
         "○  2 · view and permute",
         "Left in this lesson: 1 of 2. What you have solved stays noted when you close the notebook.",
     ]
     assert "2 · view and permute" in show_progress()._repr_html_()
     assert "attend with a prefix" not in repr(show_progress())  # of a lesson that was not begun, the number is enough
-    progress.note(14, 1)
+    progress.note("hunt_1")
     assert max(map(len, repr(show_progress()).splitlines())) < 100
-    progress.note(2, 2)
-    assert "All exercises of this lesson are solved." in repr(show_progress(2))
+    progress.note("split")
+    assert "All exercises of this lesson are solved." in repr(show_progress(1))
 
 
 def test_the_command_shows_and_forgets(notes, capsys):
     solve()
     assert main(["progress"]) == 0
-    assert re.search(r"02 · Step into get_peft_model +1 of 2 +2 · view and permute", capsys.readouterr().out)
-    assert main(["progress", "--reset", "2"]) == 0
-    assert progress.done() == {}
+    assert re.search(r"01 · Step into get_peft_model +1 of 2 +2 · view and permute", capsys.readouterr().out)
+    assert main(["progress", "--reset", "1"]) == 0
+    assert progress.done() == set()
     with pytest.raises(SystemExit):
         main(["progress", "--reset", "99"])
     assert "expected one of 0, 1, 2" in capsys.readouterr().err

@@ -68,11 +68,11 @@ def test_vs_code_says_by_its_own_name_which_notebook_is_open(notebook, kernel, m
 
 
 def test_elsewhere_the_notebook_is_looked_for_where_the_kernel_is(notebook, monkeypatch):
-    importlib.import_module("prefix_lab.course.lessons.lesson_02")
+    importlib.import_module("prefix_lab.course.lessons.lesson_01")
     monkeypatch.delenv("JPY_SESSION_NAME")
     monkeypatch.chdir(notebook.parent)
     assert "made in" not in cell_to_run(missing("model"))
-    notebook.rename("02_step_into_get_peft_model.ipynb")
+    notebook.rename("01_step_into_get_peft_model.ipynb")
     assert cell_to_run(missing("model")).startswith(MODEL)
 
 

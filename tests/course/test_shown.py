@@ -56,9 +56,9 @@ def test_a_pair_of_functions_is_shown_in_place_of_the_two_that_the_stage_names()
 
 def test_the_strip_leads_to_the_lessons_that_lie_beside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "05_prefix_encoder.ipynb").touch()
+    (tmp_path / "06_prefix_encoder.ipynb").touch()
     assert re.findall(r'<a href="([^"]*)">(\w+)</a>', show_stage("choose")._repr_html_()) == [
-        ("05_prefix_encoder.ipynb", "encode")
+        ("06_prefix_encoder.ipynb", "encode")
     ]
 
 

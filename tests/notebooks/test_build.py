@@ -76,7 +76,8 @@ def test_a_lesson_begins_with_what_to_do_and_ends_with_what_is_left_and_the_way_
 
 def test_in_pages_of_nbconvert_the_link_leads_to_the_next_page():
     page, _ = HTMLExporter().from_notebook_node(build(lessons()[0], "en"))
-    assert f'<a href="01_a_prefix_by_hand.ipynb" onclick="{WHERE_EXPORTED}">01 · A prefix by hand</a>' in page
+    link = f'<a href="01_step_into_get_peft_model.ipynb" onclick="{WHERE_EXPORTED}">'
+    assert f"{link}01 · Step into get_peft_model</a>" in page
 
 
 def test_the_files_that_a_lesson_sends_its_reader_to_are_there(lesson):

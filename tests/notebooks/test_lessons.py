@@ -196,7 +196,7 @@ def test_after_a_restart_a_cell_runs_or_says_which_to_run_first(half):
 
 
 def test_a_training_that_was_interrupted_begins_anew_when_its_cell_is_run_again():
-    [path] = [path for path in lessons() if path.stem == "11_train_it"]
+    [path] = [path for path in lessons() if path.stem == "03_train_it"]
     with opened(path) as book:
         numbers = list(book.solved)
         [training] = [number for number in numbers if "LiveTraining(" in book.solved[number]]

@@ -97,7 +97,7 @@ NO_STAGE = "{line}: {given} is no stage. The stages are {stages}."
 OTHER_STAGE = "{line}: not {given}. What happens there: {sentence}"
 
 
-@exercise(0, 1)
+@exercise("first_shape")
 def check_first_shape(question: Any, answer: Any) -> str:
     """The answer to the stepper's question, by names or numbers; one that was given in the picture counts."""
     if is_open(answer) and getattr(question, "is_right", False):
@@ -105,7 +105,7 @@ def check_first_shape(question: Any, answer: Any) -> str:
     return answered_shape(question, answer)
 
 
-@exercise(0, 2)
+@exercise("where_to_look")
 def check_where_to_look(answer: Any) -> str:
     """`answer` has, for each symptom, the name of a stage."""
     names = [row.name for row in STAGES]

@@ -1,259 +1,239 @@
-"""Lesson 3: the way to a class, drawn; which class wraps which model, wrong task types, a registry of one's own."""
+"""Lesson 03: what the optimizer gets, one step of training, how far each row moved, and where attention looks."""
 
 from __future__ import annotations
 
-import string
-from typing import Any
+import copy
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from prefix_lab.beside.wrapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
-from prefix_lab.course.checking import DICE, TODO, NotYet, brief, exercise, filled_in, is_open, raised
-from prefix_lab.course.shown import Drawn
+import torch
+from torch import Tensor, nn
+
+from prefix_lab.course.checking import DICE, SIZES, NotYet, brief, called, exercise, generator, same_tensor, tried
+from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.widgets.colours import COLOURS
-from prefix_lab.widgets.picture import FAINT, INK, Picture
+from prefix_lab.widgets.picture import INK, new_figure
 
-WAY = COLOURS["prefix_len"]
-LINE, RIGHT, ENDS = 0.24, 4.7, 4.5  # inches: a row of the table, where answers stand, and how wide they are
-
-
-def draw_choice(config: Any, mixed: bool = False) -> Drawn:
-    """The way of one config, PEFT's or ours: filled boxes are passed, the others are not."""
-    steps, end = way_of(config, mixed)
-    table = list(MODEL_TYPE_TO_PEFT_MODEL_MAPPING.items())
-    picture = Picture(0.06, RIGHT + ENDS + 0.1, 4.72)
-    name = type(config).__name__
-    box(picture, 0.0, 0.06, 3.9, f"{name}, task_type={plain(config.task_type)}", True)
-
-    ask(picture, 0.82, "mixed=True?", steps[0])
-    answer(picture, 0.82, "yes", "PeftMixedModel, for layers of several methods", end == "PeftMixedModel")
-    ask(picture, 1.72, "is the task type in the table?", steps[1])
-    for number, (task_type, kind) in enumerate(table):
-        here = end == kind.__name__
-        top = 1.36 + LINE * number
-        picture.box(RIGHT, top, ENDS, LINE - 0.03, fill=WAY if here else "none", fill_opacity=0.3, stroke=FAINT)
-        picture.words(RIGHT + 0.1, top + 0.11, task_type.value, 8.5, "start", bold=here)
-        picture.words(RIGHT + 1.75, top + 0.11, kind.__name__, 8.5, "start", bold=here)
-    arrow_right(picture, 1.93, "yes", end in [kind.__name__ for _, kind in table])
-    ask(picture, 3.12, "is it prompt learning?", steps[2])
-    answer(picture, 3.12, "no", "PeftModel: layers change, any model will do", end == "PeftModel")
-    arrow_down(picture, 3.54, 4.1, end == "KeyError", "yes")
-    box(picture, 0.0, 4.14, 3.9, "KeyError: the table has no such entry", end == "KeyError")
-    title = f"The way of a {name} with task_type={plain(config.task_type)}"
-    told = f"{' → '.join(said(steps))} → {end}"
-    return Drawn(picture.svg(title, told), f"{title}\n{told}")
+STACKS = ("encoder", "decoder", "cross-attention")
 
 
-QUESTIONS = ("mixed=True?", "is the task type in the table?", "is it prompt learning?")
+def draw_rows(moved: Tensor, layers: int) -> Drawn:
+    """How far each virtual token's share of each row moved: (prefix_len, rows), rows by stack, layer, key and value."""
+    prefix_len, rows = moved.shape
+    figure = new_figure(9.6, 4.2)
+    axes = figure.add_subplot()
+    drawn_map = axes.imshow(moved.T.numpy(), cmap="viridis", aspect="auto", vmin=0)
+    names = [f"{stack} {layer} {part}" for stack in STACKS for layer in range(layers) for part in ("key", "value")]
+    axes.set_yticks(range(rows), names[:rows])
+    axes.set_xticks(range(0, prefix_len, max(1, prefix_len // 10)))
+    for line in range(2 * layers, rows, 2 * layers):
+        axes.axhline(line - 0.5, color="white", linewidth=2)
+    plain_axes(axes, "how far training moved it", "virtual token, 0 to prefix_len - 1", "row: stack, layer, part")
+    axes.tick_params(length=0)
+    bar = figure.colorbar(drawn_map, ax=axes, pad=0.01)
+    bar.ax.tick_params(colors=INK, labelsize=8)
+    bar.set_label("distance over hidden", color=INK, fontsize=9)
+    means = moved.mean(0).view(-1, 2 * layers).mean(1).tolist()
+    told = ", ".join(f"{stack} {mean:.2f}" for stack, mean in zip(STACKS, means, strict=False))
+    still = int((moved.sum(0) == 0).sum())
+    said = f"{rows} rows of {prefix_len} virtual tokens. Mean distance: {told}. Rows that never moved: {still}."
+    return drawn(figure, "Which rows of the prefix learnt", said)
 
 
-def way_of(config: Any, mixed: bool) -> tuple[list[bool | None], str]:
-    """The answers to the three questions, None where one is not asked, and where the way ends."""
-    if mixed:
-        return [True, None, None], "PeftMixedModel"
-    if config.task_type in list(MODEL_TYPE_TO_PEFT_MODEL_MAPPING):
-        return [False, True, None], MODEL_TYPE_TO_PEFT_MODEL_MAPPING[config.task_type].__name__
-    prompt_learning = bool(config.is_prompt_learning)
-    return [False, False, prompt_learning], "KeyError" if prompt_learning else "PeftModel"
+def draw_attention(
+    output: Any, prefix_len: int, source: Sequence[str], target: Sequence[str], layer: int, head: int
+) -> Drawn:
+    """Left, how much each head of each layer looks at the prefix; right, one cross-attention head letter by letter.
+
+    `output` is that of a forward pass with `output_attentions=True`, of one text.
+    """
+    shares = torch.cat(
+        [
+            torch.stack([one[0, ..., :prefix_len].sum(-1).mean(-1) for one in output[name]])
+            for name in ("encoder_attentions", "decoder_attentions", "cross_attentions")
+        ]
+    ).detach()  # (3·layers, heads): the share of attention that goes to the prefix, mean over the queries
+    layers, heads = len(shares) // len(STACKS), shares.shape[1]
+    figure = new_figure(9.6, 4.0)
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.5])
+    left.imshow(shares.numpy(), cmap="viridis", aspect="auto", vmin=0, vmax=1)
+    for row, line in enumerate(shares.tolist()):
+        for column, share in enumerate(line):
+            colour = "black" if share > 0.6 else "white"
+            left.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=9, color=colour)
+    left.set_yticks(range(len(shares)), [f"{stack} {number}" for stack in STACKS for number in range(layers)])
+    left.set_xticks(range(heads))
+    for line in range(layers, len(shares), layers):
+        left.axhline(line - 0.5, color="white", linewidth=2)
+    plain_axes(left, "attention that goes to the prefix, %", "head", "stack and layer")
+    looks = output["cross_attentions"][layer][0, head].detach()  # (target, prefix_len+source)
+    right.imshow(looks.numpy(), cmap="viridis", aspect="auto", vmin=0, vmax=1)
+    right.axvline(prefix_len - 0.5, color=COLOURS["prefix_len"], linewidth=2)
+    places = range(prefix_len, prefix_len + len(source))
+    right.set_xticks([prefix_len / 2 - 0.5, *places], ["the prefix", *source])
+    right.set_yticks(range(len(target)), target)
+    plain_axes(right, f"cross-attention {layer}, head {head}", "reads", "writes")
+    for axes in (left, right):
+        axes.tick_params(length=0, labelsize=9, colors=INK)
+    most = looks[:, prefix_len:].argmax(1).tolist()
+    pairs = ", ".join(f"{one} from {source[place]}" for one, place in zip(target, most, strict=True))
+    told = ", ".join(
+        f"{stack} {100 * part:.0f} %"
+        for stack, part in zip(STACKS, shares.view(-1, layers * heads).mean(1).tolist(), strict=True)
+    )
+    said = f"On the prefix: {told}. What cross-attention {layer}, head {head}, reads most while it writes: {pairs}."
+    return drawn(figure, "Where attention looks", said)
 
 
-def said(steps: list[bool | None]) -> list[str]:
-    return [
-        f"{question} {'yes' if step else 'no'}"
-        for question, step in zip(QUESTIONS, steps, strict=True)
-        if step is not None
-    ]
+def sharpest(output: Any, source: int, prefix_len: int) -> tuple[int, int]:
+    """The layer and head of the cross-attention that looks hardest at single tokens of the source."""
+    peaks = torch.stack(
+        [one[0, :, :, prefix_len : prefix_len + source].amax(-1).mean(-1) for one in output["cross_attentions"]]
+    )
+    best = int(peaks.argmax())
+    return best // peaks.shape[1], best % peaks.shape[1]
 
 
-def plain(task_type: Any) -> str:
-    """`'CAUSAL_LM'` for a text and for a member of TaskType."""
-    return repr(getattr(task_type, "value", task_type))
+class Wrapped(nn.Module):
+    """A frozen base, a prefix that trains, and a head that trains: the least that a training loop can meet."""
+
+    def __init__(self, hidden: int, prefix_len: int):
+        super().__init__()
+        random = generator()
+        self.base = nn.Parameter(1 + torch.rand(hidden, generator=random), requires_grad=False)
+        self.prefix = nn.Parameter(torch.randn(prefix_len, hidden, generator=random))
+        self.head = nn.Parameter(1 + torch.rand(hidden, generator=random))
+
+    def forward(self, x: Tensor) -> Any:
+        """An output with a loss, as transformers' models give it."""
+        return Output((((self.prefix.mean(0) + x) * self.base * self.head) ** 2).mean())
 
 
-def box(picture: Picture, left: float, top: float, width: float, text: str, on: bool) -> None:
-    fill = WAY if on else "none"
-    picture.box(left, top, width, 0.42, fill=fill, fill_opacity=0.3, stroke=INK if on else FAINT, rx=5)
-    picture.words(left + width / 2, top + 0.21, text, 10, bold=on)
+class Output(NamedTuple):
+    """Only the loss counts here."""
+
+    loss: Tensor
 
 
-def ask(picture: Picture, top: float, text: str, step: bool | None) -> None:
-    """A question on the left, with the arrow that leads down to it."""
-    above = {0.82: 0.48, 1.72: 1.24, 3.12: 2.14}[top]
-    arrow_down(picture, above, top, step is not None, "" if top < 1 else "no")
-    box(picture, 0.0, top, 3.9, text, step is not None)
+NO_LIST = "A list of parameters is wanted; your function gave {given}."
 
 
-def answer(picture: Picture, top: float, word: str, text: str, on: bool) -> None:
-    arrow_right(picture, top + 0.21, word, on)
-    box(picture, RIGHT, top, ENDS, text, on)
-
-
-def arrow_right(picture: Picture, y: float, word: str, on: bool) -> None:
-    picture.line((3.94, y), (RIGHT - 0.08, y), stroke=INK if on else FAINT, stroke_width=2.2 if on else 1)
-    picture.words(RIGHT - 0.09, y, "›", 14)
-    picture.words(4.28, y - 0.12, word, 9, bold=on)
-
-
-def arrow_down(picture: Picture, top: float, bottom: float, on: bool, word: str) -> None:
-    picture.line((1.95, top), (1.95, bottom - 0.02), stroke=INK if on else FAINT, stroke_width=2.2 if on else 1)
-    if word:
-        picture.words(2.08, (top + bottom) / 2, word, 9, "start", bold=on)
-
-
-CLASSES = {kind.__name__: task_type.value for task_type, kind in MODEL_TYPE_TO_PEFT_MODEL_MAPPING.items()}
-JOBS = {
-    "T5 writes a summary": "PeftModelForSeq2SeqLM",
-    "GPT-2 writes on": "PeftModelForCausalLM",
-    "BERT says: spam or not": "PeftModelForSequenceClassification",
-    "BERT marks every name in a text": "PeftModelForTokenClassification",
-    "BERT finds where the answer stands": "PeftModelForQuestionAnswering",
-    "BERT turns a text into vectors for a search": "PeftModelForFeatureExtraction",
-}
-CLUES = {
-    "PeftModelForSeq2SeqLM": "one text is read, another one is written: sequence to sequence",
-    "PeftModelForCausalLM": "one text goes on, and each token follows from those before it: causal",
-    "PeftModelForSequenceClassification": "one label for the whole sequence",
-    "PeftModelForTokenClassification": "one label for each token",
-    "PeftModelForQuestionAnswering": "two numbers for each token, for the start and the end of an answer",
-    "PeftModelForFeatureExtraction": "no head at all: the hidden states are the result",
-}
-
-
-NO_CLASS = "{line}: {given} is no class of the table. They are {known}."
-TASK_TYPE = "{line}: {given} is a task type, the table's left side. Which class does it lead to?"
-OTHER_CLASS = "{line}: not {given}, which is for this: {clue}."
-
-
-@exercise(3, 1)
-def check_classes(answer: Any) -> str:
-    """`answer` has the name of a class for every job; the class itself is taken, too."""
-    names = dict(zip(JOBS, map(name_of, filled_in(answer, JOBS)), strict=True))
-    for job, given in names.items():
-        if given in CLASSES.values():
-            raise NotYet(TASK_TYPE, line=job, given=given)
-        if given not in CLASSES:
-            raise NotYet(NO_CLASS, line=job, given=brief(answer[job]), known=", ".join(CLASSES))
-    for job, right in JOBS.items():
-        if names[job] != right:
-            raise NotYet(OTHER_CLASS, line=job, given=names[job], clue=CLUES[names[job]])
-    return "Six task types, six classes: each knows where its inputs, masks and labels are."
-
-
-def name_of(given: Any) -> str:
-    """A class's name, of the class or of a text that says it."""
-    return getattr(given, "__name__", None) or str(given).strip()
-
-
-CASES = {
-    "a prefix, task_type=None": "KeyError",
-    "a prefix, task_type='SUMMARIZE'": "ValueError",
-    "LoRA, task_type=None": "PeftModel",
-    "a prefix, task_type='CAUSAL_LM', and the model is a T5": "PeftModelForCausalLM",
-}
-OUTCOMES = ("KeyError", "ValueError", "PeftModel", "PeftModelForCausalLM", "PeftModelForSeq2SeqLM")
-REASONS = {
-    "a prefix, task_type=None": "None passes the config's own check, since it may be filled in later; then follow the "
-    "picture down: it is prompt learning, and the table is asked for None.",
-    "a prefix, task_type='SUMMARIZE'": "A name that does not exist is refused before get_peft_model is called at all: "
-    "the config looks at it when it is made.",
-    "LoRA, task_type=None": "LoRA changes layers, and needs no class that knows where masks and labels are.",
-    "a prefix, task_type='CAUSAL_LM', and the model is a T5": "Look for a place where the task type is compared with "
-    "the model. There is none.",
-}
-NO_OUTCOME = "{line}: {given} is none of {known}."
-OTHER_OUTCOME = "{line}: not {given}. {reason}"
-
-
-@exercise(3, 2)
-def check_outcomes(answer: Any) -> str:
-    """`answer` has one of `OUTCOMES` for every case."""
-    names = dict(zip(CASES, map(name_of, filled_in(answer, CASES)), strict=True))
-    for case, given in names.items():
-        if given not in OUTCOMES:
-            raise NotYet(NO_OUTCOME, line=case, given=brief(answer[case]), known=", ".join(OUTCOMES))
-    for case, right in CASES.items():
-        if names[case] != right:
-            raise NotYet(OTHER_OUTCOME, line=case, given=names[case], reason=REASONS[case])
-    return "Two errors of different quality, one way that needs no class, and one trap."
-
-
-OBJECT = "choose gave an object of the class, and the class itself is wanted: leave out the ()."
-NOTHING_CHOSEN = "choose gave None: hand the class back, with `return`."
-NOT_FOUND = "After register({name!r}, One), choose({name!r}) gave {given}, expected One."
-MIXED_UP = "With two entries, choose mixes them up: does register keep both, each under its name?"
-SHARED = "What one registry learns, another one knows, too: they share one table. Make the dict in __init__, with self."
-LIST_KNOWN = "choose({name!r}) says {said!r}: list the task types that it knows, too."
-SAY_ASKED = "choose({name!r}) says {said!r}: say what was asked for, too."
-BARE = (
-    "choose({name!r}) raises a bare KeyError, as PEFT does, and its reader learns nothing. Raise a ValueError that "
-    "lists the task types that are known."
-)
-UNKNOWN_GIVEN = "choose({name!r}) gave {given}, expected a ValueError: nobody registered that name."
-TOO_LATE = "A name registered twice is refused, but only after the old class is gone: ask first."
-TWICE = (
-    "A second register under the same name is accepted: the last one to register would win, unseen. Raise a "
-    "ValueError, as PEFT raises a KeyError."
-)
-
-
-@exercise(3, 3)
-def check_registry(answer: Any) -> str:
-    """`answer` is a class with `register(task_type, kind)` and `choose(task_type)`."""
-    if not isinstance(answer, type):
-        raise NotYet("The class itself is wanted, check_registry(Registry); this is {given}.", given=brief(answer))
+@exercise("what_trains")
+def check_what_trains(answer: Any) -> str:
+    """`answer(model)` is a list of the parameters that train."""
+    model = Wrapped(*DICE.sample(SIZES, 2))
+    result = called(answer, model)
     try:
-        return tried(answer)
-    except NotYet:
-        raise
-    except Exception as error:  # whatever the learner's code raises is for the learner to read
-        raise raised("registry", error) from error
+        found = list(result)
+    except TypeError:
+        raise NotYet(NO_LIST, given=brief(result)) from None
+    if any(isinstance(one, tuple) for one in found):
+        raise NotYet("These are pairs of name and parameter; an optimizer wants the parameters alone.")
+    if any(isinstance(one, str) for one in found):
+        raise NotYet("These are names; an optimizer wants the parameters themselves.")
+    if not all(isinstance(one, Tensor) for one in found):
+        raise NotYet("Not everything in your list is a parameter.")
+    ids = {id(one) for one in found}
+    if id(model.base) in ids:
+        raise NotYet("The frozen base is among them: ask each parameter whether it has requires_grad.")
+    if not ids:
+        raise NotYet("The list is empty: are those that train left out, and the frozen ones taken?")
+    if {id(model.prefix), id(model.head)} - ids:
+        raise NotYet("One that trains is missing. A name is not enough to go by: some models train a head, too.")
+    if not isinstance(result, list):
+        raise NotYet("Right, but it can be gone through only once. Make it a list; clipping needs it again.")
+    return "All that has requires_grad, and nothing else."
 
 
-def tried(registry_class: Any) -> str:
-    # names of task types that nobody could have written into the answer
-    first, second, third, unknown = ("".join(DICE.choices(string.ascii_uppercase, k=6)) + f"_{n}" for n in range(4))
-    one, other = type("One", (), {}), type("Other", (), {})
-    registry = registry_class()
-    registry.register(first, one)
-    found = registry.choose(first)
-    if is_open(found):
-        raise NotYet(TODO)
-    if found is not one:
-        said = OBJECT if isinstance(found, one) else NOTHING_CHOSEN if found is None else NOT_FOUND
-        raise NotYet(said, name=first, given=brief(found))
-    registry.register(second, other)
-    if registry.choose(first) is not one or registry.choose(second) is not other:
-        raise NotYet(MIXED_UP)
-    for name in (unknown, None):
-        refuses(registry, name, first)
-    keeps(registry, first, one, other)
-    registry_class().register(third, other)
-    try:
-        registry.choose(third)
-    except ValueError:
-        return "It finds, it lists what it knows, it overwrites nothing, and it shares nothing."
-    raise NotYet(SHARED)
+@exercise("step")
+def check_step(answer: Any) -> str:
+    """`answer(model, batch, optimizer)` does one step and returns the loss as a number."""
+    hidden, prefix_len = DICE.sample(SIZES, 2)
+    model, random = Wrapped(hidden, prefix_len), generator()
+    fresh, twin = copy.deepcopy(model), copy.deepcopy(model)
+    batches = [{"x": torch.randn(hidden, generator=random)} for _ in range(3)]
+    expected = [plain_step(twin, batch, optimizer_of(twin)) for batch in batches]
+    optimizer, start = optimizer_of(model), model.prefix.detach().clone()
+    given, arrived = [], []  # the second: a gradient came back, even if it was forgotten at once
+    model.prefix.register_hook(arrived.append)
+    for batch in batches:
+        given.append(tried(answer, model, batch, optimizer))
+        if len(given) == 1 and torch.equal(model.prefix, start):
+            raise NotYet(nothing_moved(model, bool(arrived)))
+    if not torch.allclose(model.prefix, twin.prefix, atol=1e-6):
+        raise NotYet(other_way(model, fresh, batches))
+    if any(one is None for one in given):
+        raise NotYet("The prefix moves as it should. Hand the loss back, with `return`.")
+    if any(isinstance(one, Tensor) for one in given):
+        raise NotYet("The prefix moves as it should. Return loss.item(): a tensor keeps its graph alive.")
+    if not all(isinstance(one, float) for one in given):
+        raise NotYet("The prefix moves as it should. Return the loss, not {given}.", given=brief(given[0]))
+    if any(abs(one - two) > 1e-5 * max(1.0, abs(two)) for one, two in zip(given, expected, strict=True)):
+        raise NotYet("The prefix moves as it should, but what you return is not this batch's loss.")
+    return "Forward, forget the old gradient, backward, step."
 
 
-def refuses(registry: Any, name: str | None, known: str) -> None:
-    """An unknown name is refused with words that help."""
-    try:
-        found = registry.choose(name)
-    except ValueError as error:
-        if known not in str(error):
-            raise NotYet(LIST_KNOWN, name=name, said=str(error)) from error
-        if str(name) not in str(error):
-            raise NotYet(SAY_ASKED, name=name, said=str(error)) from error
-    except KeyError as error:
-        raise NotYet(BARE, name=name) from error
-    else:
-        raise NotYet(UNKNOWN_GIVEN, name=name, given=brief(found))
+def optimizer_of(model: Wrapped) -> torch.optim.Optimizer:
+    """Plain descent: its steps show what the gradients were."""
+    return torch.optim.SGD([model.prefix, model.head], lr=0.01)
 
 
-def keeps(registry: Any, name: str, one: type, other: type) -> None:
-    """A name registered twice is refused, and keeps its first class."""
-    try:
-        registry.register(name, other)
-    except (ValueError, KeyError) as error:
-        if registry.choose(name) is not one:
-            raise NotYet(TOO_LATE) from error
-    else:
-        raise NotYet(TWICE)
+def plain_step(model: Wrapped, batch: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> float:
+    """The step as it should be."""
+    loss = model(**batch).loss
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def nothing_moved(model: Wrapped, arrived: bool) -> str:
+    """Why the first step left the prefix where it was; `arrived` says whether backward brought it a gradient."""
+    if not arrived:
+        return "The prefix did not move and has no gradient: is loss.backward() there, before optimizer.step()?"
+    if model.prefix.grad is None or not model.prefix.grad.any():
+        return "The gradient was forgotten before the step: zero_grad belongs before backward, not between it and step."
+    return "The prefix has its gradient but did not move: optimizer.step() uses it, behind backward."
+
+
+def other_way(model: Wrapped, fresh: Wrapped, batches: list[dict[str, Tensor]]) -> str:
+    """Why three steps led elsewhere."""
+    optimizer = optimizer_of(fresh)
+    for batch in batches:
+        fresh(**batch).loss.backward()
+        optimizer.step()
+    if torch.allclose(model.prefix, fresh.prefix, atol=1e-6):
+        return "The first step is right, the next ones are too long: gradients add up until zero_grad forgets them."
+    return "The prefix moves, but elsewhere than with forward, zero_grad, backward, step on each batch."
+
+
+@exercise("moved")
+def check_moved(answer: Any) -> str:
+    """`answer(before, after, rows)` is (prefix_len, rows): the distance over hidden."""
+    prefix_len, rows, hidden = DICE.sample(SIZES, 3)
+    random = generator()
+    before, after = (torch.randn(prefix_len, rows * hidden, generator=random) for _ in range(2))
+    change = (after - before).view(prefix_len, rows, hidden)
+    right = change.norm(dim=2)  # (prefix_len, rows)
+    result = called(answer, before, after, rows)
+    shapes = {
+        (rows, prefix_len): "The two axes are in the other order.",
+        (prefix_len, hidden): "This is the distance over the rows; take it over hidden, the last axis of three.",
+        (prefix_len,): "This is one distance a virtual token: cut the width into rows and hidden first, with view.",
+        (prefix_len, rows, hidden): "This is the change itself; its length over hidden is one number a row.",
+        (): "This is one number for all: say along which axis, as in norm(dim=...).",
+    }
+    numbers = {
+        "A row's numbers lie side by side, so in the view rows come before hidden.": (
+            (after - before).view(prefix_len, hidden, rows).norm(dim=1)
+        ),
+        "This is how long the rows are now, not how far they moved.": after.view(prefix_len, rows, hidden).norm(dim=2),
+        "This is the sum of the absolute changes; take norm, as a ruler does.": change.abs().sum(2),
+        "This is the square of the distance.": right**2,
+    }
+    otherwise = (
+        "view makes three axes, norm(dim=...) takes the last of them away.",
+        "What is asked for is the square root of the summed squares of after - before.",
+    )
+    same_tensor(result, right, "(prefix_len, rows)", shapes, numbers, otherwise)
+    return "One distance for each virtual token and each row."

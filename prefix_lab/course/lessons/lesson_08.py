@@ -1,167 +1,191 @@
-"""Lesson 8: rows without a gradient, the rows that a layer reads, and whether an encoder sees a prefix."""
+"""Lesson 8: where attention looks, drawn; mask and positions, whose key a head reads, the prefix's share."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from prefix_lab import PrefixTuningConfig, get_peft_model
-from prefix_lab.course.checking import DICE, SIZES, NotYet, brief, called, exercise, generator, pair
+from prefix_lab.course.checking import (
+    DICE,
+    SIZES,
+    WHOLE,
+    called,
+    exercise,
+    generator,
+    pair,
+    same_number,
+    same_tensor,
+)
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
-from prefix_lab.course.small_models import small_t5
-from prefix_lab.course.training import digest
-from prefix_lab.widgets.colours import COLOURS, OTHER
-from prefix_lab.widgets.picture import INK, new_figure
+from prefix_lab.widgets.colours import COLOURS
+from prefix_lab.widgets.picture import FAINT, INK, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
-def draw_rows(gradient: Tensor, stacks: dict[str, int], title: str) -> Drawn:
-    """A bar for each row, key and value in turn, of the gradient (prefix_len, 2·layers·hidden).
+def draw_attention(maps: dict[str, Tensor], tokens: Sequence[str]) -> Drawn:
+    """Attention of one head, (source, source) or (source, prefix_len+source) each; a title for each of them."""
+    source = len(tokens)
+    widths = [one.shape[-1] for one in maps.values()]
+    figure = new_figure(min(10.5, 1.2 + 0.24 * sum(widths)), 1.2 + 0.24 * source)
+    panels = figure.subplots(1, len(maps), width_ratios=widths, squeeze=False)[0]
+    told = []
+    for axes, (title, weights) in zip(panels, maps.items(), strict=True):
+        prefix_len = weights.shape[-1] - source
+        draw_map(axes, weights.detach().double().numpy(), prefix_len, tokens)
+        plain_axes(axes, title)
+        share = f", {weights[:, :prefix_len].sum() / source:.0%} of it on the prefix" if prefix_len else ""
+        told.append(f"{title}: {source} queries by {weights.shape[-1]} keys{share}; no query looks at later letters.")
+    panels[0].set_ylabel("who asks", color=INK, fontsize=9)
+    figure.supxlabel(
+        "who is asked: prefix (numbered) and source (letters); the fuller a cell, the larger the weight",
+        color=INK,
+        fontsize=9,
+    )
+    return drawn(figure, "Where one head of layer 0 looks", "\n".join(told))
 
-    `stacks` says for whom the rows were meant, and how many layers that are: {"decoder": 4}.
-    """
-    count = 2 * sum(stacks.values())
-    norms = gradient.detach().view(len(gradient), count, -1).norm(dim=(0, 2)).tolist()
-    figure = new_figure(8.6, 3.0)
+
+def draw_map(axes: Axes, weights: np.ndarray, prefix_len: int, tokens: Sequence[str]) -> None:
+    """Each cell in the colour of its axis, the fuller the larger its weight."""
+    from matplotlib.colors import to_rgb
+
+    image = np.zeros((*weights.shape, 4))
+    image[:, :prefix_len, :3] = to_rgb(COLOURS["prefix_len"])
+    image[:, prefix_len:, :3] = to_rgb(COLOURS["source"])
+    image[..., 3] = weights.clip(0, 1) ** 0.5  # a weight of 0.04 is still to be seen
+    axes.imshow(image, aspect="equal", interpolation="none")
+    letters = [one if one.strip() else "␣" for one in tokens]
+    axes.set_xticks(range(weights.shape[1]), [*map(str, range(prefix_len)), *letters], parse_math=False)
+    axes.set_yticks(range(len(letters)), letters, parse_math=False)
+    axes.tick_params(length=0)
+    if prefix_len:
+        axes.axvline(prefix_len - 0.5, color=INK, linewidth=1)
+
+
+def draw_shares(attentions: Sequence[Tensor], prefix_len: int) -> Drawn:
+    """How much of its attention each head of each layer gives to the prefix; `attentions` as the model gives them."""
+    shares = [one[..., :prefix_len].sum(-1).mean((0, 2)).tolist() for one in attentions]  # layers × heads
+    figure = new_figure(7.5, 2.8)
     axes = figure.add_subplot()
-    alive = [row for row in range(count) if norms[row] > 0]
-    dead = [row for row in range(count) if norms[row] == 0]
-    axes.bar(alive, [norms[row] for row in alive], color=COLOURS["layers"], width=0.8)
-    axes.scatter(dead, [max(norms) * 0.04] * len(dead), marker="x", color=OTHER, s=44, linewidths=2)
-    names = [f"{row}\n{'kv'[row % 2]}{row // 2 if len(stacks) == 1 else ''}" for row in range(count)]
-    axes.set_xticks(range(count), names)
-    plain_axes(axes, title, "rows of the prefix; k and v: meant as key and value", "length of the gradient", axis="y")
-    start = 0
-    for name, layers in stacks.items():
-        if len(stacks) > 1:
-            axes.annotate(
-                name, (start + layers - 0.5, 1), xycoords=("data", "axes fraction"), xytext=(0, -12), color=INK,
-                textcoords="offset points", ha="center", fontsize=9,
-            )  # fmt: skip
-            axes.axvline(start - 0.5, color=INK, linewidth=0.7, linestyle=":")
-        start += 2 * layers
-    axes.set_ylim(0, max(norms) * 1.22)
-    told = f"{len(alive)} of {count} rows get a gradient; none at all: {', '.join(map(str, dead)) or 'no row'}."
-    return drawn(figure, title, told)
+    heads = len(shares[0])
+    for layer, row in enumerate(shares):
+        left = layer * (heads + 1)
+        axes.bar(range(left, left + heads), row, color=COLOURS["prefix_len"], width=0.8)
+        axes.bar(
+            range(left, left + heads),
+            [1 - one for one in row],
+            bottom=row,
+            color=COLOURS["source"],
+            width=0.8,
+            alpha=0.45,
+        )
+        axes.annotate(
+            f"layer {layer}", (left + (heads - 1) / 2, 1.02), ha="center", color=INK, fontsize=9, annotation_clip=False
+        )
+    places = [layer * (heads + 1) + head for layer in range(len(shares)) for head in range(heads)]
+    axes.set_xticks(places, [str(head) for _ in shares for head in range(heads)])
+    axes.set_ylim(0, 1.12)
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    plain_axes(axes, "", "heads", "share of attention")
+    for name, height in (("prefix", shares[-1][-1] / 2), ("source", (1 + shares[-1][-1]) / 2)):
+        axes.annotate(name, (places[-1] + 0.55, height), color=INK, fontsize=9, va="center", annotation_clip=False)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.grid(axis="y", color=FAINT, linewidth=0.5)
+    axes.set_axisbelow(True)
+    told = [f"layer {n}: " + ", ".join(f"{one:.0%}" for one in row) for n, row in enumerate(shares)]
+    return drawn(figure, "What share of its attention each head gives to the prefix", "\n".join(told))
 
 
-NO_ROWS = "A list of row numbers is wanted; your function gave {given}."
-OTHER_ROWS = "The silent rows were {right}, and your function gave {given}."
-TOO_HIGH = "There are 2·layers rows, counted from 0, and one or more of these numbers is none of them."
-ALIVE = "These are the rows that do get a gradient."
-SUMMED = "In row {row} the numbers +1 and -1 cancel out: sum what has no sign, .abs() or .norm()."
-ROUNDED = "Row {row} has a gradient, of about 1e-12: small is not zero."
-LONELY = "Row {row} has a single number that gets a gradient: look at all tokens and all numbers of a row."
-MISSED = "Row {row} is missing."
-TOO_MANY = "Row {row} gets a gradient."
+@exercise("with_prefix")
+def check_with_prefix(answer: Any) -> str:
+    """`answer(attention_mask, prefix_len)` is the mask (batch, prefix_len+source), and positions that fit."""
+    batch, source, prefix_len = DICE.sample(SIZES, 3)
+    mask = torch.ones(batch, source, dtype=torch.long)
+    mask[1:, -2:] = 0  # padding
+    given, positions = pair(called(answer, mask.clone(), prefix_len), "mask, position_ids")
+    ones, hidden = torch.ones(batch, prefix_len, dtype=torch.long), torch.zeros(batch, prefix_len, dtype=torch.long)
+    shapes = {(batch + prefix_len, source): "It grew along batch; join along dim=1."}
+    numbers = {
+        "The ones stand behind the text; the prefix is its past, so they stand before it.": torch.cat([mask, ones], 1),
+        "0 hides a key; every virtual token may be read.": torch.cat([hidden, mask], 1),
+        "The text's own padding was lost; keep the mask that came in.": torch.ones(batch, prefix_len + source),
+    }
+    otherwise = (
+        "Attention has a column for each virtual token too, so the mask must grow.",
+        "1 where a key may be read, 0 where it is padding: ones for the prefix, then the mask that came in.",
+    )
+    right, axes = torch.cat([ones, mask], 1), "(batch, prefix_len+source)"
+    same_tensor(given, right, axes, shapes, numbers, otherwise, name="the mask")
+    same_positions(positions, mask, prefix_len)
+    return "prefix_len ones before the mask; positions begin at prefix_len: that much is already past."
 
 
-@exercise(8, 1)
-def check_silent_rows(answer: Any) -> str:
-    """`answer(gradient, layers)` are the rows, of 2·layers, in which no number has a gradient."""
-    for _ in range(3):
-        prefix_len, layers, hidden = DICE.sample(SIZES, 3)
-        rows = 2 * layers
-        gradient = torch.randn(prefix_len, rows, hidden, generator=generator())
-        silent = sorted(DICE.sample(range(rows), layers - 1))
-        gradient[:, silent] = 0
-        alive = [row for row in range(rows) if row not in silent]
-        weak, cancelled, lonely = DICE.sample(alive, 3)
-        gradient[:, weak] *= 1e-12
-        gradient[:, cancelled] = 0
-        gradient[0, cancelled, 0], gradient[1, cancelled, 0] = 1.0, -1.0
-        gradient[:, lonely] = 0
-        gradient[-1, lonely, -1] = 1.0
-        result = called(answer, gradient.flatten(1), layers)
-        found = as_rows(result)
-        if found is None:
-            raise NotYet(NO_ROWS, given=brief(result))
-        if found == silent:
-            continue
-        told = {"right": silent, "given": brief(found)}
-        if any(row >= rows for row in found):
-            raise NotYet(OTHER_ROWS, TOO_HIGH, **told)
-        if found == alive:
-            raise NotYet(OTHER_ROWS, ALIVE, **told)
-        missed, wrong = sorted(set(silent) - set(found)), sorted(set(found) - set(silent))
-        if missed:
-            raise NotYet(OTHER_ROWS, MISSED, row=missed[0], **told)
-        causes = {cancelled: SUMMED, weak: ROUNDED, lonely: LONELY}
-        cause = causes.get(wrong[0], TOO_MANY) if len(wrong) == 1 else LONELY if lonely in wrong else TOO_MANY
-        raise NotYet(OTHER_ROWS, cause, row=lonely if cause is LONELY else wrong[0], **told)
-    return "Not one number, of any virtual token: such a row never learns."
+def same_positions(given: Any, mask: Tensor, prefix_len: int) -> None:
+    """Positions, (batch, source), (1, source) or (source,), count on behind the prefix."""
+    batch, source = mask.shape
+    right = (torch.arange(source) + prefix_len).expand(batch, source)
+    if isinstance(given, Tensor) and given.shape in ((source,), (1, source)):
+        given = given.expand(batch, source)
+    too_many = "One for each token of the text; virtual tokens have none: their keys are made without the model."
+    shapes = dict.fromkeys([(prefix_len + source,), (1, prefix_len + source), (batch, prefix_len + source)], too_many)
+    numbers = {
+        "They begin at 0, as if there were no prefix.": right - prefix_len,
+        "They begin one too early; positions count from 0, so the prefix has taken 0 to prefix_len-1.": right - 1,
+        "They begin one too late; positions count from 0, so the prefix has taken 0 to prefix_len-1.": right + 1,
+    }
+    otherwise = "One for each token of the text.", "The model counts on from the past."
+    same_tensor(given, right, "(batch, source)", shapes, numbers, otherwise, name="the positions")
 
 
-def as_rows(result: Any) -> list[int] | None:
-    """Row numbers as a sorted list; None for anything else."""
-    try:
-        found = result.flatten().tolist() if isinstance(result, Tensor) else list(result)
-        return sorted(int(row) for row in found)
-    except (TypeError, ValueError, OverflowError):
-        return None
+@exercise("kv_head")
+def check_kv_head(answer: Any) -> str:
+    """`answer(head, heads, kv_heads)` is the cached head that an asking head reads."""
+    for _ in range(6):
+        kv_heads, group = DICE.sample(SIZES, 2)
+        heads = kv_heads * group
+        head = DICE.randrange(heads)
+        causes = {
+            head % kv_heads: "Heads that lie side by side share one; these take turns.",
+            head % group: "That is its place within its group.",
+            head // kv_heads: "Divide by the size of a group, heads // kv_heads.",
+            head: "There are only kv_heads of them in the cache.",
+            head / group: WHOLE,
+        }
+        given = {"head": head, "heads": heads, "kv_heads": kv_heads}
+        same_number(answer, given, head // group, causes, "How many asking heads share one cached head?")
+    return "head // (heads // kv_heads): neighbours share a key and a value."
 
 
-OTHER_PAIR = "Layer {layer} of {layers} reads rows {right}, and your function gave {given}."
-
-
-@exercise(8, 2)
-def check_rows_of(answer: Any) -> str:
-    """`answer(layer, layers)` is the row of the layer's key and that of its value, after PEFT's cat and split."""
-    for layers in (4, DICE.choice(SIZES), 2 * DICE.choice(SIZES)):
-        doubled = [*range(2 * layers)] * 2  # what cat([x, x]) makes of the rows
-        for layer in range(layers):
-            given = pair(called(answer, layer, layers), "key_row, value_row", int)
-            right = tuple(doubled[4 * layer : 4 * layer + 2])
-            if given == right:
-                continue
-            causes = {
-                (2 * layer, 2 * layer + 1): "That is so for a GPT-2, which splits in twos; here it is fours.",
-                (4 * layer, 4 * layer + 1): "There are only 2·layers rows; after them they come again, from row 0.",
-                right[::-1]: "The key comes first.",
-                (4 * layer % layers, 4 * layer % layers + 1): "They come again after 2·layers rows, not after layers.",
-                (4 * layer, 4 * layer + 2): "The four of a layer are: own key, own value, cross key, cross value.",
-                tuple(doubled[4 * layer + 2 : 4 * layer + 4]): "Those two are the ones that are thrown away.",
-            }
-            cause = next((said for wrong, said in causes.items() if given == wrong), "Double the rows, cut and count.")
-            raise NotYet(OTHER_PAIR, cause, layer=layer, layers=layers, right=right, given=brief(given))
-    return "Rows 4·layer and 4·layer+1, modulo 2·layers. Can you see which rows that leaves out?"
-
-
-NO_YES = "True or False is wanted; your function gave {given}."
-TOUCHED = "Your function changed the model; an experiment leaves it as it was."
-ENCODER_CAUSES = {
-    (True, True): "You said yes to PEFT's layout too. Do you compare logits? Those change in any case; compare "
-    "encoder_last_hidden_state.",
-    (
-        False,
-        False,
-    ): "You said no to a prefix that the encoder does read (layout='paper'). Is one of your two runs really "
-    "without the prefix? Use `with peft_model.disable_adapter():`.",
-    (True, False): "It is the other way round: True where the two outputs differ.",
-}
-
-
-@exercise(8, 3)
-@torch.no_grad()
-def check_encoder_sees(answer: Any) -> str:
-    """`answer(peft_model, batch)` says whether the prefix changes the encoder's output."""
-    source, target = DICE.sample(SIZES, 2)
-    torch.manual_seed(DICE.randrange(10**6))
-    batch = {"input_ids": torch.randint(3, 300, (2, source)), "labels": torch.randint(3, 300, (2, target))}
-    said = []
-    for layout in ("peft", "paper"):
-        config = PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=3, layout=layout)
-        model = get_peft_model(small_t5(layers=2), config).eval()
-        before = digest(model)
-        result = called(answer, model, dict(batch))
-        if isinstance(result, Tensor) and result.numel() == 1:
-            result = result.item()
-        if not isinstance(result, bool):
-            raise NotYet(NO_YES, given=brief(result))
-        if digest(model) != before:
-            raise NotYet(TOUCHED)
-        said.append(result)
-    if tuple(said) in ENCODER_CAUSES:
-        raise NotYet(ENCODER_CAUSES[tuple(said)])
-    return "Not with PEFT's layout: the encoder's output is equal, bit for bit. With the paper's it is another."
+@exercise("content")
+def check_content(answer: Any) -> str:
+    """`answer(attention, prefix_len)` is the attention on the source alone, each query's weights adding up to 1."""
+    batch, heads, source, prefix_len = DICE.sample(SIZES, 4)
+    attention = torch.randn(batch, heads, source, prefix_len + source, generator=generator()).softmax(-1)
+    kept, first = attention[..., prefix_len:], attention[..., :source]
+    result = called(answer, attention.clone(), prefix_len)
+    shapes = {
+        (batch, heads, source, prefix_len): "These are the prefix's columns; the text's are the others.",
+        tuple(
+            attention[:, :, prefix_len:].shape
+        ): "Rows were dropped, the queries; the keys are the columns, the last axis.",
+    }
+    numbers = {
+        "The rows do not add up to 1 yet; divide by their sum.": kept,
+        "A second softmax makes weights of weights; divide by the sum.": kept.softmax(-1),
+        "Divided by the sum of each column; a query's weights are a row, dim=-1.": kept / kept.sum(-2, keepdim=True),
+        "Divided by the sum of everything; each query adds up to 1 by itself.": kept / kept.sum(),
+        "These are the first columns, where the prefix is.": first / first.sum(-1, keepdim=True),
+    }
+    otherwise = (
+        "Drop the prefix's columns, the first prefix_len of the last axis.",
+        "Cut first, then divide by what is left.",
+    )
+    axes, right = "(batch, heads, source, source)", kept / kept.sum(-1, keepdim=True)
+    same_tensor(result, right, axes, shapes, numbers, otherwise)
+    return "The text's share alone, made to add up to 1 again."

@@ -1,225 +1,167 @@
-"""Lesson 9: all masks before and after; which of them grows, how a forward ends in a head, and what trains."""
+"""Lesson 9: rows without a gradient, the rows that a layer reads, and whether an encoder sees a prefix."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from prefix_lab.course.checking import (
-    DICE,
-    SIZES,
-    NotYet,
-    answered_shape,
-    brief,
-    called,
-    exercise,
-    generator,
-    pair,
-    same_number,
-    same_tensor,
-)
+from prefix_lab import PrefixTuningConfig, get_peft_model
+from prefix_lab.course.checking import DICE, SIZES, NotYet, brief, called, exercise, generator, pair
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
-from prefix_lab.debugger import Recording, record
-from prefix_lab.shapes import name_axes
-from prefix_lab.widgets.colours import COLOURS
+from prefix_lab.course.small_models import small_t5
+from prefix_lab.course.training import digest
+from prefix_lab.widgets.colours import COLOURS, OTHER
 from prefix_lab.widgets.picture import INK, new_figure
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
-CLASSIFIED = {"batch": 2, "source": 7, "prefix_len": 5, "layers": 2, "hidden": 32, "heads": 4, "ff": 64, "vocab": 100}
+def draw_rows(gradient: Tensor, stacks: dict[str, int], title: str) -> Drawn:
+    """A bar for each row, key and value in turn, of the gradient (prefix_len, 2·layers·hidden).
 
-
-def classify(axes: Mapping[str, int]) -> None:
-    """A tiny BERT that classifies, with PEFT's prefix, forwards and backwards at these sizes."""
-    import peft
-    from transformers import BertConfig, BertForSequenceClassification
-
-    sizes = {
-        "num_hidden_layers": axes["layers"],
-        "hidden_size": axes["hidden"],
-        "num_attention_heads": axes["heads"],
-        "intermediate_size": axes["ff"],
-        "vocab_size": axes["vocab"],
-    }
-    base = BertForSequenceClassification(BertConfig(**sizes, max_position_embeddings=64, num_labels=3))
-    config = peft.PrefixTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=axes["prefix_len"])
-    peft_model = peft.get_peft_model(base, config)
-    ids = torch.randint(3, axes["vocab"], (axes["batch"], axes["source"]))
-    labels = torch.zeros(axes["batch"], dtype=torch.long)
-    peft_model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss.backward()
-
-
-def record_classification() -> Recording:
-    """PEFT's source at work in `classify`, every line of it, with its axes named; two texts of seven tokens."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        with record(["peft"]) as recording:
-            classify(CLASSIFIED)
-        return recording.with_names(name_axes(classify))
+    `stacks` says for whom the rows were meant, and how many layers that are: {"decoder": 4}.
+    """
+    count = 2 * sum(stacks.values())
+    norms = gradient.detach().view(len(gradient), count, -1).norm(dim=(0, 2)).tolist()
+    figure = new_figure(8.6, 3.0)
+    axes = figure.add_subplot()
+    alive = [row for row in range(count) if norms[row] > 0]
+    dead = [row for row in range(count) if norms[row] == 0]
+    axes.bar(alive, [norms[row] for row in alive], color=COLOURS["layers"], width=0.8)
+    axes.scatter(dead, [max(norms) * 0.04] * len(dead), marker="x", color=OTHER, s=44, linewidths=2)
+    names = [f"{row}\n{'kv'[row % 2]}{row // 2 if len(stacks) == 1 else ''}" for row in range(count)]
+    axes.set_xticks(range(count), names)
+    plain_axes(axes, title, "rows of the prefix; k and v: meant as key and value", "length of the gradient", axis="y")
+    start = 0
+    for name, layers in stacks.items():
+        if len(stacks) > 1:
+            axes.annotate(
+                name, (start + layers - 0.5, 1), xycoords=("data", "axes fraction"), xytext=(0, -12), color=INK,
+                textcoords="offset points", ha="center", fontsize=9,
+            )  # fmt: skip
+            axes.axvline(start - 0.5, color=INK, linewidth=0.7, linestyle=":")
+        start += 2 * layers
+    axes.set_ylim(0, max(norms) * 1.22)
+    told = f"{len(alive)} of {count} rows get a gradient; none at all: {', '.join(map(str, dead)) or 'no row'}."
+    return drawn(figure, title, told)
 
 
-def draw_masks(rows: list[tuple[str, str, Tensor, Tensor]]) -> Drawn:
-    """Each mask as it was given and as it arrived. A row is its task, its name, the first mask and the second."""
-    most = max(arrived.shape[1] for _, _, _, arrived in rows)
-    figure = new_figure(9.6, 0.62 * len(rows) + 0.9)
-    left, right = figure.subplots(1, 2, sharey=True, width_ratios=[most, most])
-    said, ticks, labels = [], [], []
-    for number, (task, name, given, arrived) in enumerate(rows):
-        axis = "target" if name.startswith("decoder") else "source"
-        new = arrived.shape[1] - given.shape[1]
-        draw_mask(left, number, given, axis, 0)
-        draw_mask(right, number, arrived, axis, new)
-        ticks.append(number)
-        labels.append(f"{task}\n{name}")
-        grows = f"grows to {new}+{given.shape[1]}" if new else f"stays {given.shape[1]}"
-        said.append(f"{task}: {name} {grows} wide ({axis}).")
-    for axes, title in ((left, "as you gave it"), (right, "as it arrived in the model")):
-        axes.set(xlim=(-0.2, most + 0.2), ylim=(len(rows) - 0.4, -0.6))
-        axes.set_xticks([place + 0.5 for place in range(0, most, 2)], [str(place) for place in range(0, most, 2)])
-        plain_axes(axes, title, "position")
-        axes.tick_params(length=0)
-        for side in axes.spines.values():
-            side.set_visible(False)
-    left.set_yticks(ticks, labels)
-    legend(figure)
-    return drawn(figure, "Six tasks, seven masks: what you gave and what arrived", "\n".join(said))
+NO_ROWS = "A list of row numbers is wanted; your function gave {given}."
+OTHER_ROWS = "The silent rows were {right}, and your function gave {given}."
+TOO_HIGH = "There are 2·layers rows, counted from 0, and one or more of these numbers is none of them."
+ALIVE = "These are the rows that do get a gradient."
+SUMMED = "In row {row} the numbers +1 and -1 cancel out: sum what has no sign, .abs() or .norm()."
+ROUNDED = "Row {row} has a gradient, of about 1e-12: small is not zero."
+LONELY = "Row {row} has a single number that gets a gradient: look at all tokens and all numbers of a row."
+MISSED = "Row {row} is missing."
+TOO_MANY = "Row {row} gets a gradient."
 
 
-def draw_mask(axes: Axes, row: int, mask: Tensor, axis: str, new: int) -> None:
-    """One mask, a line for each text: filled where it may be read, an empty frame where it is padding."""
-    from matplotlib.patches import Rectangle
-
-    height = 0.74 / len(mask)
-    for text, line in enumerate(mask.tolist()):
-        for place, readable in enumerate(line):
-            colour = COLOURS["prefix_len"] if place < new else COLOURS[axis]
-            corner = (place + 0.06, row - 0.37 + text * height)
-            look = {"facecolor": colour if readable else "none", "edgecolor": colour, "linewidth": 0.8}
-            axes.add_patch(Rectangle(corner, 0.88, height * 0.86, **look))
-
-
-def legend(figure: Any) -> None:
-    """What the colours mean, below."""
-    from matplotlib.patches import Patch
-
-    patches = [Patch(color=COLOURS[name], label=name) for name in ("prefix_len", "source", "target")]
-    patches.append(Patch(facecolor="none", edgecolor=COLOURS["source"], label="padding"))
-    figure.legend(handles=patches, loc="outside lower center", ncols=4, frameon=False, labelcolor=INK, fontsize=9)
-
-
-ENCODER_DECODER = "SEQ_2_SEQ_LM"
-TASKS = ("SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION", "CAUSAL_LM", ENCODER_DECODER)
-
-
-@exercise(9, 1)
-def check_grown_mask(question: Any, answer: Any) -> str:
-    """`answer` is the shape that `question`, a prediction, asks for."""
-    return answered_shape(question, answer)
-
-
-OTHER_WIDTHS = "For {task} with prefix_len={prefix_len}, source={source}, target={target} your function gave {given}."
-
-
-@exercise(9, 2)
-def check_widths(answer: Any) -> str:
-    """`answer(task_type, prefix_len, source, target)` is the widths of the two masks; None where there is none."""
-    prefix_len, source, target = sizes = DICE.sample(SIZES, 3)
-    for task in DICE.sample(TASKS, len(TASKS)):
-        given = pair(called(answer, task, *sizes), "attention_mask, decoder_attention_mask", int | None)
-        if given == ((source, prefix_len + target) if task == ENCODER_DECODER else (prefix_len + source, None)):
+@exercise("silent_rows")
+def check_silent_rows(answer: Any) -> str:
+    """`answer(gradient, layers)` are the rows, of 2·layers, in which no number has a gradient."""
+    for _ in range(3):
+        prefix_len, layers, hidden = DICE.sample(SIZES, 3)
+        rows = 2 * layers
+        gradient = torch.randn(prefix_len, rows, hidden, generator=generator())
+        silent = sorted(DICE.sample(range(rows), layers - 1))
+        gradient[:, silent] = 0
+        alive = [row for row in range(rows) if row not in silent]
+        weak, cancelled, lonely = DICE.sample(alive, 3)
+        gradient[:, weak] *= 1e-12
+        gradient[:, cancelled] = 0
+        gradient[0, cancelled, 0], gradient[1, cancelled, 0] = 1.0, -1.0
+        gradient[:, lonely] = 0
+        gradient[-1, lonely, -1] = 1.0
+        result = called(answer, gradient.flatten(1), layers)
+        found = as_rows(result)
+        if found is None:
+            raise NotYet(NO_ROWS, given=brief(result))
+        if found == silent:
             continue
-        told = {"task": task, "prefix_len": prefix_len, "source": source, "target": target, "given": brief(given)}
-        raise NotYet(OTHER_WIDTHS, wrong_width(task, *given, *sizes), **told)
-    return "Five tasks have one mask, and it grows; with an encoder and a decoder, only the decoder's."
+        told = {"right": silent, "given": brief(found)}
+        if any(row >= rows for row in found):
+            raise NotYet(OTHER_ROWS, TOO_HIGH, **told)
+        if found == alive:
+            raise NotYet(OTHER_ROWS, ALIVE, **told)
+        missed, wrong = sorted(set(silent) - set(found)), sorted(set(found) - set(silent))
+        if missed:
+            raise NotYet(OTHER_ROWS, MISSED, row=missed[0], **told)
+        causes = {cancelled: SUMMED, weak: ROUNDED, lonely: LONELY}
+        cause = causes.get(wrong[0], TOO_MANY) if len(wrong) == 1 else LONELY if lonely in wrong else TOO_MANY
+        raise NotYet(OTHER_ROWS, cause, row=lonely if cause is LONELY else wrong[0], **told)
+    return "Not one number, of any virtual token: such a row never learns."
 
 
-def wrong_width(task: str, encoder: Any, decoder: Any, prefix_len: int, source: int, target: int) -> str:
-    """The likely cause of a wrong pair of widths."""
-    if task != ENCODER_DECODER:
-        if decoder is not None:
-            return "This model has one stack of layers, so the second is None."
-        if encoder == source:
-            return "The model reads prefix_len more keys than the mask has columns for."
-        return "The one mask covers the prefix and the text."
-    if encoder == prefix_len + source:
-        return "The encoder never sees the prefix: PEFT fills the decoder's cache alone, so its mask stays."
-    if decoder == target:
-        return "The decoder's self-attention reads the prefix, so its mask has to grow."
-    if decoder == prefix_len + source:
-        return "The decoder's mask is about the target, which has another length than the source."
-    return "One of the two stays as it is; which stack reads the prefix?"
+def as_rows(result: Any) -> list[int] | None:
+    """Row numbers as a sorted list; None for anything else."""
+    try:
+        found = result.flatten().tolist() if isinstance(result, Tensor) else list(result)
+        return sorted(int(row) for row in found)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
-class Outputs(tuple):
-    """A backbone's output, as PEFT uses it: [0] is a vector for each token, [1] one for each text."""
-
-    last_hidden_state = property(lambda self: self[0])
-    pooler_output = property(lambda self: self[1])
+OTHER_PAIR = "Layer {layer} of {layers} reads rows {right}, and your function gave {given}."
 
 
-class Halved(nn.Module):
-    """In dropout's place: no dice, and yet one sees whether it was called."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x / 2
-
-
-@exercise(9, 3)
-def check_ending(answer: Any) -> str:
-    """`answer(outputs, dropout, classifier, labels)` is (loss, logits) of a sequence classification."""
-    batch, source, hidden, classes = DICE.sample(SIZES, 4)
-    dice = generator()
-    tokens = torch.randn(batch, source, hidden, generator=dice)
-    outputs = Outputs((tokens, torch.randn(batch, hidden, generator=dice)))
-    labels = torch.randint(classes, (batch,), generator=dice)
-    weight = torch.randn(classes, hidden, generator=dice)
-    head = nn.utils.skip_init(nn.Linear, hidden, classes, bias=False)
-    head.weight.data.copy_(weight)
-
-    loss, logits = pair(called(answer, outputs, Halved(), head, labels), "loss, logits", Tensor)
-    if logits.dim() == 0 and loss.dim() > 0:
-        raise NotYet("The two are there, in the other order: loss first, then logits.")
-    right = outputs[1] / 2 @ weight.T  # (batch, classes)
-    each = "This is one answer for each token. A text's own vector is the pooled one, outputs[1]."
-    numbers = {
-        "The dropout between the backbone and the head is missing.": right * 2,
-        "outputs[0][:, 0] is the first token's vector; BERT's pooler makes outputs[1] of it, with a tanh.": (
-            tokens[:, 0] / 2 @ weight.T
-        ),
-        "Cross entropy does the softmax itself; logits go out without it.": right.softmax(-1),
-    }
-    otherwise = "One answer for each text is asked for.", "Give outputs[1] to the dropout, and that to the head."
-    shapes = {(batch, source, classes): each}
-    same_tensor(logits, right, "(batch, classes)", shapes, numbers, otherwise, name="logits")
-    expected = nn.functional.cross_entropy(right, labels)
-    numbers = {
-        "cross_entropy takes the logits as they are; a softmax before it is one too many.": (
-            nn.functional.cross_entropy(right.softmax(-1), labels)
-        ),
-        "This is the sum over the batch; PEFT takes the mean.": expected * batch,
-    }
-    otherwise = "One number for the whole batch.", "Expected is cross_entropy(logits, labels)."
-    same_tensor(loss, expected, "()", {}, numbers, otherwise, name="the loss")
-    return "Pooled vector, dropout, head, cross entropy: what PEFT does where the base model cannot."
+@exercise("rows_of")
+def check_rows_of(answer: Any) -> str:
+    """`answer(layer, layers)` is the row of the layer's key and that of its value, after PEFT's cat and split."""
+    for layers in (4, DICE.choice(SIZES), 2 * DICE.choice(SIZES)):
+        doubled = [*range(2 * layers)] * 2  # what cat([x, x]) makes of the rows
+        for layer in range(layers):
+            given = pair(called(answer, layer, layers), "key_row, value_row", int)
+            right = tuple(doubled[4 * layer : 4 * layer + 2])
+            if given == right:
+                continue
+            causes = {
+                (2 * layer, 2 * layer + 1): "That is so for a GPT-2, which splits in twos; here it is fours.",
+                (4 * layer, 4 * layer + 1): "There are only 2·layers rows; after them they come again, from row 0.",
+                right[::-1]: "The key comes first.",
+                (4 * layer % layers, 4 * layer % layers + 1): "They come again after 2·layers rows, not after layers.",
+                (4 * layer, 4 * layer + 2): "The four of a layer are: own key, own value, cross key, cross value.",
+                tuple(doubled[4 * layer + 2 : 4 * layer + 4]): "Those two are the ones that are thrown away.",
+            }
+            cause = next((said for wrong, said in causes.items() if given == wrong), "Double the rows, cut and count.")
+            raise NotYet(OTHER_PAIR, cause, layer=layer, layers=layers, right=right, given=brief(given))
+    return "Rows 4·layer and 4·layer+1, modulo 2·layers. Can you see which rows that leaves out?"
 
 
-@exercise(9, 4)
-def check_trainable(answer: Any) -> str:
-    """`answer(prefix_len, layers, hidden, classes)` is how many numbers train for SEQ_CLS."""
-    for _ in range(5):
-        prefix_len, layers, hidden, classes = DICE.sample(SIZES, 4)
-        prefix, head = prefix_len * 2 * layers * hidden, hidden * classes + classes
-        causes = {
-            prefix: "That is the prefix alone; the head started at random, and trains too.",
-            head: "That is the head alone.",
-            prefix + hidden * classes: "The head has a bias, one number a class.",
-            prefix + 2 * head: "The original head is kept, but frozen: only its copy trains.",
-            prefix // 2 + head: "Every virtual token has a key and a value in every layer.",
-        }
-        given = {"prefix_len": prefix_len, "layers": layers, "hidden": hidden, "classes": classes}
-        same_number(answer, given, prefix + head, causes, "Count the prefix, then the head: its weight and its bias.")
-    return "The prefix, and a copy of the head."
+NO_YES = "True or False is wanted; your function gave {given}."
+TOUCHED = "Your function changed the model; an experiment leaves it as it was."
+ENCODER_CAUSES = {
+    (True, True): "You said yes to PEFT's layout too. Do you compare logits? Those change in any case; compare "
+    "encoder_last_hidden_state.",
+    (
+        False,
+        False,
+    ): "You said no to a prefix that the encoder does read (layout='paper'). Is one of your two runs really "
+    "without the prefix? Use `with peft_model.disable_adapter():`.",
+    (True, False): "It is the other way round: True where the two outputs differ.",
+}
+
+
+@exercise("encoder_sees")
+@torch.no_grad()
+def check_encoder_sees(answer: Any) -> str:
+    """`answer(peft_model, batch)` says whether the prefix changes the encoder's output."""
+    source, target = DICE.sample(SIZES, 2)
+    torch.manual_seed(DICE.randrange(10**6))
+    batch = {"input_ids": torch.randint(3, 300, (2, source)), "labels": torch.randint(3, 300, (2, target))}
+    said = []
+    for layout in ("peft", "paper"):
+        config = PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=3, layout=layout)
+        model = get_peft_model(small_t5(layers=2), config).eval()
+        before = digest(model)
+        result = called(answer, model, dict(batch))
+        if isinstance(result, Tensor) and result.numel() == 1:
+            result = result.item()
+        if not isinstance(result, bool):
+            raise NotYet(NO_YES, given=brief(result))
+        if digest(model) != before:
+            raise NotYet(TOUCHED)
+        said.append(result)
+    if tuple(said) in ENCODER_CAUSES:
+        raise NotYet(ENCODER_CAUSES[tuple(said)])
+    return "Not with PEFT's layout: the encoder's output is equal, bit for bit. With the paper's it is another."

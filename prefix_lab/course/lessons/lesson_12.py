@@ -1,210 +1,393 @@
-"""Lesson 12: what is in a file, to the byte; how to go on from it, and how to serve from several."""
+"""Lesson 12: pdb's commands, typed into a real stop; shapes on the way through split; a condition; launch.json.
+
+And an editor's talk with `prefix-lab dap`: what its buttons say, and where that leads.
+"""
 
 from __future__ import annotations
 
+import inspect
+import io
+import itertools
 import json
-from contextlib import contextmanager
+import linecache
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import TracebackType
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
 
-from prefix_lab.course.checking import (
-    DICE,
-    SIZES,
-    NotYet,
-    brief,
-    called,
-    exercise,
-    generator,
-    raised,
-    same_number,
-    same_tensor,
-)
-from prefix_lab.course.shown import Drawn, drawn, plain_axes
-from prefix_lab.course.small_models import small_encoder
-from prefix_lab.course.training import digest
-from prefix_lab.widgets.colours import COLOURS, OTHER
-from prefix_lab.widgets.picture import INK, new_figure
+import prefix_lab
+from prefix_lab.breakpoints import stop_at
+from prefix_lab.course.checking import DICE, SIZES, TODO, NotYet, brief, exercise, filled_in, is_open, kind
+from prefix_lab.course.small_models import small_t5
+from prefix_lab.shapes import evaluate
+from prefix_lab.widgets.table import Table, table
 
-LENGTH = 8  # bytes that say how long the header is
+LAUNCH = Path(__file__).parents[3] / ".vscode" / "launch.json"
 
 
-class Anatomy(NamedTuple):
-    """The three parts of a safetensors file: the header's length, the header, the numbers."""
+def line_with(function: Callable, text: str) -> str:
+    """`file:line` of the one line of a function that contains a text, as pdb's `b` and `tbreak` take it.
 
-    header_bytes: int
-    header: dict
-    number_bytes: int
-
-    def __repr__(self) -> str:
-        lines = [
-            f"{LENGTH} bytes: how long the header is, {self.header_bytes}",
-            f"{self.header_bytes} bytes: the header",
-        ]
-        lines += [f"    {name}: {what}" for name, what in self.header.items()]
-        return "\n".join([*lines, f"{self.number_bytes:,} bytes: the numbers"])
-
-
-def anatomy(file: Path) -> Anatomy:
-    """Read a safetensors file with no library at all."""
-    raw = file.read_bytes()
-    length = int.from_bytes(raw[:LENGTH], "little")
-    header = json.loads(raw[LENGTH : LENGTH + length])
-    return Anatomy(length, header, len(raw) - LENGTH - length)
+    Raises `ValueError` when no line does, or several do.
+    """
+    function = inspect.unwrap(function)
+    lines, first = inspect.getsourcelines(function)
+    found = [number for number, line in enumerate(lines, first) if text in line]
+    if len(found) != 1:
+        raise ValueError(
+            f"text={text!r} is in {len(found) or 'no'} lines of {function.__qualname__}, expected one. "
+            "Take a text that stands there once."
+        )
+    return f"{inspect.getsourcefile(function)}:{found[0]}"
 
 
-def bytes_of(module: nn.Module, trains: bool | None = None) -> int:
-    """How many bytes its parameters take; of those that train, or do not, if so asked."""
-    return sum(one.nbytes for one in module.parameters() if trains is None or one.requires_grad == trains)
+def launch_configurations(path: Path = LAUNCH) -> Table:
+    """What VS Code's Run and Debug offers in this project, with the first line of the note beside each."""
+    heads = ("in the list of Run and Debug", "note")
+    if not path.is_file():
+        return table(heads, [("(there is no .vscode/launch.json here: open a clone of prefix_lab)", "")])
+    notes, rows = [], []
+    for line in map(str.strip, path.read_text(encoding="utf8").splitlines()):
+        if line.startswith("//"):
+            notes.append(line.removeprefix("//").strip())
+        elif line.startswith('"name":'):
+            rows.append((json.loads(f"{{{line.rstrip(',')}}}")["name"], *notes[:1]))
+            notes = []
+    return table(heads, rows)
 
 
-def draw_bytes(rows: list[tuple[str, int]]) -> Drawn:
-    """A bar for each thing, in bytes, on a logarithmic scale; those of the prefix in its colour."""
-    figure = new_figure(9.6, 0.45 * len(rows) + 0.9)
-    axes = figure.add_subplot()
-    least = min(count for _, count in rows) / 10
-    for place, (label, count) in enumerate(rows):
-        colour = OTHER if "base" in label else COLOURS["prefix_len"]
-        axes.barh(place, count - least, left=least, height=0.6, color=colour)
-        axes.text(count * 1.1, place, f"{count:,}", va="center", fontsize=9, color=INK)
-    axes.set(xscale="log", xlim=(least, max(count for _, count in rows) * 6), ylim=(len(rows) - 0.4, -0.6))
-    axes.set_yticks(range(len(rows)), [label for label, _ in rows])
-    plain_axes(axes, "", "bytes, each line ten times the one before", axis="x")
-    axes.minorticks_off()
-    axes.tick_params(length=0, labelsize=9)
-    said = "\n".join(f"{label}: {count:,} bytes" for label, count in rows)
-    return drawn(figure, "What is trained, and what is kept", said)
+ASK_FOR_MORE = ("interact", "debug", "commands", "run", "restart")
+"""pdb's commands that read on from the keyboard, or begin anew: nobody types here."""
+
+MOVES = ("n", "next", "s", "step", "r", "return", "unt", "until", "c", "cont", "continue")
+PROMPT = "(Pdb) "
 
 
-@exercise(12, 1)
-def check_bytes(answer: Any) -> str:
-    """`answer(prefix_len, layers, hidden, bytes_each)` is how many bytes the saved numbers take."""
-    for each in (4, 2):
-        prefix_len, layers, hidden = DICE.sample(SIZES, 3)
-        count = prefix_len * 2 * layers * hidden
-        causes = {
-            count: "That is how many numbers there are; each takes bytes_each bytes.",
-            count * each // 2: "Every layer has a key and a value.",
-            prefix_len * hidden * each: "That is the small table before the projection; what comes out of it is kept.",
-            count * 4: "A number takes bytes_each bytes, and that is not always 4.",
-            2 * layers * hidden * each: "That is one virtual token.",
-        }
-        given = {"prefix_len": prefix_len, "layers": layers, "hidden": hidden, "bytes_each": each}
-        otherwise = "Kept is (prefix_len, 2·layers·hidden), whatever the projection was."
-        same_number(answer, given, count * each, causes, otherwise)
-    return "prefix_len · 2 · layers · hidden numbers; how they were trained makes no difference."
+class Sizes(NamedTuple):
+    """Of a model and a batch that a check draws; no two are alike."""
+
+    batch: int
+    prefix_len: int
+    layers: int
+    heads: int
+    head_dim: int
+
+    @property
+    def hidden(self) -> int:
+        return self.heads * self.head_dim
 
 
-@exercise(12, 2)
-def check_kept(answer: Any) -> str:
-    """`answer(encoder)` is the computed prefix, (prefix_len, 2·layers·hidden), with no graph behind it."""
-    encoder = small_encoder(*DICE.sample(SIZES, 4), projection=True)
-    table, (first, _, last) = encoder.embedding.weight, encoder.transform
-    right, before = encoder.transform(table).detach(), digest(encoder)
-    result = called(answer, encoder)
-    if digest(encoder) != before:
-        raise NotYet("The encoder itself has changed; only look at it.")
-    shapes = {
-        tuple(table.shape): "That is the small table; what attention reads comes out of encoder.transform.",
-        (1, *right.shape): "There is a batch axis too many: a prefix is kept once, for all texts.",
-    }
-    numbers = {
-        "The tanh is inside transform already.": right.tanh(),
-        "The tanh in the middle is left out; call transform as a whole.": last(first(table)),
-    }
-    otherwise = "Every virtual token has one row.", "Let encoder.transform work on the whole table."
-    same_tensor(result, right, "(prefix_len, 2·layers·hidden)", shapes, numbers, otherwise)
-    if result.requires_grad:
-        raise NotYet("The numbers are right, and the whole graph still hangs on them: detach() lets it go.")
-    return "The table, once through the projection. The projection itself can be forgotten."
+class Session(NamedTuple):
+    """A debugger's session: all that was shown, and what ended it early, if something did."""
+
+    shown: str
+    error: BaseException | None = None
 
 
-@exercise(12, 3)
-def check_go_on(answer: Any) -> str:
-    """`answer(encoder, kept)` puts the kept prefix into a direct encoder, so that training goes on from it."""
-    encoder = small_encoder(*DICE.sample(SIZES, 4), projection=False)
-    weight = encoder.embedding.weight
-    kept = torch.randn(weight.shape, generator=generator())
-    given, optimizer = kept.clone(), torch.optim.SGD(encoder.parameters(), lr=1.0)
-    start = weight.detach().clone()
-    try:
-        result = answer(encoder, kept) if callable(answer) else ...
-    except Exception as error:  # a leaf that requires grad was changed in place, most likely
-        way_out = "Work under torch.no_grad()." if "leaf" in str(error) else ""
-        raise raised("function", error, way_out) from error
-    now = getattr(getattr(encoder, "embedding", None), "weight", None)
-    if result is ... or (now is weight and torch.equal(weight, start)):
-        raise NotYet("The encoder is as it was: copy the kept numbers into encoder.embedding.weight.")
-    if not isinstance(now, Tensor) or now.shape != kept.shape or not torch.equal(now, given):
-        raise NotYet("encoder.embedding.weight is not equal to what was kept.")
-    if now is not weight:
-        raise NotYet("This is a new parameter, and an optimizer made before still holds the old one: copy in place.")
-    if not weight.requires_grad:
-        raise NotYet("The numbers are there, but nothing trains: requires_grad has to stay.")
-    encoder(torch.arange(len(kept))[None]).sum().backward()
-    optimizer.step()
-    if not torch.equal(kept, given):
-        raise NotYet("Training now changes `kept` too: both are the same memory. copy_ makes a copy.")
-    return "The same parameter with other numbers in it, and it trains."
+def drawn_sizes() -> Sizes:
+    layers = DICE.choice((3, 5))  # at least a third one, and soon built
+    return Sizes(*DICE.sample([one for one in SIZES if one != layers], 4)[:2], layers, *DICE.sample((2, 3, 4), 2))
 
 
-class Served:
-    """What a server needs of a wrapped model: names of adapters, one in use, and an answer that shows which it was."""
+@contextmanager
+def small_call(library: Any, sizes: Sizes) -> Iterator[Callable[[], Any]]:
+    """A call of a small T5 with a projected prefix, out of the way of the learner's random numbers."""
+    config = library.PrefixTuningConfig(
+        task_type="SEQ_2_SEQ_LM", num_virtual_tokens=sizes.prefix_len, prefix_projection=True, encoder_hidden_size=17
+    )
+    ids = torch.full((sizes.batch, 9), 3)
+    with torch.random.fork_rng(devices=[]):
+        model = library.get_peft_model(small_t5(sizes.layers, sizes.heads, sizes.head_dim), config).eval()
+        yield lambda: model(input_ids=ids, labels=ids)
 
-    def __init__(self, names: list[str]):
-        self.peft_config = dict.fromkeys(names)
-        self.active_adapter, self.off = names[0], False
 
-    def set_adapter(self, name: str) -> None:
-        """As PEFT's."""
-        if name not in self.peft_config:
-            raise ValueError(f"Adapter {name} not found.")
-        self.active_adapter = name
-
-    @contextmanager
-    def disable_adapter(self) -> Any:
-        """As PEFT's."""
-        self.off = True
+def session(library: Any, sizes: Sizes, stage: str, where: str, commands: list[str], condition: Any = None) -> Session:
+    """The commands typed at a stage; whatever the learner's texts raise ends the session, and is told."""
+    shown, ended = io.StringIO(), None
+    with redirect_stdout(shown), redirect_stderr(shown), small_call(library, sizes) as call:
         try:
-            yield
-        finally:
-            self.off = False
-
-    def answer(self, word: str) -> str:
-        """What it would write."""
-        return word if self.off else f"{self.active_adapter}({word})"
+            with stop_at(stage, where, condition, commands=commands, debugger="pdb"):
+                call()
+        except (Exception, SystemExit) as error:
+            ended = error
+    return Session(shown.getvalue(), ended)
 
 
-HOW_MANY = "Requests: {wanted}. Replies that you gave: {given}."
-OTHER_REPLY = "Request {number} gave {given}, expected {right}."
+NO_LIST = 'Give a list with one text for each command, such as ["n", "p prefix.shape"].'
+NO_COMMANDS = "Each command is a text, and there should be at least one."
+ASKS_FOR_MORE = "{command!r} asks for more from the keyboard, and here only your list is typed."
+BROKE_OFF = "The session broke off, {kind}: {said}."
+LEAVES = "q ends the whole program. c lets it go on."
+TOO_EARLY = (
+    "At {command!r} that name had no value yet. The arrow -> shows the line that runs NEXT, so the name in front of "
+    "its = is still to come: one more n, or r, which goes on until the function returns."
+)
+ANSWERED_WITH = "{command!r} was answered with {said!r}."
+INTO_TORCH = "s stepped into torch's own code, away from our function. n runs the whole line; r comes back out."
+BEFORE_PROJECTION = (
+    "That is (batch, prefix_len, hidden), before the projection. One line further, past_key_values is made."
+)
+CAME_IN = (
+    "What came in was shown, (batch, prefix_len). Go on with n until the projection has run, and then ask for "
+    "past_key_values."
+)
+AT_ONCE = "c lets the program go on at once, and nothing was looked at. Put it last."
+NUMBERS = "That shows the numbers. Ask for .shape, or type shapes()."
+NO_SHAPE = "It walked, and showed no shape after the projection. p prints an expression; shapes() prints every tensor."
 
 
-@exercise(12, 4)
-def check_serve(answer: Any) -> str:
-    """`answer(peft_model, requests, reply)` is a list of replies, in order; None as a name asks the bare base."""
-    names = [f"adapter_{number}" for number in DICE.sample(range(100), 3)]
-    peft_model = Served(names)
-    words = DICE.sample(["garden", "piano", "river", "window", "paper", "yellow"], 6)
-    requests = list(zip([names[1], names[0], None, names[1], names[2], None], words, strict=True))
-    expected = [word if name is None else f"{name}({word})" for name, word in requests]
-    result = called(answer, peft_model, requests, peft_model.answer)
-    if not isinstance(result, list | tuple):
-        raise NotYet("A list of replies is wanted; your function gave {given}.", given=brief(result))
-    given = list(result)
-    if len(given) != len(expected):
-        raise NotYet(HOW_MANY, wanted=len(expected), given=len(given))
-    if given != expected:
-        cause = "Which adapter is in use when the reply is made?"
-        if sorted(map(str, given)) == sorted(expected):
-            cause = "All replies are there, in another order than the requests."
-        elif all(one == two for one, two, (name, _) in zip(given, expected, requests, strict=True) if name):
-            cause = "None asks for the base model alone: with peft_model.disable_adapter()."
-        elif len({str(one).partition("(")[0] for one in given if "(" in str(one)}) <= 1:
-            cause = "One adapter answered everything: set_adapter(name) belongs before each reply."
-        wrong = next(number for number, (one, two) in enumerate(zip(given, expected, strict=True)) if one != two)
-        raise NotYet(OTHER_REPLY, cause, number=wrong, given=brief(given[wrong]), right=repr(expected[wrong]))
-    if peft_model.off or peft_model.active_adapter != names[0]:
-        raise NotYet("The replies are right. Leave the model as it was: the adapter from before in use again.")
-    return "One base in memory, and a prefix for each request."
+@exercise("commands")
+def check_commands(answer: Any) -> str:
+    """`answer` is typed where our `PrefixEncoder.forward` begins, and should show the shape after the projection."""
+    if is_open(answer):
+        raise NotYet(TODO)
+    if not isinstance(answer, list | tuple):
+        raise NotYet(NO_LIST)
+    if not answer or not all(isinstance(line, str) and line.strip() for line in answer):
+        raise NotYet(NO_COMMANDS)
+    for line in answer:
+        if line.split()[0] in ASK_FOR_MORE:
+            raise NotYet(ASKS_FOR_MORE, command=line)
+    sizes = drawn_sizes()
+    seen = session(prefix_lab, sizes, "encode", "ours", [*answer])
+    if seen.error:
+        raise NotYet(BROKE_OFF, kind=kind(seen.error), said=str(seen.error))
+    if not shows(seen.shown, sizes.batch, sizes.prefix_len, 2 * sizes.layers * sizes.hidden):
+        raise why_not_shown(seen.shown, sizes)
+    return "Your commands showed (batch, prefix_len, 2·layers·hidden), at sizes drawn anew."
+
+
+def shows(text: str, *shape: int) -> bool:
+    """Whether the text has this shape in it, as a torch.Size, a tuple or a list."""
+    return re.search(rf"[\[(]{', '.join(map(str, shape))}[\])]", text) is not None
+
+
+def why_not_shown(shown: str, sizes: Sizes) -> NotYet:
+    """The likely cause, by what the session shows."""
+    typed = [part.partition("\n") for part in shown.split(PROMPT)[1:]]
+    lines = [line.strip() for line, _, _ in typed]
+    if any(re.fullmatch(r"(q|quit|exit)\b.*", line) for line in lines):
+        return NotYet(LEAVES)
+    for line, _, said in typed:
+        if "*** NameError: name 'past_key_values'" in said or "*** NameError: name 'prefix_tokens'" in said:
+            return NotYet(TOO_EARLY, command=line)
+        if "***" in said:
+            return NotYet(ANSWERED_WITH, command=line, said=said[said.index("***") :].splitlines()[0])
+    if "module.py(" in shown and any(line in ("s", "step") for line in lines):
+        return NotYet(INTO_TORCH)
+    if shows(shown, sizes.batch, sizes.prefix_len, sizes.hidden):
+        return NotYet(BEFORE_PROJECTION)
+    if shows(shown, sizes.batch, sizes.prefix_len):
+        return NotYet(CAME_IN)
+    if next((number for number, line in enumerate(lines) if line in ("c", "cont", "continue")), None) == 0:
+        return NotYet(AT_ONCE)
+    numbers = any("tensor(" in said for line, _, said in typed if line.split()[0] not in MOVES)
+    return NotYet(NUMBERS if numbers else NO_SHAPE)
+
+
+MOMENTS = ("view", "cat", "split")
+AFTER_SPLIT = {
+    "view": "batch prefix_len 2·layers heads head_dim",
+    "cat": "batch prefix_len 4·layers heads head_dim",
+    "split": "4 batch heads prefix_len head_dim",
+}
+"""What PEFT's `get_prompt` makes of the prefix, for an encoder-decoder; of split's blocks, one."""
+
+ALIASES = {
+    "num_virtual_tokens": "prefix_len",
+    "batch_size": "batch",
+    "num_layers": "layers",
+    "num_heads": "heads",
+    "num_attention_heads": "heads",
+}
+NO_TEXT = "{moment}: {given} is of type {kind}; write the names in one text."
+NO_AXIS = "{moment}: {axis!r} is no axis here. There are {known}, numbers, and products such as 2·layers."
+ONE_MODEL = "{moment}: these are the numbers of one model. Say it by names, so that it holds for every model."
+OTHER_ORDER = "{moment}: every axis is there, in another order."
+OTHER_AXES = "{moment}: not {given}."
+
+
+@exercise("split_shapes")
+def check_split_shapes(answer: Any) -> str:
+    """`answer[moment]` names the axes of past_key_values after PEFT's view, its cat, and of a block after its split."""
+    sizes = Sizes(*DICE.sample(SIZES, 5))
+    for moment, given in zip(MOMENTS, filled_in(answer, MOMENTS), strict=True):
+        right_axes(moment, given, sizes)
+    return "Nothing is computed on the way: axes are cut, doubled, and change places."
+
+
+def axes_in(text: str) -> list[str]:
+    """The axes of an answer, however it is written."""
+    plain = re.sub(r"\s*[·*×]\s*", "·", text.strip().strip("()[]"))
+    axes = [one for one in re.split(r"[,\s]+", plain) if one]
+    return [re.sub(r"[^\W\d]\w*", lambda name: ALIASES.get(name[0], name[0]), one) for one in axes]
+
+
+def right_axes(moment: str, given: Any, sizes: Sizes) -> None:
+    """The axes of one moment are those that PEFT makes."""
+    if not isinstance(given, str):
+        raise NotYet(NO_TEXT, moment=moment, given=brief(given), kind=kind(given))
+    known = sizes._asdict() | {"hidden": sizes.hidden}
+    axes, right = axes_in(given), AFTER_SPLIT[moment].split()
+    for axis in axes:
+        if evaluate(axis, known) is None:
+            raise NotYet(NO_AXIS, moment=moment, axis=axis, known=", ".join(known))
+    seen, wanted = ([evaluate(axis, known) for axis in some] for some in (axes, right))
+    if seen == wanted:
+        return
+    if axes and all(axis.isdigit() for axis in axes):
+        raise NotYet(ONE_MODEL, moment=moment)
+    if sorted(seen) == sorted(wanted):
+        raise NotYet(OTHER_ORDER, "What does permute put first?" if moment == "split" else "", moment=moment)
+    raise NotYet(OTHER_AXES, cause(moment, seen, sizes), moment=moment, given=brief(given))
+
+
+def cause(moment: str, seen: Sequence[int | None], sizes: Sizes) -> str:
+    rows = 2 * sizes.layers
+    if sizes.hidden in seen or rows * sizes.hidden in seen:
+        return "view has cut hidden already, into heads and head_dim."
+    if moment == "cat" and rows in seen:
+        return "cat puts the tensor behind itself along one axis, and that axis is twice as long then. Which one?"
+    if moment == "cat":
+        return "cat makes one axis twice as long, and leaves the others. Look at dim=."
+    if moment == "split" and (rows in seen or 2 * rows in seen):
+        return (
+            "split has cut that first axis: past_key_values is a tuple now, with a block for each layer. Look at [0]."
+        )
+    if moment == "split" and sizes.layers in seen:
+        return "A block is one layer's. How many rows of keys and values has it, before half of them is thrown away?"
+    return "These sizes are not what comes out. Stop behind that line, and type shapes()."
+
+
+NO_CONDITION = "The condition is a text, and this is {given}."
+FAILED = "{said}. Which attribute of self has the layer's number?"
+STOPPED = "Of the layers 0 to {last}, it stopped in these: {stops}."
+NEVER = "Of the layers 0 to {last}, it stopped in none. It has to be true when self.layer_idx is 1."
+TOO_LATE = "Layers are counted from 0."
+TOO_OFTEN = "The condition has to be true in the second layer only."
+ANY_SIZES = "It has to be true when self.layer_idx is 1, whatever the model's sizes are."
+NOT_THERE = (
+    "Where the layer's forward begins, there is no {name}: a condition knows the function's arguments, and self is one "
+    "of them. The layer keeps its number in an attribute of self."
+)
+
+
+@exercise("condition")
+def check_condition(answer: Any) -> str:
+    """`answer` lets the debugger stop in the second layer of transformers' decoder, and in no other."""
+    if is_open(answer):
+        raise NotYet(TODO)
+    if not isinstance(answer, str):
+        raise NotYet(NO_CONDITION, given=brief(answer))
+    import peft
+
+    sizes = drawn_sizes()
+    commands = ["p ('layer', self.layer_idx)", "c"] * sizes.layers
+    seen = session(peft, sizes, "attend", "transformers", commands, condition=answer)
+    if seen.error:
+        raise refusal(answer, seen.error)
+    if "failed here, so this stops" in seen.shown:
+        raise NotYet(FAILED, said=next(line for line in seen.shown.splitlines() if "failed here" in line))
+    stops = [int(number) for number in re.findall(r"^\('layer', (\d+)\)$", seen.shown, re.M)]
+    if stops != [1]:
+        why = TOO_LATE if stops == [2] else TOO_OFTEN if len(stops) > 1 else ANY_SIZES
+        raise NotYet(STOPPED if stops else NEVER, why, last=sizes.layers - 1, stops=", ".join(map(str, stops)))
+    return f"One stop, in the second of {sizes.layers} layers."
+
+
+def refusal(answer: str, error: BaseException) -> NotYet:
+    """Why a condition could not be set, or ended the session."""
+    if not isinstance(error, ValueError):
+        return NotYet(BROKE_OFF, kind=kind(error), said=str(error))
+    if found := re.search(r" asks for (.+), which has no value yet", str(error)):
+        return NotYet(NOT_THERE, name=found[1])
+    return NotYet("{said}", "To compare, write ==." if re.search(r"[^=!<>]=[^=]", answer) else "", said=str(error))
+
+
+BUTTONS = {
+    "continue": "▷ continue",
+    "next": "↷ step over",
+    "stepIn": "↓ step into",
+    "stepOut": "↑ step out",
+    "stepBack": "↶ step back",
+    "reverseContinue": "◁ reverse",
+}
+"""The protocol's moves, and what an editor's buttons call them."""
+
+
+class Editor:
+    """Says to `prefix-lab dap` what an editor's buttons say, and prints where the recording stands after each.
+
+    Use it in a `with` block. Raises `RuntimeError` with the adapter's words when it refuses something.
+    """
+
+    def __init__(self, file: str | Path):
+        command = [sys.executable, "-m", "prefix_lab", "dap", str(file)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.numbers, self.events = itertools.count(1), []
+
+    def __enter__(self) -> Editor:
+        said = self.ask("initialize", adapterID="debugpy", clientID="lesson 12", supportsVariableType=True)
+        self.goes_back = said.get("supportsStepBack", False)
+        self.ask("attach")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(timeout=10)
+
+    def break_in(self, function: str) -> None:
+        """A breakpoint at a function, by its name; and begin."""
+        (answer,) = self.ask("setFunctionBreakpoints", breakpoints=[{"name": function}])["breakpoints"]
+        if not answer["verified"]:
+            raise RuntimeError(answer["message"])
+        self.ask("configurationDone")
+        self.wait_for("stopped")
+
+    def press(self, button: str) -> None:
+        """One of `BUTTONS`: go there, and print the line and the tensors that are known at it."""
+        self.ask(button, threadId=1)
+        self.wait_for("stopped")
+        top = self.ask("stackTrace", threadId=1, levels=1)["stackFrames"][0]
+        line = linecache.getline(top["source"]["path"], top["line"]).strip()
+        print(f"{BUTTONS[button]:12}  {line}")
+        locals_ = self.ask("scopes", frameId=top["id"])["scopes"][0]["variablesReference"]
+        for one in self.ask("variables", variablesReference=locals_)["variables"]:
+            if one["value"].startswith("Tensor"):
+                print(f"{'':14}    {one['name']}: {one['value']}")
+
+    def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
+        """One request of the protocol; the body of its answer."""
+        request = {"seq": next(self.numbers), "type": "request", "command": command, "arguments": arguments}
+        body = json.dumps(request).encode()
+        self.process.stdin.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        self.process.stdin.flush()
+        while (message := self.read())["type"] != "response":
+            self.events.append(message)
+        if not message["success"]:
+            raise RuntimeError(message["message"])
+        return message.get("body", {})
+
+    def wait_for(self, event: str) -> None:
+        while True:
+            if not self.events:
+                self.events.append(self.read())
+            if self.events.pop(0).get("event") == event:
+                return
+
+    def read(self) -> dict[str, Any]:
+        length = 0
+        while line := self.process.stdout.readline().strip():
+            length = int(line.partition(b":")[2])
+        if not length:
+            raise RuntimeError("prefix-lab dap ended before it answered.")
+        return json.loads(self.process.stdout.read(length))

@@ -78,7 +78,7 @@ def where_they_part(one: Recording, two: Recording, function: str) -> tuple[Step
     return ours[number - 1], ours[number], theirs[number]
 
 
-@exercise(13, 1)
+@exercise("lora_count")
 def check_lora_count(answer: Any) -> str:
     """`answer(replaced, wide_in, wide_out, r)` is how many numbers train in that many replaced layers."""
     for _ in range(5):
@@ -98,7 +98,7 @@ def check_lora_count(answer: Any) -> str:
     return "A and B in every replaced layer; what is frozen does not count."
 
 
-@exercise(13, 2)
+@exercise("stale_total")
 def check_stale_total(answer: Any) -> str:
     """`answer(base, replaced, wide_in, wide_out, r)` is what was printed when each replaced layer had a bias."""
     for _ in range(5):
@@ -128,7 +128,7 @@ OTHER_WAYS = (
 )
 
 
-@exercise(13, 3)
+@exercise("lora_layer")
 def check_lora_layer(answer: Any) -> str:
     """`answer(base, r, alpha)` is a module with `down` and `up`, whose call gives W x + alpha/r · B A x."""
     wide_in, wide_out, r, alpha = DICE.sample(SIZES, 4)
@@ -193,7 +193,7 @@ def fitting_parts(down: Any, up: Any, wide_in: int, wide_out: int, r: int) -> No
         raise NotYet("down and up have a bias; with bias=False they are matrices, and B A is one too.")
 
 
-@exercise(13, 4)
+@exercise("merge")
 def check_merge(answer: Any) -> str:
     """`answer(weight, a, b, scaling)` is one matrix that does what the two ways together do."""
     wide_in, wide_out, r = DICE.sample(SIZES, 3)

@@ -117,4 +117,4 @@ HUNTS = {
 def check_hunt(number: int, wrong: Any, right: Any) -> Verdict:
     """The line of a hunt that is wrong, or lines, and what should stand there."""
     copy, trial, praise = HUNTS[number]
-    return exercise(14, number)(trials.hunted)(copy, trial, wrong, right, praise)
+    return exercise(f"hunt_{number}")(trials.hunted)(copy, trial, wrong, right, praise)

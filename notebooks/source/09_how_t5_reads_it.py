@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown] lang="en"
-# # 08 · How T5 reads it: a detective story
+# # 09 · How T5 reads it: a detective story
 #
 # PEFT says how many parameters of a T5's prefix train. Often only half of them do. In this lesson you find the missing
 # half, by looking at gradients; then the place where it gets lost; then you predict for which models it happens. At
@@ -43,7 +43,7 @@ from prefix_lab.course import (
     task_batches,
     train,
 )
-from prefix_lab.course.lessons.lesson_08 import check_encoder_sees, check_rows_of, check_silent_rows, draw_rows
+from prefix_lab.course.lessons.lesson_09 import check_encoder_sees, check_rows_of, check_silent_rows, draw_rows
 from prefix_lab.widgets import ReshapeView, ShapeFlow, Stepper
 
 # %% [markdown] lang="en"
@@ -201,7 +201,7 @@ for layers in (2, 3, 4, 5, 6):
 
 # %% [markdown] lang="en"
 # With an odd number of layers every row is read, and read once: the second time round, the fours fall on the other
-# rows. (They belong to other layers than one would think, but training does not mind.) The tiny T5 of lesson 2 has
+# rows. (They belong to other layers than one would think, but training does not mind.) The tiny T5 of lesson 1 has
 # three layers, so nothing was lost there. But t5-small, base and large, and BART, have an even number:
 
 # %%
@@ -296,4 +296,4 @@ for layout, prefix_len in (("peft", 20), ("paper", 7)):
 # `tests/parity` checks that ours has the same dead rows as PEFT.
 
 # %%
-show_progress(8)
+show_progress(9)

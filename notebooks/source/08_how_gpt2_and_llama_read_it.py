@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown] lang="en"
-# # 07 · How GPT-2 and Llama read it
+# # 08 · How GPT-2 and Llama read it
 #
 # The prefix is in the cache. How does a model with one stack of layers read it? In this lesson you stand inside the
 # attention layer, and measure what a prefix takes from the text. At the end you will be able to say
@@ -33,7 +33,7 @@ from transformers.models.llama import modeling_llama
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
 from prefix_lab.course import load_tiny_t5, show_progress, show_stage, small_gpt2, small_llama
-from prefix_lab.course.lessons.lesson_07 import (
+from prefix_lab.course.lessons.lesson_08 import (
     check_content,
     check_kv_head,
     check_with_prefix,
@@ -89,7 +89,7 @@ show_stage(
 )
 
 # %% [markdown] lang="en"
-# To see what arrives, we put a hook (lesson 2) in two places: before the base model, and before GPT-2's table of
+# To see what arrives, we put a hook (lesson 1) in two places: before the base model, and before GPT-2's table of
 # positions.
 
 # %%
@@ -317,7 +317,7 @@ draw_attention(
 # %% [markdown] lang="en"
 # In layer 0 the two are the same: softmax gives the prefix its share, and leaves the text's weights in proportion. A
 # prefix **cannot** make a head of layer 0 prefer another letter. It adds the same few values to each query's result,
-# more or less of them: that is lesson 1's law again, and [Petrov, Torr and Bibi](https://arxiv.org/abs/2310.19698)
+# more or less of them: that is lesson 2's law again, and [Petrov, Torr and Bibi](https://arxiv.org/abs/2310.19698)
 # prove it. In layer 1 the inputs differ already, so anything may move.
 
 # %% [markdown] lang="en"
@@ -352,7 +352,7 @@ TensorView(output.attentions[0], "batch heads source prefix_len+source")
 # - In layer 0 a prefix rescales: it takes a share, and the text keeps its proportions.
 #
 # Read next: `PeftModelForCausalLM` in `prefix_lab/tasks.py`, which shows `generate` too; in transformers
-# `modeling_llama.py`, from `repeat_kv` to `LlamaAttention`. Lesson 8 asks how a T5 reads its prefix.
+# `modeling_llama.py`, from `repeat_kv` to `LlamaAttention`. Lesson 9 asks how a T5 reads its prefix.
 
 # %%
-show_progress(7)
+show_progress(8)

@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown] lang="en"
-# # 05 · PrefixEncoder
+# # 06 · PrefixEncoder
 #
 # Everything that prefix tuning learns lies in one small module. In this lesson you look a virtual token up, count what
 # trains, train a prefix with a projection, and then throw the projection away without changing one bit of what the
@@ -43,7 +43,7 @@ from prefix_lab.course import (
     task_batches,
     train,
 )
-from prefix_lab.course.lessons.lesson_05 import (
+from prefix_lab.course.lessons.lesson_06 import (
     check_fold,
     check_key_and_value,
     check_parameters,
@@ -114,7 +114,7 @@ for name, pair in {
 # ### Exercise 1 · one layer's key and value
 #
 # Cut them out of the table: each is (prefix_len, hidden). (This is the order for a model with one stack of layers.
-# Lesson 8 shows what becomes of it in a T5.)
+# Lesson 9 shows what becomes of it in a T5.)
 
 # %% [markdown] lang="en" tags=["hint"]
 # How wide is one piece? `table.shape[1]` is `2 * layers` pieces.
@@ -257,7 +257,7 @@ ShapeFlow(model, prefix_len=20, projection=True, encoder_hidden=64)
 # ## Train it, then fold it
 #
 # Now let it learn: the tiny T5 sees bare words and should write them in capitals. 100 steps are not enough to do it
-# well, but enough for the prefix to be worth keeping. (Lesson 11 trains in earnest.)
+# well, but enough for the prefix to be worth keeping. (Lesson 3 trains in earnest.)
 
 # %%
 words = ["garden", "piano", "window"]
@@ -389,4 +389,4 @@ for name, call in complaints.items():
 # `prefix_lab/beside/initialization.py` translates.
 
 # %%
-show_progress(5)
+show_progress(6)

@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown] lang="en"
-# # 02 · Step into get_peft_model
+# # 01 · Step into get_peft_model
 #
 # Many people learn how prefix tuning works by setting breakpoints in PEFT: in `get_peft_model`, in the table of tasks,
 # in the preparation of the config, in `PrefixEncoder`. In this lesson you make that journey with a real T5, stage by
@@ -34,7 +34,7 @@ import torch
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
 from prefix_lab.course import load_tiny_t5, show_progress, show_stage
-from prefix_lab.course.lessons.lesson_02 import check_row_width, check_split
+from prefix_lab.course.lessons.lesson_01 import check_row_width, check_split
 from prefix_lab.shapes import named
 
 # %% [markdown] lang="en"
@@ -284,7 +284,7 @@ check_split(split)
 
 # %% [markdown] lang="en"
 # And here it is. For an encoder-decoder there is one line more, in which PEFT doubles the rows before it cuts them.
-# Leave it aside for now: lesson 8 comes back to this place.
+# Leave it aside for now: lesson 9 comes back to this place.
 
 # %%
 show_stage(
@@ -381,11 +381,11 @@ print(f"{kept['prompt_embeddings'].nbytes:,} bytes")
 # A table lookup, a view, a permute, a cache. That is all of prefix tuning's machinery; the rest is the model that you
 # already had.
 #
-# *Short path: go on to lesson 06 from here.*
+# *Short path: go on to lesson 02 from here.*
 #
 # Read next: `prefix_lab/encoder.py` and `prefix_lab/past.py`, which fit on one screen each. In a terminal,
 # `make walk` makes this journey in a few seconds, and `.venv/bin/prefix-lab walk --config-only --model t5-base` makes
 # it for a model of 223 million parameters without downloading one of them.
 
 # %%
-show_progress(2)
+show_progress(1)

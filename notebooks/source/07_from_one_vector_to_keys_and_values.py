@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown] lang="en"
-# # 06 · From one vector to keys and values
+# # 07 · From one vector to keys and values
 #
 # The encoder makes one long vector for each virtual token. Attention wants a key and a value, for each layer and each
 # head. Between the two nothing is computed; the numbers are only regrouped, and this is where most people get lost.
@@ -31,7 +31,7 @@ from peft.tuners.cartridge.utils import initialize_kv_prefix_from_text
 
 import prefix_lab
 from prefix_lab.course import load_tiny_t5, record_prompt, show_progress, show_stage, small_gpt2
-from prefix_lab.course.lessons.lesson_06 import check_address, check_table_of, check_viewed
+from prefix_lab.course.lessons.lesson_07 import check_address, check_table_of, check_viewed
 from prefix_lab.shapes import named
 from prefix_lab.widgets import Mirror, ReshapeView, TensorView, predict
 
@@ -259,7 +259,7 @@ print("your table is PEFT's:", isinstance(mine, torch.Tensor) and torch.equal(mi
 # ## And an encoder-decoder?
 #
 # A T5 has two kinds of attention in each decoder layer, so PEFT takes another branch for it: look for
-# `num_transformer_submodules == 2` above. What comes of that branch is a detective story, and lesson 8 tells it.
+# `num_transformer_submodules == 2` above. What comes of that branch is a detective story, and lesson 9 tells it.
 
 # %% [markdown] lang="en"
 # ## What you have seen
@@ -272,4 +272,4 @@ print("your table is PEFT's:", isinstance(mine, torch.Tensor) and torch.equal(mi
 # refusals; and in PEFT `prompt_embeddings_from_past_key_values`, which packs the same rows in a loop.
 
 # %%
-show_progress(6)
+show_progress(7)

@@ -1,4 +1,4 @@
-"""What lesson 10 shows of debuggers is so: in PEFT's source, in the project's launch.json, in an editor's talk."""
+"""What lesson 12 shows of debuggers is so: in PEFT's source, in the project's launch.json, in an editor's talk."""
 
 import inspect
 import re
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from notebooks.build import HERE, SOURCE
-from prefix_lab.course.lessons.lesson_10 import (
+from prefix_lab.course.lessons.lesson_12 import (
     AFTER_SPLIT,
     Editor,
     drawn_sizes,
@@ -68,7 +68,7 @@ def test_the_launch_configurations_are_read_from_the_project(tmp_path):
 
 def test_the_lessons_pictures_are_beside_it_and_small():
     """JupyterLab shows nothing from above the folder in which it was started, which is the notebooks' own."""
-    links = re.findall(r"!\[(.+?)\]\((.+?)\)", (SOURCE / "10_breakpoints_three_ways.py").read_text(), re.DOTALL)
+    links = re.findall(r"!\[(.+?)\]\((.+?)\)", (SOURCE / "12_breakpoints_three_ways.py").read_text(), re.DOTALL)
     assert len(links) == 3
     for told, path in links:
         assert len(told) > 30

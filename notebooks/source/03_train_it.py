@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown] lang="en"
-# # 11 · Train it
+# # 03 · Train it
 #
 # Our model reverses a word if you write `reverse: ` before it. Can ten virtual tokens say the same, to a model in which
 # not one number may change? You will find out in this lesson. At the end you will be able to
@@ -53,7 +53,7 @@ from prefix_lab.course import (
 )
 from prefix_lab.course.experiments import show
 from prefix_lab.course.experiments.pictures import draw_attention_to_prefix, first_keys, nearest_words
-from prefix_lab.course.lessons.lesson_11 import (
+from prefix_lab.course.lessons.lesson_03 import (
     check_moved,
     check_step,
     check_what_trains,
@@ -210,7 +210,7 @@ table(
 # Nothing was written before the words. The model reverses them because each of its attention layers reads ten keys and
 # ten values more, which no text has ever made.
 #
-# *Short path: go on to lesson 12 from here.*
+# *Short path: go on to lesson 07 from here.*
 
 # %% [markdown] lang="en"
 # ## Stand where a layer reads it
@@ -379,7 +379,7 @@ show("tasks")
 # what the written instruction does.
 #
 # Read next: `prefix_lab/beside/paper_layout.py`, a page or two of hooks; Li and Liang's section 4.3 on why they train
-# through an MLP; and lesson 12, where the prefix goes into a file.
+# through an MLP; and lesson 11, where the prefix goes into a file.
 
 # %%
-show_progress(11)
+show_progress(3)

@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown] lang="en"
-# # 04 · Preparing the config
+# # 05 · Preparing the config
 #
 # The same three lines give a t5-small its prefix, and fail with a flan-t5-small, in the middle of torch. Both are T5s.
 # Why? At the end of this lesson you will be able to
@@ -32,7 +32,7 @@ from transformers import T5ForConditionalGeneration
 
 import prefix_lab
 from prefix_lab.course import show_progress, show_stage
-from prefix_lab.course.lessons.lesson_04 import (
+from prefix_lab.course.lessons.lesson_05 import (
     check_read_sizes,
     check_reopened,
     check_rescue,
@@ -302,7 +302,7 @@ check_reopened(reopened)
 # - A config is filled in place. Take a new one for each model.
 #
 # Read next: `prefix_lab/prepare.py`; its three tables are PEFT's. For any model's journey, picture and numbers:
-# `ShapeFlow("flan-t5-small")`. Lesson 05 puts the sizes to use.
+# `ShapeFlow("flan-t5-small")`. Lesson 06 puts the sizes to use.
 
 # %%
-show_progress(4)
+show_progress(5)

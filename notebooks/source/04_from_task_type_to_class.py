@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown] lang="en"
-# # 03 · From task type to class
+# # 04 · From task type to class
 #
 # You write `task_type="SEQ_2_SEQ_LM"`, and your model comes back as a `PeftModelForSeq2SeqLM`. Who read that text, and
 # what if it had been another one? At the end of this lesson you will be able to
@@ -33,7 +33,7 @@ from peft.utils import register_peft_method
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
 from prefix_lab.course import after_exercise, load_tiny_t5, make_batch, record_walk, show_progress, show_stage, table
-from prefix_lab.course.lessons.lesson_03 import check_classes, check_outcomes, check_registry, draw_choice
+from prefix_lab.course.lessons.lesson_04 import check_classes, check_outcomes, check_registry, draw_choice
 from prefix_lab.widgets import Mirror
 
 # %% [markdown] lang="en"
@@ -298,8 +298,8 @@ for name in ("PrefixTuningConfig", "LoraConfig"):
 #   made. The wrong name is accepted: the error comes later and in another place, or not at all.
 # - The tables of methods are filled by `register_peft_method` while PEFT is imported.
 #
-# Read next: `prefix_lab/mapping.py`, and the table of all six in `prefix_lab/beside/wrapping.py`. Lesson 04 follows the
+# Read next: `prefix_lab/mapping.py`, and the table of all six in `prefix_lab/beside/wrapping.py`. Lesson 05 follows the
 # config into the class.
 
 # %%
-show_progress(3)
+show_progress(4)

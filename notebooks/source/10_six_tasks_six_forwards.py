@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown] lang="en"
-# # 09 · Six tasks, six forwards
+# # 10 · Six tasks, six forwards
 #
 # `get_peft_model` has six classes to choose from. All of them make the same prefix. So why six? At the end you will be
 # able to say, for each of them,
@@ -43,7 +43,7 @@ from transformers import (
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
 from prefix_lab.course import after_exercise, listen, show_progress, table
-from prefix_lab.course.lessons.lesson_09 import (
+from prefix_lab.course.lessons.lesson_10 import (
     check_ending,
     check_grown_mask,
     check_trainable,
@@ -404,8 +404,8 @@ print("\nours, SEQ_CLS, off: logits change:", not torch.equal(off.logits, one.lo
 # work themselves, because the head's own forward has no place for a past. The mask that grows is always that of the
 # attention which reads the prefix.
 #
-# Read next: `prefix_lab/tasks.py` and `prefix_lab/beside/task_classes.py`, each class a screen at most. Lesson 7 showed
-# what happens inside attention once the mask has grown; lesson 11 trains.
+# Read next: `prefix_lab/tasks.py` and `prefix_lab/beside/task_classes.py`, each class a screen at most. Lesson 8 showed
+# what happens inside attention once the mask has grown; lesson 03 trains.
 
 # %%
-show_progress(9)
+show_progress(10)

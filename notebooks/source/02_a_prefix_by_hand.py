@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown] lang="en"
-# # 01 · A prefix by hand
+# # 02 · A prefix by hand
 #
 # Suppose you may add rows to what an attention head reads, and touch nothing else: no weight, no word. What can you
 # make it do, and what can you never make it do? With one head of a real model and a few lines of torch you will
@@ -32,7 +32,7 @@ from transformers.cache_utils import DynamicLayer
 
 from prefix_lab.breakpoints import stop_at
 from prefix_lab.course import after_exercise, load_tiny_t5, show_progress, show_source, show_stage, table
-from prefix_lab.course.lessons.lesson_01 import (
+from prefix_lab.course.lessons.lesson_02 import (
     check_attend_with_prefix,
     check_order,
     check_prefix_share,
@@ -200,7 +200,7 @@ print(f"largest difference to the weights without a prefix: {(among_letters - we
 # take attention away from the whole word, and add something of its own. (The next layer then reads changed letters, so
 # across several layers it can do more.)
 #
-# *Short path: go on to lesson 02 from here.*
+# *Short path: go on to lesson 03 from here.*
 #
 # ## A prefix of zeros
 #
@@ -319,7 +319,7 @@ after_exercise(3, table(("model", "logits move by", "their own spread"), rows))
 # - One softmax over both: the prefix takes a share, and the letters keep their proportions.
 # - A prefix of zeros is not an empty prefix: it takes its share of the attention.
 #
-# Read next: `prefix_lab/past.py`, which makes the rows that were random numbers here. Lesson 02 walks there.
+# Read next: `prefix_lab/past.py`, which makes the rows that were random numbers here. Lesson 01 walks there.
 
 # %%
-show_progress(1)
+show_progress(2)

@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown] lang="en"
-# # 10 · Breakpoints three ways
+# # 12 · Breakpoints three ways
 #
 # A forward pass gives a number that you do not believe, or an error from deep inside somebody else's package. Can you
 # stop exactly there, and look around? At the end of this lesson you will be able to
@@ -38,7 +38,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 import prefix_lab
 from prefix_lab.breakpoints import break_at, breakpoints, clear, explain, stop_at
 from prefix_lab.course import load_tiny_t5, record_walk, show_progress, show_stage
-from prefix_lab.course.lessons.lesson_10 import (
+from prefix_lab.course.lessons.lesson_12 import (
     Editor,
     check_commands,
     check_condition,
@@ -376,4 +376,4 @@ peft.get_peft_model(flan, config)(**batch).logits.shape
 # Python's own page on pdb. Lesson 14 has ten broken copies of a stage to use all this on.
 
 # %%
-show_progress(10)
+show_progress(12)

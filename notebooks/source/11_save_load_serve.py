@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown] lang="en"
-# # 12 · Save, load, serve
+# # 11 · Save, load, serve
 #
 # You trained a prefix with projection, saved it, and the file holds far fewer numbers than trained. Where are the
 # others? And can you train on from that file? At the end you will be able to
@@ -48,7 +48,7 @@ from prefix_lab.course import (
     task_batches,
     train,
 )
-from prefix_lab.course.lessons.lesson_12 import (
+from prefix_lab.course.lessons.lesson_11 import (
     anatomy,
     bytes_of,
     check_bytes,
@@ -400,4 +400,4 @@ for word, answer in zip(words, answers(mistaken, tokenizer, words, max_new_token
 # 13, where an adapter can be merged into the base, and a prefix cannot.
 
 # %%
-show_progress(12)
+show_progress(11)
