@@ -22,8 +22,10 @@ NOBODY = N_("Nobody can type here, so the lesson does.")
 ALL_AT_ONCE = N_(
     "Several cells were run at once, so the lesson types here. Run this cell by itself, and the keyboard is yours."
 )
-STOPPED = N_("Stopped in {function}, {file}, line {line}. `c` goes on, `q` leaves the block.")
-STOPPED_TRY = N_("Stopped in {function}, {file}, line {line}. Try: {commands}. `c` goes on, `q` leaves the block.")
+STOPPED = N_(
+    "Stopped in {function}, {file}, line {line}. Type below, and press Enter: `c` goes on, `q` leaves the block."
+)
+TRY = N_("Try: {commands}")
 IN_DEBUGGER = N_(
     "Your debugger is on, so it stops in {function}, {file}, line {line}. Look at the variables there, step, and let "
     "the program go on with the debugger's own button. The breakpoint is gone when this block ends."
