@@ -77,7 +77,7 @@ def visit(frame: FrameType) -> Visit:
     """What there is to see in a frame; an object of the learner's that cannot be looked at hides its tensors alone."""
     rows: list[tuple[str, str]] = []
     with suppress(Exception):
-        rows = shapes(frame).rows
+        rows = [row for row in shapes(frame).rows if not row[0].startswith("__")]  # pdb's own `__return__`
     return Visit(frame.f_code.co_qualname, short(frame.f_code.co_filename), frame.f_lineno, dict(rows))
 
 

@@ -8,6 +8,7 @@ a curious hand, and is no proof against somebody who reads this file.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -193,7 +194,9 @@ def place_of(one: Stamp) -> str:
 
 def told(one: Stamp) -> list[str]:
     """What was asked and answered, how and when."""
-    lines = [_(ASKED).format(commands="  ·  ".join(one.asked))] if one.asked else []
+    runs = [(command, len([*same])) for command, same in itertools.groupby(one.asked)]
+    commands = "  ·  ".join(command if times == 1 else f"{command} × {times}" for command, times in runs)
+    lines = [_(ASKED).format(commands=commands)] if commands else []
     lines += [_(ANSWERED).format(answers=", ".join(one.answers))] if one.answers else []
     return [*lines, _(STAMPED[one.by]).format(date=one.date[:10])]
 
