@@ -61,8 +61,8 @@ NOT_THERE = N_(
 )
 OTHER_FRAME = N_("You saw it in `{there}`, with `{command}`. It is to be seen in `{function}`: `u` and `d` lead there.")
 TOO_EARLY = N_(
-    "In `{function}` you typed `{command}` at line {line}, before it had a value there: `n` runs the line that makes "
-    "it."
+    "In `{function}` you typed `{command}` at line {line}, where a name in it has no value. Is it spelt as in the "
+    "source (`ll` shows it), and has the line that makes it run (`n` runs one line)?"
 )
 NOT_SEEN = N_("You stood in `{function}`, and what is to be seen was not printed there. You asked: {commands}.")
 NO_QUESTION = N_("The first argument is the question: run the cell that shows it, and then this one.")
@@ -293,8 +293,10 @@ def answered_shape(prediction: Any, answer: Any) -> str:
 
 
 MOVES = re.compile(
-    r"(n|next|s|step|c|cont|continue|r|return|u|up|d|down|w|where|bt|l|list|ll|longlist|source|h|help)\b"
+    r"(n|next|s|step|c|cont|continue|r|return|unt|until|u|up|d|down|w|where|bt|l|list|ll|longlist|source|b|break|tbreak"
+    r"|h|help|q|quit|exit|EOF)\b"
 )
+"""Commands that lead somewhere or show source, and no value."""
 
 
 def seen_there(

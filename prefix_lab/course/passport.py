@@ -223,11 +223,11 @@ STYLE = """
 .prefix-lab-passport section { break-inside: avoid; border: 1px solid; border-radius: 6px; padding: 6px 10px;
   margin: 0 0 10px; }
 .prefix-lab-passport section.open { border-style: dashed; opacity: 0.75; }
-.prefix-lab-passport h3, .prefix-lab-passport p { margin: 2px 0; }
-.prefix-lab-passport table { border-collapse: collapse; font-size: 0.9em; margin: 2px 0; }
-.prefix-lab-passport th, .prefix-lab-passport td { text-align: left; font-weight: normal; padding: 0 1em 0 0;
-  font-family: monospace; vertical-align: top; }
-.prefix-lab-passport .stamp { font-style: italic; text-align: right; }
+.prefix-lab-passport section h3, .prefix-lab-passport section p { margin: 2px 0; }
+.prefix-lab-passport section table { border-collapse: collapse; font-size: 0.9em; margin: 2px 0; }
+.prefix-lab-passport tbody th, .prefix-lab-passport tbody td { text-align: left; vertical-align: top;
+  font-weight: normal; font-family: monospace; padding: 0 1em 0 0; }
+.prefix-lab-passport section .stamp { font-style: italic; text-align: right; }
 """
 PAGE = """
 :root { color-scheme: light dark; }
