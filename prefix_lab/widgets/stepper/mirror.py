@@ -241,12 +241,16 @@ def other_than(side: str) -> str:
 
 
 def two_writings(ours: Recording, theirs: Recording) -> bool:
-    """Whether the two ran through a stage in different code, ours in one and PEFT's in the other."""
-    sides = [
-        [[bool(runs_of(one, dotted)) for dotted in (row.ours, row.peft)] for row in known_stages()]
-        for one in (ours, theirs)
-    ]
-    return any(mine != other and any(mine) and any(other) for mine, other in zip(*sides, strict=True))
+    """Whether the two ran through a stage in different code: ours and PEFT's, or two releases of PEFT."""
+    sides = [[files_of(one, row) for row in known_stages()] for one in (ours, theirs)]
+    return any(mine and other and mine.isdisjoint(other) for mine, other in zip(*sides, strict=True))
+
+
+def files_of(recording: Recording, row: Any) -> set[str]:
+    """The files whose functions begin a stage's runs."""
+    columns = recording.columns
+    begins = {columns.step_frame[run.first] for run in runs_of_stage(recording, row)}
+    return {columns.functions[columns.frame_function[frame]][0] for frame in begins} if "torch." not in row.peft else set()
 
 
 def boundaries(ours: Recording, theirs: Recording, stages: Iterable[Any] | None = None) -> list[Boundary]:
