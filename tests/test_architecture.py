@@ -18,6 +18,7 @@ from tests.house import ESSENCE, PACKAGE, Import
 CORE = [*ESSENCE, *sorted(f"beside.{path.stem}" for path in (PACKAGE / "beside").glob("*.py") if path.stem[0] != "_")]
 HEAVY = ("peft", "matplotlib", "jupyterlab", "IPython", "ipywidgets", "anywidget")
 ROOMS = ("beside", "breakpoints", "course", "debugger", "shapes", "terminal", "walk", "widgets")
+MUTE = ("essence", "beside", "debugger", "sizes")
 
 
 def forbidden(imports: list[Import]) -> list[str]:
@@ -38,6 +39,9 @@ def forbidden(imports: list[Import]) -> list[str]:
             "widgets know more of the essence than its sizes": room == "widgets"
             and one.leads_to("prefix_lab.beside", *(f"prefix_lab.{name}" for name in (*ESSENCE, *prefix_lab.__all__)))
             and not one.leads_to("prefix_lab.config", "prefix_lab.prepare"),
+            "what translates knows nothing of ours": room == "locale" and one.leads_to("prefix_lab"),
+            "what says nothing, or only errors, needs no translation": room in MUTE
+            and one.leads_to("prefix_lab.locale"),
             "peft is imported before it is used": one.at_import and one.leads_to("peft"),
         }
         wrong += [f"{one.module} imports {one.target}: {rule}" for rule, holds in broken.items() if holds]
@@ -84,6 +88,7 @@ def test_a_planted_circle_is_found(files, circle, tmp_path):
 
 
 KNOWS, LATER, ALONE = "the essence knows", "peft is imported before it is used", "the debugger knows more"
+LOCALE, SAYS_NOTHING = "what translates knows nothing", "what says nothing, or only errors"
 COURSE, SIZES = "only the terminal and the course itself", "widgets know more of the essence"
 TASKS = "beside/task_classes.py"
 
@@ -105,6 +110,11 @@ TASKS = "beside/task_classes.py"
         ("shapes/walks.py", "from prefix_lab.course import load_tiny_t5", COURSE),
         ("widgets/flow/flow.py", "from prefix_lab.past import past_key_values", SIZES),
         ("widgets/flow/flow.py", "from prefix_lab import PrefixEncoder", SIZES),
+        ("locale/__init__.py", "from prefix_lab.stages import STAGES", LOCALE),
+        ("past.py", "from prefix_lab.locale import _", SAYS_NOTHING),
+        (TASKS, "from prefix_lab.locale import _", SAYS_NOTHING),
+        ("debugger/search.py", "from prefix_lab.locale import _", SAYS_NOTHING),
+        ("walk/run.py", "from prefix_lab.locale import N_, _", None),
         ("past.py", "import torch\nfrom prefix_lab.config import PeftConfig\nfrom .encoder import PrefixEncoder", None),
         (TASKS, "from prefix_lab.models import PeftModel\nfrom .lora import LoraModel", None),
         ("walk/compare.py", "def f():\n    import peft", None),

@@ -18,35 +18,38 @@ from torch import Tensor
 
 from prefix_lab.course import progress
 from prefix_lab.course.ready import Verdict, cell_to_run
+from prefix_lab.locale import N_, _, paragraph
 
 DICE = random.Random()  # of our own: the learner's random numbers stay as they are
 SIZES = (3, 5, 7, 11, 13)  # odd primes, so that two axes, or twice one of them, are never mistaken for each other
 LONGEST, MOST = 60, 12  # signs of a learner's value that are repeated, and parts of a list
 
-TODO = "Put your answer in place of `...`, and run the cell again."
-NO_FUNCTION = "Give the check your function itself, by its name and without brackets behind it; it was given {given}."
-FORGOTTEN = "Your function gave None: what it makes has to be handed back, with `return`."
-RAISED = "Your {what} raised {kind}: {said}."
-NO_DICT = "The dictionary of the cell is wanted, filled in; your answer is {given}, of type {kind}."
-LINE_GONE = "The line {line!r} is gone. Put it back as it was."
-NO_PAIR = "Two things are wanted, as in `return {names}`. Your function gave {given}."
-NO_NUMBER = "For {asked}, {name} gives {given}, and a number is wanted."
-OTHER_NUMBER = "For {asked}, {name} gives {given}, and it should be {right}."
-WHOLE = "A whole number is wanted: `//` in place of `/`."
-NO_TENSOR = "A tensor is expected for {name}, and it is {given}, of type {kind}."
-OTHER_SHAPE = "The shape of {name} is {given}, expected {axes} = {right}."
-OTHER_ORDER = "Every axis is there, in another order."
-OTHER_NUMBERS = "The shape of {name} is right, {axes} = {right}, and the numbers are not."
-NOT_A_NUMBER = "NaN is among them."
-ROUNDED = "The numbers of {name} are right, but rounded: they are {given}, expected {right}."
-NO_QUESTION = "The first argument is the question: run the cell that shows it, and then this one."
+TODO = N_("Put your answer in place of `...`, and run the cell again.")
+NO_FUNCTION = N_(
+    "Give the check your function itself, by its name and without brackets behind it; it was given {given}."
+)
+FORGOTTEN = N_("Your function gave None: what it makes has to be handed back, with `return`.")
+RAISED = N_("Your {what} raised {kind}: {said}.")
+NO_DICT = N_("The dictionary of the cell is wanted, filled in; your answer is {given}, of type {kind}.")
+LINE_GONE = N_("The line {line!r} is gone. Put it back as it was.")
+NO_PAIR = N_("Two things are wanted, as in `return {names}`. Your function gave {given}.")
+NO_NUMBER = N_("For {asked}, {name} gives {given}, and a number is wanted.")
+OTHER_NUMBER = N_("For {asked}, {name} gives {given}, and it should be {right}.")
+WHOLE = N_("A whole number is wanted: `//` in place of `/`.")
+NO_TENSOR = N_("A tensor is expected for {name}, and it is {given}, of type {kind}.")
+OTHER_SHAPE = N_("The shape of {name} is {given}, expected {axes} = {right}.")
+OTHER_ORDER = N_("Every axis is there, in another order.")
+OTHER_NUMBERS = N_("The shape of {name} is right, {axes} = {right}, and the numbers are not.")
+NOT_A_NUMBER = N_("NaN is among them.")
+ROUNDED = N_("The numbers of {name} are right, but rounded: they are {given}, expected {right}.")
+NO_QUESTION = N_("The first argument is the question: run the cell that shows it, and then this one.")
 
 
 class NotYet(Exception):
-    """What a check has found, in sentences; `places` are what stands in their places."""
+    """What a check has found, in sentences that are translated here; `places` are what stands in their places."""
 
     def __init__(self, *sentences: str, **places: Any):
-        super().__init__(" ".join(sentence.format(**places) for sentence in sentences if sentence))
+        super().__init__(paragraph(*(_(sentence).format(**places) for sentence in sentences)))
 
 
 def exercise(key: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
@@ -80,7 +83,7 @@ class Later(NamedTuple):
 
     @property
     def title(self) -> str:
-        return f"Exercise {self.number} first. Then open this: it has the answer."
+        return _("Exercise {number} first. Then open this: it has the answer.").format(number=self.number)
 
     def _repr_html_(self) -> str:
         return f"<details><summary>{html.escape(self.title)}</summary>{self.shown._repr_html_()}</details>"
@@ -102,12 +105,12 @@ def generator() -> torch.Generator:
 def brief(given: Any, most: int = MOST) -> str:
     """A learner's value on one line; of what is long, how long it is."""
     if isinstance(given, Tensor) and given.dim():
-        return f"a tensor {tuple(given.shape)}"
+        return _("a tensor {shape}").format(shape=tuple(given.shape))
     if not isinstance(given, list | tuple):
         text = " ".join(repr(given).split())
         return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     parts = [brief(one, max(1, most // 3)) for one in given[:most]]
-    parts += [f"… {len(given)} in all"] * (len(given) > most)
+    parts += [_("… {count} in all").format(count=len(given))] * (len(given) > most)
     text = f"[{', '.join(parts)}]" if isinstance(given, list) else f"({', '.join(parts)}{',' * (len(parts) == 1)})"
     return text if len(text) <= 2 * LONGEST or most == 1 else brief(given, most // 2)
 
@@ -195,10 +198,10 @@ def compare_numbers(
     right: int,
     causes: Mapping[Any, str],
     otherwise: str,
-    name: str = "your function",
+    name: str = "",
 ) -> None:
-    """As `same_number`, with what the function has given."""
-    number = plain(result)
+    """As `same_number`, with what the function has given, or one part of it, `name`."""
+    number, name = plain(result), name or _("your function")
     asked = ", ".join(f"{name}={value}" for name, value in given.items())
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise NotYet(NO_NUMBER, otherwise, asked=asked, name=name, given=brief(result))
@@ -222,13 +225,14 @@ def same_tensor(
     numbers: Mapping[str, Tensor],
     otherwise: tuple[str, str],
     same: Callable[[Tensor, Tensor], bool] = close,
-    name: str = "your result",
+    name: str = "",
 ) -> None:
     """Hold a tensor of the learner's against `right`, whose axes are `axes`.
 
     `shapes` has the likely mistake for a wrong shape, `numbers` the wrong tensor that each mistake makes, `otherwise` a
     word for every other shape and every other number. `name` says which one it is, where there are several.
     """
+    name = name or _("your result")
     if not isinstance(result, Tensor):
         raise NotYet(NO_TENSOR, name=name, given=brief(result), kind=kind(result))
     shape, places = tuple(result.shape), {"name": name, "axes": axes, "right": tuple(right.shape)}

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from platformdirs import user_data_path
 
 from prefix_lab.debugger.storage import write_whole
+from prefix_lab.locale import N_, _
 from prefix_lab.widgets.table import Table, table
 
 
@@ -141,10 +142,10 @@ EXERCISES = {
         Exercise("hunt_10", "hunt 10 · right once, then wrong", 3, 7),
     ),
 }
-"""Lesson → its exercises, in order."""
+"""Lesson → its exercises, in order. Titles are in the catalogue, and translated where they are shown."""
 
-LEFT = "Left in this lesson: {left} of {all}. What you have solved stays noted when you close the notebook."
-ALL_DONE = "All exercises of this lesson are solved."
+LEFT = N_("Left in this lesson: {left} of {all}. What you have solved stays noted when you close the notebook.")
+ALL_DONE = N_("All exercises of this lesson are solved.")
 
 
 def lesson(number: int) -> Lesson:
@@ -160,17 +161,19 @@ def show_progress(number: int | None = None) -> Table:
     solved = done()
     if number is not None:
         exercises = EXERCISES[lesson(number).number]
-        rows = [("✓" if one.key in solved else "○", f"{place} · {one.title}") for place, one in enumerate(exercises, 1)]
+        titles = [f"{place} · {_(one.title)}" for place, one in enumerate(exercises, 1)]
+        rows = [("✓" if one.key in solved else "○", title) for one, title in zip(exercises, titles, strict=True)]
         left = sum(one.key not in solved for one in exercises)
-        return table(("", "exercise"), rows, (ALL_DONE if left == 0 else LEFT).format(left=left, all=len(exercises)))
+        below = _(ALL_DONE) if left == 0 else _(LEFT).format(left=left, all=len(exercises))
+        return table(("", N_("exercise")), rows, below)
     rows = []
     for one in LESSONS:
         exercises = EXERCISES[one.number]
-        left = [f"{place} · {each.title}" for place, each in enumerate(exercises, 1) if each.key not in solved]
-        count = f"{len(exercises) - len(left)} of {len(exercises)}"
+        left = [f"{place} · {_(each.title)}" for place, each in enumerate(exercises, 1) if each.key not in solved]
+        count = _("{solved} of {all}").format(solved=len(exercises) - len(left), all=len(exercises))
         after = left[0] if 0 < len(left) < len(exercises) else ""
-        rows.append(("" if left else "✓", f"{one.number:02} · {one.title}", count, after))
-    return table(("", "lesson", "solved", "next in it"), rows)
+        rows.append(("" if left else "✓", f"{one.number:02} · {_(one.title)}", count, after))
+    return table(("", N_("lesson"), N_("solved"), N_("next in it")), rows)
 
 
 def done() -> set[str]:

@@ -21,41 +21,45 @@ from typing import Any, NamedTuple
 
 from prefix_lab.config import MIRRORED_PEFT
 from prefix_lab.course.progress import file
+from prefix_lab.locale import N_, _
 from prefix_lab.widgets.table import Table, table
 
-WAY_OUT = "In a clone of prefix_lab, `make lab` sets up what the lessons need."
+CANNOT_BEGIN = N_(
+    "The lessons cannot begin: {problems}. In a clone of prefix_lab, `make lab` sets up what the lessons need. (This "
+    "is {python}.)"
+)
 OLDEST_PYTHON = (3, 11)
 NEEDED = {
     **{"torch": (2, 6), "transformers": (5, 15), "peft": (0, 21), "accelerate": (1, 1)},
     **{"ipywidgets": (8, 1), "matplotlib": (3, 9)},
 }
 QUESTION, ANSWER = "reverse: garden", "nedrag"
-MADE_IN = (
+MADE_IN = N_(
     "`{name}` is made in the cell that begins with `{begins}`, under “{heading}”: run that one first. (After a "
     "restart, “Run All Above Selected Cell” in the menu “Run” runs all that it takes.)"
 )
-NOT_MADE = (
+NOT_MADE = N_(
     "`{name}` is not there yet: run the cell that makes it first. (After a restart, “Run All Above Selected Cell” in "
     "the menu “Run” runs all that it takes.)"
 )
 
 
 class Verdict(NamedTuple):
-    """What a check says; in a notebook it is shown in colour."""
+    """What a check says, translated when it is shown; in a notebook it is shown in colour."""
 
     passed: bool
     text: str
 
     def __repr__(self) -> str:
-        return f"{'right' if self.passed else 'not yet'}: {self.text}"
+        said = _("right: {text}") if self.passed else _("not yet: {text}")
+        return said.format(text=_(self.text))
 
     def _repr_html_(self) -> str:
         colour = "--jp-success-color1, #2e7d32" if self.passed else "--jp-warn-color1, #e65100"
-        text = re.sub(r"`(.+?)`", r"<code>\1</code>", html.escape(self.text))
-        return (
-            f'<p role="status" style="border-left: 4px solid var({colour}); padding: 2px 10px; margin: 4px 0">'
-            f"<b>{'Right' if self.passed else 'Not yet'}</b>: {text}</p>"
-        )
+        text = re.sub(r"`(.+?)`", r"<code>\1</code>", html.escape(_(self.text)))
+        said = _("<b>Right</b>: {text}") if self.passed else _("<b>Not yet</b>: {text}")
+        look = f"border-left: 4px solid var({colour}); padding: 2px 10px; margin: 4px 0"
+        return f'<p role="status" style="{look}">{said.format(text=text)}</p>'
 
 
 def make_ready() -> None:
@@ -65,7 +69,7 @@ def make_ready() -> None:
     """
     problems = [problem for name, least in NEEDED.items() if (problem := wrong_with(name, least))]
     if problems:
-        raise ImportError(f"The lessons cannot begin: {'; '.join(problems)}. {WAY_OUT} (This is {sys.executable}.)")
+        raise ImportError(_(CANNOT_BEGIN).format(problems="; ".join(problems), python=sys.executable))
     # PEFT 0.21.2 asks transformers for a name that transformers is about to drop.
     warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
     if shell := running_shell():
@@ -85,9 +89,10 @@ def wrong_with(name: str, least: tuple[int, int]) -> str:
     try:
         found = version(name)
     except PackageNotFoundError:
-        return f"{name} is not installed"
+        return _("{name} is not installed").format(name=name)
     numbers = tuple(int(part) for part in found.split("+")[0].split(".")[:2] if part.isdigit())
-    return f"{name} is {found}, and {'.'.join(map(str, least))} or newer is needed" if numbers < least else ""
+    too_old = _("{name} is {found}, and {least} or newer is needed")
+    return too_old.format(name=name, found=found, least=".".join(map(str, least))) if numbers < least else ""
 
 
 def self_check() -> Table:
@@ -97,9 +102,9 @@ def self_check() -> Table:
     """
     rows = [python(), *map(package, NEEDED), anywidget(), tiny_t5(), notes()]
     well = not any(advice for _, _, advice in rows)
-    verdict = "Everything is here." if well else "Something needs a look: the advice stands beside it."
+    verdict = N_("Everything is here.") if well else N_("Something needs a look: the advice stands beside it.")
     marked = [("✗" if advice else "✓", what, found, advice) for what, found, advice in rows]
-    return table(("", "looked at", "found", "advice"), marked, verdict)
+    return table(("", N_("looked at"), N_("found"), N_("advice")), marked, verdict)
 
 
 Row = tuple[str, str, str]
@@ -107,8 +112,8 @@ Row = tuple[str, str, str]
 
 
 def python() -> Row:
-    advice = "" if sys.version_info >= OLDEST_PYTHON else "Python 3.11 or newer is needed: make lab PYTHON=python3.13."
-    return "Python", platform.python_version(), advice
+    too_old = _("Python 3.11 or newer is needed: make lab PYTHON=python3.13.")
+    return "Python", platform.python_version(), "" if sys.version_info >= OLDEST_PYTHON else too_old
 
 
 def package(name: str) -> Row:
@@ -116,7 +121,8 @@ def package(name: str) -> Row:
     problem = wrong_with(name, NEEDED[name])
     found = "" if problem else version(name)
     if name == "peft" and found not in ("", MIRRORED_PEFT):
-        problem = f"ours mirrors {MIRRORED_PEFT}: where the two differ, that is why. make lab installs it."
+        other = _("ours mirrors {version}: where the two differ, that is why. make lab installs it.")
+        problem = other.format(version=MIRRORED_PEFT)
     return name, found or "–", problem
 
 
@@ -125,7 +131,7 @@ def anywidget() -> Row:
     try:
         return "anywidget", version("anywidget"), ""
     except PackageNotFoundError:
-        return "anywidget", "–", "the stepper needs it: make lab installs it."
+        return "anywidget", "–", _("the stepper needs it: make lab installs it.")
 
 
 def tiny_t5() -> Row:
@@ -137,14 +143,15 @@ def tiny_t5() -> Row:
         tokens = model.generate(**tokenizer([QUESTION], return_tensors="pt"))
         said = tokenizer.decode(tokens[0], skip_special_tokens=True)
     except Exception as error:  # whatever is wrong with the weights or the packages, the table says it
-        return "the tiny T5", f"{type(error).__name__}: {error}", "get its weights back: git status shows them."
-    advice = "" if said == ANSWER else f"it should say {ANSWER!r}: are its weights whole?"
-    return "the tiny T5", f"{QUESTION!r} → {said!r}", advice
+        found = f"{type(error).__name__}: {error}"
+        return _("the tiny T5"), found, _("get its weights back: git status shows them.")
+    wrong = _("it should say {answer}: are its weights whole?").format(answer=repr(ANSWER))
+    return _("the tiny T5"), f"{QUESTION!r} → {said!r}", "" if said == ANSWER else wrong
 
 
 def notes() -> Row:
     """Where progress is noted; keeping none is a choice, and no mistake."""
-    return "your progress", str(file() or "not kept (PREFIX_LAB_PROGRESS is empty)"), ""
+    return _("your progress"), str(file() or _("not kept (PREFIX_LAB_PROGRESS is empty)")), ""
 
 
 def running_shell() -> Any:
@@ -159,11 +166,11 @@ def cell_to_run(error: BaseException | None) -> str:
         return ""
     cells = open_notebook()
     if cells is None:
-        return NOT_MADE.format(name=error.name)
+        return _(NOT_MADE).format(name=error.name)
     for heading, source in cells:
         if error.name in names_made(source):
             begins = source.strip().partition("\n")[0]
-            return MADE_IN.format(name=error.name, begins=begins, heading=heading)
+            return _(MADE_IN).format(name=error.name, begins=begins, heading=heading)
     return ""
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+from prefix_lab.locale import _
+
 STYLE = "text-align: left; vertical-align: top; padding: 3px 10px 3px 0"
 
 
@@ -35,8 +37,8 @@ class Table(NamedTuple):
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]], below: str = "") -> Table:
-    """A table of whatever can be printed, and a sentence below it."""
-    return Table(tuple(heads), tuple(tuple(map(str, row)) for row in rows), below)
+    """A table of whatever can be printed, and a sentence below it; the heads and the sentence are translated here."""
+    return Table(tuple(map(_, heads)), tuple(tuple(map(str, row)) for row in rows), _(below))
 
 
 def in_columns(lines: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
