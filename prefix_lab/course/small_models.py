@@ -196,12 +196,13 @@ def record_walk(
     model: bool = True,
     keep: str = "shapes",
     named: bool = True,
+    install: bool | None = None,
 ) -> Recording:
     """Build a prefix on the tiny T5, run it forwards and backwards once, and keep every line.
 
-    `where` is whose source runs, "peft" or "prefix_lab", or the PEFT of another year, "peft==0.4.0": that one is
-    installed once, into an environment of its own, after a question. `model=False` leaves the base model's own lines
-    out. `keep="statistics"` keeps enough to compare values.
+    `where` is whose source runs: "peft", "prefix_lab", or the PEFT of another year, "peft==0.4.0", which is installed
+    once, into an environment of its own, after a question that `install` answers. `model=False` leaves the base
+    model's own lines out. `keep="statistics"` keeps enough to compare values.
 
     Raises `ValueError` that names a wrong `where`, `RuntimeError` for a PEFT that cannot be had.
     """
@@ -212,7 +213,7 @@ def record_walk(
 
         numbers = {name: one.tolist() for name, one in batch.items()}
         asked = {"projection": projection, "prefix_len": prefix_len, "keep": keep, "named": named}
-        return record_old_walk(where, model=str(WEIGHTS), with_model=model, **numbers, **asked)
+        return record_old_walk(where, install, model=str(WEIGHTS), with_model=model, **numbers, **asked)
     if where not in SOURCES:
         others = ", ".join(map(repr, SOURCES))
         raise ValueError(f"where={where!r}, expected one of {others}, or a release such as 'peft==0.4.0'.")

@@ -78,9 +78,42 @@ def add_walk(commands: Any, chosen: bool) -> None:
     if chosen:
         from prefix_lab.walk.command import add_walk as add
 
-        add(commands, load_default)
+        add_years(add(commands, load_default))
     else:
         commands.add_parser("walk", help=WALK)
+
+
+def add_years(parser: argparse.ArgumentParser) -> None:
+    """The walk's options for a PEFT of another year."""
+    add, walk_today = parser.add_argument, parser.get_default("run")
+    add("--peft", metavar="VERSION", help="that release of PEFT beside today's, such as 0.4.0; installed once")
+    add("--transformers", metavar="VERSION", help="the transformers for it (that of its month)")
+    add("--yes", action="store_true", help="install it without a question")
+    parser.set_defaults(run=lambda args: run_years(args) if args.peft else walk_today(args))
+
+
+def run_years(args: argparse.Namespace) -> int:
+    """Each stage of the walk, in an old PEFT and in today's."""
+    from prefix_lab.course import record_walk
+    from prefix_lab.walk.command import DEFAULTS
+    from prefix_lab.years.beside import as_text, then_and_now
+    from prefix_lab.years.environment import release
+
+    fitting = ("prefix_len", "projection")
+    for name, default in DEFAULTS.items():
+        if name not in fitting and getattr(args, name) != default:
+            args.refuse(f"--{name.replace('_', '-')} does not go with --peft, which walks through the tiny T5")
+    asked = f"peft=={args.peft}" + (f" transformers=={args.transformers}" if args.transformers else "")
+    try:
+        options = {"prefix_len": args.prefix_len, "projection": args.projection, "model": False, "keep": "statistics"}
+        then = record_walk(asked, install=args.yes or None, **options)
+        print(as_text(then_and_now(then, record_walk("peft", **options)), release(asked)))
+    except ValueError as error:
+        args.refuse(str(error))
+    except RuntimeError as error:
+        print(f"prefix-lab walk: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def load_default(config_only: bool) -> Base:

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,16 @@ from prefix_lab.years.environment import CannotHave, Release, have, release
 OURS = Path(__file__).parents[2]
 
 
-def record_old_walk(asked: str, agreed: Callable[[str], bool] | None = None, **request: Any) -> Recording:
+def record_old_walk(asked: str, install: bool | None, **request: Any) -> Recording:
     """The walk through the PEFT that a text such as "peft==0.4.0" names: see `course.record_walk`.
 
-    `request` is what `inside.walk` reads, and `named`; `agreed` is asked before anything is installed, by default the
-    person in front of this. Raises `ValueError` for a text that names no release, `CannotHave` (a `RuntimeError`) for
-    one that cannot be had or whose walk fails.
+    `request` is what `inside.walk` reads, and `named`. Whether what is not here yet is installed, `install` says, or
+    with None the person in front of this.
+
+    Raises `ValueError` for a text that names no release, `CannotHave` (a `RuntimeError`) for one that cannot be had or
+    whose walk fails.
     """
-    wanted = have(release(asked), agreed or ask)
+    wanted = have(release(asked), ask if install is None else lambda _: install)
     known = kept(wanted, request["projection"]) if request["named"] else Names()
     with tempfile.TemporaryDirectory() as folder:
         runs = [] if known is not None else [dict(run) for run in STANDARD_RUNS]

@@ -32,7 +32,7 @@ from prefix_lab.widgets.stepper.compare import (
 from prefix_lab.widgets.stepper.keys import TakesKeys, now
 from prefix_lab.widgets.stepper.page import HERE, linked, write_mirror
 from prefix_lab.widgets.stepper.questions import LANGUAGES, Desk, must_be_language, must_be_recording, must_be_text
-from prefix_lab.widgets.stepper.stages import Band, known_stages, runs_of, runs_of_stage
+from prefix_lab.widgets.stepper.stages import Band, known_stages, runs_of_stage
 
 SIDES = ("ours", "theirs")
 MARKS = {EQUAL: "=", SHAPES: "~", DIFFERENT: "≠", ONE_SIDE: "·", NO_VALUE: "·"}
@@ -247,10 +247,12 @@ def two_writings(ours: Recording, theirs: Recording) -> bool:
 
 
 def files_of(recording: Recording, row: Any) -> set[str]:
-    """The files whose functions begin a stage's runs."""
+    """The files whose functions begin a stage's runs; none for one in torch, which is not recorded."""
+    if row.peft.startswith("torch."):
+        return set()
     columns = recording.columns
     begins = {columns.step_frame[run.first] for run in runs_of_stage(recording, row)}
-    return {columns.functions[columns.frame_function[frame]][0] for frame in begins} if "torch." not in row.peft else set()
+    return {columns.functions[columns.frame_function[frame]][0] for frame in begins}
 
 
 def boundaries(ours: Recording, theirs: Recording, stages: Iterable[Any] | None = None) -> list[Boundary]:
