@@ -106,6 +106,7 @@ def run_years(args: argparse.Namespace) -> int:
     asked = f"peft=={args.peft}" + (f" transformers=={args.transformers}" if args.transformers else "")
     try:
         options = {"prefix_len": args.prefix_len, "projection": args.projection, "model": False, "keep": "statistics"}
+        options["named"] = False  # no axis is shown
         then = record_walk(asked, install=args.yes or None, **options)
         print(as_text(then_and_now(then, record_walk("peft", **options)), release(asked)))
     except ValueError as error:

@@ -27,7 +27,7 @@ MEGABYTES = 130
 
 TRANSFORMERS = {
     **{"0.3": "4.30.2", "0.4": "4.31.0", "0.5": "4.33.3", "0.6": "4.35.2", "0.7": "4.36.2", "0.8": "4.37.2"},
-    **{"0.9": "4.38.2", "0.10": "4.39.3", "0.11": "4.41.2", "0.12": "4.43.4", "0.13": "4.46.3", "0.14": "4.47.1"},
+    **{"0.9": "4.38.2", "0.10": "4.39.3", "0.11": "4.41.2", "0.12": "4.43.4", "0.13": "4.45.2", "0.14": "4.47.1"},
     **{"0.15": "4.51.3", "0.16": "4.53.3", "0.17": "4.56.2", "0.18": "4.57.3"},
 }
 """PEFT's series → the transformers of its month."""
@@ -81,7 +81,8 @@ def release(asked: str) -> Release:
     Without transformers, that of PEFT's month. Raises `ValueError` for another text, and for a PEFT of a series that
     is not known, where transformers has to be said.
     """
-    words = dict(word.split("==", 1) for word in re.split(r"[\s,]+", asked.strip()) if word.count("==") == 1)
+    said = [word.partition("==") for word in re.split(r"[\s,]+", asked.strip())]
+    words = {name: number for name, _, number in said}
     if not {"peft"} <= words.keys() <= {"peft", "transformers"} or not all(map(RELEASE.fullmatch, words.values())):
         raise ValueError(
             f"where={asked!r}, expected a release of PEFT, and of transformers where it is to be another than that of "
