@@ -87,7 +87,9 @@ def test_the_command_prints_both(of_2023, capsys):
 
 def test_without_consent_nothing_is_installed(monkeypatch, capsys):
     monkeypatch.setattr("builtins.input", lambda _: "n")
-    with pytest.raises(CannotHave, match=r"not here yet\. They take about 130 MB .* prefix-lab walk --peft 0\.5\.0 --yes"):
+    with pytest.raises(
+        CannotHave, match=r"not here yet\. They take about 130 MB .* prefix-lab walk --peft 0\.5\.0 --yes"
+    ):
         record_walk("peft==0.5.0")
     assert not release("peft==0.5.0").folder.exists()
     assert "130 MB" in capsys.readouterr().err
