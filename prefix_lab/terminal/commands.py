@@ -1,4 +1,4 @@
-"""The command line: `prefix-lab walk | record | replay | dap | export | progress`, what each takes, and who does it.
+"""The command line: `prefix-lab walk | record | replay | …`, what each command takes, and who does it.
 
 What a command needs is imported when it runs, so that `--help` is there at once.
 """
@@ -61,6 +61,7 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     add_dap(commands)
     add_export(commands)
     add_progress(commands)
+    add_passport(commands)
     return parser
 
 
@@ -339,3 +340,35 @@ def forget(lesson: str) -> None:
         progress.reset()
     else:
         progress.reset(progress.lesson(int(lesson) if lesson.isdecimal() else lesson).number)
+
+
+def add_passport(commands: Any) -> None:
+    parser = add_command(
+        commands,
+        "passport",
+        run_passport,
+        help="what was seen at each stage, and how",
+        description="Show the passport that the course's live stops have stamped: for each stage the frame, its "
+        "tensors, what was asked and answered. A saved one has a checksum, which shows a change and is no proof.",
+        epilog="exit status: 0; 2 if an option is refused or the file cannot be written",
+    )
+    parser.add_argument(
+        "--save",
+        metavar="FILE",
+        help="write it, in place of showing it: as .html to print, as .txt or .json to hand in",
+    )
+
+
+def run_passport(args: argparse.Namespace) -> int:
+    from prefix_lab.course.passport import show_passport
+
+    passport = show_passport()
+    if args.save is not None:
+        try:
+            print(f"{passport.save(args.save)}: saved.")
+        except (ValueError, OSError) as error:
+            print(f"prefix-lab passport: {error}", file=sys.stderr)
+            return 2
+        return 0
+    print(passport)
+    return 0
