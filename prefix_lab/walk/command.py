@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 from prefix_lab import PrefixTuningConfig
+from prefix_lab.locale import _
 from prefix_lab.walk.compare import Check
 from prefix_lab.walk.model import Base, choose_task, example, load_base, size_like
 from prefix_lab.walk.page import About, Painter, Row, about, rows_about, rows_of, rows_of_end, rows_of_refusal
@@ -100,7 +101,7 @@ def run_walk(args: argparse.Namespace, load_default: Callable[[bool], Base]) -> 
     """The whole command; returns its exit status."""
     try:
         base = load_base(args.model, args.config_only) if args.model else load_default(args.config_only)
-        task, _ = choose_task(base.model.config)
+        task = choose_task(base.model.config)[0]
         batch, texts = example(base, task, args.batch, args.seed)
     except ValueError as error:  # CannotLoad, or a model that reads no text
         Painter(sys.stderr).paint(refusal(str(error), args))
@@ -150,7 +151,7 @@ def as_json(head: About, results: Sequence[StageResult], instead: str = "") -> s
     for result in results:
         fields = result._asdict()
         stage = fields.pop("stage")
-        stages.append({"name": stage.name, "sentence": stage.sentence, **fields, "equal": result.equal})
+        stages.append({"name": stage.name, "sentence": _(stage.sentence), **fields, "equal": result.equal})
     document = {
         "about": {**head._asdict(), "axes": axes},
         "stages": stages,
