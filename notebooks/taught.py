@@ -97,7 +97,7 @@ TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
     "keep": {
         f"{MODEL}.PeftModel.save_pretrained": {"": 11},
         f"{FILES}.get_peft_model_state_dict": {"": 11},
-        "peft.tuners.tuners_utils.BasePromptEncoder._get_adapter_state_dict": {"": (11, KEPT)},
+        "peft.tuners.tuners_utils.BasePromptEncoder._get_adapter_state_dict": {"": 11},
         f"{MODEL}.PeftModel.get_prompt_embedding_to_save": {"": 11},
         f"{OTHER}.ModulesToSaveWrapper.adapter_state_dict": {"": (14, "get_peft_model_state_dict")},
         "peft.config.PeftConfigMixin.save_pretrained": {"": 11},
