@@ -72,7 +72,7 @@ def test_a_person_types_nonsense_then_asks_too_early_then_sees_it(opened: Notebo
     said = output(page, 1)
     assert "Stopped in PrefixEncoder.forward, peft/tuners/prefix_tuning/model.py, line " in said
     assert "Try: n · p prefix.shape · c" in said
-    assert "where a name in it has no value" in said
+    assert "before it had a value there" in said
     run(page, 1)
     types(page, "n", "n", "p prefix_tokens.shape", "c")
     ends(page, 1)
