@@ -42,6 +42,7 @@ OTHER_ORDER = N_("Every axis is there, in another order.")
 OTHER_NUMBERS = N_("The shape of {name} is right, {axes} = {right}, and the numbers are not.")
 NOT_A_NUMBER = N_("NaN is among them.")
 ROUNDED = N_("The numbers of {name} are right, but rounded: they are {given}, expected {right}.")
+NO_CHOICE = N_("Choose one of {letters}, as a text; this is {given}.")
 NO_QUESTION = N_("The first argument is the question: run the cell that shows it, and then this one.")
 
 
@@ -248,6 +249,16 @@ def same_tensor(
         raise NotYet(ROUNDED, name=name, given=result.dtype, right=right.dtype)
     cause = next((said for said, wrong in numbers.items() if same(result, wrong)), otherwise[1])
     raise NotYet(OTHER_NUMBERS, cause, **places)
+
+
+def chosen(answer: Any, right: str, causes: Mapping[str, str]) -> None:
+    """Hold the letter of a learner's choice against the right one; `causes` says of each other one why it is wrong."""
+    if is_open(answer):
+        raise NotYet(TODO)
+    letter = answer.strip(" ()").lower() if isinstance(answer, str) else answer
+    if letter != right:
+        cause = next((said for one, said in causes.items() if one == letter), NO_CHOICE)
+        raise NotYet(cause, letters=", ".join(sorted([right, *causes])), given=brief(answer))
 
 
 def answered_shape(prediction: Any, answer: Any) -> str:

@@ -68,12 +68,14 @@ EXERCISES = {
     2: (
         Exercise("attend_with_prefix", "attend with a prefix", 1, 4),
         Exercise("prefix_share", "the share that the prefix takes", 1, 3),
+        Exercise("same_line", "the same line, in a debugger", 2, 4),
         Exercise("order", "does the order of virtual tokens matter?", 2, 4),
     ),
     3: (
-        Exercise("what_trains", "what the optimizer gets", 1, 2),
+        Exercise("labels", "what is to be learnt", 1, 3),
         Exercise("step", "one step of training", 2, 4),
-        Exercise("moved", "how far did each row move?", 2, 4),
+        Exercise("gradient", "where is the gradient?", 2, 5),
+        Exercise("why_none", "why has GPT-2 none?", 1, 2),
     ),
     4: (
         Exercise("classes", "which class for which job?", 1, 2),

@@ -75,7 +75,7 @@ MISTAKES = {
         "a tensor is expected": "0.5",
     },
     "check_order": filled_wrongly(ORDER_MATTERS, "this is 5")
-    | {"this is 0": ORDER_MATTERS | {"our head": 0}}
+    | {"this is 0": ORDER_MATTERS | {"head": 0}}
     | {WHY[name]: ORDER_MATTERS | {name: not right} for name, right in ORDER_MATTERS.items()},
     "check_row_width": {
         "a key and a value": "layers * heads * head_dim",
