@@ -10,10 +10,10 @@ import ast
 import builtins
 import itertools
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 from prefix_lab.breakpoints.attached import (
@@ -27,6 +27,7 @@ from prefix_lab.breakpoints.attached import (
     wait_until_attached,
 )
 from prefix_lab.breakpoints.places import StopPlace, places_of, side
+from prefix_lab.breakpoints.seen import outwards
 from prefix_lab.stages import stage as stage_of
 from prefix_lab.widgets.table import Table, table
 
@@ -96,7 +97,8 @@ HEADS = ("stage", "where", "stops in", "condition", "times", "reached", "stopped
 class StageBreakpoint:
     """A stage to stop at. `hits` counts how often it was reached with its condition true, `stops` how often it stopped.
 
-    `places` are the functions of the stage; `trouble` is what the condition raised, or what the debugger said.
+    `places` are the functions of the stage; `trouble` is what the condition raised, or what the debugger said. `seen`
+    is told the frame of each stop in a debugger.
     """
 
     stage: str
@@ -107,6 +109,7 @@ class StageBreakpoint:
     hits: int = 0
     stops: int = 0
     trouble: str = ""
+    seen: Callable[[FrameType], None] | None = None
 
     def reached(self, place: StopPlace, values: Mapping[str, Any]) -> bool:
         """Whether to stop here, with these locals. Counts; a condition that fails stops, and says why once."""
@@ -181,6 +184,7 @@ def check_times(times: Any) -> None:
 
 _numbers = itertools.count(FIRST_ID)
 _set: dict[tuple[str, str], StageBreakpoint] = {}
+_for_a_block: list[StageBreakpoint] = []
 _hooked: set[int] = set()
 
 
@@ -236,11 +240,28 @@ def clear(stage: str | None = None, where: str | None = None) -> BreakpointTable
 
 def reached_in_debugger(number: int) -> bool:
     """Asked by the debugger as a condition, with the frame's own locals around it."""
-    values = sys._getframe(1).f_locals
-    for one in list(_set.values()):
+    asking = sys._getframe(1)
+    for one in [*_set.values(), *_for_a_block]:
         if number in one.places:
-            return one.reached(one.places[number], values)
+            place = one.places[number]
+            stops = one.reached(place, asking.f_locals)
+            if stops and one.seen is not None:
+                one.seen(next(frame for frame in outwards(asking) if frame.f_code is place.code))
+            return stops
     return False  # cleared a moment ago
+
+
+def set_for_a_block(one: StageBreakpoint) -> None:
+    """Give the attached debugger a breakpoint that is taken away when a block ends, and is in no table."""
+    one.places = dict(zip(_numbers, one.places.values(), strict=False))
+    _for_a_block.append(one)
+    if said := set_in_debugger(one.wanted()):
+        print(said, file=sys.stderr)
+
+
+def taken_after_a_block(one: StageBreakpoint) -> None:
+    take_from_debugger(one.wanted())
+    _for_a_block.remove(one)
 
 
 def before_each_cell() -> None:

@@ -1,6 +1,7 @@
-"""`stop_at`: pdb at a stage of the walk or in any function, in a cell or a terminal, as long as a `with` block runs.
+"""`stop_at`: a debugger at a stage of the walk or in any function, as long as a `with` block runs.
 
-The pdb is the standard one or IPython's; it knows `shapes()`, and may type commands for the learner.
+It is pdb, the standard one or IPython's, in a cell or a terminal; it knows `shapes()`, and may type commands for the
+learner. Where JupyterLab's debugger or VS Code's is attached, it is that one.
 """
 
 from __future__ import annotations
@@ -15,10 +16,32 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from prefix_lab.breakpoints.attached import debugger as attached_debugger
-from prefix_lab.breakpoints.attached import is_recording_instead, settrace_itself, shell
-from prefix_lab.breakpoints.breaking import StageBreakpoint, check_times, condition_for
+from prefix_lab.breakpoints.attached import is_recording_instead, settrace_itself, shell, wait_until_attached
+from prefix_lab.breakpoints.breaking import (
+    StageBreakpoint,
+    check_times,
+    condition_for,
+    set_for_a_block,
+    taken_after_a_block,
+)
+from prefix_lab.breakpoints.live import (
+    ANOTHER_CELL,
+    IN_DEBUGGER,
+    INTERRUPTED,
+    STOPPED,
+    STOPPED_TRY,
+    AnotherCell,
+    Asked,
+    Printed,
+    Visit,
+    at_the_keyboard,
+    nobody_types,
+    running_kernel,
+    short,
+    visit,
+)
 from prefix_lab.breakpoints.places import StopPlace, code_of, place_of, places_of, side
-from prefix_lab.breakpoints.seen import shapes
+from prefix_lab.breakpoints.seen import outwards, shapes
 from prefix_lab.stages import stage as stage_of
 
 
@@ -29,27 +52,37 @@ def stop_at(
     times: int | None = None,
     commands: Sequence[str] | None = None,
     debugger: str | None = None,
+    suggest: Sequence[str] | None = None,
 ) -> StopAt:
-    """`with stop_at("encode"):` opens pdb when the block comes to that stage; `shapes()` there names the axes.
+    """`with stop_at("encode"):` opens a debugger when the block comes to that stage; you type, and `c` goes on.
 
     `stage` may also be a function or method: `with stop_at(DynamicLayer.update):`, without `where`. `where`,
-    `condition` and `times` are as in `break_at`. `commands` are typed for you, one after the other, as in a
-    lesson: `["n", "shapes()", "c"]`; when they are used up, the program goes on without a stop. `debugger` is "pdb" or
-    "ipdb"; without it, the shell's own. `with … as stop:` gives `stop.hits`.
+    `condition` and `times` are as in `break_at`. `suggest` are commands of pdb to try, such as
+    `["n", "shapes()", "c"]`: they are shown above the prompt, and where nobody can type, they are typed. `commands` are
+    typed always. When typed commands are used up, the program goes on without a stop. `debugger` is "pdb" or "ipdb";
+    without it, the shell's own. While JupyterLab's debugger or VS Code's is on, it stops in that one.
 
-    Raises `ValueError` as `break_at` does, for a function that is not written in Python, and for `commands` that are
-    no list of texts; `RuntimeError` when the block begins while something else is tracing: a debugger or, before
-    Python 3.12, a recording.
+    `with … as stop:` gives what happened: `hits`; `by`, who typed: "hand", "list" (`commands`), "lesson" (`suggest`)
+    or "debugger"; `visits`, where the program stood still; and `asked`, each command and what it answered.
+
+    Raises `ValueError` as `break_at` does, for a function that is not written in Python, and for `commands` or
+    `suggest` that are no list of texts; `RuntimeError` when the block begins while something else is tracing that
+    cannot step aside: coverage or, before Python 3.12, a recording.
     """
     name, where, places = in_function(stage, where) if callable(stage) else in_stage(stage, where)
     check_times(times)
-    if commands is not None and (
-        not isinstance(commands, list | tuple) or not all(isinstance(line, str) and line.strip() for line in commands)
-    ):
-        raise ValueError(f"commands={commands!r}, expected a list of pdb's commands, such as ['n', 'shapes()', 'c'].")
+    typed, tried = check_commands("commands", commands), check_commands("suggest", suggest)
     asked = condition_for(condition, places) if condition is not None else None
     found = StageBreakpoint(name, where, asked, times, dict(enumerate(places)))
-    return StopAt(found, None if commands is None else list(commands), debugger)
+    return StopAt(found, typed, debugger, tried)
+
+
+def check_commands(name: str, given: Any) -> list[str] | None:
+    if given is None:
+        return None
+    if not isinstance(given, list | tuple) or not all(isinstance(line, str) and line.strip() for line in given):
+        raise ValueError(f"{name}={given!r}, expected a list of pdb's commands, such as ['n', 'shapes()', 'c'].")
+    return list(given)
 
 
 def in_stage(stage: str, where: str) -> tuple[str, str, tuple[StopPlace, ...]]:
@@ -71,12 +104,21 @@ def in_function(function: Callable, where: str) -> tuple[str, str, tuple[StopPla
 
 
 class StopAt:
-    """What `stop_at` returns: a context that watches calls for one stage, and hands the frame to pdb."""
+    """What `stop_at` returns: a context that watches calls for one stage, and hands the frame to a debugger.
 
-    def __init__(self, breakpoint: StageBreakpoint, typed: list[str] | None, kind: str | None):
-        self.breakpoint, self.typed = breakpoint, typed
+    `visits` are the places where the program stood still, a step's included; `asked` are the commands typed there.
+    """
+
+    by: str | None = None  # until the block begins
+
+    def __init__(
+        self, breakpoint: StageBreakpoint, typed: list[str] | None, kind: str | None, suggest: list[str] | None
+    ):
+        self.breakpoint, self.commands, self.suggest, self.kind = breakpoint, typed, suggest, kind
         self.codes = {place.code for place in breakpoint.places.values()}
-        self.pdb = new_pdb(kind, typed, self.watch_on)
+        self.visits: list[Visit] = []
+        self.asked: list[Asked] = []
+        check_kind(kind)
 
     @property
     def hits(self) -> int:
@@ -84,31 +126,62 @@ class StopAt:
         return self.breakpoint.hits
 
     def __enter__(self) -> StopAt:
-        refuse_another_tracer(self.breakpoint)
-        self.before = sys.gettrace()  # of a debugger that was switched off, say
+        wait_until_attached()
+        self.by, said = self.who_types()
+        if self.by == "debugger":
+            self.breakpoint.seen = lambda frame: self.visits.append(visit(frame))
+            print(said)
+            set_for_a_block(self.breakpoint)
+            return self
+        refuse_another_tracer()
+        self.typed = {"list": self.commands, "lesson": self.suggest or []}.get(self.by)
+        self.typed = None if self.typed is None else list(self.typed)
+        self.over = False
+        self.pdb = new_pdb(self)
+        if said:
+            print(said)
+        self.before = sys.gettrace()  # of a debugger that is on, or was switched off
         self.outermost = sys._getframe(1)
+        self.traced = {frame: frame.f_trace for frame in outwards(self.outermost)}
         self.settrace, sys.settrace = sys.settrace, settrace_itself()  # which pdb calls, too
         sys.settrace(self.watch)
         return self
+
+    def who_types(self) -> tuple[str, str]:
+        """Whether a person, a list, the lesson, or another debugger; and a sentence about it."""
+        if self.commands is not None:
+            return "list", ""
+        nobody = nobody_types()
+        if nobody and (self.suggest is not None or running_kernel() is not None):
+            return "lesson", nobody
+        if attached_debugger() is not None:
+            place = next(iter(self.breakpoint.places.values()))
+            return "debugger", IN_DEBUGGER.format(function=place.code.co_qualname, file=place.file, line=place.line)
+        return "hand", ""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         """No tracer of pdb's stays behind. Quitting pdb ends the block, and is no error."""
-        sys.settrace(None)
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
-            frame.f_trace = None
-            frame = frame.f_back
-        self.pdb.clear_all_breaks()
-        sys.settrace(self.before)
-        sys.settrace = self.settrace
+        if self.by == "debugger":
+            taken_after_a_block(self.breakpoint)
+        else:
+            self.stop_watching()
         if kind is not None and issubclass(kind, bdb.BdbQuit):
-            print("Quit: the rest of the block did not run.")
+            print(self.pdb.left)
             return True
         if error is None and not self.breakpoint.hits:
             print(f"The block ended, and {self.never()}")
         return False
+
+    def stop_watching(self) -> None:
+        sys.settrace(None)
+        for frame, tracer in self.traced.items():
+            frame.f_trace = tracer
+        self.traced = {}
+        self.pdb.clear_all_breaks()
+        sys.settrace(self.before)
+        sys.settrace = self.settrace
 
     def never(self) -> str:
         one = self.breakpoint
@@ -119,7 +192,7 @@ class StopAt:
 
     def watch(self, frame: FrameType, event: str, argument: Any) -> Any:
         """Asked at every call: is it the stage? The debugger's own breakpoints, set by hand at a stop, work as well."""
-        if frame.f_code in self.codes and (self.typed is None or self.typed or not self.breakpoint.hits):
+        if frame.f_code in self.codes and not self.over and (self.typed or self.typed is None or not self.hits):
             return self.at_first_line
         return self.pdb.trace_dispatch(frame, event, argument) if self.pdb.breaks else None
 
@@ -130,6 +203,7 @@ class StopAt:
         place = next((place for place in places if place.code is frame.f_code), None)
         if place is None or not self.breakpoint.reached(place, frame.f_locals):
             return self.past_first_line
+        self.pdb.announced = False
         return stand_in(self.pdb, frame, event, self.outermost)
 
     def past_first_line(self, frame: FrameType, event: str, argument: Any) -> Any:
@@ -142,21 +216,26 @@ class StopAt:
         """After `continue`, which would have switched pdb off for good."""
         sys.settrace(self.watch)
 
+    def announce(self, frame: FrameType) -> str:
+        """Where the program stands, what to try and how to leave."""
+        line = STOPPED_TRY if self.suggest else STOPPED
+        return line.format(
+            function=frame.f_code.co_qualname,
+            file=short(frame.f_code.co_filename),
+            line=frame.f_lineno,
+            commands="  ·  ".join(self.suggest or ()),
+        )
 
-def refuse_another_tracer(wanted: StageBreakpoint) -> None:
+
+def refuse_another_tracer() -> None:
+    """pydevd's tracer steps aside for a block, and so does what it leaves behind when it is switched off."""
     tracer = sys.gettrace()
-    if tracer is None or (attached_debugger() is None and type(tracer).__module__.startswith("_pydevd")):
-        return  # the latter is what a debugger leaves behind when it is switched off
+    if tracer is None or type(tracer).__module__.startswith("_pydevd"):
+        return
     if is_recording_instead():
         raise RuntimeError(
             f"A recording is being made, and on Python {sys.version_info[0]}.{sys.version_info[1]} only one of the two "
             "can watch. Put stop_at outside of record(...), or use Python 3.12 or newer, where both work."
-        )
-    if attached_debugger() is not None:
-        use = f"break_at({wanted.stage!r})" if wanted.where else f"set a breakpoint in {wanted.row()[2]}"
-        raise RuntimeError(
-            f"A debugger is attached, and pdb would push it aside. Use it: {use}. Or switch it off (in "
-            "JupyterLab: the bug), and run this again."
         )
     raise RuntimeError("Another debugger, or coverage, is watching this Python. Switch it off, and run this again.")
 
@@ -166,14 +245,15 @@ SKIP = ["prefix_lab.breakpoints.*", "contextlib"]
 
 
 class StagePdb:
-    """What is added to a pdb class. `went_on` is called when the learner lets the program continue."""
+    """What is added to a pdb class: it tells its `stop` what it shows, and leaves a stop in every way that ends it."""
 
-    went_on: Callable[[], None]
-    typed: list[str] | None
+    stop: StopAt
+    announced = True  # the line above the prompt of a new stop
+    left = "Quit: the rest of the block did not run."
 
     def set_continue(self) -> None:
         super().set_continue()
-        self.went_on()
+        self.stop.watch_on()
 
     def interaction(self, *arguments: Any) -> None:
         """At a stop the name `shapes` is known in every frame, also in PEFT's."""
@@ -188,14 +268,40 @@ class StagePdb:
 
     def cmdloop(self, intro: str | None = None) -> None:
         """Until a command lets the program go on. Typed commands are shown as if somebody had typed them."""
-        if self.typed is None:
-            super().cmdloop(intro)
+        self.stop.visits.append(visit(self.curframe))
+        if self.stop.typed is not None:
+            self.type_commands()
             return
+        if not self.announced:
+            self.announced = True
+            print(self.stop.announce(self.curframe), file=self.stdout.page)
+        try:
+            with at_the_keyboard():
+                super().cmdloop(intro)
+        except AnotherCell:
+            print(ANOTHER_CELL, file=self.stdout.page)
+            self.stop.over = True
+            self.clear_all_breaks()
+            self.set_continue()
+        except KeyboardInterrupt:  # at the prompt; within a command, pdb itself answers it
+            self.left = INTERRUPTED
+            self.set_quit()
+
+    def type_commands(self) -> None:
         going_on = False
         while not going_on:
-            line = self.typed.pop(0) if self.typed else "continue"
-            self.message(f"{self.prompt.strip()} {line}")
+            line = self.stop.typed.pop(0) if self.stop.typed else "continue"
+            print(f"{self.prompt.strip()} {line}", file=self.stdout.page)
             going_on = bool(self.onecmd(line))
+
+    def onecmd(self, line: str) -> bool:
+        """What is printed from here on is the answer to this command."""
+        if not line.strip():  # repeats the last one
+            return super().onecmd(line)
+        asked = Asked(line.strip(), self.curframe.f_code.co_qualname, self.stack[self.curindex][1])
+        self.stop.asked.append(asked)
+        self.stdout.kept = asked.printed
+        return super().onecmd(line)
 
 
 @contextmanager
@@ -211,19 +317,21 @@ def known_everywhere(name: str, value: Any) -> Iterator[None]:
         delattr(builtins, name)
 
 
-def new_pdb(kind: str | None, typed: list[str] | None, went_on: Callable[[], None]) -> Any:
-    """A debugger of that kind; without one, the shell's own: ipdb in IPython and notebooks, else pdb.
-
-    Raises `ValueError` for another kind, `ImportError` for ipdb where IPython is not installed.
-    """
+def check_kind(kind: str | None) -> None:
     if kind not in (None, *KINDS):
         raise ValueError(f"debugger={kind!r}, expected 'pdb' or 'ipdb', or nothing for the shell's own.")
-    base = class_of(kind)
+
+
+def new_pdb(stop: StopAt) -> Any:
+    """A debugger of the kind that is wanted; by itself the shell's own: ipdb in IPython and notebooks, else pdb.
+
+    Raises `ImportError` for ipdb where IPython is not installed.
+    """
     options: dict[str, Any] = {"skip": SKIP, "nosigint": True}
-    if typed is not None:
+    if stop.typed is not None:
         options |= {"readrc": False, "stdout": sys.stdout}
-    found = type("StagePdb", (StagePdb, base), {})(**options)
-    found.typed, found.went_on = typed, went_on
+    found = type("StagePdb", (StagePdb, class_of(stop.kind)), {"stop": stop})(**options)
+    found.stdout = Printed(found.stdout)
     return found
 
 

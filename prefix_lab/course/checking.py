@@ -10,13 +10,16 @@ from __future__ import annotations
 import functools
 import html
 import random
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from prefix_lab.course import progress
+from prefix_lab.breakpoints.live import Asked
+from prefix_lab.breakpoints.stopping import StopAt
+from prefix_lab.course import passport, progress
 from prefix_lab.course.ready import Verdict, cell_to_run
 from prefix_lab.locale import N_, _, paragraph
 
@@ -43,6 +46,26 @@ OTHER_NUMBERS = N_("The shape of {name} is right, {axes} = {right}, and the numb
 NOT_A_NUMBER = N_("NaN is among them.")
 ROUNDED = N_("The numbers of {name} are right, but rounded: they are {given}, expected {right}.")
 NO_CHOICE = N_("Choose one of {letters}, as a text; this is {given}.")
+NO_STOP = N_("Give the check the stop itself: `with stop_at(…) as stop:` makes it, and `stop` is its name.")
+NEVER_STOPPED = N_("The program has not come to a stop: run the cell with `stop_at` to its end, and then this one.")
+LESSON_TYPED = N_(
+    "At this stop the lesson typed, and you watched. Run the cell by itself, and type at the prompt what you want to "
+    "know."
+)
+NOTHING_ASKED = N_(
+    "You came to {function} and left without asking anything. Run the cell again, and before you leave type `p` and "
+    "the name of what you want to see."
+)
+NOT_THERE = N_(
+    "You have not stood in `{function}` yet: you asked in `{there}`. `s` steps into a call, `u` climbs to the caller, "
+    "`w` shows the whole stack."
+)
+OTHER_FRAME = N_("You saw it in `{there}`, with `{command}`. It is to be seen in `{function}`: `u` and `d` lead there.")
+TOO_EARLY = N_(
+    "In `{function}` you typed `{command}` at line {line}, before it had a value there: `n` runs the line that makes "
+    "it."
+)
+NOT_SEEN = N_("You stood in `{function}`, and what is to be seen was not printed there. You asked: {commands}.")
 NO_QUESTION = N_("The first argument is the question: run the cell that shows it, and then this one.")
 
 
@@ -53,10 +76,11 @@ class NotYet(Exception):
         super().__init__(paragraph(*(_(sentence).format(**places) for sentence in sentences)))
 
 
-def exercise(key: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
+def exercise(key: str, stage: str | None = None) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
     """Mark a check as that of an exercise, by its key in `progress.EXERCISES`: when it passes, that is noted.
 
-    The learner's random numbers go on afterwards as if no check had been.
+    With a `stage`, the stop among what the check is given stamps that page of the learner's passport, with the other
+    answers beside it. The learner's random numbers go on afterwards as if no check had been.
     """
 
     def marked(check: Callable[..., str]) -> Callable[..., Verdict]:
@@ -68,9 +92,13 @@ def exercise(key: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]
             except NotYet as found:
                 return Verdict(False, str(found))
             progress.note(key)
+            given = [*answers, *named.values()]
+            if stage is not None and (stops := [one for one in given if isinstance(one, StopAt)]):
+                passport.stamp(stage, key, stops[0], [brief(one) for one in given if not isinstance(one, StopAt)])
             return Verdict(True, praise)
 
         checked.exercise = key
+        checked.stage = stage
         return checked
 
     return marked
@@ -272,3 +300,54 @@ def answered_shape(prediction: Any, answer: Any) -> str:
     if not prediction.is_right:
         raise NotYet("{said}", said=said)
     return said.removeprefix("Right. ")
+
+
+MOVES = re.compile(
+    r"(n|next|s|step|c|cont|continue|r|return|u|up|d|down|w|where|bt|l|list|ll|longlist|source|h|help)\b"
+)
+
+
+def seen_there(
+    stop: Any, function: str, shown: str | Iterable[str] = (), causes: Mapping[str, str] | None = None
+) -> Asked | None:
+    """Hold what the learner asked a debugger against what there is to see; the question that showed it.
+
+    `function` is the qualified name of the function to stand in, `shown` a text, or several of which one is enough,
+    that an answer there holds; without it, any command that was typed there will do. How it was asked does not matter,
+    but a listing of source shows no value. `causes` has the likely mistake for another text that was printed there. Of
+    another debugger only the places are known: they are enough, and None is given.
+    """
+    if is_open(stop):
+        raise NotYet(TODO)
+    if not isinstance(stop, StopAt):
+        raise NotYet(NO_STOP)
+    if not stop.visits:
+        raise NotYet(NEVER_STOPPED)
+    if stop.by == "lesson":
+        raise NotYet(LESSON_TYPED)
+    if stop.by == "debugger" and any(one.function == function for one in stop.visits):
+        return None
+    wanted = (shown,) if isinstance(shown, str) else tuple(shown)
+    asked = [one for one in stop.asked if not (MOVES.match(one.command) and wanted)]
+    here = [one for one in asked if one.function == function]
+    if found := next((one for one in here if not wanted or any(holds(one.answer, text) for text in wanted)), None):
+        return found
+    if stop.by == "debugger" or not [one for one in stop.asked if not MOVES.match(one.command)]:
+        raise NotYet(NOTHING_ASKED, function=stop.visits[0].function)
+    for one in asked:
+        if any(holds(one.answer, text) for text in wanted):
+            raise NotYet(OTHER_FRAME, there=one.function, command=one.command, function=function)
+    if not here:
+        raise NotYet(NOT_THERE, function=function, there=asked[-1].function)
+    for text, cause in (causes or {}).items():
+        if any(holds(one.answer, text) for one in here):
+            raise NotYet(cause)
+    for one in here:
+        if re.search(r"\b(NameError|UnboundLocalError)\b", one.answer):
+            raise NotYet(TOO_EARLY, function=function, command=one.command, line=one.line)
+    raise NotYet(NOT_SEEN, function=function, commands=", ".join(f"`{one.command}`" for one in here))
+
+
+def holds(answer: str, text: str) -> bool:
+    """Whether an answer has this text, and not as part of a longer word or number."""
+    return re.search(rf"(?<![\w.]){re.escape(text)}(?!\w|\.\w)", answer) is not None

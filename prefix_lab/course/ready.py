@@ -62,16 +62,20 @@ class Verdict(NamedTuple):
         return f'<p role="status" style="{look}">{said.format(text=text)}</p>'
 
 
-def make_ready() -> None:
+def make_ready(live: bool = True) -> None:
     """Raises `ImportError` that says what is wrong; quiets one warning that is not a lesson's subject.
 
-    From then on, a cell that asks for a name that is not there says which cell to run first.
+    From then on, a cell that asks for a name that is not there says which cell to run first. `live` says whether
+    `stop_at` opens a debugger for the reader; with False, the lesson types what it suggests.
     """
     problems = [problem for name, least in NEEDED.items() if (problem := wrong_with(name, least))]
     if problems:
         raise ImportError(_(CANNOT_BEGIN).format(problems="; ".join(problems), python=sys.executable))
     # PEFT 0.21.2 asks transformers for a name that transformers is about to drop.
     warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
+    from prefix_lab.breakpoints.live import switch  # which needs torch
+
+    switch(live)
     if shell := running_shell():
         shell.events.register("post_run_cell", say_what_to_run)
 

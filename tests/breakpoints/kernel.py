@@ -5,6 +5,7 @@ import os
 import queue
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class Kernel:
         self.client = self.manager.blocking_client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=LIMIT)
-        self.number = 0
+        self.number, self.later = 0, timedelta()
         self.waiting: list[dict[str, Any]] = []
 
     def close(self) -> None:
@@ -84,9 +85,25 @@ class Kernel:
     def switch_off(self) -> None:
         self.debug("disconnect", restart=False, terminateDebuggee=False)
 
-    def start(self, code: str) -> str:
-        """Run a cell, and do not wait for it; its number."""
-        return self.client.execute(code, allow_stdin=True)
+    def start(self, code: str, typing: bool = True) -> str:
+        """Run a cell by hand, a second after the one before, and do not wait for it; its number."""
+        self.later += timedelta(seconds=1)
+        return self.send(code, typing)
+
+    def send(self, code: str, typing: bool = True) -> str:
+        """As `start`, in one breath with the one before. `typing` is whether somebody could answer a question."""
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": typing,
+            "stop_on_error": True,
+        }
+        message = self.client.session.msg("execute_request", content)
+        message["header"]["date"] += self.later
+        self.client.shell_channel.send(message)
+        return message["header"]["msg_id"]
 
     def run(self, code: str) -> str:
         """Run a cell to its end; what it printed and showed."""

@@ -14,14 +14,17 @@ from prefix_lab.stages import stage
 from tests.breakpoints.kernel import Kernel
 
 
-def test_pdb_is_refused_while_the_debugger_is_on_and_works_when_it_is_off(kernel: Kernel):
+def test_a_list_of_commands_is_typed_into_pdb_also_while_the_debugger_is_on_which_then_stops_again(kernel: Kernel):
+    cell = "with stop_at('encode', commands=['p prefix.max().item()', 'c']): _ = ours(**batch)"
     kernel.switch_on()
-    if sys.version_info < (3, 12):
-        assert "break_at('encode')" in kernel.run("with stop_at('encode'): ours(**batch)")
+    said = kernel.run(cell)
+    kernel.run("_ = break_at('encode', times=1)")
+    assert "ran" in kernel.stop_in("_ = ours(**batch); print('ran')").goes_on()
+    kernel.run("_ = clear()")
     kernel.switch_off()
-    said = kernel.run("with stop_at('encode', commands=['p prefix.max().item()', 'c']): _ = ours(**batch)")
-    assert "\n19\n" in said
-    assert "WARNING" not in said
+    for text in (said, kernel.run(cell)):
+        assert "\n19\n" in text
+        assert "WARNING" not in text
 
 
 @pytest.mark.parametrize(("kind", "prompt"), [("pdb", "(Pdb) "), ("ipdb", "ipdb> "), (None, "ipdb> ")])

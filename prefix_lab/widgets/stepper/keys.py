@@ -1,21 +1,11 @@
-"""Whether a stepper takes the keys: its reader has run this cell, and not all cells.
-
-`keys.js` looks at the page, where nothing tells one cell that was run from many: after "Run All" the last cell is the
-active one, as if it had been run alone. But JupyterLab asks for many cells at once, and each request bears its date.
-"""
+"""Whether a stepper takes the keys: its reader has run this cell by itself, and not all cells. See `keys.js`."""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections import deque
-from datetime import datetime, timedelta
-from typing import Any
 
+from prefix_lab.widgets.asked import run_by_hand
 from prefix_lab.widgets.picture import TextForm
-
-BY_HAND = timedelta(seconds=0.1)  # no hand is faster from one cell to the next; JupyterLab takes 2 milliseconds
-_asked: deque[datetime] = deque(maxlen=2)  # when this cell was asked for, and the one before
 
 
 class TakesKeys(TextForm):
@@ -31,27 +21,3 @@ class TakesKeys(TextForm):
 def now() -> float:
     """As JavaScript counts: a page that is opened later does not give its focus to what was made before."""
     return time.time() * 1000
-
-
-def run_by_hand() -> bool:
-    """Whether this cell was not asked for in one breath with the one before; yes where that is not known."""
-    return len(_asked) < 2 or _asked[1] - _asked[0] > BY_HAND
-
-
-def note_the_date(_: Any = None) -> None:
-    """Before each cell."""
-    asked = sys.modules["IPython"].get_ipython().get_parent().get("header", {}).get("date")
-    if isinstance(asked, datetime):
-        _asked.append(asked)
-
-
-def listen() -> None:
-    """From now on, where this runs in a notebook's kernel."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    if getattr(shell, "kernel", None) is not None:
-        note_the_date()
-        shell.events.register("pre_run_cell", note_the_date)
-
-
-listen()
