@@ -62,7 +62,7 @@ gpt2, tokenizer = load_tiny("gpt2")
 world = world_task("CAUSAL_LM")
 record, _, place = world.examples("test")[0]
 texts = [instruction + record for instruction in ("plain : ", "advice : ", "postcard : ", "")]
-table(("", ""), zip(texts, answers(gpt2, texts), strict=True))
+table(("record", "answer"), zip(texts, answers(gpt2, texts), strict=True))
 
 # %% [markdown] lang="en"
 # ## What it is to learn
@@ -319,6 +319,7 @@ peft_model.eval()
 # without the prefix.
 
 # %%
+peft_model.eval()
 print(f"exact match {exact_match(peft_model, held_out):.1%}")
 print("fingerprint", before_training, fingerprint(gpt2), before_training == fingerprint(gpt2))
 

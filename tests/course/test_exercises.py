@@ -20,6 +20,7 @@ from prefix_lab.course import after_exercise, table
 from prefix_lab.course.checking import Verdict, brief
 from prefix_lab.course.progress import EXERCISES, LESSONS
 from tests.course.mistakes import ALSO_RIGHT, MISTAKES
+from tests.course.stops import LIVE
 
 pytestmark = [
     pytest.mark.usefixtures("no_tracer"),
@@ -85,7 +86,7 @@ def found_solutions() -> dict[str, Solution]:
             defined = [one for one in ast.parse(cell.source).body if isinstance(one, DEFINITIONS)]
             exec(compile(ast.Module(defined, []), source.name, "exec"), names)
         for cell in code:
-            checks = [name for name in CHECKS if f"{name}(" in cell.source]
+            checks = [name for name in CHECKS if f"{name}(" in cell.source and name not in LIVE]
             if "solution" in cell.metadata.get("tags", []) and checks:
                 found[checks[0]] = Solution(checks[0], cell.source, names)
     return found
@@ -103,8 +104,8 @@ def test_each_exercise_of_the_table_has_a_check_and_a_solution_and_each_check_te
     assert len(asked) == len({*asked})
     hunts = {f"hunt_{place}" for place in MODULES[14].HUNTS}
     assert {check.exercise for check in CHECKS.values()} | hunts == {*asked}
-    assert {*SOLUTIONS} == {*CHECKS}
-    assert {*MISTAKES, *IN_THE_STEPPER} == {*CHECKS}
+    assert {*SOLUTIONS, *LIVE} == {*CHECKS}
+    assert {*MISTAKES, *IN_THE_STEPPER, *LIVE} == {*CHECKS}
     assert all(len(mistakes) > 2 for mistakes in MISTAKES.values())
 
 
@@ -119,6 +120,23 @@ def test_a_mistake_is_told_its_cause_in_whole_sentences(check, cause):
         assert not any(twice in verdict.text for twice in ("?.", "..", ":.", "  ")) or "..." in verdict.text
         assert "<script>" not in verdict._repr_html_()
         assert len(verdict.text) < 500
+
+
+@pytest.mark.parametrize(
+    ("check", "cause"), [(check, cause) for check, live in LIVE.items() for cause in live.mistakes]
+)
+def test_what_was_not_seen_at_a_stop_or_is_answered_wrongly_is_told_its_cause(check, cause):
+    verdict = CHECKS[check](*LIVE[check].mistakes[cause])
+    assert not verdict.passed
+    assert cause.lower() in verdict.text.lower()
+    assert verdict.text[-1] in ".?)"
+    assert len(verdict.text) < 500
+
+
+@pytest.mark.parametrize("check", LIVE)
+def test_what_was_seen_at_a_stop_and_answered_passes(check):
+    verdicts = [CHECKS[check](*given) for given in LIVE[check].right]
+    assert all(verdict.passed for verdict in verdicts), verdicts
 
 
 @pytest.mark.parametrize("check", MISTAKES)

@@ -203,7 +203,8 @@ def check_same_line(stop: Any, answer: Any = ...) -> str:
     """`answer` says how many keys a layer held before and after `torch.cat`, and which class asked for it."""
     before, after, asked_by = filled_in(answer, ("before", "after", "asked_by"))
     seen_there(stop, "DynamicLayer.update", TOGETHER, {"4, 5, 32": THE_PREFIX})
-    seen_there(stop, "T5Attention.forward")
+    if stop.by != "debugger":  # which shows all frames, and tells nobody what was looked at in them
+        seen_there(stop, "T5Attention.forward")
     for name, one in (("before", before), ("after", after)):
         if not isinstance(plain(one), int) or isinstance(one, bool):
             raise NotYet(NO_NUMBER_OF_KEYS, name=name, given=brief(one))

@@ -206,7 +206,10 @@ ANOTHER_SHAPE = N_("shape: it stands behind the name that `with_gradient()` prin
 def check_gradient(stop: Any, answer: Any = ...) -> str:
     """`answer` says how many parameters had a gradient before and after `backward`, and the shape of the one."""
     before, after, shape = filled_in(answer, ("before", "after", "shape"))
-    seen_there(stop, "<module>", SHOWN, {"{}": TOO_EARLY})
+    if getattr(stop, "by", "") == "debugger":  # which shows all frames, and tells nobody what was looked at in them
+        seen_there(stop, "Tensor.backward")
+    else:
+        seen_there(stop, "<module>", SHOWN, {"{}": TOO_EARLY})
     for name, one in (("before", before), ("after", after)):
         if not isinstance(plain(one), int) or isinstance(one, bool):
             raise NotYet(NO_COUNT, name=name, given=brief(one))
