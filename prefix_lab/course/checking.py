@@ -299,7 +299,7 @@ def answered_shape(prediction: Any, answer: Any) -> str:
     said = prediction.answer_with(f"({text.strip().strip('()')})")
     if not prediction.is_right:
         raise NotYet("{said}", said=said)
-    return said.removeprefix("Right. ")
+    return said.removeprefix(_("Right.")).lstrip()
 
 
 MOVES = re.compile(

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 WALK = "walk from get_peft_model to a saved prefix, with PEFT beside every stage"
 RECORDED = "what `prefix-lab record` or Recording.save wrote"
 KEEPS = ("shapes", "statistics", "small")
-LANGUAGES = ("en", "zh")
 MAX_STEPS = 2_000_000
 STEPS_SHOWN = 20
 IDLE_SECONDS = 8 * 3600
@@ -246,14 +245,13 @@ def add_export(commands: Any) -> None:
     parser.add_argument("file", nargs="?", metavar="FILE", help=f"{RECORDED} (PEFT's own walk)")
     parser.add_argument("--output", metavar="PAGE", help="where to write (FILE's name with .html, in this folder)")
     parser.add_argument("--title", default="", help="what heads the page (the file's name)")
-    parser.add_argument("--language", choices=LANGUAGES, default="en", help="of buttons and headings (en)")
 
 
 def run_export(args: argparse.Namespace) -> int:
     try:
         recording, name = opened(args.file)
         page = Path(args.output) if args.output else Path(f"{name}.html")
-        recording.to_html(page, title=args.title or name, language=args.language)
+        recording.to_html(page, title=args.title or name)
     except (ValueError, OSError) as error:
         print(f"prefix-lab export: {error}", file=sys.stderr)
         return 2

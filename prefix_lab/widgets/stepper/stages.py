@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from prefix_lab.debugger import Recording
 from prefix_lab.debugger.steps import EVENTS, NONE
+from prefix_lab.locale import _
 
 FAMILY = re.compile(r"PeftModelFor\w+\.")
 MOST = 500  # bands of one stage
@@ -40,7 +41,7 @@ def bands(recording: Recording, stages: Iterable[Any] | None = None) -> list[tup
     for row in known_stages() if stages is None else stages:
         runs = runs_of_stage(recording, row)
         if runs:
-            found.append((row.name, row.sentence, runs[:MOST]))
+            found.append((row.name, _(row.sentence), runs[:MOST]))
     return found
 
 
