@@ -245,12 +245,12 @@ check_grouped(stop, {"token_dim_first": 4096, "token_dim_then": 1024, "heads": 8
 # t5-base, which has 12 layers and 12 heads.
 
 # %%
-config = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
+used = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
 for name in ("t5-small", "t5-base"):
     with torch.device("meta"):
-        cache = peft.get_peft_model(empty_model(name), config).get_prompt(batch_size=2)
+        cache = peft.get_peft_model(empty_model(name), used).get_prompt(batch_size=2)
     key = tuple(cache.self_attention_cache.layers[0].keys.shape)
-    print(f"{name:9} num_layers {config.num_layers}, heads {config.num_attention_heads}: {len(cache)} layers of {key}")
+    print(f"{name:9} num_layers {used.num_layers}, heads {used.num_attention_heads}: {len(cache)} layers of {key}")
 
 # %% [markdown] lang="en"
 # PEFT said nothing; only the forward pass would fail. (With models that have a name it warns of the new name, not of
@@ -258,7 +258,7 @@ for name in ("t5-small", "t5-base"):
 
 # %%
 with stop_at("prepare", where="peft", suggest=["p peft_config.num_layers is None", *["n"] * 7, "c"]):
-    prepare(config, config_of("t5-base"))
+    prepare(used, config_of("t5-base"))
 
 # %% [markdown] lang="en"
 # ### Exercise 4 · a config for the next model

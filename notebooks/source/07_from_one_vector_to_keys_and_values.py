@@ -254,15 +254,15 @@ print(named(grown.layers[0].keys.shape, "batch heads prefix_len+source head_dim"
 
 # %%
 def written(model, texts):
-    batch = tokenizer(texts, padding=True, return_tensors="pt")
+    inputs = tokenizer(texts, padding=True, return_tensors="pt")
     with torch.no_grad():
-        tokens = model.generate(**batch, max_new_tokens=40, do_sample=False)
-    return tokenizer.batch_decode(tokens[:, batch.input_ids.shape[1] :], skip_special_tokens=True)
+        tokens = model.generate(**inputs, max_new_tokens=40, do_sample=False)
+    return tokenizer.batch_decode(tokens[:, inputs.input_ids.shape[1] :], skip_special_tokens=True)
 
 
-model, _ = load_tiny("gpt2")  # a new one: the one above has a prefix of addresses around it
-alone = written(model, records)
-told = written(model, [f"plain : {record}" for record in records])
+reader, _ = load_tiny("gpt2")  # a new one: the one above has a prefix of addresses around it
+alone = written(reader, records)
+told = written(reader, [f"plain : {record}" for record in records])
 table(("written without an instruction", "written after plain :"), zip(alone, told, strict=True))
 
 # %% [markdown] lang="en"
@@ -272,7 +272,7 @@ table(("written without an instruction", "written after plain :"), zip(alone, to
 # %%
 words = tokenizer("plain :", return_tensors="pt", add_special_tokens=False)
 with torch.no_grad():
-    read = model(**words).past_key_values
+    read = reader(**words).past_key_values
 TensorView(read.layers[0].keys, "batch heads source head_dim", show=("head_dim", "source"))
 
 # %% [markdown] lang="en"
