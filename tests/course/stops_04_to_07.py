@@ -35,7 +35,7 @@ LIVE = {
             "has not come to a stop": (never(), "is_prompt_learning"),
             "the lesson typed": (typed(f"{CHOOSE}: p 1 → 1", by="lesson"), "is_prompt_learning"),
             "without asking anything": (typed(f"{CHOOSE}: c → "), "is_prompt_learning"),
-            "printed 1 time(s)": (
+            "at both stops yet": (
                 typed(f"{CHOOSE}: p peft_config.is_prompt_learning → False"),
                 "is_prompt_learning",
             ),
@@ -58,7 +58,7 @@ LIVE = {
             "the class is written that is handed over": (CLIMBED, "peft/tuners/prefix_tuning/model.py"),
             "prints the caller's file": (CLIMBED, "peft/peft_model.py"),
             "the lesson typed": (typed(f"{REGISTER}: p name → 'prefix_tuning'", by="lesson"), FILE),
-            "have not stood in `<module>`": (typed(f"{REGISTER}: p name → 'prefix_tuning'"), FILE),
+            "have not been there yet": (typed(f"{REGISTER}: p name → 'prefix_tuning'"), FILE),
         },
     ),
     "check_read_from": Live(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from prefix_lab.beside.wrapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
-from prefix_lab.breakpoints.stopping import StopAt
 from prefix_lab.course.checking import TODO, NotYet, brief, exercise, filled_in, is_open, seen_there
 from prefix_lab.course.shown import Drawn
 from prefix_lab.locale import N_, _
@@ -185,8 +184,7 @@ def check_outcomes(answer: Any) -> str:
 
 
 BOTH = N_(
-    "Ask for the same value at both stops: `{name}` was printed {given} time(s) in get_peft_model. `c` leads from the "
-    "first stop to the second."
+    "You have not seen `{name}` at both stops yet. Print it at the first, go on with `c`, and print it at the second."
 )
 SAME_VALUE = N_("{given} is the same in both: neither has a task type. Which other half of the condition differs?")
 NOT_ASKED_THERE = N_("{given} is not what that line asks for. It joins two questions with `and`; which is the second?")
@@ -207,7 +205,7 @@ def check_no_task_type(stop: Any, answer: Any) -> str:
     if stop.by != "debugger":
         seen = [one.answer for one in stop.asked if PARTING in one.command and one.function == "get_peft_model"]
         if len({*seen}) < 2:
-            raise NotYet(BOTH, name=PARTING, given=len(seen))
+            raise NotYet(BOTH, name=PARTING)
     return _(
         "LoRA is no prompt learning, so it needs no entry in the table. A prefix is, and the table is asked for None."
     )
@@ -221,6 +219,9 @@ OTHER_FILES = {
     "/model.py": N_("There the class is written that is handed over. Who hands it over? `u` climbs there."),
     "importlib": N_("That is Python's own import, one frame too far up: `d` goes down again."),
 }
+NOT_CLIMBED = N_(
+    "The file is right, and you have not been there yet: at the stop, `u` climbs to the caller, and `w` shows the stack."
+)
 WHICH_FILE = N_("Not {given}. `u` prints the caller's file: write it from `peft/` on.")
 
 
@@ -236,8 +237,9 @@ def check_who_fills(stop: Any, answer: Any) -> str:
             if name in file:
                 raise NotYet(cause)
         raise NotYet(WHICH_FILE, given=brief(answer))
-    if not (isinstance(stop, StopAt) and stop.by in ("hand", "list") and any(map(names_caller, stop.asked))):
-        seen_there(stop, "register_peft_method" if getattr(stop, "by", "") == "debugger" else "<module>")
+    seen_there(stop, "register_peft_method")
+    if stop.by != "debugger" and not any(one.function == "<module>" or names_caller(one) for one in stop.asked):
+        raise NotYet(NOT_CLIMBED)
     return _(
         "Importing PEFT runs this line once for each method, and so the tables are full before your program begins."
     )
