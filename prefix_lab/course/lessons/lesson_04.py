@@ -220,7 +220,7 @@ OTHER_FILES = {
     "importlib": N_("That is Python's own import, one frame too far up: `d` goes down again."),
 }
 NOT_CLIMBED = N_(
-    "The file is right, and you have not been there yet: at the stop, `u` climbs to the caller, and `w` shows the stack."
+    "The file is right, and you have not been there yet: at the stop, `u` climbs to the caller, `w` shows the stack."
 )
 WHICH_FILE = N_("Not {given}. `u` prints the caller's file: write it from `peft/` on.")
 
