@@ -84,20 +84,6 @@ def test_the_shape_after_view_is_asked_of_pefts_line(answer):
     assert lesson_07.check_viewed(asked, answer).passed
 
 
-def test_the_mask_that_grows_is_asked_for_and_a_wrong_shape_is_told_its_axis():
-    with torch.random.fork_rng(), record(["peft"]) as recording:
-        lesson_10.classify(lesson_10.CLASSIFIED)
-
-    def answered(shape):
-        at = "PeftModelForSequenceClassification.forward"
-        return lesson_10.check_grown_mask(predict(recording, at=at, name="attention_mask", score=Score()), shape)
-
-    assert not answered(...).passed
-    assert "Axis 1" in answered("(2, 7)").text
-    assert "it has 2" in answered((2, 5, 7)).text
-    assert answered((2, 12)).passed
-
-
 @pytest.mark.parametrize("symptom", lesson_00.SYMPTOMS)
 @pytest.mark.parametrize("wrong", ["choose", "learn", "encode"])
 def test_a_wrong_stage_is_told_what_that_stage_does(symptom, wrong):
@@ -270,8 +256,11 @@ PICTURES = {
     "✗ flan-t5-small: 512 read, 384 cached": lambda: lesson_05.draw_widths(),
     "✗ 384": lambda: lesson_05.show_sizes(),
     "368,640": lambda: lesson_06.draw_forms(12, 768, (768, 64), 20),
-    "40% of it on the prefix": lambda: lesson_08.draw_attention(
-        {"with <b>": EVEN, "alone": EVEN[:, 2:]}, ["$", " ", "<"]
+    "2 words ask 5 keys; 40% of their attention is on the prefix": lambda: lesson_08.draw_attention(
+        {"with <b>": EVEN, "alone": EVEN[:, 2:]}, ["$", " ", "<"], asking=1
+    ),
+    "layer 0: 40%, 40% on average; most in head 0 at “ ”, 40%": lambda: lesson_08.draw_reading(
+        [EVEN.expand(1, 2, 3, 5)], ["$", " ", "<b>"], prefix_len=2, sentence=1
     ),
     "layer 0: 40%": lambda: lesson_08.draw_shares([EVEN[None, None]], prefix_len=2),
     "2 of 4 rows get a gradient; none at all: 2, 3.": lambda: lesson_09.draw_rows(
