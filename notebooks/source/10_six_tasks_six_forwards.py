@@ -275,8 +275,8 @@ check_question_ans(stop, {"mask": 39, "logits": (2, 34, 2), "token_type_ids": "d
 #
 # ### Exercise 6 · FEATURE_EXTRACTION
 #
-# `PeftModelForFeatureExtraction`: four sentences, and a vector is wanted for each of their tokens. How wide is the mask,
-# and what shape have the vectors that come out?
+# `PeftModelForFeatureExtraction`: four sentences, and a vector is wanted for each of their tokens. How wide is the
+# mask, and what shape have the vectors that come out?
 
 # %% [markdown] lang="en" tags=["hint"]
 # At the end of a function pdb knows what it gives back: `p __return__.last_hidden_state.shape`.
