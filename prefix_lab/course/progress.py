@@ -41,9 +41,9 @@ LESSONS = (
     Lesson(9, "09_how_t5_reads_it", "How T5 reads it: a detective story", 30),
     Lesson(10, "10_six_tasks_six_forwards", "Six tasks, six forwards", 30),
     Lesson(11, "11_save_load_serve", "Save, load, serve", 25),
-    Lesson(12, "12_breakpoints_three_ways", "Breakpoints three ways", 25),
+    Lesson(12, "12_breakpoints_three_ways", "Breakpoints three ways", 30),
     Lesson(13, "13_lora_the_other_branch", "LoRA, the other branch", 20),
-    Lesson(14, "14_bug_hunts", "Bug hunts", 60),
+    Lesson(14, "14_bug_hunts", "Bug hunts", 75),
 )
 
 
@@ -134,9 +134,10 @@ EXERCISES = {
         Exercise("who_notices", "who notices?", 1, 2),
     ),
     12: (
-        Exercise("commands", "commands for pdb", 2, 4),
-        Exercise("split_shapes", "what split makes", 2, 5),
+        Exercise("watched", "the line that doubles", 2, 6),
         Exercise("condition", "only in the second layer", 1, 2),
+        Exercise("unread", "a prefix that nobody reads", 2, 5),
+        Exercise("which_tool", "choose", 1, 3),
     ),
     13: (
         Exercise("lora_count", "how many numbers does LoRA train?", 1, 2),
@@ -145,16 +146,13 @@ EXERCISES = {
         Exercise("merge", "merge it", 1, 2),
     ),
     14: (
-        Exercise("hunt_1", "hunt 1 · nothing learns", 1, 5),
-        Exercise("hunt_2", "hunt 2 · the right shape", 1, 5),
-        Exercise("hunt_3", "hunt 3 · a mask of ones", 2, 6),
-        Exercise("hunt_4", "hunt 4 · who reads which row", 2, 6),
-        Exercise("hunt_5", "hunt 5 · a classifier that guesses", 3, 7),
-        Exercise("hunt_6", "hunt 6 · twice as many numbers", 1, 5),
-        Exercise("hunt_7", "hunt 7 · a loss that will not fall", 2, 6),
-        Exercise("hunt_8", "hunt 8 · steps too small to see", 2, 6),
-        Exercise("hunt_9", "hunt 9 · deaf to the source", 3, 7),
-        Exercise("hunt_10", "hunt 10 · right once, then wrong", 3, 7),
+        Exercise("hunt_1", "hunt 1 · every shape is right", 2, 9),
+        Exercise("hunt_2", "hunt 2 · alone right, together wrong", 1, 8),
+        Exercise("hunt_3", "hunt 3 · it learns, but not as well", 3, 9),
+        Exercise("hunt_4", "hunt 4 · the second text", 2, 8),
+        Exercise("hunt_5", "hunt 5 · steps too small to see", 2, 8),
+        Exercise("hunt_6", "hunt 6 · two go in, one comes out", 3, 10),
+        Exercise("hunt_7", "hunt 7 · right once, then wrong", 2, 9),
     ),
 }
 """Lesson → its exercises, in order. Titles are in the catalogue, and translated where they are shown."""

@@ -110,7 +110,7 @@ IN_THE_STEPPER = ("check_first_shape",)
 def test_each_exercise_of_the_table_has_a_check_and_a_solution_and_each_check_tells_mistakes_apart():
     asked = [one.key for exercises in EXERCISES.values() for one in exercises]
     assert len(asked) == len({*asked})
-    hunts = {f"hunt_{place}" for place in MODULES[14].HUNTS}
+    hunts = {f"hunt_{place}" for place in MODULES[14].hunts.BUGS}
     assert {check.exercise for check in CHECKS.values()} | hunts == {*asked}
     assert {*SOLUTIONS, *LIVE} == {*CHECKS}
     assert {*MISTAKES, *IN_THE_STEPPER, *LIVE} == {*CHECKS}
