@@ -31,6 +31,7 @@ _HOMES = {
     "record_walk": "small_models",
     "seen_words": "letters",
     "self_check": "ready",
+    "show_passport": "passport",
     "show_progress": "progress",
     "show_source": "shown",
     "show_stage": "shown",

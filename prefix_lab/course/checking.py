@@ -92,7 +92,8 @@ def exercise(key: str, stage: str | None = None) -> Callable[[Callable[..., str]
                 return Verdict(False, str(found))
             progress.note(key)
             given = [*answers, *named.values()]
-            if stage is not None and (stops := [one for one in given if isinstance(one, StopAt)]):
+            stops = [one for one in given if isinstance(one, StopAt) and one.visits]
+            if stage is not None and stops:
                 passport.stamp(stage, key, stops[0], [brief(one) for one in given if not isinstance(one, StopAt)])
             return Verdict(True, praise)
 

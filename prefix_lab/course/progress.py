@@ -228,12 +228,17 @@ def add(line: dict[str, Any]) -> None:
 
 
 def reset(lesson: int | None = None) -> None:
-    """Forget one lesson, or all."""
-    gone = done() if lesson is None else {one.key for one in EXERCISES[lesson]}
+    """Forget one lesson, with its stamps in the passport, or all."""
+    left = done() - {one.key for one in EXERCISES[lesson]} if lesson is not None else set()
+    kept = [{"solved": sorted(left)}]
+    for line in lines():
+        stamp = line.get("passport") if isinstance(line, dict) else None
+        if isinstance(stamp, dict) and stamp.get("exercise") in left:
+            kept.append({"passport": stamp})
     if path := file():
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, json.dumps({"solved": sorted(done() - gone)}).encode())
+            write_whole(path, "\n".join(map(json.dumps, kept)).encode())
 
 
 def file() -> Path | None:

@@ -15,6 +15,7 @@ TENSOR = ("shape", "dtype", "digest")
 MODULE = ("parameters", "trainable")
 OTHER_NUMBERS = N_("{name}: other numbers")
 OTHER_FACT = N_("{name}: {fact} differs: {here} and {there}")
+OTHER_COUNT = N_("{name}: {fact}: {here} and {there}")
 OTHER_VALUE = N_("{name}: {here} and {there}")
 
 
@@ -96,10 +97,12 @@ def compare(label: str, mine: Summary, other: Summary, differences: list[str], u
         for fact in MODULE:
             if mine.facts[fact] != other.facts[fact]:
                 here, there = (f"{one.facts[fact]:,}" for one in (mine, other))
-                differences.append(_(OTHER_FACT).format(name=_(label), fact=fact, here=here, there=there))
+                differences.append(_(OTHER_COUNT).format(name=_(label), fact=fact, here=here, there=there))
         return
     if mine.parts and other.parts:
         parts = {name: as_summary(part) for name, part in other.parts}
+        if not parts.keys() & dict(mine.parts).keys():
+            differences.append(_(OTHER_VALUE).format(name=_(label), here=mine.text, there=other.text))
         for name, part in mine.parts:
             if name in parts:
                 compare(f"{label}.{name}", as_summary(part), parts[name], differences, unsure)
