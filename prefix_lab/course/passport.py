@@ -23,8 +23,8 @@ from prefix_lab.stages import STAGES
 if TYPE_CHECKING:
     from prefix_lab.breakpoints.stopping import StopAt
 
-OPENED_BY = {"choose": 4, "prepare": 5, "wrap": 1, "encode": 6, "split": 7, "attend": 8, "learn": 3, "keep": 11}
-"""Stage → the lesson in which a learner stops there."""
+OPENED_BY = {"choose": 1, "prepare": 1, "wrap": 1, "encode": 1, "split": 7, "attend": 8, "learn": 3, "keep": 11}
+"""Stage → the first lesson with an exercise that stamps it."""
 
 TITLE = N_("Passport: what I saw in prefix tuning")
 COUNT = N_("{seen} of {all} stages seen, {live} of them with my own hands.")

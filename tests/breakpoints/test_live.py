@@ -41,6 +41,16 @@ def test_of_cells_that_are_run_at_once_none_waits(kernel: Kernel):
     assert TYPED in third
 
 
+def test_in_vs_code_a_cell_that_follows_the_one_before_at_once_was_not_run_by_hand(kernel: Kernel):
+    kernel.run("__vsc_ipynb_file__ = 'lesson.ipynb'")
+    first = kernel.start("import time; time.sleep(0.2)")
+    then = kernel.start(STOP)  # as VS Code does: a request of its own, later than the first
+    kernel.finish(first)
+    assert "Several cells were run at once" in kernel.finish(then)
+    cell = kernel.start("del __vsc_ipynb_file__")
+    kernel.finish(cell)
+
+
 def test_the_switch_and_the_environment_let_the_lesson_type(kernel: Kernel):
     for off, on in [
         ("from prefix_lab.course import make_ready; make_ready(live=False)", "make_ready(live=True)"),

@@ -109,6 +109,18 @@ def test_a_stop_is_left_by_going_on_by_quitting_and_by_the_square(opened: Notebo
     assert "another 42" in output(page, 2)
 
 
+def test_jupyterlab_runs_no_other_cell_while_a_stop_waits_and_says_what_to_do(opened: Notebook):
+    page = opened.page
+    run(page, 1)
+    page.wait_for_function(BOX)
+    run(page, 2)
+    page.get_by_text("Cell not executed due to pending input").wait_for()
+    page.get_by_role("button", name="Ok").click()
+    page.locator(".jp-Stdin-input").last.click()
+    types(page, "c")
+    ends(page, 1)
+
+
 def test_when_all_cells_are_run_the_lesson_types_and_says_how_to_type_oneself(opened: Notebook):
     page = opened.page
     run_all(page)
