@@ -22,8 +22,10 @@ NOBODY = N_("Nobody can type here, so the lesson does.")
 ALL_AT_ONCE = N_(
     "Several cells were run at once, so the lesson types here. Run this cell by itself, and the keyboard is yours."
 )
-STOPPED = N_("Stopped in {function}, {file}, line {line}. `c` goes on, `q` leaves the block.")
-STOPPED_TRY = N_("Stopped in {function}, {file}, line {line}. Try: {commands}. `c` goes on, `q` leaves the block.")
+STOPPED = N_(
+    "Stopped in {function}, {file}, line {line}. Type below, and press Enter: `c` goes on, `q` leaves the block."
+)
+TRY = N_("Try: {commands}")
 IN_DEBUGGER = N_(
     "Your debugger is on, so it stops in {function}, {file}, line {line}. Look at the variables there, step, and let "
     "the program go on with the debugger's own button. The breakpoint is gone when this block ends."
@@ -75,7 +77,7 @@ def visit(frame: FrameType) -> Visit:
     """What there is to see in a frame; an object of the learner's that cannot be looked at hides its tensors alone."""
     rows: list[tuple[str, str]] = []
     with suppress(Exception):
-        rows = shapes(frame).rows
+        rows = [row for row in shapes(frame).rows if not row[0].startswith("__")]  # pdb's own `__return__`
     return Visit(frame.f_code.co_qualname, short(frame.f_code.co_filename), frame.f_lineno, dict(rows))
 
 

@@ -29,7 +29,7 @@ from prefix_lab.breakpoints.live import (
     IN_DEBUGGER,
     INTERRUPTED,
     STOPPED,
-    STOPPED_TRY,
+    TRY,
     AnotherCell,
     Asked,
     Printed,
@@ -221,14 +221,12 @@ class StopAt:
         sys.settrace(self.watch)
 
     def announce(self, frame: FrameType) -> str:
-        """Where the program stands, what to try and how to leave."""
-        line = STOPPED_TRY if self.suggest else STOPPED
-        return _(line).format(
-            function=frame.f_code.co_qualname,
-            file=short(frame.f_code.co_filename),
-            line=frame.f_lineno,
-            commands="  ·  ".join(self.suggest or ()),
-        )
+        """Where the program stands and how to leave; and what to try."""
+        file = short(frame.f_code.co_filename)
+        said = [_(STOPPED).format(function=frame.f_code.co_qualname, file=file, line=frame.f_lineno)]
+        if self.suggest:
+            said.append(_(TRY).format(commands="  ·  ".join(self.suggest)))
+        return "\n".join(said)
 
 
 def refuse_another_tracer() -> None:

@@ -1,4 +1,4 @@
-"""The command line: `prefix-lab walk | record | replay | dap | export | progress`, what each takes, and who does it.
+"""The command line: `prefix-lab walk | record | replay | …`, what each command takes, and who does it.
 
 What a command needs is imported when it runs, so that `--help` is there at once.
 """
@@ -62,6 +62,7 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     add_dap(commands)
     add_export(commands)
     add_progress(commands)
+    add_passport(commands)
     return parser
 
 
@@ -78,9 +79,43 @@ def add_walk(commands: Any, chosen: bool) -> None:
     if chosen:
         from prefix_lab.walk.command import add_walk as add
 
-        add(commands, load_default)
+        add_years(add(commands, load_default))
     else:
         commands.add_parser("walk", help=_(WALK))
+
+
+def add_years(parser: argparse.ArgumentParser) -> None:
+    """The walk's options for a PEFT of another year."""
+    add, walk_today = parser.add_argument, parser.get_default("run")
+    add("--peft", metavar="VERSION", help="that release of PEFT beside today's, such as 0.4.0; installed once")
+    add("--transformers", metavar="VERSION", help="the transformers for it (that of its month)")
+    add("--yes", action="store_true", help="install it without a question")
+    parser.set_defaults(run=lambda args: run_years(args) if args.peft else walk_today(args))
+
+
+def run_years(args: argparse.Namespace) -> int:
+    """Each stage of the walk, in an old PEFT and in today's."""
+    from prefix_lab.course import record_walk
+    from prefix_lab.walk.command import DEFAULTS
+    from prefix_lab.years.beside import as_text, then_and_now
+    from prefix_lab.years.environment import release
+
+    fitting = ("prefix_len", "projection")
+    for name, default in DEFAULTS.items():
+        if name not in fitting and getattr(args, name) != default:
+            args.refuse(f"--{name.replace('_', '-')} does not go with --peft, which walks through the tiny T5")
+    asked = f"peft=={args.peft}" + (f" transformers=={args.transformers}" if args.transformers else "")
+    try:
+        options = {"prefix_len": args.prefix_len, "projection": args.projection, "model": False, "keep": "statistics"}
+        options["named"] = False  # no axis is shown
+        then = record_walk(asked, install=args.yes or None, **options)
+        print(as_text(then_and_now(then, record_walk("peft", **options)), release(asked)))
+    except ValueError as error:
+        args.refuse(str(error))
+    except RuntimeError as error:
+        print(f"prefix-lab walk: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def load_default(config_only: bool) -> Base:
@@ -335,3 +370,35 @@ def forget(lesson: str) -> None:
         progress.reset()
     else:
         progress.reset(progress.lesson(int(lesson) if lesson.isdecimal() else lesson).number)
+
+
+def add_passport(commands: Any) -> None:
+    parser = add_command(
+        commands,
+        "passport",
+        run_passport,
+        help="what was seen at each stage, and how",
+        description="Show the passport that the course's live stops have stamped: for each stage the frame, its "
+        "tensors, what was asked and answered. A saved one has a checksum, which shows a change and is no proof.",
+        epilog="exit status: 0; 2 if an option is refused or the file cannot be written",
+    )
+    parser.add_argument(
+        "--save",
+        metavar="FILE",
+        help="write it, in place of showing it: as .html to print, as .txt or .json to hand in",
+    )
+
+
+def run_passport(args: argparse.Namespace) -> int:
+    from prefix_lab.course.passport import show_passport
+
+    passport = show_passport()
+    if args.save is not None:
+        try:
+            print(f"{passport.save(args.save)}: saved.")
+        except (ValueError, OSError) as error:
+            print(f"prefix-lab passport: {error}", file=sys.stderr)
+            return 2
+        return 0
+    print(passport)
+    return 0

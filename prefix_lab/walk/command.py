@@ -83,7 +83,7 @@ EPILOG = N_(
 )
 
 
-def add_walk(subparsers: Any, load_default: Callable[[bool], Base]) -> None:
+def add_walk(subparsers: Any, load_default: Callable[[bool], Base]) -> argparse.ArgumentParser:
     """Add the command. `load_default` gives the base model that ships; True asks for its shapes only."""
     parser = subparsers.add_parser(
         "walk",
@@ -97,6 +97,7 @@ def add_walk(subparsers: Any, load_default: Callable[[bool], Base]) -> None:
     )
     add_options(parser)
     parser.set_defaults(run=lambda args: run_walk(args, load_default), refuse=parser.error)
+    return parser
 
 
 def run_walk(args: argparse.Namespace, load_default: Callable[[bool], Base]) -> int:

@@ -101,6 +101,8 @@ def compare(label: str, mine: Summary, other: Summary, differences: list[str], u
         return
     if mine.parts and other.parts:
         parts = {name: as_summary(part) for name, part in other.parts}
+        if not parts.keys() & dict(mine.parts).keys():
+            differences.append(_(OTHER_VALUE).format(name=called(label), here=mine.text, there=other.text))
         for name, part in mine.parts:
             if name in parts:
                 compare(f"{label}.{name}", as_summary(part), parts[name], differences, unsure)

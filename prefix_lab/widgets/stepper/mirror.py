@@ -34,7 +34,7 @@ from prefix_lab.widgets.stepper.compare import (
 from prefix_lab.widgets.stepper.keys import TakesKeys, now
 from prefix_lab.widgets.stepper.page import HERE, write_mirror
 from prefix_lab.widgets.stepper.questions import Desk, must_be_recording, must_be_text
-from prefix_lab.widgets.stepper.stages import Band, known_stages, runs_of, runs_of_stage
+from prefix_lab.widgets.stepper.stages import Band, known_stages, runs_of_stage
 from prefix_lab.widgets.stepper.stepper import SCRIPT
 
 SIDES = ("ours", "theirs")
@@ -243,12 +243,18 @@ def other_than(side: str) -> str:
 
 
 def two_writings(ours: Recording, theirs: Recording) -> bool:
-    """Whether the two ran through a stage in different code, ours in one and PEFT's in the other."""
-    sides = [
-        [[bool(runs_of(one, dotted)) for dotted in (row.ours, row.peft)] for row in known_stages()]
-        for one in (ours, theirs)
-    ]
-    return any(mine != other and any(mine) and any(other) for mine, other in zip(*sides, strict=True))
+    """Whether the two ran through a stage in different code: ours and PEFT's, or two releases of PEFT."""
+    sides = [[files_of(one, row) for row in known_stages()] for one in (ours, theirs)]
+    return any(mine and other and mine.isdisjoint(other) for mine, other in zip(*sides, strict=True))
+
+
+def files_of(recording: Recording, row: Any) -> set[str]:
+    """The files whose functions begin a stage's runs; none for one in torch, which is not recorded."""
+    if row.peft.startswith("torch."):
+        return set()
+    columns = recording.columns
+    begins = {columns.step_frame[run.first] for run in runs_of_stage(recording, row)}
+    return {columns.functions[columns.frame_function[frame]][0] for frame in begins}
 
 
 def boundaries(ours: Recording, theirs: Recording, stages: Iterable[Any] | None = None) -> list[Boundary]:
