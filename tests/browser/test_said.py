@@ -6,8 +6,7 @@ from prefix_lab.widgets import Mirror
 from tests.browser.steppers import View, end_of_prompt, page_from_disk, walk_of
 from tests.browser.test_accessibility import busy
 from tests.locale.conftest import brackets, folder  # noqa: F401  fixtures
-from tests.locale.pseudo import untranslated
-from tests.locale.test_shown import names_of
+from tests.locale.pseudo import names_of, untranslated
 from tests.widgets.stepper.walks import walk
 
 pytestmark = pytest.mark.usefixtures("brackets")

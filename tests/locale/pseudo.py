@@ -11,6 +11,7 @@ from string import Formatter
 from babel.messages.mofile import write_mo
 
 from notebooks.messages import Lasting, template
+from prefix_lab.debugger import Recording
 from prefix_lab.shapes import AXES
 from prefix_lab.stages import STAGES
 
@@ -77,3 +78,11 @@ def untranslated(text: str, *also: str) -> list[str]:
     text = NAME.sub(" ", QUOTED.sub(" ", text))
     known = {one.lower() for one in (*OF_THE_CODE, *also)}
     return [word for word in WORD.findall(text) if word.lower() not in known]
+
+
+def names_of(recording: Recording) -> set[str]:
+    """The names in a recording, and how it tells what it holds: `Linear with 6 parameters`."""
+    columns = recording.columns
+    return {"locals", "with", "parameters"} | {
+        part for one in (*columns.names, *(name for _, name, _ in columns.functions)) for part in one.split(".")
+    }

@@ -12,7 +12,7 @@ from prefix_lab.widgets import Mirror, ParameterBars, ReshapeView, ShapeFlow, St
 from tests.course.mistakes import MISTAKES
 from tests.course.test_exercises import CHECKS, SOLUTIONS
 from tests.course.test_lessons import PICTURES
-from tests.locale.pseudo import untranslated
+from tests.locale.pseudo import names_of, untranslated
 from tests.widgets.stepper.walks import walk
 
 pytestmark = [
@@ -70,14 +70,6 @@ WIDGETS = {
 @pytest.mark.parametrize("name", WIDGETS)
 def test_a_widgets_text_says_nothing_that_is_not_in_the_catalogue(name):
     assert untranslated(WIDGETS[name]().text, *names_of(walk("prefix_lab")), *names_of(walk("peft"))) == []
-
-
-def names_of(recording):
-    """The names in a recording, and how it tells what it holds: `Linear with 6 parameters`."""
-    columns = recording.columns
-    return {"locals", "with", "parameters"} | {
-        part for one in (*columns.names, *(name for _, name, _ in columns.functions)) for part in one.split(".")
-    }
 
 
 def test_a_question_of_the_stepper_says_nothing_that_is_not_in_the_catalogue():
