@@ -19,11 +19,13 @@ from babel.messages.pofile import read_po, write_po
 
 from notebooks.build import comments, lessons
 from prefix_lab.course.progress import EXERCISES, LESSONS
+from prefix_lab.debugger.shown import HAPPENS
 from prefix_lab.locale import DOMAIN, FOLDER
 from prefix_lab.stages import STAGES
 
 ROOT = Path(__file__).parent.parent
 LANGUAGES = ("zh_CN",)
+COUNTED = ("{count} step", "{count} steps", "{count} call", "{count} calls")
 PYTHON = ("_", "N_", "ngettext", "NotYet")  # whose texts in quotes are messages; of ngettext both forms are one
 JAVASCRIPT = {"N_": (1,)}
 HEAD = ("Language", "Plural-Forms", "MIME-Version", "Content-Type", "Content-Transfer-Encoding")
@@ -56,6 +58,8 @@ def messages() -> Iterator[Shown]:
     yield from (("prefix_lab/stages.py", said) for said in flows if " " in said)  # the others are names of the code
     titles = [*(one.title for one in LESSONS), *(one.title for all in EXERCISES.values() for one in all)]
     yield from (("prefix_lab/course/progress.py", title) for title in titles)
+    yield from (("prefix_lab/debugger/shown.py", said) for said in HAPPENS.values())
+    yield from (("prefix_lab/debugger/calls.py", text) for text in COUNTED)
     for path in lessons():
         yield from ((name(path), text) for text in comments(path))
 
