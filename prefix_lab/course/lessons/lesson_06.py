@@ -202,7 +202,7 @@ def check_fold(answer: Any) -> str:
     numbers = {
         N_("The Tanh between the two Linear layers is missing."): last(first(encoder.embedding.weight)),
         N_("The last Linear's bias is missing."): right - last.bias,
-        "The virtual tokens come in another order: 0, 1, 2, …": right.flip(0),
+        N_("The virtual tokens come in another order: 0, 1, 2, …"): right.flip(0),
     }
     otherwise = (
         N_("A row for each virtual token, and in it a key and a value for every layer."),
