@@ -4,12 +4,15 @@ A lesson is one py:percent file. Its text cells say their language (`# %% [markd
 cell tagged `exercise` holds a stub, and the cell after it, tagged `solution`, the answer, which the notebook shows
 folded. A text cell tagged `hint` is folded too, and numbered among those beside it. The last cell leads to the next
 lesson. Below the heading of an exercise stands how hard it is, and how long it takes. Notebooks are written without
-outputs.
+outputs. What is said here, and the comments of the code, come from the catalogue (see notebooks/messages.py); the code
+itself is the same in every language.
 """
 
 import argparse
+import io
 import re
 import sys
+import tokenize
 from pathlib import Path
 
 import jupytext
@@ -17,32 +20,28 @@ import nbformat
 from nbformat import NotebookNode
 
 from prefix_lab.course.progress import EXERCISES, LESSONS, lesson
+from prefix_lab.locale import N_, known, translation
 
 HERE = Path(__file__).parent
 SOURCE = HERE / "source"
 LANGUAGES = ("en", "zh")
-FOLDED = {
-    "hint": {"en": "Hint", "zh": "提示"},
-    "hints": {"en": "Hint {number} of {count}", "zh": "提示 {number} / {count}"},
-    "solution": {"en": "Solution", "zh": "答案"},
-}
-EFFORT_SAID = {"en": "*{level} · about {minutes} minutes*", "zh": "*{level} · 约 {minutes} 分钟*"}
-LEVELS = {"en": ("a warm-up", "takes some thought", "hard"), "zh": ("热身", "要想一想", "难")}
+HINT, HINTS, SOLUTION = N_("Hint"), N_("Hint {number} of {count}"), N_("Solution")
+EFFORT_SAID = N_("*{level} · about {minutes} minutes*")
+LEVELS = (N_("a warm-up"), N_("takes some thought"), N_("hard"))
 EXERCISE = re.compile(r"^##+ (?:Exercise|Hunt|练习|捉虫) (\d+) · .*$", re.MULTILINE)
-NEXT = {
-    "en": "## Next\n\n{link} takes about {minutes} minutes.",
-    "zh": "## 下一课\n\n{link},约 {minutes} 分钟。",
-}
-END = {
-    "en": "## The end\n\nThat was the last lesson. {link} has the map: by now you have stood in each of its boxes.",
-    "zh": "## 结束\n\n这是最后一课。地图在 {link}:每一格你都去过了。",
-}
+NEXT = N_("## Next\n\n{link} takes about {minutes} minutes.")
+END = N_("## The end\n\nThat was the last lesson. {link} has the map: by now you have stood in each of its boxes.")
 WHERE_EXPORTED = "if (location.pathname.endsWith('.html')) this.href = this.href.replace('.ipynb', '.html')"
 """In JupyterLab the link opens the notebook; in pages that nbconvert has made, the page beside."""
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+
+
+def said(text: str, language: str) -> str:
+    """A text of the catalogue in the language of a notebook."""
+    return translation(known(language)).gettext(text)
 
 
 def lessons() -> list[Path]:
@@ -59,6 +58,8 @@ def build(source: Path, language: str, solved: bool = False) -> NotebookNode:
     cells: list[NotebookNode] = []
     hints: list[str] = []  # those in a row, not yet put into cells
     for number, cell in enumerate(jupytext.read(source, fmt="py:percent").cells):
+        if cell.cell_type == "code":
+            cell.source = commented(cell.source, language)
         tags = cell.metadata.get("tags", [])
         where = f"{source.name}, cell {number + 1}"
         if cell.cell_type == "markdown":
@@ -78,7 +79,7 @@ def build(source: Path, language: str, solved: bool = False) -> NotebookNode:
                 raise ValueError(f"{where}: a solution stands right behind its exercise.")
             if solved:
                 cells[-1].source = cell.source
-            cells.append(folded(FOLDED["solution"][language], f"```python\n{cell.source}\n```"))
+            cells.append(folded(said(SOLUTION, language), f"```python\n{cell.source}\n```"))
         else:
             cells.append(nbformat.v4.new_code_cell(cell.source, metadata={"tags": tags} if tags else {}))
     cells += hints_in_a_row(hints, language)
@@ -89,20 +90,41 @@ def build(source: Path, language: str, solved: bool = False) -> NotebookNode:
     return nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
 
 
+def comments(source: Path) -> list[str]:
+    """What the comments in a lesson's code say, each once and in order."""
+    cells = [cell.source for cell in jupytext.read(source, fmt="py:percent").cells if cell.cell_type == "code"]
+    return [*dict.fromkeys(text for code in cells for _, _, text in comments_in(code))]
+
+
+def comments_in(code: str) -> list[tuple[int, int, str]]:
+    """Line, column and words of each comment of a cell; one that only names axes says nothing to translate."""
+    tokens = tokenize.generate_tokens(io.StringIO(code).readline)
+    found = [(*one.start, one.string.lstrip("# ")) for one in tokens if one.type == tokenize.COMMENT]
+    return [one for one in found if re.search(r"[^\W\d_]{2}", re.sub(r"\([^()]*\)", "", one[2]))]
+
+
+def commented(code: str, language: str) -> str:
+    """A cell's code with its comments in that language; all else stays as it is."""
+    lines = code.split("\n")
+    for row, column, text in comments_in(code):
+        lines[row - 1] = f"{lines[row - 1][:column]}# {said(text, language)}"
+    return "\n".join(lines)
+
+
 def with_effort(text: str, source: Path, language: str) -> str:
     """A lesson's text, with how hard an exercise is and how long it takes below the exercise's heading."""
 
     def below(heading: re.Match[str]) -> str:
         one = EXERCISES[int(source.stem[:2])][int(heading[1]) - 1]
-        said = EFFORT_SAID[language].format(level=LEVELS[language][one.level - 1], minutes=one.minutes)
-        return f"{heading[0]}\n\n{said}"
+        level = said(LEVELS[one.level - 1], language)
+        return f"{heading[0]}\n\n{said(EFFORT_SAID, language).format(level=level, minutes=one.minutes)}"
 
     return EXERCISE.sub(below, text) if source.parent == SOURCE else text
 
 
 def hints_in_a_row(texts: list[str], language: str) -> list[NotebookNode]:
     """Folded, each with its number and how many there are."""
-    title = FOLDED["hint" if len(texts) == 1 else "hints"][language]
+    title = said(HINT if len(texts) == 1 else HINTS, language)
     return [folded(title.format(number=number, count=len(texts)), text) for number, text in enumerate(texts, 1)]
 
 
@@ -116,8 +138,8 @@ def next_lesson(number: int, language: str) -> str:
     """The last words of a lesson, with the way to the next one; the last lesson leads back to the first."""
     last = number == LESSONS[-1].number
     one = LESSONS[0] if last else lesson(number + 1)
-    link = f'<a href="{one.file}.ipynb" onclick="{WHERE_EXPORTED}">{one.number:02} · {one.title}</a>'
-    return (END if last else NEXT)[language].format(link=link, minutes=one.minutes)
+    link = f'<a href="{one.file}.ipynb" onclick="{WHERE_EXPORTED}">{one.number:02} · {said(one.title, language)}</a>'
+    return said(END if last else NEXT, language).format(link=link, minutes=one.minutes)
 
 
 def languages_of(source: Path) -> list[str]:

@@ -14,24 +14,29 @@ from typing import Any, NamedTuple
 
 from prefix_lab.breakpoints.attached import shell
 from prefix_lab.breakpoints.seen import shapes
+from prefix_lab.locale import N_
 from prefix_lab.widgets.asked import run_by_hand
 
-SWITCHED_OFF = "Live stops are switched off, so the lesson types at this one."
-NOBODY = "Nobody can type here, so the lesson does."
-ALL_AT_ONCE = (
+SWITCHED_OFF = N_("Live stops are switched off, so the lesson types at this one.")
+NOBODY = N_("Nobody can type here, so the lesson does.")
+ALL_AT_ONCE = N_(
     "Several cells were run at once, so the lesson types here. Run this cell by itself, and the keyboard is yours."
 )
-STOPPED = "Stopped in {function}, {file}, line {line}. `c` goes on, `q` leaves the block."
-STOPPED_TRY = "Stopped in {function}, {file}, line {line}. Try: {commands}. `c` goes on, `q` leaves the block."
-IN_DEBUGGER = (
+STOPPED = N_(
+    "Stopped in {function}, {file}, line {line}. Type below, and press Enter: `c` goes on, `q` leaves the block."
+)
+TRY = N_("Try: {commands}")
+IN_DEBUGGER = N_(
     "Your debugger is on, so it stops in {function}, {file}, line {line}. Look at the variables there, step, and let "
     "the program go on with the debugger's own button. The breakpoint is gone when this block ends."
 )
-ANOTHER_CELL = (
+ANOTHER_CELL = N_(
     "Another cell was run while this stop waited for you, so the program goes on without stopping again. Run this cell "
     "by itself to stop here anew."
 )
-INTERRUPTED = "Interrupted: the stop is left, and the rest of the block did not run. Run the cell again to come back."
+INTERRUPTED = N_(
+    "Interrupted: the stop is left, and the rest of the block did not run. Run the cell again to come back."
+)
 
 _live = True
 
@@ -72,7 +77,7 @@ def visit(frame: FrameType) -> Visit:
     """What there is to see in a frame; an object of the learner's that cannot be looked at hides its tensors alone."""
     rows: list[tuple[str, str]] = []
     with suppress(Exception):
-        rows = shapes(frame).rows
+        rows = [row for row in shapes(frame).rows if not row[0].startswith("__")]  # pdb's own `__return__`
     return Visit(frame.f_code.co_qualname, short(frame.f_code.co_filename), frame.f_lineno, dict(rows))
 
 

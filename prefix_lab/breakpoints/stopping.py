@@ -29,7 +29,7 @@ from prefix_lab.breakpoints.live import (
     IN_DEBUGGER,
     INTERRUPTED,
     STOPPED,
-    STOPPED_TRY,
+    TRY,
     AnotherCell,
     Asked,
     Printed,
@@ -42,7 +42,12 @@ from prefix_lab.breakpoints.live import (
 )
 from prefix_lab.breakpoints.places import StopPlace, code_of, place_of, places_of, side
 from prefix_lab.breakpoints.seen import outwards, shapes
+from prefix_lab.locale import N_, _
 from prefix_lab.stages import stage as stage_of
+
+QUIT = N_("Quit: the rest of the block did not run.")
+NEVER_TRUE = N_("The block ended, and {name} was never reached with {condition} true.")
+NEVER_CALLED = N_("The block ended, and {name} was never reached: nothing in the block called {place}.")
 
 
 def stop_at(
@@ -153,10 +158,10 @@ class StopAt:
             return "list", ""
         nobody = nobody_types()
         if nobody and (self.suggest is not None or running_kernel() is not None):
-            return "lesson", nobody
+            return "lesson", _(nobody)
         if attached_debugger() is not None:
             place = next(iter(self.breakpoint.places.values()))
-            return "debugger", IN_DEBUGGER.format(function=place.code.co_qualname, file=place.file, line=place.line)
+            return "debugger", _(IN_DEBUGGER).format(function=place.code.co_qualname, file=place.file, line=place.line)
         return "hand", ""
 
     def __exit__(
@@ -168,10 +173,10 @@ class StopAt:
         else:
             self.stop_watching()
         if kind is not None and issubclass(kind, bdb.BdbQuit):
-            print(self.pdb.left)
+            print(_(self.pdb.left))
             return True
         if error is None and not self.breakpoint.hits:
-            print(f"The block ended, and {self.never()}")
+            print(self.never())
         return False
 
     def stop_watching(self) -> None:
@@ -186,9 +191,8 @@ class StopAt:
     def never(self) -> str:
         one = self.breakpoint
         name = f"{one.stage!r} ({one.where})" if one.where else one.stage
-        if one.condition:
-            return f"{name} was never reached with {one.condition.text} true."
-        return f"{name} was never reached: nothing in it called {one.row()[2]}."
+        said = _(NEVER_TRUE if one.condition else NEVER_CALLED)
+        return said.format(name=name, condition=one.condition and one.condition.text, place=one.row()[2])
 
     def watch(self, frame: FrameType, event: str, argument: Any) -> Any:
         """Asked at every call: is it the stage? The debugger's own breakpoints, set by hand at a stop, work as well."""
@@ -217,14 +221,12 @@ class StopAt:
         sys.settrace(self.watch)
 
     def announce(self, frame: FrameType) -> str:
-        """Where the program stands, what to try and how to leave."""
-        line = STOPPED_TRY if self.suggest else STOPPED
-        return line.format(
-            function=frame.f_code.co_qualname,
-            file=short(frame.f_code.co_filename),
-            line=frame.f_lineno,
-            commands="  ·  ".join(self.suggest or ()),
-        )
+        """Where the program stands and how to leave; and what to try."""
+        file = short(frame.f_code.co_filename)
+        said = [_(STOPPED).format(function=frame.f_code.co_qualname, file=file, line=frame.f_lineno)]
+        if self.suggest:
+            said.append(_(TRY).format(commands="  ·  ".join(self.suggest)))
+        return "\n".join(said)
 
 
 def refuse_another_tracer() -> None:
@@ -249,7 +251,7 @@ class StagePdb:
 
     stop: StopAt
     announced = True  # the line above the prompt of a new stop
-    left = "Quit: the rest of the block did not run."
+    left = QUIT
 
     def set_continue(self) -> None:
         super().set_continue()
@@ -279,7 +281,7 @@ class StagePdb:
             with at_the_keyboard():
                 super().cmdloop(intro)
         except AnotherCell:
-            print(ANOTHER_CELL, file=self.stdout.page)
+            print(_(ANOTHER_CELL), file=self.stdout.page)
             self.stop.over = True
             self.clear_all_breaks()
             self.set_continue()

@@ -45,6 +45,7 @@ OTHER_ORDER = N_("Every axis is there, in another order.")
 OTHER_NUMBERS = N_("The shape of {name} is right, {axes} = {right}, and the numbers are not.")
 NOT_A_NUMBER = N_("NaN is among them.")
 ROUNDED = N_("The numbers of {name} are right, but rounded: they are {given}, expected {right}.")
+NO_CHOICE = N_("Choose one of {letters}, as a text; this is {given}.")
 NO_STOP = N_("Give the check the stop itself: `with stop_at(…) as stop:` makes it, and `stop` is its name.")
 NEVER_STOPPED = N_("The program has not come to a stop: run the cell with `stop_at` to its end, and then this one.")
 LESSON_TYPED = N_(
@@ -92,7 +93,8 @@ def exercise(key: str, stage: str | None = None) -> Callable[[Callable[..., str]
                 return Verdict(False, str(found))
             progress.note(key)
             given = [*answers, *named.values()]
-            if stage is not None and (stops := [one for one in given if isinstance(one, StopAt)]):
+            stops = [one for one in given if isinstance(one, StopAt) and one.visits]
+            if stage is not None and stops:
                 passport.stamp(stage, key, stops[0], [brief(one) for one in given if not isinstance(one, StopAt)])
             return Verdict(True, praise)
 
@@ -278,6 +280,16 @@ def same_tensor(
     raise NotYet(OTHER_NUMBERS, cause, **places)
 
 
+def chosen(answer: Any, right: str, causes: Mapping[str, str]) -> None:
+    """Hold the letter of a learner's choice against the right one; `causes` says of each other one why it is wrong."""
+    if is_open(answer):
+        raise NotYet(TODO)
+    letter = answer.strip(" ()").lower() if isinstance(answer, str) else answer
+    if letter != right:
+        cause = next((said for one, said in causes.items() if one == letter), NO_CHOICE)
+        raise NotYet(cause, letters=", ".join(sorted([right, *causes])), given=brief(answer))
+
+
 def answered_shape(prediction: Any, answer: Any) -> str:
     """For `predict(...)`: the answer to its question, by names or numbers, from a cell instead of the picture."""
     if answer is None or is_open(answer):
@@ -288,7 +300,7 @@ def answered_shape(prediction: Any, answer: Any) -> str:
     said = prediction.answer_with(f"({text.strip().strip('()')})")
     if not prediction.is_right:
         raise NotYet("{said}", said=said)
-    return said.removeprefix("Right. ")
+    return said.removeprefix(_("Right.")).lstrip()
 
 
 MOVES = re.compile(

@@ -196,17 +196,28 @@ def record_walk(
     model: bool = True,
     keep: str = "shapes",
     named: bool = True,
+    install: bool | None = None,
 ) -> Recording:
     """Build a prefix on the tiny T5, run it forwards and backwards once, and keep every line.
 
-    `where` is whose source runs, "peft" or "prefix_lab"; `model=False` leaves the base model's own lines out.
-    `keep="statistics"` keeps enough to compare values. Raises `ValueError` that names a wrong `where`.
+    `where` is whose source runs: "peft", "prefix_lab", or the PEFT of another year, "peft==0.4.0", which is installed
+    once, into an environment of its own, after a question that `install` answers. `model=False` leaves the base
+    model's own lines out. `keep="statistics"` keeps enough to compare values.
+
+    Raises `ValueError` that names a wrong `where`, `RuntimeError` for a PEFT that cannot be had.
     """
-    if where not in SOURCES:
-        raise ValueError(f"where={where!r}, expected one of {', '.join(map(repr, SOURCES))}.")
-    library = importlib.import_module(where)
     base, tokenizer = load_tiny_t5()
     batch = tokenizer(list(WORDS), padding=True, return_tensors="pt")
+    if where.startswith("peft=="):
+        from prefix_lab.years.recorded import record_old_walk
+
+        numbers = {name: one.tolist() for name, one in batch.items()}
+        asked = {"projection": projection, "prefix_len": prefix_len, "keep": keep, "named": named}
+        return record_old_walk(where, install, model=str(WEIGHTS), with_model=model, **numbers, **asked)
+    if where not in SOURCES:
+        others = ", ".join(map(repr, SOURCES))
+        raise ValueError(f"where={where!r}, expected one of {others}, or a release such as 'peft==0.4.0'.")
+    library = importlib.import_module(where)
     config = library.PrefixTuningConfig(
         task_type="SEQ_2_SEQ_LM", num_virtual_tokens=prefix_len, prefix_projection=projection
     )

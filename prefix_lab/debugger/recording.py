@@ -166,7 +166,7 @@ class Recording(RecordedSteps):
     def to_html(self, path: str | Path, **options: Any) -> None:
         """Write one HTML page that walks through this recording, with no kernel and no network; whole or not at all.
 
-        `title=` heads it, `language=` is "en" or "zh". Raises `RuntimeError` where no package is installed that makes
+        `title=` heads it. Raises `RuntimeError` where no package is installed that makes
         such pages: the debugger itself shows nothing, it asks for the entry point "page" of `prefix_lab.pages`.
         """
         _ = self.columns

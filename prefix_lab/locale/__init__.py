@@ -7,6 +7,7 @@ text is its own key. `python -m notebooks.messages` writes the catalogue anew fr
 - `N_(text)` marks a constant of a module, which is translated where it is shown. `NotYet` and `Verdict` do that with
   their sentences, `table` with its heads and the sentence below it; what stands in a cell is given translated.
 - `ngettext(one, many, number)` where a number decides between forms.
+- JavaScript marks its texts with `N_("…")`, too, and is handed their translations: `for_page`.
 
 Rooms that show something import this one: breakpoints, course, shapes, terminal, walk, widgets. It imports nothing of
 ours. The essence and the debugger do not know it: the sentences of `stages.STAGES`, and titles of lessons and
@@ -18,16 +19,20 @@ do those of torch and PEFT: every reader of theirs meets them so.
 from __future__ import annotations
 
 import gettext
+import json
 import os
+import re
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).parent
 DOMAIN = "prefix_lab"
 ENGLISH = "en"
 SYSTEM = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 """Where a system says its language; the first that is set counts."""
+IN_JAVASCRIPT = re.compile(r'\bN_\(("(?:[^"\\]|\\.)*")\)')
 
 
 def _(text: str) -> str:
@@ -51,6 +56,12 @@ def paragraph(*sentences: str) -> str:
     for sentence in filter(None, sentences):
         text += " " * (text != "" and text[-1] not in "。！？：；”）") + sentence
     return text
+
+
+def for_page(script: str) -> dict[str, Any]:
+    """What a page's JavaScript takes: the language, and English → translation of the texts that its `N_("…")` marks."""
+    texts = map(json.loads, IN_JAVASCRIPT.findall(script)) if language() != ENGLISH else ()
+    return {"code": language().replace("_", "-"), "texts": {text: said for text in texts if (said := _(text)) != text}}
 
 
 def language() -> str:

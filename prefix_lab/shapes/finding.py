@@ -12,6 +12,7 @@ from typing import Any
 from prefix_lab.debugger import record
 from prefix_lab.debugger.progress import Progress
 from prefix_lab.debugger.scope import is_module
+from prefix_lab.locale import N_, _
 from prefix_lab.shapes import cache
 from prefix_lab.shapes.axes import worth
 from prefix_lab.shapes.names import Names
@@ -32,8 +33,8 @@ INCLUDE = (
     *("prefix_lab", "peft", "transformers.models", "transformers.cache_utils", "transformers.masking_utils"),
     *("transformers.generation.utils", "transformers.integrations.sdpa_attention", "transformers.loss"),
 )
-NAMING = "Naming the axes of a walk: run {far} of {of}, {seconds:.0f} s"
-NOT_NAMED = "Stopped. No name of this walk was found or kept: ask for them again."
+NAMING = N_("Naming the axes of a walk: run {far} of {of}, {seconds:.0f} s")
+NOT_NAMED = N_("Stopped. No name of this walk was found or kept: ask for them again.")
 
 
 def name_axes(
@@ -100,18 +101,23 @@ def found_names(walk: Walk | str, include: tuple, runs: Runs) -> Names:
 
 def proven_names(walk: Walk, include: tuple, runs: Runs) -> Names:
     """Run the walk at all sizes, and solve for each place what its axes are."""
-    *found_at, last_sizes = map(dict, runs)
-    table = table_of(found_at)
-    seen = []
-    with Progress(NAMING, NOT_NAMED, lambda: len(seen) + 1, of=len(runs)):
+    seen: list[Any] = []
+    with Progress(_(NAMING), _(NOT_NAMED), lambda: len(seen) + 1, of=len(runs)):
         for run in runs:
             seen.append(by_place(seen_in(walk, include, dict(run))))
-    last = seen.pop()
+    return names_from(seen, runs)
+
+
+def names_from(seen: Sequence[Any], runs: Runs) -> Names:
+    """The names that what was `seen` in each run bears out, each as `by_place` gives it; the last run proves."""
+    *found_at, last_sizes = map(dict, runs)
+    *first, last = seen
+    table = table_of(found_at)
     names = Names(same=same_in([*found_at, last_sizes]))
     value_of: Callable[[str], int | None] = functools.cache(lambda text: worth(text, last_sizes))
-    for key in seen[0]:
-        others = [one.get(key, {}) for one in seen[1:]]
-        names.places[key] = solve(seen[0][key], others, last.get(key, {}), table, value_of)
+    for key in first[0]:
+        others = [one.get(key, {}) for one in first[1:]]
+        names.places[key] = solve(first[0][key], others, last.get(key, {}), table, value_of)
     return names
 
 

@@ -16,7 +16,7 @@ def test_a_person_types_and_what_was_asked_is_kept_with_its_answer_and_frame(ker
         kernel.answer(line)
     said = kernel.finish(cell)
     assert "Stopped in PrefixEncoder.forward, peft/tuners/prefix_tuning/model.py, line " in said
-    assert "Try: n  ·  p prefix.shape  ·  c. `c` goes on, `q` leaves the block." in said
+    assert "`c` goes on, `q` leaves the block.\nTry: n  ·  p prefix.shape  ·  c\n" in said
     assert said.index("Stopped in") < said.index("*** NameError") < said.index("torch.Size([2, 20])")
     assert said.endswith("after\n")
     told = kernel.run("print(stop.by, *[(one.command, one.answer, one.function) for one in stop.asked], sep='\\n')")

@@ -47,7 +47,9 @@ def middle():
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("access")
     for language in ("en", "zh"):
-        walk_of().to_html(folder / f"{language}.html", title="The walk", language=language)
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("PREFIX_LAB_LANGUAGE", language)
+            walk_of().to_html(folder / f"{language}.html", title="The walk")
     return folder
 
 

@@ -296,14 +296,15 @@ def test_it_fits_the_window_in_both_schemes(browser, file, scheme, width):
         assert wrong == []
 
 
-def test_its_labels_are_chinese_when_asked(browser, walk, tmp_path):
+def test_its_labels_are_chinese_when_asked(browser, walk, tmp_path, monkeypatch):
     path = tmp_path / "走.html"
-    walk.to_html(path, title="前缀微调", language="zh")
+    monkeypatch.setenv("PREFIX_LAB_LANGUAGE", "zh")
+    walk.to_html(path, title="前缀微调")
     with page_from_disk(browser, path) as (page, wrong):
         page.goto(path.as_uri() + "#step=120")
         view = View(page).at(120)
-        assert page.locator("html").get_attribute("lang") == "zh"
-        assert view.root.get_by_role("button", name="步入", exact=True).count() == 1
+        assert page.locator("html").get_attribute("lang") == "zh-CN"
+        assert view.root.get_by_role("button", name="单步进入", exact=True).count() == 1
         seen = view.root.locator(".pl-toolbar, h3, .pl-tabs").all_inner_texts()
         english = re.findall(
             r"\b(?:over|out|stage|undo|Variables|Watches|Breakpoints|Search|History)\b", " ".join(seen)

@@ -42,6 +42,7 @@ COMMANDS = [
     ["walk", "--json"],
     ["walk", "--model", "größe"],
     ["progress"],
+    ["passport"],
     ["progress", "--reset", "中"],
     ["record", "--output", "中.new", "größe.py"],
     ["record", "--output", "中.new", "--include", "größe", "größe.py"],
@@ -54,7 +55,7 @@ COMMANDS = [
     ["export", "中.recording"],
     ["dap", "中.recording"],
     ["walk", "中"],
-    *([command, "--help"] for command in ("walk", "record", "replay", "export", "dap", "progress")),
+    *([command, "--help"] for command in ("walk", "record", "replay", "export", "dap", "progress", "passport")),
     ["--help"],
     ["中"],
 ]

@@ -96,7 +96,11 @@ export function compareValues(name, mine, other) {
     const fact = MODULE.find((one) => here[one] !== there[one]);
     return fact ? differs(fact, [withCommas(here[fact]), withCommas(there[fact])]) : { verdict: "equal" };
   }
-  if (mine.parts?.length && other.parts?.length) return compareParts(name, mine.parts, new Map(other.parts));
+  if (mine.parts?.length && other.parts?.length) {
+    const others = new Map(other.parts);
+    if (mine.parts.some((/** @type {[string, any]} */ [label]) => others.has(label))) return compareParts(name, mine.parts, others);
+    return differs("", [valueAsText(mine), valueAsText(other)]);
+  }
   const plain = [mine, other].map((one) => (Array.isArray(one) ? one[1] : classOf(one)));
   return plain[0] === plain[1] ? { verdict: "equal" } : differs("", [valueAsText(mine), valueAsText(other)]);
 }

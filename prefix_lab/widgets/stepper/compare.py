@@ -6,12 +6,17 @@ from __future__ import annotations
 
 from prefix_lab.debugger import Recording, Summary
 from prefix_lab.debugger.summary import as_summary
+from prefix_lab.locale import N_, _
 from prefix_lab.widgets.stepper.stages import Band
 
 EQUAL, SHAPES, DIFFERENT, ONE_SIDE, NO_VALUE = "equal", "shapesOnly", "different", "only", "noValue"
-RESULT = "the result"
+RESULT = N_("the result")
 TENSOR = ("shape", "dtype", "digest")
 MODULE = ("parameters", "trainable")
+OTHER_NUMBERS = N_("{name}: digest differs: other numbers")
+OTHER_COUNT = N_("{name}: {fact}: {here} and {there}")
+OTHER_FACT = N_("{name}: {fact} differs: {here} and {there}")
+OTHER_VALUE = N_("{name}: {here} and {there}")
 
 
 def held(recording: Recording, step: int) -> dict[str, Summary]:
@@ -49,7 +54,7 @@ def compared(mine: dict[str, Summary], other: dict[str, Summary]) -> tuple[str, 
         return DIFFERENT, differences[0]
     if not both:
         return NO_VALUE, ""
-    return SHAPES if unsure else EQUAL, ", ".join(both)
+    return SHAPES if unsure else EQUAL, ", ".join(map(called, both))
 
 
 def compared_here(mine: dict[str, Summary], other: dict[str, Summary]) -> list[tuple[str, str, str]]:
@@ -78,13 +83,12 @@ def called_otherwise(mine: dict[str, Summary], other: dict[str, Summary]) -> dic
 
 def compare(label: str, mine: Summary, other: Summary, differences: list[str], unsure: list[str]) -> None:
     """Hold two values against each other, and those inside them. Classes may be of different packages."""
-    where = f"{label}: "
     if "shape" in mine.facts or "shape" in other.facts:
         for fact in TENSOR:
             here, there = mine.facts.get(fact), other.facts.get(fact)
             if here != there and (fact != "digest" or (here and there)):
-                said = "other numbers" if fact == "digest" else f"{here} and {there}"
-                differences.append(f"{where}{fact} differs: {said}")
+                differs = OTHER_NUMBERS if fact == "digest" else OTHER_FACT
+                differences.append(_(differs).format(name=called(label), fact=fact, here=here, there=there))
                 return
         if "shape" in mine.facts and not ("digest" in mine.facts and "digest" in other.facts):
             unsure.append(label)
@@ -92,17 +96,25 @@ def compare(label: str, mine: Summary, other: Summary, differences: list[str], u
     if "parameters" in mine.facts and "parameters" in other.facts:
         for fact in MODULE:
             if mine.facts[fact] != other.facts[fact]:
-                differences.append(f"{where}{fact}: {mine.facts[fact]:,} and {other.facts[fact]:,}")
+                here, there = (f"{one.facts[fact]:,}" for one in (mine, other))
+                differences.append(_(OTHER_COUNT).format(name=called(label), fact=fact, here=here, there=there))
         return
     if mine.parts and other.parts:
         parts = {name: as_summary(part) for name, part in other.parts}
+        if not parts.keys() & dict(mine.parts).keys():
+            differences.append(_(OTHER_VALUE).format(name=called(label), here=mine.text, there=other.text))
         for name, part in mine.parts:
             if name in parts:
                 compare(f"{label}.{name}", as_summary(part), parts[name], differences, unsure)
         return
     plain = [one.facts.get("value", one.text) if "value" in one.facts else class_name(one) for one in (mine, other)]
     if plain[0] != plain[1]:
-        differences.append(f"{where}{mine.text} and {other.text}")
+        differences.append(_(OTHER_VALUE).format(name=called(label), here=mine.text, there=other.text))
+
+
+def called(label: str) -> str:
+    """What a value is called where it is shown: what a step returns has no name of its own."""
+    return _(RESULT) if label == RESULT else label
 
 
 def class_name(value: Summary) -> str:

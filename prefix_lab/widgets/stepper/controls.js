@@ -21,7 +21,7 @@ export function toolbar(view) {
         title: `${view.t(label)} (${keys.map(said).join(", ")})`,
         onclick: () => view.act(does),
       },
-      view.language.word(word ?? ""),
+      view.language.say(word ?? ""),
     ),
   );
   const unfold = () => more.setAttribute("aria-expanded", String(bar.classList.toggle("pl-all")));

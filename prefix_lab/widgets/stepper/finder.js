@@ -46,7 +46,7 @@ export class Calls {
     const { view } = this;
     const [name, line, file, step, count, milliseconds, steps, , inside] = entry;
     const where = `${view.store.meta.files[file].split("/").at(-1)}:${line}`;
-    const said = [count > 1 ? `${withCommas(count)}×` : "", `${withCommas(steps)} ${view.t("step").toLowerCase()}${steps === 1 ? "" : view.t("step") === "Step" ? "s" : ""}`, milliseconds ? `${milliseconds} ms` : ""];
+    const said = [count > 1 ? `${withCommas(count)}×` : "", view.t(steps === 1 ? "oneStep" : "manySteps", { count: withCommas(steps) }), milliseconds ? `${milliseconds} ms` : ""];
     const button = h("button", { onclick: () => view.jump(step), title: shown(where) }, h("bdi", { class: "pl-name" }, shown(name)), " ", h("small", {}, said.filter(Boolean).join(", ")));
     if (!inside) return h("li", {}, button);
     const row = h("li", {});
@@ -58,7 +58,7 @@ export class Calls {
       if (open && !list) row.append((list = await this.inner(entry)));
       list?.toggleAttribute("hidden", opener.getAttribute("aria-expanded") !== "true");
     };
-    const opener = h("button", { class: "pl-opener", "aria-expanded": "false", "aria-label": `${view.t("parts")}: ${shown(name)}`, onclick: toggle }, "▸");
+    const opener = h("button", { class: "pl-opener", "aria-expanded": "false", "aria-label": view.t("insideOf", { name: shown(name) }), onclick: toggle }, "▸");
     row.append(opener, button);
     return row;
   }
@@ -109,7 +109,7 @@ export class Search {
       h(
         "li",
         { class: `pl-found-${kind}` },
-        h("button", { onclick: () => view.jump(step) }, h("bdi", {}, shown(text)), " ", h("small", {}, `${view.t("step")} ${withCommas(step)}${count > 1 ? `, ${withCommas(count)} ${view.t("times")}` : ""}`)),
+        h("button", { onclick: () => view.jump(step) }, h("bdi", {}, shown(text)), " ", h("small", {}, view.t(count > 1 ? "foundOften" : "stepAt", { step: withCommas(step), count: withCommas(count) }))),
       ),
     );
     this.list.replaceChildren(...found);
@@ -141,7 +141,7 @@ export class History {
     }
     const [first, last] = [Math.min(mark, step), Math.max(mark, step)];
     const title = h("h4", {}, view.t("changedBetween", { first: withCommas(first), last: withCommas(last) }));
-    const back = h("button", { onclick: () => view.jump(mark) }, `${view.t("step")} ${withCommas(mark)}`);
+    const back = h("button", { onclick: () => view.jump(mark) }, view.t("stepAt", { step: withCommas(mark) }));
     this.element.replaceChildren(title, back, items.length ? h("ul", {}, ...items) : h("p", { class: "pl-hint" }, view.t("unchanged")));
   }
 
@@ -154,12 +154,13 @@ export class History {
       h(
         "li",
         { "aria-current": at === view.step ? "step" : null },
-        h("button", { onclick: () => view.jump(at) }, `${view.t("step")} ${withCommas(at)}`),
+        h("button", { onclick: () => view.jump(at) }, view.t("stepAt", { step: withCommas(at) })),
         " ",
         value ? valueElement(value, view.colours) : h("i", {}, view.t("deleted")),
       ),
     );
-    this.element.replaceChildren(h("h4", {}, `${view.t("showHistory")} `, h("bdi", {}, shown(text))), h("ol", {}, ...items));
+    const [before, after] = view.t("historyOf").split("{name}");
+    this.element.replaceChildren(h("h4", {}, before, h("bdi", {}, shown(text)), after), h("ol", {}, ...items));
     if (!items.length) this.element.append(h("p", { class: "pl-hint" }, view.t("nothing")));
   }
 }

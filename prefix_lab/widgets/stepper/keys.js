@@ -1,6 +1,8 @@
 // The keys: a debugger's function keys, letters as in vim and pdb, capitals for the same way backwards. As in the
 // terminal's replay.
 
+import { N_ } from "./text.js";
+
 /**
  * `word` is what its button says, `group` begins a new group of buttons; one without a word has no button. Those that
  * are `main` stand on a phone, too, where the others wait behind one button.
@@ -11,23 +13,23 @@
 export const KEYS = [
   { keys: ["g", "Home"], does: "first", label: "first", word: "|◀" },
   { keys: ["C", "Shift+F5"], does: "runBack", label: "runBack", word: "◀◀" },
-  { keys: ["O", "H"], does: "outBack", label: "outBack", word: "◀ out", group: true },
-  { keys: ["N", "p", "k", "Shift+F10"], does: "overBack", label: "overBack", word: "◀ over", main: true },
-  { keys: ["S", "ArrowLeft"], does: "inBack", label: "inBack", word: "◀ in" },
-  { keys: ["s", "l", "ArrowRight", "F11"], does: "in", label: "in", word: "in ▶", main: true, group: true },
-  { keys: ["n", "j", "F10"], does: "over", label: "over", word: "over ▶", main: true },
-  { keys: ["o", "h", "Shift+F11"], does: "out", label: "out", word: "out ▶", main: true },
+  { keys: ["O", "H"], does: "outBack", label: "outBack", word: N_("◀ out"), group: true },
+  { keys: ["N", "p", "k", "Shift+F10"], does: "overBack", label: "overBack", word: N_("◀ over"), main: true },
+  { keys: ["S", "ArrowLeft"], does: "inBack", label: "inBack", word: N_("◀ in") },
+  { keys: ["s", "l", "ArrowRight", "F11"], does: "in", label: "in", word: N_("in ▶"), main: true, group: true },
+  { keys: ["n", "j", "F10"], does: "over", label: "over", word: N_("over ▶"), main: true },
+  { keys: ["o", "h", "Shift+F11"], does: "out", label: "out", word: N_("out ▶"), main: true },
   { keys: ["c", "F5"], does: "run", label: "run", word: "▶▶", group: true },
   { keys: ["G", "End"], does: "last", label: "last", word: "▶|" },
-  { keys: ["["], does: "stageBefore", label: "stageBefore", word: "◀ stage", group: true },
-  { keys: ["]"], does: "nextStage", label: "nextStage", word: "stage ▶" },
-  { keys: ["u"], does: "undo", label: "undo", word: "undo", group: true },
+  { keys: ["["], does: "stageBefore", label: "stageBefore", word: N_("◀ stage"), group: true },
+  { keys: ["]"], does: "nextStage", label: "nextStage", word: N_("stage ▶") },
+  { keys: ["u"], does: "undo", label: "undo", word: N_("undo"), group: true },
   { keys: ["m"], does: "mark", label: "mark" },
   { keys: ["="], does: "since", label: "since" },
   { keys: ["x"], does: "skipHere", label: "skipHere" },
-  { keys: ["b", "F9"], does: "breakHere", label: "breakHere", word: "break" },
-  { keys: ["/"], does: "find", label: "search", word: "search" },
-  { keys: ["f"], does: "full", label: "full", word: "full" },
+  { keys: ["b", "F9"], does: "breakHere", label: "breakHere", word: N_("break") },
+  { keys: ["/"], does: "find", label: "search", word: N_("search") },
+  { keys: ["f"], does: "full", label: "full", word: N_("full") },
   { keys: ["?", "F1"], does: "help", label: "help", word: "?" },
   { keys: ["Escape"], does: "close", label: "leave" },
 ];

@@ -18,12 +18,12 @@ export class MirrorView {
    * @param {HTMLElement} host
    * @param {Record<string, import("./store.js").Store>} stores
    * @param {import("./stepper.js").Model} model with `steps`, `breakpoints` and `watches` by side, `labels` and `pairs`
-   * @param {{language: string, height: string}} options
+   * @param {{said?: import("./text.js").Said, height: string}} options
    */
   constructor(host, stores, model, options) {
     this.stores = stores;
     this.model = model;
-    this.language = new Language(options.language);
+    this.language = new Language(options.said);
     /** @type {{boundaries: Boundary[], gates: Gate[], alike: number, parted: any}} */
     this.pairs = model.get("pairs");
     /** @type {string[]} */
@@ -39,21 +39,21 @@ export class MirrorView {
     this.before = [];
     this.travel = oneByOne((does) => this.go(does));
 
-    this.root = h("div", { class: "pl-root pl-mirror", tabindex: "-1", lang: options.language });
+    this.root = h("div", { class: "pl-root pl-mirror", tabindex: "-1", lang: this.language.code });
     this.root.style.setProperty("--pl-height", options.height);
     this.choice = h("div", { class: "pl-who", role: "group", "aria-label": this.t("whoMoves") });
     for (const one of /** @type {("both" | Side)[]} */ (["both", ...SIDES])) {
       const words = one === "both" ? this.t("both") : this.t("alone", { side: this.label(one) });
       this.choice.append(h("button", { type: "button", "data-who": one, title: `${this.t("whoMoves")}: ${words} (m)`, onclick: () => this.choose(one) }, words));
     }
-    this.strip = h("div", { class: "pl-strip", role: "group", "aria-label": this.t("stage") }, ...inOrder(this.pairs.boundaries).map((one) => this.stageButtons(one)));
+    this.strip = h("div", { class: "pl-strip", role: "group", "aria-label": this.t("stages") }, ...inOrder(this.pairs.boundaries).map((one) => this.stageButtons(one)));
     if (this.pairs.parted) this.strip.append(h("button", { type: "button", class: "pl-pair pl-pair-different", onclick: () => this.goToParting() }, this.t("parted")));
     this.where = h("span", { class: "pl-place" });
     this.bring = h("button", { type: "button", class: "pl-bring", hidden: true, onclick: () => this.bringTogether() });
     this.news = h("span", { class: "pl-strip-news" });
     const says = h("p", { class: "pl-places", role: "status" }, this.where, " ", this.news);
     this.body = h("div", { class: "pl-sides" });
-    this.views = SIDES.map((side) => this.sideOf(side, options.language));
+    this.views = SIDES.map((side) => this.sideOf(side, options.said));
     this.values = new Compared(this);
     this.body.append(this.values.element);
     this.root.append(h("div", { class: "pl-head" }, toolbar(this)), h("div", { class: "pl-row" }, this.strip, this.choice), h("div", { class: "pl-row" }, says, this.bring), this.body);
@@ -89,11 +89,11 @@ export class MirrorView {
     );
   }
 
-  /** A stepper, its own buttons hidden; its panes are opened by a button, and by whatever shows something in them. @param {Side} side @param {string} language */
-  sideOf(side, language) {
+  /** A stepper, its own buttons hidden; its panes are opened by a button, and by whatever shows something in them. @param {Side} side @param {import("./text.js").Said} [said] */
+  sideOf(side, said) {
     const host = h("section", { class: `pl-side-of pl-side-${side}`, "aria-label": this.label(side) });
     this.body.append(host);
-    const view = new StepperView(host, this.stores[side], this.partOf(side), { language, height: "100%" });
+    const view = new StepperView(host, this.stores[side], this.partOf(side), { said, height: "100%" });
     const title = this.t("panes", { side: this.label(side) });
     const open = (/** @type {boolean} */ on) => {
       host.classList.toggle("pl-open", on);

@@ -18,21 +18,24 @@ import traitlets
 
 from prefix_lab.debugger import Breakpoint, Cursor, Recording, Step
 from prefix_lab.debugger.cursor import COMPREHENSIONS
+from prefix_lab.locale import _, for_page
 from prefix_lab.widgets.stepper.compare import (
     DIFFERENT,
     EQUAL,
     NO_VALUE,
     ONE_SIDE,
     SHAPES,
+    called,
     compared,
     compared_here,
     given,
     held,
 )
 from prefix_lab.widgets.stepper.keys import TakesKeys, now
-from prefix_lab.widgets.stepper.page import HERE, linked, write_mirror
-from prefix_lab.widgets.stepper.questions import LANGUAGES, Desk, must_be_language, must_be_recording, must_be_text
-from prefix_lab.widgets.stepper.stages import Band, known_stages, runs_of, runs_of_stage
+from prefix_lab.widgets.stepper.page import HERE, write_mirror
+from prefix_lab.widgets.stepper.questions import Desk, must_be_recording, must_be_text
+from prefix_lab.widgets.stepper.stages import Band, known_stages, runs_of_stage
+from prefix_lab.widgets.stepper.stepper import SCRIPT
 
 SIDES = ("ours", "theirs")
 MARKS = {EQUAL: "=", SHAPES: "~", DIFFERENT: "≠", ONE_SIDE: "·", NO_VALUE: "·"}
@@ -67,18 +70,18 @@ class Mirror(TakesKeys, anywidget.AnyWidget):
     recordings of one program (before and after a change, two versions) it shows where they part. `boundaries` has the
     verdicts; `labels` head the two sides; `steps` is where each side is.
 
-    Raises `TypeError` for what is no recording and for labels that are not two texts, `ValueError` for a language that
-    there is not, `IndexError` for a step that a side does not have.
+    Raises `TypeError` for what is no recording and for labels that are not two texts, `IndexError` for a step that a
+    side does not have.
     """
 
-    _esm = linked(HERE / "widget.js")
+    _esm = SCRIPT
     _css = HERE / "stepper.css"
     steps = traitlets.Dict().tag(sync=True)
     breakpoints = traitlets.Dict().tag(sync=True)
     watches = traitlets.Dict().tag(sync=True)
     skip = traitlets.List(traitlets.Unicode(), list(COMPREHENSIONS)).tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    language = traitlets.Enum(LANGUAGES, "en").tag(sync=True)
+    said = traitlets.Dict().tag(sync=True)
     height = traitlets.Unicode("760px").tag(sync=True)
     opening = traitlets.Dict().tag(sync=True)
     pairs = traitlets.Dict().tag(sync=True)
@@ -90,12 +93,10 @@ class Mirror(TakesKeys, anywidget.AnyWidget):
         theirs: Recording,
         *,
         labels: tuple[str, str] = SIDES,
-        language: str = "en",
         height: str = "760px",
     ):
         must_be_recording("ours", ours)
         must_be_recording("theirs", theirs)
-        must_be_language(language)
         must_be_text("height", height, "760px")
         if not isinstance(labels, list | tuple) or [type(one) for one in labels] != [str, str]:
             raise TypeError(f"labels={labels!r}, expected two texts, one for each side: ('ours', 'theirs').")
@@ -113,7 +114,7 @@ class Mirror(TakesKeys, anywidget.AnyWidget):
             breakpoints={side: [] for side in SIDES},
             watches={side: [] for side in SIDES},
             labels=list(labels),
-            language=language,
+            said=for_page(SCRIPT),
             height=height,
             made=now(),
             opening={side: self._desks[side].first(0) for side in SIDES},
@@ -202,17 +203,17 @@ class Mirror(TakesKeys, anywidget.AnyWidget):
             return getattr(self.gates[passed - 1], other_than(side))
         return max(0, min(self._alike, self._lengths[other_than(side)]) - 1)
 
-    def to_html(self, path: str | Path, *, title: str = "", language: str = "") -> None:
+    def to_html(self, path: str | Path, *, title: str = "") -> None:
         """Write one HTML page in which both are walked through, with no kernel and no network; whole or not at all.
 
-        `title` heads it, `language` is "en" or "zh", else the mirror's own. The page opens where the mirror stands.
-        Raises `ValueError` that names the argument when the folder is not there or the language is another.
+        `title` heads it. The page opens where the mirror stands. Raises `ValueError` that names the argument when the
+        folder is not there.
         """
         settings = {
             name: getattr(self, name) for name in ("steps", "breakpoints", "watches", "skip", "labels", "pairs")
         }
         recordings = dict(zip(SIDES, (self.ours, self.theirs), strict=True))
-        write_mirror(recordings, settings, path, title=title, language=language or self.language)
+        write_mirror(recordings, settings, path, title=title)
 
     def _heard(self, _: Any, message: Any, buffers: Any) -> None:
         if isinstance(message, dict) and message.get("side") in SIDES:
@@ -221,18 +222,19 @@ class Mirror(TakesKeys, anywidget.AnyWidget):
     @property
     def text(self) -> str:
         """The verdicts, where each side is, and what is equal there, in words."""
-        lines = [f"<Mirror of {' and '.join(self.labels)}>"]
+        ours, theirs = self.labels
+        lines = [_("<Mirror of {ours} and {theirs}>").format(ours=ours, theirs=theirs)]
         for one in self.boundaries:
             lines.append(f"  {MARKS[one.verdict]} {one.stage}{': ' + one.what if one.what else ''}")
         if self.parted:
-            lines.append(f"  they part: {self.parted}")
+            lines.append(_("  they part: {where}").format(where=self.parted))
         if not all(self._lengths.values()):
             return "\n".join(lines)
         for label, cursor in zip(self.labels, self.cursors, strict=True):
-            lines.append(f"{label} at {cursor.step!r}")
+            lines.append(_("{side} at {step}").format(side=label, step=repr(cursor.step)))
         ours, theirs = (held(cursor.recording, cursor.index) for cursor in self.cursors)
         for name, verdict, what in compared_here(ours, theirs):
-            lines.append(f"  {MARKS[verdict]} {what or name}")
+            lines.append(f"  {MARKS[verdict]} {what or called(name)}")
         return "\n".join(lines)
 
 
@@ -241,12 +243,18 @@ def other_than(side: str) -> str:
 
 
 def two_writings(ours: Recording, theirs: Recording) -> bool:
-    """Whether the two ran through a stage in different code, ours in one and PEFT's in the other."""
-    sides = [
-        [[bool(runs_of(one, dotted)) for dotted in (row.ours, row.peft)] for row in known_stages()]
-        for one in (ours, theirs)
-    ]
-    return any(mine != other and any(mine) and any(other) for mine, other in zip(*sides, strict=True))
+    """Whether the two ran through a stage in different code: ours and PEFT's, or two releases of PEFT."""
+    sides = [[files_of(one, row) for row in known_stages()] for one in (ours, theirs)]
+    return any(mine and other and mine.isdisjoint(other) for mine, other in zip(*sides, strict=True))
+
+
+def files_of(recording: Recording, row: Any) -> set[str]:
+    """The files whose functions begin a stage's runs; none for one in torch, which is not recorded."""
+    if row.peft.startswith("torch."):
+        return set()
+    columns = recording.columns
+    begins = {columns.step_frame[run.first] for run in runs_of_stage(recording, row)}
+    return {columns.functions[columns.frame_function[frame]][0] for frame in begins}
 
 
 def boundaries(ours: Recording, theirs: Recording, stages: Iterable[Any] | None = None) -> list[Boundary]:

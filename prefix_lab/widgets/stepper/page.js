@@ -14,7 +14,7 @@ function inAddress(name) {
 /**
  * Show what is in this page; `page.py` calls it.
  * @param {string[]} sides of a mirror; of a stepper one, which has no name
- * @param {(host: HTMLElement, stores: Record<string, Store>, model: any, options: {language: string, height: string}) => any} make
+ * @param {(host: HTMLElement, stores: Record<string, Store>, model: any, options: {said: import("./text.js").Said, height: string}) => any} make
  */
 export async function start(sides, make) {
   const read = (/** @type {string} */ id) => JSON.parse(/** @type {HTMLElement} */ (document.getElementById(id)).textContent ?? "null");
@@ -46,7 +46,7 @@ export async function start(sides, make) {
   };
   const host = /** @type {HTMLElement} */ (document.getElementById("stepper"));
   const stores = Object.fromEntries(sides.map((side) => [side, source(side)]));
-  const view = make(host, stores, model, { language: settings.language, height: "100%" });
+  const view = make(host, stores, model, { said: settings.said, height: "100%" });
   addEventListener("hashchange", () => {
     const there = stepsInAddress();
     const within = (/** @type {string} */ side, /** @type {number} */ step) => Math.min(step, Math.max(0, (stores[side].meta?.steps ?? 1) - 1));

@@ -18,16 +18,17 @@ from typing import TYPE_CHECKING, Any
 from prefix_lab.debugger.cursor import COMPREHENSIONS
 from prefix_lab.debugger.progress import Progress
 from prefix_lab.debugger.storage import is_recording, write_whole
+from prefix_lab.locale import N_, _, for_page
 from prefix_lab.widgets.stepper.pieces import Pieces
-from prefix_lab.widgets.stepper.questions import must_be_language, must_be_text
+from prefix_lab.widgets.stepper.questions import must_be_text
 from prefix_lab.widgets.stepper.written import pack, short_path
 
 if TYPE_CHECKING:
     from prefix_lab.debugger import Recording
 
 HERE = Path(__file__).parent
-MAKING = "Making the page: {far:.0%} in {seconds:.0f} s"
-NOT_MADE = "Stopped. No page was written; an older one is as it was."
+MAKING = N_("Making the page: {far:.0%} in {seconds:.0f} s")
+NOT_MADE = N_("Stopped. No page was written; an older one is as it was.")
 BEGIN_ONE = 'start([""], (host, stores, ...rest) => new StepperView(host, stores[""], ...rest));'
 BEGIN_TWO = "start(SIDES, (...given) => new MirrorView(...given));"
 IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"\./([\w-]+\.js)";\n', re.MULTILINE)
@@ -49,56 +50,44 @@ main { flex: 1; min-height: 0; }
 """
 
 
-# How to begin, by language: for one recording, and for two.
-HOW = {
-    "en": (
-        "Press over ▶ (or n) for the next line and ◀ over (or N) for the one before; ? shows every key. The address "
-        "keeps the step: a copy of it leads here.",
-        "Press over ▶ (or n) for the next line on both sides, ◀ over (or N) for the one before, stage ▶ (or ]) for the "
-        "next stage; ? shows every key. The address keeps the place.",
-    ),
-    "zh": (
-        "按 步过 ▶(或 n)到下一行,◀ 步过(或 N)回到上一行;? 显示所有按键。地址会记住步骤:复制的地址通向这里。",
-        "按 步过 ▶(或 n)让两侧都到下一行,◀ 步过(或 N)回到上一行,阶段 ▶(或 ])到下一阶段;"
-        "? 显示所有按键。地址会记住位置。",
-    ),
-}
-STEPS = {"en": "{what} · {steps} steps", "zh": "{what} · {steps} 步"}
-BESIDE = {"en": "{ours} beside {theirs} · {what}", "zh": "{ours} 与 {theirs} · {what}"}
-EMPTY = {"en": "A recording with no steps", "zh": "没有步骤的录制"}
-NO_SCRIPT = {
-    "en": "This page needs JavaScript, which comes with it; nothing is loaded from elsewhere.",
-    "zh": "本页需要 JavaScript,它已包含在页面中;不会从别处加载任何内容。",
-}
+HOW_ONE = N_(
+    "Press over ▶ (or n) for the next line and ◀ over (or N) for the one before; ? shows every key. The address keeps "
+    "the step: a copy of it leads here."
+)
+HOW_TWO = N_(
+    "Press over ▶ (or n) for the next line on both sides, ◀ over (or N) for the one before, stage ▶ (or ]) for the "
+    "next stage; ? shows every key. The address keeps the place."
+)
+STEPS = N_("{what} · {steps} steps")
+BESIDE = N_("{ours} beside {theirs} · {what}")
+EMPTY = N_("A recording with no steps")
+NO_SCRIPT = N_("This page needs JavaScript, which comes with it; nothing is loaded from elsewhere.")
 NAMED = 3  # outermost functions in a title
 
 
-def write_page(recording: Recording, path: str | Path, *, title: str = "", language: str = "en") -> None:
-    """Write the page, whole or not at all. `title` heads it, else what was recorded; `language` is "en" or "zh".
+def write_page(recording: Recording, path: str | Path, *, title: str = "") -> None:
+    """Write the page, whole or not at all. `title` heads it, else what was recorded.
 
-    Raises `ValueError` that names the argument when the folder is not there or the language is another, `RuntimeError`
-    for a recording that is not finished.
+    Raises `ValueError` that names the argument when the folder is not there, `RuntimeError` for a recording that is not
+    finished.
     """
-    must_be_writable(path, title, language)
-    write(path, page_of(recording, title, language))
+    must_be_writable(path, title)
+    write(path, page_of(recording, title))
 
 
-def write_mirror(
-    recordings: dict[str, Recording], settings: dict[str, Any], path: str | Path, *, title: str, language: str
-) -> None:
+def write_mirror(recordings: dict[str, Recording], settings: dict[str, Any], path: str | Path, *, title: str) -> None:
     """Write a page with two recordings, by their sides; `settings` is what a mirror shares with its view."""
-    must_be_writable(path, title, language)
+    must_be_writable(path, title)
     names = [outermost(one) for one in recordings.values()]
     what = [name for name in names[0] if name in names[1]] or names[0]
     ours, theirs = settings["labels"]
-    heading = title or BESIDE[language].format(ours=ours, theirs=theirs, what=shortly(what))
-    write(path, html({f"{side}/": Pieces(one) for side, one in recordings.items()}, settings, heading, language))
+    heading = title or _(BESIDE).format(ours=ours, theirs=theirs, what=shortly(what))
+    write(path, html({f"{side}/": Pieces(one) for side, one in recordings.items()}, settings, heading))
 
 
-def must_be_writable(path: str | Path, title: str, language: str) -> None:
+def must_be_writable(path: str | Path, title: str) -> None:
     path = Path(path)
     must_be_text("title", title, "My walk")
-    must_be_language(language)
     if not path.parent.is_dir():
         raise ValueError(f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first.")
     if path.is_dir():
@@ -116,16 +105,16 @@ def write(path: str | Path, page: str) -> None:
     write_whole(Path(path), page.encode("utf-8", errors="replace"))
 
 
-def page_of(recording: Recording, title: str = "", language: str = "en") -> str:
+def page_of(recording: Recording, title: str = "") -> str:
     """The page of one recording as text."""
-    heading = title or what_was_recorded(recording, language)
+    heading = title or what_was_recorded(recording)
     settings = {"breakpoints": [], "watches": [], "skip": COMPREHENSIONS}
-    return html({"": Pieces(recording, title)}, settings, heading, language)
+    return html({"": Pieces(recording, title)}, settings, heading)
 
 
-def what_was_recorded(recording: Recording, language: str) -> str:
+def what_was_recorded(recording: Recording) -> str:
     names = outermost(recording)
-    return STEPS[language].format(what=shortly(names), steps=f"{len(recording):,}") if names else EMPTY[language]
+    return _(STEPS).format(what=shortly(names), steps=f"{len(recording):,}") if names else _(EMPTY)
 
 
 def outermost(recording: Recording) -> list[str]:
@@ -141,20 +130,21 @@ def shortly(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
 
-def html(sides: dict[str, Pieces], settings: dict[str, Any], heading: str, language: str) -> str:
+def html(sides: dict[str, Pieces], settings: dict[str, Any], heading: str) -> str:
     """A page with the pieces of one recording, or of several under names of their own."""
     keys = [(side, key) for side, pieces in sides.items() for key in pieces.names()]
     packed = {}
-    with Progress(MAKING, NOT_MADE) as done:
+    with Progress(_(MAKING), _(NOT_MADE)) as done:
         for side, key in keys:
             packed[side + key] = pack(sides[side].get(key))
             done(len(packed) / len(keys))
     view, begin = ("mirror.js", BEGIN_TWO) if len(sides) > 1 else ("stepper.js", BEGIN_ONE)
     script = f"{linked(HERE / 'page.js', HERE / view)}\n{begin}\n"
+    said = for_page(script)
     style = stripped((HERE / "stepper.css").read_text(encoding="utf-8") + FRAME)
     policy = f"default-src 'none'; script-src '{hashed(script)}'; style-src '{hashed(style)}'; base-uri 'none'"
     return f"""<!doctype html>
-<html lang="{language}">
+<html lang="{said["code"]}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
@@ -163,10 +153,10 @@ def html(sides: dict[str, Pieces], settings: dict[str, Any], heading: str, langu
 <style>{style}</style>
 </head>
 <body>
-<header><h1>{escape(heading)}</h1><p>{HOW[language][len(sides) > 1]}</p></header>
+<header><h1>{escape(heading)}</h1><p>{escape(_(HOW_TWO if len(sides) > 1 else HOW_ONE))}</p></header>
 <main id="stepper"></main>
-<noscript>{NO_SCRIPT[language]}</noscript>
-<script type="application/json" id="settings">{as_data(settings | {"language": language})}</script>
+<noscript>{escape(_(NO_SCRIPT))}</noscript>
+<script type="application/json" id="settings">{as_data(settings | {"said": said})}</script>
 <script type="application/json" id="pieces">{as_data(packed)}</script>
 <script type="module">{script}</script>
 </body>

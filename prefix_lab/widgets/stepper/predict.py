@@ -10,6 +10,7 @@ from typing import Any
 
 from prefix_lab.debugger import Breakpoint, Recording, Step, Summary
 from prefix_lab.debugger.steps import NONE
+from prefix_lab.locale import N_, _, paragraph
 from prefix_lab.shapes import AXES, evaluate
 from prefix_lab.widgets.stepper.questions import must_be_recording
 from prefix_lab.widgets.stepper.stages import bands
@@ -27,24 +28,26 @@ class Score:
     at_once: set[tuple[str, str, int]] = field(default_factory=set)
 
     def __str__(self) -> str:
-        return f"{len(self.right)} of {len(self.asked)} right, {len(self.at_once)} at the first try"
+        said = _("{right} of {asked} right, {at_once} at the first try")
+        return said.format(right=len(self.right), asked=len(self.asked), at_once=len(self.at_once))
 
 
 SCORE = Score()
 """The score of this session."""
 
-ABOUT_TO_RUN = "Line {line} of {function} is about to run:"
-WHAT_SHAPE = "What shape will {name} have? Answer with names or numbers, as in {example}."
-SHOW_ANSWER = "Show the answer"
-RIGHT_ARE = "These axes of your answer are right: {axes}."
-IT_READS = "The line reads {names}."
-IS = "{name} is {shape}."
-NO_PARTS = "Write one name or number for each axis, with commas between them."
-HOW_MANY = "Number of axes: you gave {given}, it has {expected}."
-NOT_AN_AXIS = "{part!r} is neither a number nor made of this recording's axes: {known}."
-NUMBERS_ONLY = "{part!r} is no number, and this recording has no axes with names: answer with numbers."
-NOT_THIS = "Axis {number} is not {part}."
-NOT_THIS_NAME = "Axis {number} is not {part} = {worth}."
+ABOUT_TO_RUN = N_("Line {line} of {function} is about to run:")
+WHAT_SHAPE = N_("What shape will {name} have? Answer with names or numbers, as in {example}.")
+RIGHT = N_("Right.")
+SHOW_ANSWER = N_("Show the answer")
+RIGHT_ARE = N_("These axes of your answer are right: {axes}.")
+IT_READS = N_("The line reads {names}.")
+IS = N_("{name} is {shape}.")
+NO_PARTS = N_("Write one name or number for each axis, with commas between them.")
+HOW_MANY = N_("Number of axes: you gave {given}, it has {expected}.")
+NOT_AN_AXIS = N_("{part!r} is neither a number nor made of this recording's axes: {known}.")
+NUMBERS_ONLY = N_("{part!r} is no number, and this recording has no axes with names: answer with numbers.")
+NOT_THIS = N_("Axis {number} is not {part}.")
+NOT_THIS_NAME = N_("Axis {number} is not {part} = {worth}.")
 
 
 class Prediction(Stepper):
@@ -64,9 +67,9 @@ class Prediction(Stepper):
         example = "(batch, prefix_len)" if "axes" in self.expected.facts else "(2, 20)"
         self.question = {
             "step": step.index,
-            "before": ABOUT_TO_RUN.format(line=step.line, function=step.function),
+            "before": _(ABOUT_TO_RUN).format(line=step.line, function=step.function),
             "code": step.text,
-            "text": WHAT_SHAPE.format(name=name, example=example),
+            "text": _(WHAT_SHAPE).format(name=name, example=example),
             "said": "",
             "done": False,
             "offer": "",
@@ -85,12 +88,12 @@ class Prediction(Stepper):
             self.score.right.add(self.key)
             if self.tries == 1 and not self.question["done"]:
                 self.score.at_once.add(self.key)
-            return self._say(f"Right. {explained(self.asked, self.name)}", True, given=text)
+            return self._say(paragraph(_(RIGHT), explained(self.asked, self.name)), True, given=text)
         if self.tries >= HELP_FROM:
             fitting = right_axes(text, self.expected, sizes_of(self.recording))
-            helped = [RIGHT_ARE.format(axes=", ".join(map(str, fitting)))] if fitting else []
-            wrong = " ".join([wrong, *helped, help_with(self.asked)]).rstrip()
-        offer = SHOW_ANSWER if self.tries >= ANSWER_FROM else ""
+            helped = [_(RIGHT_ARE).format(axes=", ".join(map(str, fitting)))] if fitting else []
+            wrong = paragraph(wrong, *helped, help_with(self.asked))
+        offer = _(SHOW_ANSWER) if self.tries >= ANSWER_FROM else ""
         return self._say(wrong, self.question["done"], given=text, offer=offer)
 
     def show_answer(self) -> str:
@@ -124,7 +127,6 @@ def predict(
     name: str,
     *,
     score: Score | None = None,
-    language: str = "en",
     height: str = "600px",
 ) -> Prediction:
     """Pause before the line that gives `name` a tensor, and ask for its shape.
@@ -138,7 +140,7 @@ def predict(
     if not isinstance(score, Score | None):
         raise TypeError(f"score={score!r}, expected a Score to count in, or nothing for the session's own.")
     step = asked_step(recording, place(recording, at), name)
-    return Prediction(recording, step, name, SCORE if score is None else score, language=language, height=height)
+    return Prediction(recording, step, name, SCORE if score is None else score, height=height)
 
 
 def place(recording: Recording, at: Any) -> Step:
@@ -212,15 +214,15 @@ def wrong_with(text: str, expected: Summary, sizes: dict[str, int]) -> str:
     """What is wrong with an answer; empty when it is right."""
     shape, given = expected.facts["shape"], parts_of(text)
     if not given and shape:
-        return NO_PARTS
+        return _(NO_PARTS)
     if len(given) != len(shape):
-        return HOW_MANY.format(given=len(given), expected=len(shape))
+        return _(HOW_MANY).format(given=len(given), expected=len(shape))
     for number, (part, size) in enumerate(zip(given, shape, strict=True)):
         worth = size_of(part, sizes)
         if worth is None:
-            return (NOT_AN_AXIS if sizes else NUMBERS_ONLY).format(part=part, known=", ".join(sizes))
+            return _(NOT_AN_AXIS if sizes else NUMBERS_ONLY).format(part=part, known=", ".join(sizes))
         if worth != size:
-            return (NOT_THIS if part.isdigit() else NOT_THIS_NAME).format(number=number, part=part, worth=worth)
+            return _(NOT_THIS if part.isdigit() else NOT_THIS_NAME).format(number=number, part=part, worth=worth)
     return ""
 
 
@@ -242,7 +244,7 @@ def size_of(part: str, sizes: dict[str, int]) -> int | None:
 
 def help_with(step: Step) -> str:
     """What the line reads, with its shapes; empty when it reads no tensor."""
-    return IT_READS.format(names=", ".join(read)) if (read := what_it_reads(step)) else ""
+    return _(IT_READS).format(names=", ".join(read)) if (read := what_it_reads(step)) else ""
 
 
 def what_it_reads(step: Step) -> list[str]:
@@ -255,8 +257,7 @@ def what_it_reads(step: Step) -> list[str]:
 
 def explained(step: Step, name: str) -> str:
     """The shape by names and numbers, and those of what the line used."""
-    told = IS.format(name=name, shape=written(step.changed[name]))
-    return f"{told} {help_with(step)}".rstrip()
+    return paragraph(_(IS).format(name=name, shape=written(step.changed[name])), help_with(step))
 
 
 def written(value: Summary) -> str:

@@ -24,7 +24,6 @@ MOST = 100  # things that are found, of each kind
 LONGEST_HISTORY = 1_000
 NAMED = 8  # names that are known instead
 HALF = re.compile("[\ud800-\udfff]")
-LANGUAGES = ("en", "zh")
 
 
 class Questions:
@@ -238,11 +237,6 @@ def must_be_recording(name: str, value: Any) -> None:
             "`Recording.load(path)`."
         )
     _ = value.columns
-
-
-def must_be_language(language: Any) -> None:
-    if language not in LANGUAGES:
-        raise ValueError(f"language={language!r}, expected one of {', '.join(map(repr, LANGUAGES))}.")
 
 
 def must_be_text(name: str, value: Any, example: str) -> None:

@@ -247,7 +247,7 @@ export class SourcePane {
     if (what.visited.has(line)) state.push("pl-visited");
     else if (what.reached.has(line)) state.push("pl-reached");
     const mark = stop ? (stop.never ? "○" : stop.condition ? "◆" : "●") : "";
-    const label = stop?.never ? this.language.t("neverRan", { line }) : `${this.language.t("line")} ${line}`;
+    const label = stop?.never ? this.language.t("neverRan", { line }) : this.language.t("line", { line });
     const gutter = h(
       "span",
       { class: `pl-gutter${stop ? (stop.on ? " pl-stop" : " pl-stop pl-off") : ""}`, "data-line": line, title: stop?.condition ?? label },

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from prefix_lab.debugger import Recording
 from prefix_lab.debugger.steps import EVENTS, NONE
+from prefix_lab.locale import _
 
 FAMILY = re.compile(r"PeftModelFor\w+\.")
 MOST = 500  # bands of one stage
@@ -40,7 +41,7 @@ def bands(recording: Recording, stages: Iterable[Any] | None = None) -> list[tup
     for row in known_stages() if stages is None else stages:
         runs = runs_of_stage(recording, row)
         if runs:
-            found.append((row.name, row.sentence, runs[:MOST]))
+            found.append((row.name, _(row.sentence), runs[:MOST]))
     return found
 
 
@@ -54,6 +55,8 @@ def runs_of(recording: Recording, dotted: str) -> list[Band]:
     call it, where its name says enough."""
     columns = recording.columns
     meant = {number for number, one in enumerate(columns.functions) if is_named(dotted, one[0], one[1])}
+    # In a release of another year, a function may lie in another file of the same package.
+    meant = meant or {number for number, one in enumerate(columns.functions) if is_moved(dotted, one[0], one[1])}
     if meant:
         return [
             Band(columns.frame_first[frame], columns.frame_last[frame])
@@ -77,6 +80,12 @@ def is_named(dotted: str, file: str, function: str) -> bool:
         parts = parts[:-1]
     same_package = module[0] in parts and "PeftModelFor*" in name
     return parts[-len(module) :] == tuple(module) or same_package
+
+
+def is_moved(dotted: str, file: str, function: str) -> bool:
+    """Whether a dotted name may mean this function, which has the same name in another file of the package."""
+    package, _, rest = dotted.partition(".")
+    return package in PurePath(file).parts and f".{rest}".endswith(f".{function}") and "." not in function[:1]
 
 
 def steps_at_lines_with(recording: Recording, text: str) -> list[int]:

@@ -63,12 +63,12 @@ export class Variables {
     const key = `${moment.function} ${text}`;
     const history = h(
       "button",
-      { class: "pl-name", title: `${view.t("showHistory")} ${shown(text)}`, onclick: () => view.showHistory(this.step, name, text) },
+      { class: "pl-name", title: view.t("historyOf", { name: shown(text) }), onclick: () => view.showHistory(this.step, name, text) },
       h("bdi", {}, shown(text)),
     );
     const maker = h(
       "button",
-      { class: "pl-maker", title: view.t("goThere"), "aria-label": `${view.t("goThere")}: ${shown(text)}`, onclick: () => view.goToMaker(value) },
+      { class: "pl-maker", title: view.t("goThere"), "aria-label": view.t("makerOf", { name: shown(text) }), onclick: () => view.goToMaker(value) },
       "↶",
     );
     const row = h("li", { class: moment.fresh.has(name) ? "pl-variable pl-fresh" : "pl-variable" });
@@ -76,7 +76,7 @@ export class Variables {
     if (inside) {
       const opener = h(
         "button",
-        { class: "pl-opener", "aria-expanded": "false", "aria-label": `${view.t("parts")}: ${shown(text)}`, onclick: () => this.toggle(key, row, value) },
+        { class: "pl-opener", "aria-expanded": "false", "aria-label": view.t("insideOf", { name: shown(text) }), onclick: () => this.toggle(key, row, value) },
         "▸",
       );
       row.append(opener);
@@ -221,7 +221,7 @@ export class Watches {
       h("bdi", { class: "pl-name" }, shown(text)),
       " ",
       h("span", { class: "pl-watched" }, value),
-      own && h("button", { class: "pl-remove", "aria-label": `${view.t("remove")}: ${shown(text)}`, onclick: remove }, "×"),
+      own && h("button", { class: "pl-remove", "aria-label": view.t("removeOne", { name: shown(text) }), onclick: remove }, "×"),
     );
   }
 
@@ -285,7 +285,7 @@ export class Breakpoints {
         class: "pl-condition",
         "data-place": `${one.file}:${one.line}`,
         placeholder: view.t("condition"),
-        "aria-label": `${view.t("condition")}: ${label}`,
+        "aria-label": view.t("conditionOf", { place: label }),
         spellcheck: "false",
         onchange: () => {
           if (!wrong()) this.change(one, { condition: condition.value.trim() });
@@ -306,7 +306,7 @@ export class Breakpoints {
       h("button", { class: "pl-name", title: shown(one.file), onclick: () => view.lookAt(one.file, one.line) }, shown(label)),
       never,
       condition,
-      h("button", { class: "pl-remove", "aria-label": `${view.t("remove")}: ${label}`, onclick: () => this.change(one, null) }, "×"),
+      h("button", { class: "pl-remove", "aria-label": view.t("removeOne", { name: label }), onclick: () => this.change(one, null) }, "×"),
       problem,
     );
   }
@@ -385,7 +385,7 @@ export class Skipping {
     if (this.shown === this.names) return;
     this.shown = this.names;
     const rows = this.names.map((name) => {
-      const remove = h("button", { class: "pl-remove", "aria-label": `${this.view.t("remove")}: ${shown(name)}`, onclick: () => this.toggle(name) }, "×");
+      const remove = h("button", { class: "pl-remove", "aria-label": this.view.t("removeOne", { name: shown(name) }), onclick: () => this.toggle(name) }, "×");
       return h("li", {}, h("bdi", { class: "pl-name" }, shown(name)), " ", remove);
     });
     this.list.replaceChildren(...rows);

@@ -38,13 +38,13 @@ export class StepperView {
    * @param {HTMLElement} host
    * @param {import("./store.js").Store} store
    * @param {Model} model
-   * @param {{language?: string, height?: string}} [options]
+   * @param {{said?: import("./text.js").Said, height?: string}} [options]
    */
   constructor(host, store, model, options = {}) {
     this.host = host;
     this.store = store;
     this.model = model;
-    this.language = new Language(options.language ?? "en");
+    this.language = new Language(options.said);
     this.step = -1;
     this.chosen = 0;
     /** @type {number[]} */
@@ -59,7 +59,7 @@ export class StepperView {
     /** @type {(percent: number) => void} how much of the width the source has */
     this.share = () => {};
     this.travel = oneByOne((does) => this.go(does));
-    this.root = h("div", { class: "pl-root", tabindex: "-1", lang: options.language ?? "en" });
+    this.root = h("div", { class: "pl-root", tabindex: "-1", lang: this.language.code });
     this.root.style.setProperty("--pl-height", options.height ?? "600px");
     this.variables = new Variables(this);
     this.stack = new Stack(this);
@@ -116,7 +116,7 @@ export class StepperView {
     this.stage.toggleAttribute("hidden", !meta.stages.length);
     if (meta.failure) {
       this.failed.hidden = false;
-      this.failed.replaceChildren(`${this.t("failed")}: ${shown(meta.failure.text)}`);
+      this.failed.replaceChildren(this.t("failed", { error: shown(meta.failure.text) }));
     }
     await this.goto(Math.min(this.model.get("step"), meta.steps - 1));
     if (this.step < 0) {
@@ -285,10 +285,10 @@ export class StepperView {
     this.drawSource(moment, true);
     const event = moment.event === "line" ? "" : ` · ${moment.event}`;
     const thread = meta.threads.length > 1 ? ` · ${moment.thread}` : "";
-    this.where.replaceChildren(`${this.t("step")} ${withCommas(this.step)} ${this.t("of")} ${withCommas(meta.steps)} · ${shown(moment.function)}:${moment.line}${event}${shown(thread)}`);
+    this.where.replaceChildren(`${this.t("stepOf", { step: withCommas(this.step), all: withCommas(meta.steps) })} · ${shown(moment.function)}:${moment.line}${event}${shown(thread)}`);
     const now = this.store.stagesAt(this.step).at(-1);
     const sentence = meta.stages.find((/** @type {any[]} */ [name]) => name === now)?.[1] ?? "";
-    this.stage.replaceChildren(...(now ? [h("b", {}, `${this.t("stage")} ${shown(now)}`), ` ${shown(sentence)}`] : []));
+    this.stage.replaceChildren(...(now ? [h("b", {}, this.t("stage", { stage: shown(now) })), ` ${shown(sentence)}`] : []));
     this.question.show();
     if (focused && !this.root.contains(document.activeElement)) this.source.view.focus({ preventScroll: true }); // its row was drawn anew
   }

@@ -15,19 +15,15 @@ from prefix_lab.debugger.conditions import Condition
 from prefix_lab.debugger.cursor import COMPREHENSIONS
 from prefix_lab.debugger.shown import text_of
 from prefix_lab.debugger.steps import number_of
+from prefix_lab.locale import _, for_page
 from prefix_lab.widgets.picture import preformatted
 from prefix_lab.widgets.stepper.keys import TakesKeys, now
 from prefix_lab.widgets.stepper.page import HERE, linked
-from prefix_lab.widgets.stepper.questions import (
-    LANGUAGES,
-    Desk,
-    must_be_language,
-    must_be_recording,
-    must_be_text,
-    texts,
-)
+from prefix_lab.widgets.stepper.questions import Desk, must_be_recording, must_be_text, texts
 from prefix_lab.widgets.stepper.written import clipped, short_path
 from prefix_lab.widgets.table import in_columns
+
+SCRIPT = linked(HERE / "widget.js")
 
 
 class Stepper(TakesKeys, anywidget.AnyWidget):
@@ -36,21 +32,21 @@ class Stepper(TakesKeys, anywidget.AnyWidget):
     `step` is where the reader is; set it, or call `goto` and `goto_stage`, to lead. `breakpoints` is a list of
     `{"file": "peft/peft_model.py", "line": 300, "condition": "i == 5"}`, `watches` a list of expressions. `skip` are
     the functions, files and folders that no step goes into, as a `Cursor` takes them: at first what runs inside a
-    comprehension. `on_step` is told where a reader rests. `height` is a CSS length, `language` "en" or "zh".
+    comprehension. `on_step` is told where a reader rests. `height` is a CSS length.
     `tour=True` begins a tour of four bubbles, until the reader has ended it once; panes and watches stay as they were
     left in this notebook.
 
     Raises `TypeError` for what is no recording or step, `IndexError` for a step that there is not, `ValueError` that
-    names the argument for a file, condition, expression or language that cannot be.
+    names the argument for a file, condition or expression that cannot be.
     """
 
-    _esm = linked(HERE / "widget.js")
+    _esm = SCRIPT
     _css = HERE / "stepper.css"
     step = traitlets.Int(0).tag(sync=True)
     breakpoints = traitlets.List(traitlets.Dict()).tag(sync=True)
     watches = traitlets.List(traitlets.Unicode()).tag(sync=True)
     skip = traitlets.List(traitlets.Unicode(), list(COMPREHENSIONS)).tag(sync=True)
-    language = traitlets.Enum(LANGUAGES, "en").tag(sync=True)
+    said = traitlets.Dict().tag(sync=True)
     height = traitlets.Unicode("600px").tag(sync=True)
     opening = traitlets.Dict().tag(sync=True)
     question = traitlets.Dict(None, allow_none=True).tag(sync=True)
@@ -67,12 +63,10 @@ class Stepper(TakesKeys, anywidget.AnyWidget):
         watches: str | Iterable[str] | None = None,
         skip: str | Iterable[str] = COMPREHENSIONS,
         title: str = "",
-        language: str = "en",
         height: str = "600px",
         tour: bool = False,
     ):
         must_be_recording("recording", recording)
-        must_be_language(language)
         self.recording = recording
         self._desk = Desk(recording, title)
         first = number_of("at", at)
@@ -83,7 +77,7 @@ class Stepper(TakesKeys, anywidget.AnyWidget):
         for name, text, example in (("title", title, "My walk"), ("height", height, "600px")):
             must_be_text(name, text, example)
         super().__init__(
-            language=language,
+            said=for_page(SCRIPT),
             height=height,
             step=first,
             breakpoints=list(breakpoints or ()),
@@ -161,8 +155,8 @@ class Stepper(TakesKeys, anywidget.AnyWidget):
     def text(self) -> str:
         """Where the reader is, in words."""
         if not len(self.recording):
-            return "<Stepper of an empty recording>"
-        return f"<Stepper at {self.recording.steps[self.step]!r}>"
+            return _("<Stepper of an empty recording>")
+        return _("<Stepper at {step}>").format(step=repr(self.recording.steps[self.step]))
 
     @property
     def still(self) -> str:

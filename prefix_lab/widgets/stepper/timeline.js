@@ -59,7 +59,7 @@ export class Timeline {
     this.bands.style.height = `${BAND * (1 + Math.max(-1, ...rows.map((row) => row.level)))}px`;
     this.bands.replaceChildren(
       ...rows.map(({ name, sentence, first, left, right, level }) => {
-        const label = `${shown(name)}, ${this.view.t("step")} ${withCommas(first)}`;
+        const label = this.view.t("stepIn", { stage: shown(name), step: withCommas(first) });
         const band = h("button", { type: "button", class: "pl-band", title: shown(sentence), "aria-label": label, "data-stage": name, "data-first": first, onclick: () => this.view.jump(first) }, shown(name));
         band.style.left = `${left}px`;
         band.style.width = `${right - left}px`;
@@ -79,7 +79,7 @@ export class Timeline {
     this.mark.hidden = view.marked === null;
     this.mark.style.left = `${100 * this.scale.share((view.marked ?? 0) + 0.5)}%`;
     this.track.setAttribute("aria-valuenow", String(view.step));
-    this.track.setAttribute("aria-valuetext", `${view.t("step")} ${withCommas(view.step)} ${view.t("of")} ${withCommas(meta.steps)}`);
+    this.track.setAttribute("aria-valuetext", view.t("stepOf", { step: withCommas(view.step), all: withCommas(meta.steps) }));
     this.markStages(view.store.runsAt(view.step));
   }
 

@@ -16,7 +16,7 @@ async function render({ model, el }) {
   const known = stores.get(model) ?? (two ? Object.fromEntries(SIDES.map((side) => [side, new Store(new Kernel(model, () => model.get("opening")[side], side))])) : { "": new Store(new Kernel(model, () => model.get("opening"))) });
   stores.set(model, known);
   const shared = traits(model);
-  const options = { language: model.get("language"), height: model.get("height") };
+  const options = { said: model.get("said"), height: model.get("height") };
   const view = two ? new MirrorView(el, known, shared, options) : new StepperView(el, known[""], shared, options);
   await view.open();
   const first = view instanceof MirrorView ? view.views[0] : view;

@@ -154,11 +154,12 @@ def test_what_is_in_the_page_tells_no_folder_of_the_machine(page, recording):
     assert str(Path(__file__).parent) not in text
 
 
-def test_the_language_is_the_pages(recording):
-    found = Parsed(page_of(recording, language="zh"))
-    assert found.elements[0] == ("html", {"lang": "zh"})
-    assert json.loads(found.text_of("script")[0])["language"] == "zh"
-    assert found.text_of("h1")
+def test_the_language_is_the_pages(recording, monkeypatch):
+    monkeypatch.setenv("PREFIX_LAB_LANGUAGE", "zh")
+    found = Parsed(page_of(recording))
+    assert found.elements[0] == ("html", {"lang": "zh-CN"})
+    assert json.loads(found.text_of("script")[0])["said"]["texts"]["Step over"] == "单步跳过"
+    assert "步" in found.text_of("h1")[0]
 
 
 def test_an_empty_recording_has_a_page(tmp_path):
@@ -178,17 +179,15 @@ def test_the_page_is_utf_8_whatever_was_recorded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("path", "options", "words"),
+    ("path", "words"),
     [
-        ("no/page.html", {}, ["path=", "there is no folder", "Make it first"]),
-        ("", {}, ["path=", "is a folder", "walk.html"]),
-        ("page.html", {"language": "fr"}, ["language='fr'", "'en', 'zh'"]),
-        ("page.html", {"language": None}, ["language=None"]),
+        ("no/page.html", ["path=", "there is no folder", "Make it first"]),
+        ("", ["path=", "is a folder", "walk.html"]),
     ],
 )
-def test_wrong_arguments_are_refused_in_a_sentence_and_nothing_is_written(recording, tmp_path, path, options, words):
+def test_wrong_arguments_are_refused_in_a_sentence_and_nothing_is_written(recording, tmp_path, path, words):
     with refuses(ValueError, *words):
-        recording.to_html(tmp_path / path, **options)
+        recording.to_html(tmp_path / path)
     assert list(tmp_path.iterdir()) == []
 
 

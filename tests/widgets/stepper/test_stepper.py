@@ -177,12 +177,12 @@ def test_one_watch_and_one_name_to_skip_need_no_list(recording):
     assert (stepper.watches, stepper.skip) == (["x + 1"], ["inner"])
 
 
-def test_languages_are_two(recording):
-    assert Stepper(recording, language="zh").language == "zh"
-    with refuses(ValueError, "language='fr'", "'en', 'zh'"):
-        Stepper(recording, language="fr")
-    with pytest.raises(traitlets.TraitError):
-        Stepper(recording).language = "fr"
+def test_a_view_is_handed_the_texts_of_the_readers_language(recording, monkeypatch):
+    assert Stepper(recording).said == {"code": "en", "texts": {}}
+    monkeypatch.setenv("PREFIX_LAB_LANGUAGE", "zh")
+    said = Stepper(recording).said
+    assert said["code"] == "zh-CN"
+    assert said["texts"]["Step over"] == "单步跳过"
 
 
 @pytest.mark.parametrize("value", [None, "walk.recording"])

@@ -1,0 +1,156 @@
+"""An environment for an old PEFT: made once by pip, in the user's cache folder, with the torch that is there.
+
+A virtual environment sees this one's packages behind its own, so that torch and numpy are not fetched again; an old
+PEFT and the transformers of its month stand before today's. It appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import uuid
+import venv
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+from prefix_lab.shapes.cache import folder as cache_folder
+
+MEGABYTES = 130
+"""On disk, of peft 0.4.0 with transformers 4.31.0; 12 of them come over the net, since torch does not."""
+
+TRANSFORMERS = {
+    **{"0.3": "4.30.2", "0.4": "4.31.0", "0.5": "4.33.3", "0.6": "4.35.2", "0.7": "4.36.2", "0.8": "4.37.2"},
+    **{"0.9": "4.38.2", "0.10": "4.39.3", "0.11": "4.41.2", "0.12": "4.43.4", "0.13": "4.45.2", "0.14": "4.47.1"},
+    **{"0.15": "4.51.3", "0.16": "4.53.3", "0.17": "4.56.2", "0.18": "4.57.3"},
+}
+"""PEFT's series → the transformers of its month."""
+
+RELEASE = re.compile(r"\d+(\.\d+){1,2}")
+ASKED = "peft=={peft} and transformers=={transformers} are not here yet. They take about {size} MB in {folder}."
+MAKING = "Installing peft=={peft} and transformers=={transformers} into {folder} …"
+
+
+class CannotHave(RuntimeError):
+    """A release that cannot be had here, and why."""
+
+
+class Release(NamedTuple):
+    """A PEFT, and the transformers that it runs with."""
+
+    peft: str
+    transformers: str
+
+    @property
+    def folder(self) -> Path:
+        """Where its environment lies, one for each Python and torch. Raises `CannotHave` where nothing may be kept."""
+        where = cache_folder()
+        if where is None:
+            raise CannotHave(
+                "An old PEFT needs a folder for its environment, and PREFIX_LAB_CACHE is empty. Set it to a folder."
+            )
+        python = f"py{sys.version_info[0]}.{sys.version_info[1]}-torch{version('torch').partition('+')[0]}"
+        return where.absolute() / "years" / f"peft-{self.peft}-transformers-{self.transformers}-{python}"
+
+    @property
+    def python(self) -> Path:
+        """The environment's own interpreter."""
+        return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it was made, and its Python still runs where it did."""
+        try:
+            return json.loads((self.folder / "made.json").read_text()) == self.made_of() and self.python.exists()
+        except (OSError, ValueError):
+            return False
+
+    def made_of(self) -> dict[str, str]:
+        return {**self._asdict(), "python": sys.executable, "packages": sysconfig.get_path("purelib")}
+
+
+def release(asked: str) -> Release:
+    """The release that a text such as "peft==0.4.0" or "peft==0.4.0 transformers==4.31.0" asks for.
+
+    Without transformers, that of PEFT's month. Raises `ValueError` for another text, and for a PEFT of a series that
+    is not known, where transformers has to be said.
+    """
+    said = [word.partition("==") for word in re.split(r"[\s,]+", asked.strip())]
+    words = {name: number for name, _, number in said}
+    if not {"peft"} <= words.keys() <= {"peft", "transformers"} or not all(map(RELEASE.fullmatch, words.values())):
+        raise ValueError(
+            f"where={asked!r}, expected a release of PEFT, and of transformers where it is to be another than that of "
+            "its month: 'peft==0.4.0', or 'peft==0.4.0 transformers==4.31.0'."
+        )
+    series = ".".join(words["peft"].split(".")[:2])
+    if "transformers" not in words and series not in TRANSFORMERS:
+        raise ValueError(
+            f"where={asked!r}: of PEFT {series} it is not known which transformers it ran with. Say it, too: "
+            f"'peft=={words['peft']} transformers==4.57.3'."
+        )
+    return Release(words["peft"], words.get("transformers") or TRANSFORMERS[series])
+
+
+def have(wanted: Release, agreed: Callable[[str], bool]) -> Release:
+    """The same release, and its environment is there: made now if `agreed(what it takes)` says so.
+
+    Raises `CannotHave` when it does not, and when pip cannot get it: with pip's own last words.
+    """
+    if wanted.is_here:
+        return wanted
+    said = {**wanted._asdict(), "folder": wanted.folder, "size": MEGABYTES}
+    if not agreed(ASKED.format(**said)):
+        raise CannotHave(
+            ASKED.format(**said) + " Nothing was installed. To install them once, in a terminal: "
+            f"prefix-lab walk --peft {wanted.peft} --yes"
+        )
+    print(MAKING.format(**said), file=sys.stderr)
+    make(wanted)
+    return wanted
+
+
+def make(wanted: Release) -> None:
+    """Make the environment: beside its place first, then in it."""
+    target = wanted.folder
+    beside = target.with_name(f".unfinished-{uuid.uuid4().hex}")
+    try:
+        beside.mkdir(parents=True)
+        venv.create(beside, symlinks=os.name != "nt")
+        python = beside / wanted.python.relative_to(target)
+        packages = Path(run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).strip())
+        # Behind its own packages, with the links of editable installs.
+        line = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})"
+        (packages / "the_torch_that_is_here.pth").write_text(line + "\n", encoding="utf-8")
+        kept = beside / "kept.txt"
+        kept.write_text("".join(f"{name}=={version(name)}\n" for name in ("torch", "numpy")), encoding="utf-8")
+        pins = [f"peft=={wanted.peft}", f"transformers=={wanted.transformers}"]
+        run([sys.executable, "-m", "pip", "--python", python, *INSTALL, "-c", kept, *pins])
+        (beside / "made.json").write_text(json.dumps(wanted.made_of()), encoding="utf-8")
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(beside, target)
+    except OSError as error:
+        raise CannotHave(f"{target} cannot be written: {error.strerror or error}. Set PREFIX_LAB_CACHE.") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+INSTALL = ("install", "--quiet", "--disable-pip-version-check", "--no-warn-conflicts", "--only-binary", ":all:")
+
+
+def run(command: list[object]) -> str:
+    """What a command prints. Raises `CannotHave` with its last words when it fails."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, env=environment)
+    if done.returncode:
+        words = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
+        raise CannotHave(
+            f"It could not be installed. {' '.join(words[-2:])} (pip needs a network the first time; old releases of "
+            "tokenizers are there for some versions of Python only: 3.11 has all of them.)"
+        )
+    return done.stdout

@@ -1,0 +1,126 @@
+"""PEFT of another year: installed once, walked through there, brought back with names, and held beside today's."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from prefix_lab.course import record_walk
+from prefix_lab.debugger import Breakpoint
+from prefix_lab.terminal.commands import main
+from prefix_lab.widgets import Mirror
+from prefix_lab.years import environment
+from prefix_lab.years.beside import then_and_now
+from prefix_lab.years.environment import CannotHave, Release, release
+
+OPTIONS = {"keep": "statistics", "model": False}
+BETWEEN = ("0.8.2", "0.13.2")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """Environments of this run's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFIX_LAB_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def of_2023(cache):
+    return record_walk("peft==0.4.0", install=True, **OPTIONS)
+
+
+@pytest.fixture(scope="session")
+def of_today():
+    return record_walk("peft", named=False, **OPTIONS)
+
+
+def test_the_walk_of_2023_ran_in_its_own_source_and_its_axes_have_names(of_2023):
+    assert any(file.endswith("peft/tuners/prefix_tuning.py") for file in of_2023.sources)
+    cursor = of_2023.cursor()
+    assert cursor.run_to(Breakpoint("PrefixEncoder.forward"))
+    for _ in range(4):
+        cursor.step_over()
+    shown = {name: value.facts["axes"] for name, value in cursor.locals.items() if "axes" in value.facts}
+    assert shown["prefix"] == ("batch", "prefix_len")
+    assert shown["past_key_values"] == ("batch", "prefix_len", "2·layers·hidden")
+
+
+def test_each_stage_says_what_is_equal_what_moved_and_what_is_new(of_2023, of_today):
+    said = {one.stage: dict(one.lines()) for one in then_and_now(of_2023, of_today)}
+    assert said["choose"]["moved"] == "from peft/mapping.py to peft/mapping_func.py"
+    assert "low_cpu_mem_usage" in said["choose"]["new"]
+    assert said["prepare"]["ran"] == "2 times then, 1 now"
+    assert said["encode"]["equal"] == "self, prefix_tokens, past_key_values, the result"
+    assert "EncoderDecoderCache" in said["split"]["other"]
+    assert "the last digits alone" in said["attend"]["other"]
+
+
+def test_a_mirror_walks_then_and_now_in_step_stage_by_stage(of_2023, of_today):
+    mirror = Mirror(of_2023, of_today, labels=("2023", "now"))
+    assert mirror.parted is None
+    for stage in ("choose", "wrap", "encode", "split", "attend"):
+        mirror.goto_stage(stage, end=True)
+        ours, theirs = (cursor.step.function.rpartition(".")[2] for cursor in mirror.cursors)
+        assert ours == theirs
+
+
+@pytest.mark.parametrize("number", BETWEEN)
+def test_releases_between_are_walked_through_as_well(number):
+    walked = record_walk(f"peft=={number}", install=True, named=False, **OPTIONS)
+    assert {"PrefixEncoder.forward", "PeftModel.get_prompt"} <= {name for _, name, _ in walked.columns.functions}
+
+
+def test_what_was_installed_once_needs_no_network_and_no_question(of_2023, monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://localhost:1/nowhere")
+    monkeypatch.setattr("builtins.input", lambda _: pytest.fail("it asked again"))
+    assert len(record_walk("peft==0.4.0", **OPTIONS)) == len(of_2023)
+
+
+def test_the_command_prints_both(of_2023, capsys):
+    assert main(["walk", "--peft", "0.4.0"]) == 0
+    printed = capsys.readouterr().out
+    assert "PEFT 0.4.0 with transformers 4.31.0, beside PEFT" in printed
+    assert re.search(r"encode\n +then +peft/tuners/prefix_tuning\.py", printed)
+
+
+def test_without_consent_nothing_is_installed(monkeypatch, capsys):
+    monkeypatch.setattr("builtins.input", lambda _: "n")
+    with pytest.raises(CannotHave, match=r"not here yet\. They take about 130 MB .* --peft 0\.5\.0 --yes"):
+        record_walk("peft==0.5.0")
+    assert not release("peft==0.5.0").folder.exists()
+    assert "130 MB" in capsys.readouterr().err
+
+
+def test_where_nobody_can_be_asked_nothing_is_installed():
+    program = "from prefix_lab.course import record_walk; record_walk('peft==0.5.0')"
+    done = subprocess.run([sys.executable, "-c", program], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert "CannotHave: peft==0.5.0" in done.stderr
+
+
+def test_a_release_that_cannot_be_had_says_why_and_leaves_nothing_behind():
+    wanted = Release("0.4.99", "4.31.0")
+    with pytest.raises(CannotHave, match=r"could not be installed.*0\.4\.99"):
+        environment.have(wanted, lambda _: True)
+    assert not wanted.folder.exists()
+    assert list(wanted.folder.parent.glob(".unfinished-*")) == []
+
+
+def test_a_transformers_that_does_not_fit_says_so(of_2023, monkeypatch):
+    monkeypatch.setattr(Release, "python", property(lambda self: sys.executable))
+    monkeypatch.setattr(Release, "is_here", True)
+    with pytest.raises(CannotHave, match=r"The walk through peft==0.4.0 .* failed: .*Try the transformers of another"):
+        record_walk("peft==0.4.0", **OPTIONS | {"keep": "no such"})
+
+
+@pytest.mark.parametrize("asked", ["peft==x", "peft==", "peft==0.4.0 torch==1.0", "peft==0.99.0", "peft==0.4.0 peft"])
+def test_a_text_that_names_no_release_is_refused_with_what_was_expected(asked):
+    with pytest.raises(ValueError, match=rf"where='{re.escape(asked)}'.*transformers"):
+        release(asked)
+
+
+def test_an_option_that_does_not_go_with_another_peft_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["walk", "--peft", "0.4.0", "--batch", "3"])
+    assert "--batch does not go with --peft" in capsys.readouterr().err
