@@ -41,7 +41,7 @@ LESSONS = (
     Lesson(9, "09_how_t5_reads_it", "How T5 reads it: a detective story", 25),
     Lesson(10, "10_six_tasks_six_forwards", "Six tasks, six forwards", 20),
     Lesson(11, "11_save_load_serve", "Save, load, serve", 25),
-    Lesson(12, "12_breakpoints_three_ways", "Breakpoints three ways", 25),
+    Lesson(12, "12_breakpoints_three_ways", "Breakpoints three ways", 30),
     Lesson(13, "13_lora_the_other_branch", "LoRA, the other branch", 20),
     Lesson(14, "14_bug_hunts", "Bug hunts", 75),
 )
@@ -122,9 +122,10 @@ EXERCISES = {
         Exercise("serve", "serve several from one base", 2, 5),
     ),
     12: (
-        Exercise("commands", "commands for pdb", 2, 4),
-        Exercise("split_shapes", "what split makes", 2, 5),
+        Exercise("watched", "the line that doubles", 2, 6),
         Exercise("condition", "only in the second layer", 1, 2),
+        Exercise("unread", "a prefix that nobody reads", 2, 5),
+        Exercise("which_tool", "choose", 1, 3),
     ),
     13: (
         Exercise("lora_count", "how many numbers does LoRA train?", 1, 2),
