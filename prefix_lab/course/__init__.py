@@ -4,7 +4,6 @@ import importlib
 from typing import Any
 
 _HOMES = {
-    "LiveTraining": "history",
     "TaskForCausalLM": "tasks",
     "TaskForFeatureExtraction": "task_heads",
     "TaskForQuestionAnswering": "task_heads",

@@ -22,7 +22,9 @@ from notebooks.build import lessons
 from prefix_lab.course import after_exercise, table
 from prefix_lab.course.checking import Verdict, brief
 from prefix_lab.course.progress import EXERCISES, LESSONS
+from tests.course import stops, stops_04_to_07, stops_08_to_10
 from tests.course.mistakes import ALSO_RIGHT, MISTAKES
+from tests.course.test_capstone import QUESTIONS
 
 PEFT_ASKS_BY_AN_OLD_NAME = "`is_gradient_checkpointing` is deprecated"
 pytestmark = [
@@ -45,6 +47,8 @@ MODULES = {one.number: importlib.import_module(f"prefix_lab.course.lessons.lesso
 CHECKS = {
     name: check for module in MODULES.values() for name, check in vars(module).items() if hasattr(check, "exercise")
 }
+
+IN_CAPSTONE = (*QUESTIONS, "check_own_compared", "check_own_results")
 
 
 class Solution:
@@ -92,17 +96,18 @@ def found_solutions() -> dict[str, Solution]:
             defined = [one for one in ast.parse(cell.source).body if isinstance(one, DEFINITIONS)]
             exec(compile(ast.Module(defined, []), source.name, "exec"), names)
         for cell in code:
-            checks = [name for name in CHECKS if f"{name}(" in cell.source]
+            checks = [name for name in CHECKS if f"{name}(" in cell.source and name not in (*LIVE, *IN_CAPSTONE)]
             if "solution" in cell.metadata.get("tags", []) and checks:
                 found[checks[0]] = Solution(checks[0], cell.source, names)
     return found
 
 
+LIVE = stops.LIVE | stops_04_to_07.LIVE | stops_08_to_10.LIVE
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef)
 SOLUTIONS = found_solutions()
 FUNCTIONS = [name for name, solution in SOLUTIONS.items() if callable(solution.answer)]
-NOTHING_BACK = ("check_go_on", "check_step")  # what they do to their arguments comes first
-IN_THE_STEPPER = ("check_first_shape", "check_prefix_tokens", "check_viewed", "check_grown_mask")
+NOTHING_BACK = ("check_step",)  # what it does to its arguments comes first
+IN_THE_STEPPER = ("check_first_shape",)
 
 
 def test_each_exercise_of_the_table_has_a_check_and_a_solution_and_each_check_tells_mistakes_apart():
@@ -110,8 +115,8 @@ def test_each_exercise_of_the_table_has_a_check_and_a_solution_and_each_check_te
     assert len(asked) == len({*asked})
     hunts = {f"hunt_{place}" for place in MODULES[14].hunts.BUGS}
     assert {check.exercise for check in CHECKS.values()} | hunts == {*asked}
-    assert {*SOLUTIONS} == {*CHECKS}
-    assert {*MISTAKES, *IN_THE_STEPPER} == {*CHECKS}
+    assert {*SOLUTIONS, *LIVE, *IN_CAPSTONE} == {*CHECKS}
+    assert {*MISTAKES, *IN_THE_STEPPER, *LIVE, *IN_CAPSTONE} == {*CHECKS}
     assert all(len(mistakes) > 2 for mistakes in MISTAKES.values())
 
 
@@ -126,6 +131,23 @@ def test_a_mistake_is_told_its_cause_in_whole_sentences(check, cause):
         assert not any(twice in verdict.text for twice in ("?.", "..", ":.", "  ")) or "..." in verdict.text
         assert "<script>" not in verdict._repr_html_()
         assert len(verdict.text) < 500
+
+
+@pytest.mark.parametrize(
+    ("check", "cause"), [(check, cause) for check, live in LIVE.items() for cause in live.mistakes]
+)
+def test_what_was_not_seen_at_a_stop_or_is_answered_wrongly_is_told_its_cause(check, cause):
+    verdict = CHECKS[check](*LIVE[check].mistakes[cause])
+    assert not verdict.passed
+    assert cause.lower() in verdict.text.lower()
+    assert verdict.text[-1] in ".?)"
+    assert len(verdict.text) < 500
+
+
+@pytest.mark.parametrize("check", LIVE)
+def test_what_was_seen_at_a_stop_and_answered_passes(check):
+    verdicts = [CHECKS[check](*given) for given in LIVE[check].right]
+    assert all(verdict.passed for verdict in verdicts), verdicts
 
 
 @pytest.mark.parametrize("check", MISTAKES)
