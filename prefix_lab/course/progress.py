@@ -29,14 +29,14 @@ class Lesson(NamedTuple):
 
 
 LESSONS = (
-    Lesson(0, "00_start_here", "Start here", 10),
-    Lesson(1, "01_step_into_get_peft_model", "Step into get_peft_model", 20),
+    Lesson(0, "00_start_here", "Start here", 15),
+    Lesson(1, "01_step_into_get_peft_model", "Step into get_peft_model", 35),
     Lesson(2, "02_a_prefix_by_hand", "A prefix by hand", 20),
     Lesson(3, "03_train_it", "Train it", 25),
-    Lesson(4, "04_from_task_type_to_class", "From task type to class", 15),
-    Lesson(5, "05_preparing_the_config", "Preparing the config", 20),
-    Lesson(6, "06_prefix_encoder", "PrefixEncoder", 20),
-    Lesson(7, "07_from_one_vector_to_keys_and_values", "From one vector to keys and values", 25),
+    Lesson(4, "04_from_task_type_to_class", "From task type to class", 20),
+    Lesson(5, "05_preparing_the_config", "Preparing the config", 25),
+    Lesson(6, "06_prefix_encoder", "PrefixEncoder", 25),
+    Lesson(7, "07_from_one_vector_to_keys_and_values", "From one vector to keys and values", 30),
     Lesson(8, "08_how_gpt2_and_llama_read_it", "How GPT-2 and Llama read it", 25),
     Lesson(9, "09_how_t5_reads_it", "How T5 reads it: a detective story", 25),
     Lesson(10, "10_six_tasks_six_forwards", "Six tasks, six forwards", 20),
@@ -58,12 +58,15 @@ class Exercise(NamedTuple):
 
 EXERCISES = {
     0: (
+        Exercise("what_is_added", "what is a prefix?", 1, 1),
         Exercise("first_shape", "say a shape before it is there", 1, 3),
-        Exercise("where_to_look", "which stage would you look at?", 1, 2),
     ),
     1: (
-        Exercise("row_width", "how wide is a virtual token?", 1, 2),
-        Exercise("split", "view and permute", 2, 4),
+        Exercise("chosen", "which class, and in which table?", 1, 4),
+        Exercise("sizes_from", "from which names?", 2, 5),
+        Exercise("frozen", "before, after, and who called", 2, 5),
+        Exercise("asked_by", "who asked for the prefix?", 2, 4),
+        Exercise("who_prepares", "who prepares today?", 1, 1),
     ),
     2: (
         Exercise("attend_with_prefix", "attend with a prefix", 1, 4),
@@ -80,23 +83,25 @@ EXERCISES = {
     4: (
         Exercise("classes", "which class for which job?", 1, 2),
         Exercise("outcomes", "what happens then?", 2, 3),
-        Exercise("registry", "a registry of your own", 2, 5),
+        Exercise("no_task_type", "where the two part", 1, 4),
+        Exercise("who_fills", "who calls it?", 1, 3),
     ),
     5: (
-        Exercise("read_sizes", "read the sizes", 2, 5),
-        Exercise("rescue", "rescue flan-t5-small", 1, 2),
-        Exercise("reopened", "a config for the next model", 2, 4),
+        Exercise("read_from", "read from which name?", 1, 4),
+        Exercise("rescue", "rescue flan-t5-small", 2, 3),
+        Exercise("grouped", "a size that is written twice", 2, 4),
+        Exercise("next_model", "a config for the next model", 2, 2),
     ),
     6: (
-        Exercise("key_and_value", "one layer's key and value", 2, 4),
-        Exercise("prefix_tokens", "the shape inside the projection", 1, 2),
-        Exercise("parameters", "parameters of both forms", 2, 4),
-        Exercise("fold", "fold the projection away", 2, 3),
+        Exercise("encode_shapes", "two steps instead of one", 1, 4),
+        Exercise("more_tokens", "twice as many virtual tokens", 1, 2),
+        Exercise("fold", "fold the projection away", 2, 4),
+        Exercise("no_transform", "the branch not taken", 2, 4),
     ),
     7: (
+        Exercise("followed", "follow 3400", 2, 6),
+        Exercise("view_and_permute", "view and permute", 2, 4),
         Exercise("address", "an address in the long vector", 2, 4),
-        Exercise("viewed", "the shape after view", 1, 2),
-        Exercise("table_of", "a cache, turned back into a table", 3, 7),
     ),
     8: (
         Exercise("with_prefix", "mask and positions", 2, 4),
