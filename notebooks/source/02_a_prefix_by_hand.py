@@ -269,9 +269,10 @@ with stop_at(DynamicLayer.update, suggest=["p self.keys.shape", "p key_states.sh
 check_same_line(stop, {"before": ..., "after": ..., "asked_by": ...})
 
 # %% tags=["solution"]
-held, look_up = "p self.keys.shape", ["u", "u", "p type(self)", "c"]
-with stop_at(DynamicLayer.update, commands=[held, "p key_states.shape", "n", "n", held, *look_up]) as stop:
-    model(**text, past_key_values=peft_model.get_prompt(batch_size=1))
+held, climb = "p self.keys.shape", ["u", "u", "p type(self)", "c"]
+cache = peft_model.get_prompt(batch_size=1)
+with stop_at(DynamicLayer.update, commands=[held, "p key_states.shape", "n", "n", held, *climb]) as stop:
+    model(**text, past_key_values=cache)
 
 check_same_line(stop, {"before": 5, "after": 11, "asked_by": "T5Attention"})
 

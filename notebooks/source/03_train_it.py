@@ -247,6 +247,8 @@ def one_step():
     optimizer.step()
 
 
+with torch.no_grad():
+    prefix.copy_(start)  # each run of this cell begins anew
 with stop_at("learn", suggest=["p self", "u", "p with_gradient()"]) as stop:
     one_step()
 
