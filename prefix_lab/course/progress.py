@@ -130,7 +130,7 @@ EXERCISES = {
     ),
     11: (
         Exercise("kept_keys", "which keys are written?", 2, 5),
-        Exercise("loaded", "an encoder for what was kept", 2, 4),
+        Exercise("loaded", "who takes the numbers?", 2, 4),
         Exercise("serve", "serve several from one base", 2, 5),
         Exercise("who_notices", "who notices?", 1, 2),
     ),
