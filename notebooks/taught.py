@@ -34,7 +34,7 @@ TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
         },
     },
     "wrap": {
-        f"{TASKS}Seq2SeqLM.__init__": {"": (14, STEPS)},
+        f"{TASKS}Seq2SeqLM.__init__": {"": 1},
         f"{TASKS}CausalLM.__init__": {"": (14, STEPS)},
         f"{TASKS}SequenceClassification.__init__": {"": 14},
         f"{TASKS}SequenceClassification.add_adapter": {"": (10, HEAD_NAMED)},
@@ -44,7 +44,7 @@ TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
         f"{TASKS}QuestionAnswering.add_adapter": {"": (10, HEAD_NAMED)},
         f"{TASKS}FeatureExtraction.__init__": {"": (10, "FEATURE_EXTRACTION")},
         f"{MODEL}.PeftModel.__init__": {"": 13},
-        f"{MODEL}.PeftModel.add_adapter": {"": 10},
+        f"{MODEL}.PeftModel.add_adapter": {"": 1},
         f"{MODEL}.PeftModel._setup_prompt_encoder": {"": 1},
         "peft.tuners.prefix_tuning.model.PrefixEncoder.__init__": {"": 6},
         f"{OTHER}.set_additional_trainable_modules": {"": (10, HEAD_NAMED)},
