@@ -82,7 +82,7 @@ show_stage(
 # %%
 def until(text):
     lines, first = inspect.getsourcelines(peft.PeftModel.get_prompt)
-    return f"unt {next(number for number, line in enumerate(lines, first) if text in line)}"
+    return f"until {next(number for number, line in enumerate(lines, first) if text in line)}"
 
 
 before_view = until("past_key_values = past_key_values.view(")
@@ -99,7 +99,7 @@ print(before_view, after_view, after_split, sep="\n")
 # `past_key_values[0]`, `past_key_values[1]`, … Find the block, and the place in it. Type the commands printed above.
 
 # %% [markdown] lang="en" tags=["hint"]
-# After the `view`: `unt` with the second number, then `p (past_key_values == 3400).nonzero()[0]`.
+# After the `view`: `until` with the second number, then `p (past_key_values == 3400).nonzero()[0]`.
 
 # %% [markdown] lang="en" tags=["hint"]
 # After the `split`, `past_key_values` is a tuple. Ask every block at once:
