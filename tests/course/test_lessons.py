@@ -75,20 +75,6 @@ def test_without_its_question_the_check_says_which_cell_to_run(hostile):
     assert "run the cell that shows it" in lesson_00.check_first_shape(hostile, "(2, 3, 5)").text
 
 
-def test_the_mask_that_grows_is_asked_for_and_a_wrong_shape_is_told_its_axis():
-    with torch.random.fork_rng(), record(["peft"]) as recording:
-        lesson_10.classify(lesson_10.CLASSIFIED)
-
-    def answered(shape):
-        at = "PeftModelForSequenceClassification.forward"
-        return lesson_10.check_grown_mask(predict(recording, at=at, name="attention_mask", score=Score()), shape)
-
-    assert not answered(...).passed
-    assert "Axis 1" in answered("(2, 7)").text
-    assert "it has 2" in answered((2, 5, 7)).text
-    assert answered((2, 12)).passed
-
-
 @pytest.mark.parametrize("job", lesson_04.JOBS)
 def test_a_wrong_class_is_told_what_it_is_for(job):
     for wrong in lesson_04.CLASSES:
@@ -181,10 +167,9 @@ def test_a_files_parts_add_up_to_its_bytes(tmp_path):
     save_pretrained(model, tmp_path)
     file = tmp_path / "adapter_model.safetensors"
     parts = lesson_11.anatomy(file)
-    assert parts.number_bytes == lesson_11.bytes_of(model, trains=True) == 5 * 2 * 2 * 12 * 4
+    assert parts.number_bytes == 5 * 2 * 2 * 12 * 4
     assert 8 + parts.header_bytes + parts.number_bytes == file.stat().st_size
     assert "prompt_embeddings" in repr(parts)
-    assert lesson_11.bytes_of(model) == lesson_11.bytes_of(model, trains=True) + lesson_11.bytes_of(model, trains=False)
 
 
 def test_the_docstring_still_has_the_example_that_the_lesson_is_about():
@@ -254,8 +239,11 @@ PICTURES = {
     "✗ flan-t5-small: 512 read, 384 cached": lambda: lesson_05.draw_widths(),
     "✗ 384": lambda: lesson_05.show_sizes(),
     "368,640": lambda: lesson_06.draw_forms(12, 768, (768, 64), 20),
-    "40% of it on the prefix": lambda: lesson_08.draw_attention(
-        {"with <b>": EVEN, "alone": EVEN[:, 2:]}, ["$", " ", "<"]
+    "2 words ask 5 keys; 40% of their attention is on the prefix": lambda: lesson_08.draw_attention(
+        {"with <b>": EVEN, "alone": EVEN[:, 2:]}, ["$", " ", "<"], asking=1
+    ),
+    "layer 0: 40%, 40% on average; most in head 0 at “ ”, 40%": lambda: lesson_08.draw_reading(
+        [EVEN.expand(1, 2, 3, 5)], ["$", " ", "<b>"], prefix_len=2, sentence=1
     ),
     "layer 0: 40%": lambda: lesson_08.draw_shares([EVEN[None, None]], prefix_len=2),
     "2 of 4 rows get a gradient; none at all: 2, 3.": lambda: lesson_09.draw_rows(
@@ -265,7 +253,7 @@ PICTURES = {
     "CAUSAL_LM: attention_mask grows to 2+3": lambda: lesson_10.draw_masks(MASKS),
     "SEQ_2_SEQ_LM: attention_mask stays 3": lambda: lesson_10.draw_masks(MASKS),
     "value of layer 1 0.00, key of layer 2 1.00": lambda: lesson_03.draw_rows(moved_but_one_row()),
-    "the file: 61,560 bytes": lambda: lesson_11.draw_bytes([("the base", 4_000_000), ("the file", 61_560)]),
+    "adapter_model.safetensors: 61,560 bytes": lambda: lesson_11.draw_bytes(4_000_000, 600_000, 61_560),
 }
 
 
