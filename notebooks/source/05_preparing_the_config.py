@@ -207,7 +207,8 @@ until(prepare, grouped)
 # `p model_config["num_attention_heads"]`, and the same for that name.
 
 # %% [markdown] lang="en" tags=["hint"]
-# Go on with `n` until the arrow has passed `peft_config.token_dim = head_dim * num_key_value_heads`.
+# Go on with `n` until the arrow has passed `peft_config.token_dim = head_dim * num_key_value_heads`, or run to the end
+# of the function with `r`.
 
 # %% tags=["exercise"]
 config = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=20)
@@ -219,7 +220,7 @@ check_grouped(stop, {"token_dim_first": ..., "token_dim_then": ..., "heads": ...
 # %% tags=["solution"]
 config = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=20)
 show = "p peft_config.token_dim, peft_config.num_attention_heads"
-with stop_at("prepare", where="peft", commands=[until(prepare, grouped), show, *["n"] * 8, show, "c"]) as stop:
+with stop_at("prepare", where="peft", commands=[until(prepare, grouped), show, "r", show, "c"]) as stop:
     prepare(config, config_of("llama-3-8b"))
 
 check_grouped(stop, {"token_dim_first": 4096, "token_dim_then": 1024, "heads": 8, "decided_by": "num_key_value_heads"})

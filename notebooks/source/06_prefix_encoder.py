@@ -112,12 +112,12 @@ def attend(keys, values):
 
 
 for name, pair in {
-    "as it is": (keys, values),
-    "keys · 2": (2 * keys, values),
-    "values · 2": (keys, 2 * values),
+    "keys, values": (keys, values),
+    "2 * keys": (2 * keys, values),
+    "2 * values": (keys, 2 * values),
 }.items():
     weights, found = attend(*pair)
-    print(f"{name:11} looks at", *(f"{one:5.2f}" for one in weights), "  finds", *(f"{one:5.2f}" for one in found))
+    print(f"{name:12} weights", *(f"{one:5.2f}" for one in weights), "  found", *(f"{one:5.2f}" for one in found))
 
 # %% [markdown] lang="en"
 # A key decides **where** attention looks, a value **what** it finds there. They are trained separately, so each layer
