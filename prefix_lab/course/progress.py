@@ -44,6 +44,7 @@ LESSONS = (
     Lesson(12, "12_breakpoints_three_ways", "Breakpoints three ways", 30),
     Lesson(13, "13_lora_the_other_branch", "LoRA, the other branch", 20),
     Lesson(14, "14_bug_hunts", "Bug hunts", 75),
+    Lesson(15, "15_capstone_your_own_data", "Capstone: your own data", 60),
 )
 
 
@@ -153,6 +154,19 @@ EXERCISES = {
         Exercise("hunt_5", "hunt 5 · steps too small to see", 2, 8),
         Exercise("hunt_6", "hunt 6 · two go in, one comes out", 3, 10),
         Exercise("hunt_7", "hunt 7 · right once, then wrong", 2, 9),
+    ),
+    15: (
+        Exercise("capstone_split", "hold some rows out", 1, 3),
+        Exercise("capstone_batch", "a batch", 3, 10),
+        Exercise("capstone_fit", "the loop", 2, 6),
+        Exercise("capstone_learnt", "is it better than before?", 1, 4),
+        Exercise("capstone_load", "load it", 1, 3),
+        Exercise("capstone_compared", "three numbers for each", 2, 5),
+        Exercise("capstone_wrapper", "which class wraps it, and what decided?", 1, 3),
+        Exercise("capstone_width", "token_dim · num_layers · 2", 2, 3),
+        Exercise("capstone_mask", "how wide is the mask that arrives?", 2, 3),
+        Exercise("capstone_gradient", "which parameter gets a gradient?", 2, 3),
+        Exercise("capstone_saved", "which keys stand in the saved file?", 1, 3),
     ),
 }
 """Lesson → its exercises, in order. Titles are in the catalogue, and translated where they are shown."""
