@@ -111,7 +111,7 @@ flan = config_of("flan-t5-small")
 
 # %% tags=["exercise"]
 config = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
-with stop_at("prepare", where="peft", suggest=["p peft_config.token_dim", "n", "n", "n", "c"]) as stop:
+with stop_at("prepare", where="peft", suggest=["p peft_config.token_dim", "r", "c"]) as stop:
     prepare(config, flan)
 
 check_not_asked_for(stop, {"token_dim": ..., "num_attention_heads": ..., "width_of_a_head": ...})
@@ -131,7 +131,7 @@ check_not_asked_for(stop, {"token_dim": 512, "num_attention_heads": 6, "width_of
 # ### Exercise 2 · rescue flan-t5-small
 #
 # Preparation fills only what is `None`. So one argument more saves the model: which `token_dim` fits what flan-t5-small
-# keeps in its cache? Try numbers until `get_prompt` gives a key of the model's own shape; the check does the same.
+# keeps in its cache? `give_prefix("flan-t5-small", token_dim=...)`, from the top of this lesson, tries a number.
 
 # %% [markdown] lang="en" tags=["hint"]
 # `token_dim` is how many numbers one key has, all heads side by side. PEFT divides it by the number of heads again.
@@ -249,7 +249,7 @@ for name in ("t5-small", "t5-base"):
 # the sizes.) Stand in it with the used config, and see which `if` it does not enter any more:
 
 # %%
-with stop_at("prepare", where="peft", suggest=["p peft_config.num_layers is None", *["n"] * 7, "c"]):
+with stop_at("prepare", where="peft", suggest=["p peft_config.num_layers is None", *["n"] * 5, "c"]):
     prepare(used, config_of("t5-base"))
 
 # %% [markdown] lang="en"
