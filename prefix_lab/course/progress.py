@@ -88,7 +88,7 @@ EXERCISES = {
         Exercise("who_fills", "who calls it?", 1, 3),
     ),
     5: (
-        Exercise("read_from", "read from which name?", 1, 4),
+        Exercise("not_asked_for", "a name that nobody asks for", 1, 4),
         Exercise("rescue", "rescue flan-t5-small", 2, 3),
         Exercise("grouped", "a size that is written twice", 2, 4),
         Exercise("next_model", "a config for the next model", 2, 2),
