@@ -34,7 +34,7 @@ TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
         },
     },
     "wrap": {
-        f"{TASKS}Seq2SeqLM.__init__": {"": (14, STEPS)},
+        f"{TASKS}Seq2SeqLM.__init__": {"": 1},
         f"{TASKS}CausalLM.__init__": {"": (14, STEPS)},
         f"{TASKS}SequenceClassification.__init__": {"": 14},
         f"{TASKS}SequenceClassification.add_adapter": {"": (10, HEAD_NAMED)},
@@ -44,7 +44,7 @@ TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
         f"{TASKS}QuestionAnswering.add_adapter": {"": (10, HEAD_NAMED)},
         f"{TASKS}FeatureExtraction.__init__": {"": (10, "FEATURE_EXTRACTION")},
         f"{MODEL}.PeftModel.__init__": {"": 13},
-        f"{MODEL}.PeftModel.add_adapter": {"": 10},
+        f"{MODEL}.PeftModel.add_adapter": {"": 1},
         f"{MODEL}.PeftModel._setup_prompt_encoder": {"": 1},
         "peft.tuners.prefix_tuning.model.PrefixEncoder.__init__": {"": 6},
         f"{OTHER}.set_additional_trainable_modules": {"": (10, HEAD_NAMED)},
@@ -97,7 +97,7 @@ TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
     "keep": {
         f"{MODEL}.PeftModel.save_pretrained": {"": 11},
         f"{FILES}.get_peft_model_state_dict": {"": 11},
-        "peft.tuners.tuners_utils.BasePromptEncoder._get_adapter_state_dict": {"": (11, KEPT)},
+        "peft.tuners.tuners_utils.BasePromptEncoder._get_adapter_state_dict": {"": 11},
         f"{MODEL}.PeftModel.get_prompt_embedding_to_save": {"": 11},
         f"{OTHER}.ModulesToSaveWrapper.adapter_state_dict": {"": (14, "get_peft_model_state_dict")},
         "peft.config.PeftConfigMixin.save_pretrained": {"": 11},

@@ -246,7 +246,8 @@ text = plain_text | {"decoder_input_ids": garden}  # it reads the word and, to k
 # %% [markdown] lang="en"
 # ### Exercise 3 · the same line, in a debugger
 #
-# Stop there, in the first layer of the decoder. How many keys does the layer hold before the line with `torch.cat` has
+# `get_prompt` makes the cache that PEFT hands over; here we hand it to the frozen model ourselves. Stop where its first
+# layer reads it. How many keys does the layer hold before the line with `torch.cat` has
 # run, and how many after it? And who asked? Climb from the cache up to the attention, and say its class.
 
 # %% [markdown] lang="en" tags=["hint"]
@@ -260,12 +261,14 @@ text = plain_text | {"decoder_input_ids": garden}  # it reads the word and, to k
 # is.
 
 # %% tags=["exercise"]
+cache = peft_model.get_prompt(batch_size=1)
 with stop_at(DynamicLayer.update, suggest=["p self.keys.shape", "p key_states.shape"]) as stop:
-    peft_model(**text)
+    output = model(**text, past_key_values=cache)
 
 check_same_line(stop, {"before": ..., "after": ..., "asked_by": ...})
 
 # %% tags=["solution"]
+cache = peft_model.get_prompt(batch_size=1)
 with stop_at(
     DynamicLayer.update,
     commands=[
@@ -273,17 +276,15 @@ with stop_at(
         *("u", "u", "p type(self)", "c"),
     ],
 ) as stop:
-    peft_model(**text)
+    output = model(**text, past_key_values=cache)
 
 check_same_line(stop, {"before": 5, "after": 11, "asked_by": "T5Attention"})
 
 # %% [markdown] lang="en"
-# And is it really nothing but the cache? Here is the frozen model alone, with the cache that PEFT makes.
+# You gave the frozen model nothing but that cache. Is this already all that PEFT's model does?
 
 # %%
-cache = peft_model.get_prompt(batch_size=1)
-output = model(**text, past_key_values=cache)
-torch.equal(output.logits, peft_model(**text).logits)  # to the last bit
+torch.equal(output.logits, peft_model(**text).logits)  # every logit, to the last bit
 
 # %% [markdown] lang="en"
 # ### Exercise 4 · does the order of virtual tokens matter?

@@ -304,8 +304,7 @@ dice = random.Random(0)
 
 peft_model.train()
 for step in range(1, steps + 1):
-    batch = make_batch(dice.sample(seen, 16))
-    loss = peft_model(**batch).loss
+    loss = peft_model(**make_batch(dice.sample(seen, 16))).loss
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -367,10 +366,10 @@ nearest_words(*first_keys(peft_model, tokenizer), names)
 
 # %%
 again, _ = load_tiny("gpt2")
-torch.manual_seed(1)
-their_model = peft.get_peft_model(again, peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=10))
+torch.manual_seed(0)
+grown = peft.get_peft_model(again, peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=10))
 postcards = TaskForCausalLM("postcards", seen, held_out)
-train(their_model, postcards, steps=60, rate=0.1, tokenizer=tokenizer, measured_on=40, progress="")
+train(grown, postcards, steps=60, rate=0.15, tokenizer=tokenizer, measured_on=40, progress="")
 
 # %% [markdown] lang="en"
 # ## What you have seen

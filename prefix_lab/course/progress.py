@@ -29,8 +29,8 @@ class Lesson(NamedTuple):
 
 
 LESSONS = (
-    Lesson(0, "00_start_here", "Start here", 10),
-    Lesson(1, "01_step_into_get_peft_model", "Step into get_peft_model", 20),
+    Lesson(0, "00_start_here", "Start here", 15),
+    Lesson(1, "01_step_into_get_peft_model", "Step into get_peft_model", 35),
     Lesson(2, "02_a_prefix_by_hand", "A prefix by hand", 20),
     Lesson(3, "03_train_it", "Train it", 25),
     Lesson(4, "04_from_task_type_to_class", "From task type to class", 15),
@@ -58,12 +58,15 @@ class Exercise(NamedTuple):
 
 EXERCISES = {
     0: (
+        Exercise("what_is_added", "what is a prefix?", 1, 1),
         Exercise("first_shape", "say a shape before it is there", 1, 3),
-        Exercise("where_to_look", "which stage would you look at?", 1, 2),
     ),
     1: (
-        Exercise("row_width", "how wide is a virtual token?", 1, 2),
-        Exercise("split", "view and permute", 2, 4),
+        Exercise("chosen", "which class, and in which table?", 1, 4),
+        Exercise("sizes_from", "from which names?", 2, 5),
+        Exercise("frozen", "before, after, and who called", 2, 5),
+        Exercise("asked_by", "who asked for the prefix?", 2, 4),
+        Exercise("who_prepares", "who prepares today?", 1, 1),
     ),
     2: (
         Exercise("attend_with_prefix", "attend with a prefix", 1, 4),
@@ -123,10 +126,10 @@ EXERCISES = {
         Exercise("which_trains", "in which tasks does a head train?", 1, 1),
     ),
     11: (
-        Exercise("bytes", "how many bytes are kept?", 1, 2),
-        Exercise("kept", "what goes into the file", 1, 2),
-        Exercise("go_on", "go on from a file", 2, 3),
+        Exercise("kept_keys", "which keys are written?", 2, 5),
+        Exercise("loaded", "an encoder for what was kept", 2, 4),
         Exercise("serve", "serve several from one base", 2, 5),
+        Exercise("who_notices", "who notices?", 1, 2),
     ),
     12: (
         Exercise("commands", "commands for pdb", 2, 4),

@@ -5,12 +5,14 @@ for what the lesson's own solution gives. A pair of texts is that solution with 
 else is the answer itself.
 """
 
-from prefix_lab.course.lessons.lesson_00 import SYMPTOMS
 from prefix_lab.course.lessons.lesson_02 import ORDER_MATTERS, WHY
 from prefix_lab.course.lessons.lesson_04 import CASES, JOBS
 from prefix_lab.course.lessons.lesson_12 import AFTER_SPLIT
 
 THREE = ["n"] * 3
+SIZES_FROM = {"num_layers": "num_hidden_layers", "token_dim": "d_model", "num_attention_heads": "num_heads"}
+FROZEN = {"before": 68, "after": 0, "called_by": "add_adapter"}
+ASKED_BY = {"shape": (3, 10, 1024), "asked_by": "get_prompt"}
 WHY_THERE = {"name": "few_others", "=": "how_to_say", "amber": "in_the_record"}
 
 
@@ -38,10 +40,68 @@ class GivesNothing:
 
 
 MISTAKES = {
-    "check_where_to_look": filled_wrongly(SYMPTOMS)
-    | {
-        "where are the sizes filled in": SYMPTOMS | {next(iter(SYMPTOMS)): "wrap"},
-        "not keep. What happens there": SYMPTOMS | {next(iter(SYMPTOMS)): " Keep "},
+    "check_what_is_added": {
+        "no word was added": "a",
+        "that is prompt tuning": " (B) ",
+        "own numbers are the same": "d",
+        "choose one of a, b, c, d": "keys and values",
+        "put your answer": ...,
+        "this is 5": 5,
+        "this is []": [],
+    },
+    "check_chosen": {
+        "put your answer": {"table": "MODEL_TYPE_TO_PEFT_MODEL_MAPPING", "class": ...},
+        "the dictionary of the cell": "PeftModelForCausalLM",
+        "is gone": {"class": "PeftModelForCausalLM"},
+        "that was t5's": {"table": "MODEL_TYPE_TO_PEFT_MODEL_MAPPING", "class": "PeftModelForSeq2SeqLM"},
+        "the table does not have": {"table": "MODEL_TYPE_TO_PEFT_MODEL_MAPPING", "class": "PeftModel"},
+        "that table has configs": {"table": "PEFT_TYPE_TO_CONFIG_MAPPING", "class": "PeftModelForCausalLM"},
+        "for a warning": {"table": "PEFT_TYPE_TO_PREFIX_MAPPING", "class": "PeftModelForCausalLM"},
+        "look at what stands there": {"table": 5, "class": "PeftModelForCausalLM"},
+        "without asking anything": ('commands=[go_there, f"p {look}[peft_config.task_type]", "c"]', 'commands=["c"]'),
+        "not printed there": ('f"p {look}[peft_config.task_type]"', '"p peft_config.task_type"'),
+        "has not come to a stop": ("wrap_gpt2()", "pass"),
+    },
+    "check_sizes_from": {
+        "put your answer": {"num_layers": "num_hidden_layers", "token_dim": ..., "num_attention_heads": ...},
+        "the arrow goes in there": SIZES_FROM | {"num_layers": "num_layers"},
+        "the arrow passes by": SIZES_FROM | {"token_dim": "hidden_size"},
+        "`num_attention_heads` is asked for first": SIZES_FROM | {"num_attention_heads": "num_attention_heads"},
+        "token_dim is not 'n_embd'": SIZES_FROM | {"token_dim": "n_embd"},
+        "while it was still `none`": ('[*["n"] * 15, ', "["),
+        "is to be seen in": ('* 15, "p peft_config.token_dim"', '* 15, "u", "p self.peft_config"'),
+    },
+    "check_frozen": {
+        "put your answer": FROZEN | {"after": ...},
+        "before: true is no number": FROZEN | {"before": True},
+        "where the function begins?": FROZEN | {"before": 0},
+        "behind the loop?": FROZEN | {"after": 68},
+        "count before you go on": ("commands=[count, f", "commands=[f"),
+        "behind the loop that freezes": ('f"until {behind}", ', ""),
+        "have not looked at the caller": ('"u", ', ""),
+        "`__init__` is further up": FROZEN | {"called_by": "PeftModel.__init__()"},
+        "is where it began": FROZEN | {"called_by": "get_peft_model"},
+        "climbs to its caller": FROZEN | {"called_by": "_setup_prompt_encoder"},
+        "called_by is not 5": FROZEN | {"called_by": 5},
+    },
+    "check_asked_by": {
+        "put your answer": ASKED_BY | {"shape": ...},
+        "is what went in": ASKED_BY | {"shape": (3, 10)},
+        "a shape is wanted": ASKED_BY | {"shape": 5},
+        "print `past_key_values.shape` behind": ASKED_BY | {"shape": "(3, 10, <script>)"},
+        "as the file above the arrow says": ASKED_BY | {"asked_by": "_call_impl"},
+        "climb once more": ASKED_BY | {"asked_by": "_wrapped_call_impl"},
+        "at both ends": ASKED_BY | {"asked_by": "forward"},
+        "have not looked at the caller": ('"u 3", ', ""),
+        "without asking anything": ('"p past_key_values.shape", "u 3", "p batch_size", ', ""),
+        "before it had a value": ('["r", "p past', '["p past'),
+    },
+    "check_who_prepares": {
+        "so it was in 2023": "a",
+        "have to be there already": "c",
+        "has long been made": "d",
+        "choose one of": "add_adapter",
+        "put your answer": ...,
     },
     "check_attend_with_prefix": {
         "without the prefix": "attend(query, keys, values)",
@@ -78,37 +138,6 @@ MISTAKES = {
     "check_order": filled_wrongly(ORDER_MATTERS, "this is 5")
     | {"this is 0": ORDER_MATTERS | {"head": 0}}
     | {WHY[name]: ORDER_MATTERS | {name: not right} for name, right in ORDER_MATTERS.items()},
-    "check_row_width": {
-        "a key and a value": "layers * heads * head_dim",
-        "every layer has its own": "2 * heads * head_dim",
-        "hidden is heads": "2 * layers * head_dim",
-        "doubles the rows later": "4 * layers * heads * head_dim",
-        "one after the other?": "768",
-        "a whole number is wanted": "right() / 1",
-        "a number is wanted. Which": "'many'",
-        "… 500 in all]": "[*range(500)]",
-        "return": "None",
-        "put your answer": "...",
-        "TypeError": "right() + None",
-        "without brackets behind it": 770,
-    },
-    "check_split": {
-        "only renumbers": "prefix.reshape(right().shape)",
-        "heads come before head_dim": (
-            "heads, head_dim).permute(2, 0, 3, 1, 4)",
-            "head_dim, heads).permute(2, 0, 4, 1, 3)",
-        ),
-        "a layer's heads lie side by side": (
-            "2 * layers, heads, head_dim).permute(2, 0, 3, 1, 4)",
-            "heads, 2 * layers, head_dim).permute(3, 0, 2, 1, 4)",
-        ),
-        "gives a new one: return that": (".permute(2, 0, 3, 1, 4)", ""),
-        "in another order": ("(2, 0, 3, 1, 4)", "(0, 2, 1, 3, 4)"),
-        "look at both": "right() + 1",
-        "a tensor is expected": "[prefix]",
-        "view gives every axis its size": "prefix",
-        "first view, then permute": "right()[None]",
-    },
     "check_classes": filled_wrongly(JOBS) | {"the table's left side": JOBS | {"GPT-2 writes on": "CAUSAL_LM"}},
     "check_outcomes": filled_wrongly(CASES)
     | {f"{case}: not PeftModelForSeq2SeqLM": CASES | {case: "PeftModelForSeq2SeqLM"} for case in CASES},
@@ -399,33 +428,12 @@ MISTAKES = {
         "this is 3": 3,
         "put your answer": ...,
     },
-    "check_bytes": {
-        "how many numbers there are": (" * bytes_each", ""),
-        "a key and a value": ("* 2 *", "*"),
-        "the small table": "prefix_len * hidden * bytes_each",
-        "not always 4": ("* bytes_each", "* 4"),
-        "one virtual token": ("prefix_len * ", ""),
-        "whatever the projection was": "61440",
-    },
-    "check_kept": {
-        "the small table": "encoder.embedding.weight.detach()",
-        "a batch axis too many": "right()[None]",
-        "one row": "right()[:1]",
-        "tanh is inside": "right().tanh()",
-        "tanh in the middle": "encoder.transform[2](encoder.transform[0](encoder.embedding.weight)).detach()",
-        "work on the whole table": "right() + 1",
-        "detach()": (".detach()", ""),
-        "has changed": "encoder.embedding.weight.data.mul_(2)",
-        "a tensor is expected": "encoder.state_dict()",
-    },
-    "check_go_on": {
-        "still holds the old one": "setattr(encoder.embedding, 'weight', torch.nn.Parameter(kept.clone()))",
-        "the same memory": "setattr(encoder.embedding.weight, 'data', kept)",
-        "nothing trains": "encoder.embedding.weight.requires_grad_(False).copy_(kept)",
-        "torch.no_grad()": "encoder.embedding.weight.copy_(kept)",
-        "not equal to what was kept": "encoder.embedding.weight.data.copy_(2 * kept)",
-        "as it was": "None",
-        "the encoder is": "...",
+    "check_who_notices": {
+        "neither file has a fingerprint": "a",
+        "does not compare it": "B)",
+        "the base is not in it": "d",
+        "choose one of a, b, c, d": "nobody",
+        "put your answer": ...,
     },
     "check_serve": {
         "one adapter answered everything": "[reply(word) for _, word in requests]",
@@ -487,12 +495,18 @@ MISTAKES = {
 }
 
 ALSO_RIGHT = {
-    "check_where_to_look": [{symptom: f" {name.upper()} " for symptom, name in SYMPTOMS.items()}],
+    "check_what_is_added": [" C ", "(c)"],
+    "check_chosen": [
+        {"table": "MODEL_TYPE_TO_PEFT_MODEL_MAPPING", "class": "peft.peft_model.PeftModelForCausalLM"},
+        ('f"p {look}[peft_config.task_type]", ', '*["s"] * 7, '),
+    ],
+    "check_sizes_from": [SIZES_FROM | {"token_dim": "`d_model`"}, ("p peft_config.token_dim", "peft_config")],
+    "check_frozen": [FROZEN | {"called_by": "PeftModel.add_adapter()"}, ('"u", "p adapter_name"', '"w"')],
+    "check_asked_by": [ASKED_BY | {"shape": [3, 10, 1024]}, ASKED_BY | {"shape": "(3, 10, 1024)"}],
     "check_attend_with_prefix": [
         "attend(query, torch.cat([keys, prefix_keys]), torch.cat([values, prefix_values]))",
         "right().double()",
     ],
-    "check_row_width": ["torch.tensor(right())"],
     "check_classes": [dict(JOBS)],
     "check_outcomes": [{case: f" {name} " for case, name in CASES.items()}],
     "check_content": ["torch.nn.functional.normalize(attention[..., prefix_len:], p=1, dim=-1)"],

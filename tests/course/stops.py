@@ -41,6 +41,14 @@ JOINED = typed(
 )
 KEYS = {"before": 5, "after": 11, "asked_by": "T5Attention"}
 GRADIENT = {"before": 0, "after": 1, "shape": (10, 1024)}
+ASKED_FOR, HANDED_BACK = "get_peft_model_state_dict", "BasePromptEncoder._get_adapter_state_dict"
+COUNTED, MADE = (
+    f"{ASKED_FOR}: p len(state_dict) → 59",
+    f"{HANDED_BACK}: p prompt_embeddings.shape → torch.Size([10, 1024])",
+)
+KEPT = {"at_hand": 59, "of_projection": 4, "written": (10, 1024)}
+LOADED = {"inference_mode": True, "table": (10, 1024)}
+WIDE = typed("PrefixEncoder.__init__: p self.embedding → Embedding(10, 1024)")
 AFTERWARDS = typed("<module>: p with_gradient() → {'prompt_encoder.default.embedding.weight': (10, 1024)}")
 
 LIVE = {
@@ -90,6 +98,46 @@ LIVE = {
             "runs `backward` to its end": (AFTERWARDS, GRADIENT | {"after": 0}),
             "how many names were there": (AFTERWARDS, GRADIENT | {"after": 53}),
             "behind the name": (AFTERWARDS, GRADIENT | {"shape": (1024, 10)}),
+        },
+    ),
+    "check_kept_keys": Live(
+        [
+            (typed(COUNTED, MADE), KEPT | {"written": "torch.Size([10, 1024])"}),
+            (typed(MADE, f"{ASKED_FOR}: p list(state_dict) → ['prompt_encoder.default.transform.0.weight']"), KEPT),
+            (typed(by="debugger", at=HANDED_BACK), KEPT),
+        ],
+        {
+            "put your answer": (typed(COUNTED, MADE), KEPT | {"written": ...}),
+            "have not stood in `get_peft_model_state_dict`": (typed(MADE), KEPT),
+            "before it had a value": (
+                typed(COUNTED, f"{HANDED_BACK}: p prompt_embeddings → *** NameError: name 'prompt_embeddings' is not"),
+                KEPT,
+            ),
+            "a whole number is wanted": (typed(COUNTED, MADE), KEPT | {"of_projection": True}),
+            "counts them all": (typed(COUNTED, MADE), KEPT | {"at_hand": 1}),
+            "that begin with": (typed(COUNTED, MADE), KEPT | {"of_projection": 2}),
+            "the small table, `embedding`, too": (typed(COUNTED, MADE), KEPT | {"of_projection": 5}),
+            "have `transformer` in them": (typed(COUNTED, MADE), KEPT | {"of_projection": 56}),
+            "the shape of `prompt_embeddings`": (typed(COUNTED, MADE), KEPT | {"written": (10, 128)}),
+        },
+    ),
+    "check_loaded": Live(
+        [
+            (WIDE, LOADED),
+            (typed(by="debugger", at="PrefixEncoder.__init__"), LOADED),
+        ],
+        {
+            "put your answer": (WIDE, LOADED | {"table": ...}),
+            "the lesson typed": (typed("PrefixEncoder.__init__: p config.inference_mode → True", by="lesson"), LOADED),
+            "was not there yet": (
+                typed("PrefixEncoder.__init__: p self.embedding → *** AttributeError: it has no attribute 'embedding'"),
+                LOADED,
+            ),
+            "was not printed there": (typed("PrefixEncoder.__init__: p config.inference_mode → True"), LOADED),
+            "true or false is wanted": (WIDE, LOADED | {"inference_mode": "yes"}),
+            "a projection would have been made": (WIDE, LOADED | {"inference_mode": False}),
+            "the small table": (WIDE, LOADED | {"table": "(10, 128)"}),
+            "the shape of `self.embedding.weight`": (WIDE, LOADED | {"table": 10}),
         },
     ),
 }
