@@ -128,6 +128,7 @@ after_exercise(1, draw_rows(gradient, {"decoder": 4}, "peft, layers=4"))
 # ### Exercise 2 · the twins
 #
 # Look at the first key's first numbers in all four layers. Which layer has the same prefix as layer 0? And as layer 1?
+# Run the cell with the stop by itself, ask, and write what you found into the cell below it.
 
 # %% [markdown] lang="en" tags=["hint"]
 # `c` leads to the next layer. Ask the same in each: `p self.layer_idx`, and the long question from the suggestions.
@@ -135,7 +136,7 @@ after_exercise(1, draw_rows(gradient, {"decoder": 4}, "peft, layers=4"))
 # %% [markdown] lang="en" tags=["hint"]
 # Four numbers of layers, and four answers: two and two of them are alike, to the last digit.
 
-# %% tags=["exercise"]
+# %%
 with stop_at(
     "attend",
     where="transformers",
@@ -147,6 +148,7 @@ with stop_at(
 ) as stop:
     peft_model(**batch)
 
+# %% tags=["exercise"]
 check_twins(stop, {"twin_of_0": ..., "twin_of_1": ...})
 
 # %% tags=["solution"]
@@ -176,7 +178,7 @@ check_twins(stop, {"twin_of_0": 2, "twin_of_1": 3})
 # The suggestions ask for the first. For the second, run to the end of the function (`r`), where `key_states` are the
 # keys that were looked at.
 
-# %% tags=["exercise"]
+# %%
 with stop_at(
     T5Attention.forward,
     condition="key_value_states is not None",  # cross-attention alone
@@ -184,6 +186,7 @@ with stop_at(
 ) as stop:
     peft_model(**batch)
 
+# %% tags=["exercise"]
 check_crossing(stop, {"cached": ..., "keys": ...})
 
 # %% tags=["solution"]
