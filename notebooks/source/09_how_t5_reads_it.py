@@ -217,8 +217,8 @@ written = tokenizer.convert_ids_to_tokens([model.config.decoder_start_token_id, 
 draw_reading(seen.decoder_attentions, written, prefix_len=5)
 
 # %% [markdown] lang="en"
-# Most at the beginning, where T5 decides to ask. (The twins, layers 0 and 2, look at the same keys, each with queries of
-# its own.) But where do the missing rows lie? It must have happened earlier, where the long vector is cut.
+# Most at the beginning, where T5 decides to ask. (The twins, layers 0 and 2, look at the same keys, each with queries
+# of its own.) But where do the missing rows lie? It must have happened earlier, where the long vector is cut.
 #
 # ## The scene
 #

@@ -29,16 +29,6 @@ def filled_wrongly(lines, five="5 is no"):
     }
 
 
-class GivesNothing:
-    """A registry whose `choose` forgets its `return`."""
-
-    def register(self, task_type, kind):
-        pass
-
-    def choose(self, task_type):
-        pass
-
-
 MISTAKES = {
     "check_what_is_added": {
         "no word was added": "a",
@@ -138,87 +128,42 @@ MISTAKES = {
     "check_order": filled_wrongly(ORDER_MATTERS, "this is 5")
     | {"this is 0": ORDER_MATTERS | {"head": 0}}
     | {WHY[name]: ORDER_MATTERS | {name: not right} for name, right in ORDER_MATTERS.items()},
-    "check_classes": filled_wrongly(JOBS) | {"the table's left side": JOBS | {"GPT-2 writes on": "CAUSAL_LM"}},
-    "check_outcomes": filled_wrongly(CASES)
-    | {f"{case}: not PeftModelForSeq2SeqLM": CASES | {case: "PeftModelForSeq2SeqLM"} for case in CASES},
-    "check_registry": {
-        "put your answer": ("return self.classes[task_type]", "return ..."),
-        "hand the class back": GivesNothing,
-        "leave out the ()": ("return self.classes[task_type]", "return self.classes[task_type]()"),
-        "gave 7, expected One": ("return self.classes[task_type]", "return 7"),
-        "mixes them up": ("return self.classes[task_type]", "return list(self.classes.values())[-1]"),
-        "your registry raised IndexError": ("self.classes = {}", "self.classes = {}; [][0]"),
-        "a bare KeyError": ("if task_type not in self.classes", "if False"),
-        "nobody registered that name": ("not in self.classes:", "not in self.classes: return 7\n        if False:"),
-        "list the task types": ("Set one of {', '.join(self.classes)}.", "Sorry."),
-        "say what was asked for": ("task_type={task_type!r} is not known. Set", "Set"),
-        "unseen": ("if task_type in self.classes", "if False"),
-        "ask first": (
-            "        if task_type in self.classes:",
-            "        taken, self.classes[task_type] = self.classes.get(task_type), kind\n        if taken:",
-        ),
-        "they share one table": ("    def __init__(self):\n        self.classes = {}", "    classes = {}"),
-        "the class itself is wanted": 7,
+    "check_classes": filled_wrongly(JOBS)
+    | {
+        "the table's left side": JOBS | {"go_on": "CAUSAL_LM"},
+        "gives one label for the whole text": JOBS | {"names": "PeftModelForSequenceClassification"},
+        "hidden states are the result": JOBS | {"spam": "PeftModelForFeatureExtraction"},
     },
-    "check_read_sizes": {
-        "PEFT does not look at d_kv": (
-            "    return layers",
-            "    token_dim = known.get('d_kv', token_dim // heads) * heads\n    return layers",
-        ),
-        "only num_key_value_heads heads": ('if "num_key_value_heads" in known', "if False"),
-        "heads are cached, and": ("token_dim, heads\n", "token_dim, known.get('num_attention_heads', heads)\n"),
-        "the width of the heads that are cached": ("token_dim = heads * head_dim", "pass"),
-        "do not compute it": ('known.get("head_dim", token_dim // heads)', "token_dim // heads"),
-        "as wide as one that asks": ("token_dim = heads * head_dim", "token_dim = known['hidden_size']"),
-        "the number of layers is wrong": "(1, *right()[1:])",
-        "the number of heads is wrong": "(*right()[:2], 1)",
-        "token_dim is the width of the model": "(right()[0], 1, right()[2])",
-        "which one does this family use": ('"num_attention_heads", "n_head"', '"n_head"'),
-        "three numbers are wanted": "right()[0]",
-        "put your answer": "(right()[0], ..., ...)",
-        "T5: your function raised KeyError": "(known['n_layer'], 1, 1)",
+    "check_outcomes": filled_wrongly(CASES)
+    | {
+        "'IndexError' is none of": CASES | {"prefix_none": "IndexError"},
+        "may be filled in later": CASES | {"prefix_none": "ValueError"},
+        "when it is made": CASES | {"prefix_summarize": "KeyError"},
+        "needs no class": CASES | {"lora_none": "KeyError"},
+        "There is none": CASES | {"prefix_causal": "PeftModelForSeq2SeqLM"},
     },
     "check_rescue": {
-        "what PEFT reads by itself": "d_model",
-        "width of one head": "d_kv",
-        "factor 2": "2 * num_heads * d_kv",
-        "how wide is a key": "384",
-        "a number is wanted. How wide": "[num_heads, d_kv]",
+        "put your answer": ...,
+        "a whole number is wanted": "384",
+        "what PEFT reads by itself": 512,
+        "not divided by its 6 heads": 64 * 6 + 1,
+        "the width of one head": 64,
+        "a key and a value": 768,
+        "each head gets 85 numbers": 510,
     },
-    "check_reopened": {
-        "make a new one": "setattr(config, 'num_layers', None) or config",
-        "still needs it": "[right(), setattr(config, 'num_layers', None)][0]",
-        "num_layers is still": ("num_layers=None,\n", ""),
-        "token_dim is still": ("token_dim=None,\n", ""),
-        "may have one stack": ("num_transformer_submodules=None,\n", ""),
-        "the old width stays": ("encoder_hidden_size=None,\n", ""),
-        "prefix_projection=False": "replace(right(), prefix_projection=False)",
-        "num_virtual_tokens=None": "replace(right(), num_virtual_tokens=None)",
-        "task_type=None": "replace(right(), task_type=None)",
-        "a PrefixTuningConfig is wanted": "{}",
+    "check_next_model": {
+        "put your answer": ...,
+        "6 layers and 8 heads": "copy",
+        "encoder_hidden_size was filled too": "three",
+        "would say 12 layers": "layers",
+        "'<script>' is none of": "<script>",
     },
-    "check_key_and_value": {
-        "are exchanged": "right()[::-1]",
-        "all keys first": ("2 * layer], pieces[:, 2 * layer + 1", "layer], pieces[:, layers + layer"),
-        "first layer only": ("2 * layer], pieces[:, 2 * layer + 1", "layer], pieces[:, layer + 1"),
-        "still joined": "(table.view(len(table), layers, -1)[:, layer],) * 2",
-        "one virtual token's": "[one[0] for one in right()]",
-        "rows and columns are exchanged": "[one.T for one in right()]",
-        "another place of the row": "[one + 1 for one in right()]",
-        "two things are wanted, as in `return key, value`": "right()[0][None]",
-    },
-    "check_parameters": {
-        "that is one row": "(2 * layers * hidden, 0)",
-        "a key and a value": "(prefix_len * layers * hidden, 0)",
-        "a table has prefix_len rows": "(4, 0)",
-        "have biases": ("+ 1)", ")"),
-        "the small table trains too": ("projected = prefix_len * hidden +", "projected ="),
-        "and not the wide one": ("projected = prefix_len * hidden +", "projected = table +"),
-        "the second Linear layer has a bias": ("(encoder_hidden + 1) * row", "encoder_hidden * row"),
-        "the first Linear layer has a bias": ("(hidden + 1)", "hidden"),
-        "count the small table": "(right()[0], 1)",
-        "put your answer": "(right()[0], ...)",
-        "two things are wanted": "3",
+    "check_more_tokens": {
+        "put your answer": ...,
+        "only what has prefix_len in its shape": "twice",
+        "what the table alone would cost": "wide_rows",
+        "a row of its own": "same",
+        "2560 is none of": 2560,
     },
     "check_fold": {
         "let the MLP work on it": "encoder.embedding.weight",
@@ -242,23 +187,22 @@ MISTAKES = {
         "count the pieces": "-1",
         "a number is wanted": "'80'",
     },
-    "check_table_of": {
-        "made by view or reshape alone": (".permute(2, 0, 1, 3).flatten(1)", ".reshape(prefix_len, -1)"),
-        "mixed within each layer": (
-            "rows.permute(2, 0, 1, 3)",
-            "rows.flatten(1).view(len(rows), prefix_len, -1).transpose(0, 1)",
+    "check_view_and_permute": {
+        "only renumbers": "prefix.reshape(right().shape)",
+        "heads come before head_dim": (
+            "heads, head_dim).permute(2, 0, 3, 1, 4)",
+            "head_dim, heads).permute(2, 0, 4, 1, 3)",
         ),
-        "all keys come first": ("torch.stack(pieces)", "torch.stack(pieces[::2] + pieces[1::2])"),
-        "values come before the keys": ("(layer.keys, layer.values)", "(layer.values, layer.keys)"),
-        "the last tokens": (":prefix_len]", "-prefix_len:]"),
-        "heads come before head_dim": ("permute(2, 0, 1, 3)", "permute(2, 0, 3, 1)"),
-        "take keys and values": ("(layer.keys, layer.values)", "(layer.keys,)"),
-        "tokens of the text": (":prefix_len]", ":]"),
-        "a batch axis left": "right()[None]",
-        "every number is there": (".permute(2, 0, 1, 3).flatten(1)", ""),
-        "a row for each token": "right()[:1]",
-        "in the row of a token": "right() + 1",
-        "a tensor is expected": "right().tolist()",
+        "a layer's heads lie side by side": (
+            "2 * layers, heads, head_dim).permute(2, 0, 3, 1, 4)",
+            "heads, 2 * layers, head_dim).permute(3, 0, 2, 1, 4)",
+        ),
+        "gives a new one: return that": (".permute(2, 0, 3, 1, 4)", ""),
+        "in another order": ("(2, 0, 3, 1, 4)", "(0, 2, 1, 3, 4)"),
+        "look at both": "right() + 1",
+        "a tensor is expected": "[prefix]",
+        "view gives every axis its size": "prefix",
+        "first view, then permute": "right()[None]",
     },
     "check_why_there": filled_wrongly(WHY_THERE, "5 is none of")
     | {
@@ -491,6 +435,67 @@ MISTAKES = {
         "which order fits": ("b @ a", "a @ b"),
         "expected is weight + scaling": "weight",
         "a matrix like weight": "(b @ a).T[:1]",
+    },
+    "check_own_split": {
+        "are in both lists": "(rows, right()[1])",
+        "in neither list": "(right()[0][1:], right()[1])",
+        "a row twice": "([*right()[0], right()[0][0]], right()[1])",
+        "a quarter is wanted": "(right()[0][1:], [*right()[1], right()[0][0]])",
+        "each other's place": "right()[::-1]",
+        "the order of the file": "(rows[len(rows) // 4 :], rows[: len(rows) // 4])",
+        "give a seed": ("random.Random(0)", "random"),
+        "shuffle a copy": ("random.Random(0).sample(rows, len(rows))", "rows; random.Random(0).shuffle(rows)"),
+        "nothing is held out": "(rows, [])",
+        "two things are wanted": "rows",
+        "two lists of rows": "(3, 4)",
+    },
+    "check_own_batch": {
+        "a dictionary with": "[right()]",
+        "labels is missing": "{'input_ids': right()['input_ids'], 'attention_mask': right()['attention_mask']}",
+        "put your answer": "right() | {'labels': ...}",
+        "the end is missing": (", tokenizer.eos_token_id]", "]"),
+        "the source counts": ("[-100] * len(source) + target", "source + target"),
+        "padding counts": ('("labels", labels, -100)', '("labels", labels, tokenizer.pad_token_id)'),
+        "shifted by one": ("[-100] * len(source) + target", "[-100] * (len(source) - 1) + target + [-100]"),
+        "0 for padding": ("[1] * len(source + target)", "[1] * len(source)"),
+        "its target and the end, in this order": (
+            "input_ids.append(source + target)",
+            "input_ids.append(target + source)",
+        ),
+        "never learn to stop": ("len(source) + target)", "len(source) + target[:-1] + [-100])"),
+        "the labels of row": ("len(source) + target)", "len(source) + target[::-1])"),
+        "a tensor of whole numbers": "right() | {'input_ids': right()['input_ids'].float()}",
+        "expected (batch, longest)": "{name: one[:2] for name, one in right().items()}",
+    },
+    "check_own_fit": {
+        "a list of as many": ("return losses", "return losses[-1:]"),
+        "plain numbers": ("loss.item()", "loss"),
+        "no gradient has reached": ("        loss.backward()\n", ""),
+        "has not moved": ("        optimizer.step()\n", ""),
+        "numbers of the base": (
+            "[one for one in model.parameters() if one.requires_grad]",
+            "[one.requires_grad_() for one in model.parameters()]",
+        ),
+        "were added up": ("        optimizer.zero_grad()\n", ""),
+        "the loss rises": ("loss.backward()", "(-loss).backward()"),
+        "training mode": ("    model.eval()\n", ""),
+        "the model's own on this batch": ("append(loss.item())", "append(loss.item() + 1)"),
+        "put your answer": "[...] * steps",
+    },
+    "check_own_load": {
+        "the base alone": ("peft.PeftModel.from_pretrained(model, folder)", "model"),
+        "at random": (
+            "peft.PeftModel.from_pretrained(model, folder)",
+            "peft.get_peft_model(model, peft.PrefixTuningConfig(task_type='CAUSAL_LM', num_virtual_tokens=3))",
+        ),
+        "training mode": (".eval()", ".train()"),
+        "one and the same base": (
+            "AutoModelForCausalLM.from_pretrained(base_name)",
+            "load.__dict__.setdefault('kept', AutoModelForCausalLM.from_pretrained(base_name))",
+        ),
+        "is the base another one": ("    return", "    model.lm_head.weight.data.mul_(2)\n    return"),
+        "a model with an adapter": "3",
+        "your function raised": ("(base_name)", "('no such folder')"),
     },
 }
 
