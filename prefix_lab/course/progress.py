@@ -109,7 +109,7 @@ EXERCISES = {
         Exercise("keys_join", "where keys are joined", 2, 5),
         Exercise("why_there", "why there?", 2, 3),
         Exercise("content", "attention without the prefix's share", 2, 3),
-        Exercise("kv_head", "whose key does a head read?", 1, 1),
+        Exercise("kv_head", "whose key does a head read?", 1, 2),
     ),
     9: (
         Exercise("silent_rows", "rows that never learn", 2, 5),
@@ -126,7 +126,7 @@ EXERCISES = {
         Exercise("question_ans", "QUESTION_ANS", 2, 3),
         Exercise("feature_extraction", "FEATURE_EXTRACTION", 1, 2),
         Exercise("ending", "end the forward yourself", 2, 4),
-        Exercise("which_trains", "in which tasks does a head train?", 1, 1),
+        Exercise("which_trains", "in which tasks does a head train?", 1, 2),
     ),
     11: (
         Exercise("kept_keys", "which keys are written?", 2, 5),
