@@ -51,6 +51,8 @@ def messages() -> Iterator[Shown]:
     for path in sorted((ROOT / "prefix_lab").rglob("*.js")):
         yield from ((name(path), text) for text in in_javascript(path))
     yield from (("prefix_lab/stages.py", row.sentence) for row in STAGES)
+    flows = [flow.name for row in STAGES for flow in (*row.takes, *row.gives)]
+    yield from (("prefix_lab/stages.py", said) for said in flows if " " in said)  # the others are names of the code
     titles = [*(one.title for one in LESSONS), *(one.title for all in EXERCISES.values() for one in all)]
     yield from (("prefix_lab/course/progress.py", title) for title in titles)
     for path in lessons():

@@ -15,6 +15,7 @@
 # - put keys and values before a head's own;
 # - say how much of its attention they take, also when they are all zeros;
 # - split the result exactly into what was there before, and what the prefix adds;
+# - find the same line in a real model, with a debugger;
 # - know when the order of the virtual tokens matters.
 #
 # It takes about 20 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
@@ -23,7 +24,7 @@
 # first of all, and again after each restart
 from prefix_lab.course import make_ready
 
-make_ready()
+make_ready(live=True)  # False: the lesson types at its stop
 
 import peft
 import torch
@@ -31,11 +32,12 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 from transformers.cache_utils import DynamicLayer
 
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import after_exercise, load_tiny_t5, show_progress, show_source, show_stage, table
+from prefix_lab.course import after_exercise, load_tiny_t5, show_progress, show_source, table
 from prefix_lab.course.lessons.lesson_02 import (
     check_attend_with_prefix,
     check_order,
     check_prefix_share,
+    check_same_line,
     draw_attention,
     draw_shares,
 )
@@ -222,40 +224,70 @@ draw_shares(zero_shares, word)
 # %% [markdown] lang="en"
 # ## The same in a real model
 #
-# Your `torch.cat` stands in transformers, in the cache: what a layer has computed is put behind what the cache holds.
-# PEFT needs no change in any model; it hands over a cache that is not empty. (In its function below, scroll to the
-# marked lines.)
+# A model that writes keeps the keys and values of what it has read, so that it need not compute them again: that is its
+# *cache*. Whatever a layer computes next is put behind what its part of the cache holds. There stands your `torch.cat`:
 
 # %%
-show_source(DynamicLayer.update)
-
-# %%
-show_stage("attend", mark=("past_key_values",))
+show_source(DynamicLayer.update, mark="torch.cat(")
 
 # %% [markdown] lang="en"
-# Stop there, in the first layer, with the cache that PEFT makes: before the line it holds the prefix alone, after it
-# the word, too. `p` prints, `n` goes on by a line, `c` continues.
+# So PEFT has to change nothing in any model. It hands over a cache that is not empty: five virtual tokens for each
+# layer, as if they had been read before.
 
 # %%
 torch.manual_seed(0)
-config = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=4)
+config = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=5)
 peft_model = peft.get_peft_model(model, config)
-plain_text = {"input_ids": letters[None], "attention_mask": torch.ones(1, len(word))}
-text = plain_text | {"decoder_input_ids": letters[None]}
+
+garden = tokenizer("garden", add_special_tokens=False, return_tensors="pt").input_ids
+plain_text = {"input_ids": garden, "attention_mask": torch.ones_like(garden)}
+text = plain_text | {"decoder_input_ids": garden}  # it reads the word and, to keep it simple, writes the same one
+
+# %% [markdown] lang="en"
+# ### Exercise 3 · the same line, in a debugger
+#
+# `get_prompt` makes the cache that PEFT hands over; here we hand it to the frozen model ourselves. Stop where its first
+# layer reads it. How many keys does the layer hold before the line with `torch.cat` has
+# run, and how many after it? And who asked? Climb from the cache up to the attention, and say its class.
+
+# %% [markdown] lang="en" tags=["hint"]
+# A shape here is (batch, heads, tokens, head_dim). Your `cat` joined along axis 0; where do the tokens stand now?
+
+# %% [markdown] lang="en" tags=["hint"]
+# `n` runs one line. The arrow shows the line that comes next, so a line has run when the arrow is below it.
+
+# %% [markdown] lang="en" tags=["hint"]
+# `u` climbs to the caller. The first one is the cache of all layers; climb again. `p type(self)` asks whose method it
+# is.
+
+# %% tags=["exercise"]
+cache = peft_model.get_prompt(batch_size=1)
+with stop_at(DynamicLayer.update, suggest=["p self.keys.shape", "p key_states.shape"]) as stop:
+    output = model(**text, past_key_values=cache)
+
+check_same_line(stop, {"before": ..., "after": ..., "asked_by": ...})
+
+# %% tags=["solution"]
 cache = peft_model.get_prompt(batch_size=1)
 with stop_at(
     DynamicLayer.update,
-    commands=["p self.keys.shape", "p key_states.shape", "n", "n", "p self.keys.shape", "c"],
-    debugger="pdb",
-):
+    commands=[
+        *("p self.keys.shape", "p key_states.shape", "n", "n", "p self.keys.shape"),
+        *("u", "u", "p type(self)", "c"),
+    ],
+) as stop:
     output = model(**text, past_key_values=cache)
-print("the same as PEFT's forward:", torch.equal(output.logits, peft_model(**text).logits))
+
+check_same_line(stop, {"before": 5, "after": 11, "asked_by": "T5Attention"})
 
 # %% [markdown] lang="en"
-# (1, 4, 4, 32) is (batch, heads, prefix_len, head_dim). With the word behind it, axis 2 is prefix_len+target. And the
-# frozen model with that cache gives what PEFT's model gives, to the last bit.
-#
-# ### Exercise 3 · does the order of virtual tokens matter?
+# You gave the frozen model nothing but that cache. Is this already all that PEFT's model does?
+
+# %%
+torch.equal(output.logits, peft_model(**text).logits)  # every logit, to the last bit
+
+# %% [markdown] lang="en"
+# ### Exercise 4 · does the order of virtual tokens matter?
 #
 # Shuffle the rows of a trained prefix, each key with its value. Is the answer another one? Say it for our head, then
 # for three models. `True`: it matters.
@@ -272,10 +304,10 @@ print("the same as PEFT's forward:", torch.equal(output.logits, peft_model(**tex
 # The prefix is in the cache from the start. It never was an embedding, and nobody turned its keys. But it has scores.
 
 # %% tags=["exercise"]
-check_order({"our head": ..., "GPT-2": ..., "Llama": ..., "T5": ...})
+check_order({"head": ..., "GPT-2": ..., "Llama": ..., "T5": ...})
 
 # %% tags=["solution"]
-check_order({"our head": False, "GPT-2": False, "Llama": False, "T5": True})
+check_order({"head": False, "GPT-2": False, "Llama": False, "T5": True})
 
 
 # %% [markdown] lang="en"
@@ -307,7 +339,7 @@ measured = {
     "T5": moved_by_order(load_tiny_t5()[0], "SEQ_2_SEQ_LM", text),
 }
 rows = [(name, f"{moved:.1e}", f"{spread:.1e}") for name, (moved, spread) in measured.items()]
-after_exercise(3, table(("model", "logits move by", "their own spread"), rows))
+after_exercise(4, table(("model", "logits move by", "their own spread"), rows))
 
 # %% [markdown] lang="en"
 # A prefix in GPT-2 or Llama is a **set** of virtual tokens. In T5 it is a list, since T5 gives a token far back in the
@@ -319,7 +351,8 @@ after_exercise(3, table(("model", "logits move by", "their own spread"), rows))
 # - One softmax over both: the prefix takes a share, and the letters keep their proportions.
 # - A prefix of zeros is not an empty prefix: it takes its share of the attention.
 #
-# Read next: `prefix_lab/past.py`, which makes the rows that were random numbers here. Lesson 01 walks there.
+# Read next: section 3 of Petrov, Torr and Bibi, from which the law is. In lesson 03 the rows that were random numbers
+# here are learnt.
 
 # %%
 show_progress(2)

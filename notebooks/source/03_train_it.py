@@ -9,123 +9,178 @@
 # %% [markdown] lang="en"
 # # 03 · Train it
 #
-# Our model reverses a word if you write `reverse: ` before it. Can ten virtual tokens say the same, to a model in which
-# not one number may change? You will find out in this lesson. At the end you will be able to
+# A small GPT-2 knows places to eat, and six manners of speaking about them. Writing a postcard is none of them. Can ten
+# virtual tokens make it write one, while not one of its own numbers changes? Here you train them, in a few seconds. At
+# the end you will be able to
 #
-# - write the training loop of a prefix, and say what the optimizer gets;
-# - prove that the base model is unchanged;
-# - see which rows of the prefix learnt, and where attention looks.
+# - make the batches, and write the loop that trains a prefix;
+# - stop in a training step, and find where the gradient is and where it is not;
+# - prove that the model itself is unchanged;
+# - see what has been learnt, and which heads read it.
 #
-# It takes about 25 minutes; the training itself less than one, on your CPU.
-#
-# Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
+# It takes about 25 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
 from prefix_lab.course import make_ready
 
-make_ready()
+make_ready(live=True)  # False: the lesson types at its stops
+
+import hashlib
+import random
 
 import peft
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
-import prefix_lab
-from prefix_lab.beside.paper_layout import OneLayerPast
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import (
-    LiveTraining,
-    answers,
-    before_and_after,
-    digest,
-    exact_match,
-    held_out_words,
-    load_tiny,
-    load_tiny_t5,
-    make_batch,
-    rate_at,
-    seen_words,
-    show_progress,
-    show_stage,
-    table,
-    task_batches,
-    train,
-    world_task,
-)
-from prefix_lab.course.experiments import show
+from prefix_lab.course import TaskForCausalLM, load_tiny, show_progress, show_stage, table, train, world_task
 from prefix_lab.course.experiments.pictures import draw_attention_to_prefix, first_keys, nearest_words
-from prefix_lab.course.lessons.lesson_03 import (
-    check_moved,
-    check_step,
-    check_what_trains,
-    draw_attention,
-    draw_rows,
-    sharpest,
-)
+from prefix_lab.course.lessons.lesson_03 import check_gradient, check_labels, check_step, check_why_none, draw_rows
 
 torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy machine ten times slower
 
 # %% [markdown] lang="en"
-# ## Before: with the instruction, and without
+# ## The model, and what it cannot do
 #
-# All measuring is done on words that no training has seen, and an answer counts only if every letter is right.
+# `load_tiny("gpt2")` has about 850,000 numbers, and one token for each word. It reads the record of a place and writes
+# on behind the sign `=`. With a word such as `plain : ` or `advice : ` before the record it knows which manner is
+# wanted. `postcard` is a word that nobody taught it.
 #
-# Another model? Load it in this line, any encoder-decoder of T5's or BART's kind, from a folder or a hub name. It will
-# not know `reverse: ` unless somebody taught it, so compare with its own instruction; and a larger one takes longer.
+# `answers` is what “writing on” means: the likeliest token at each step, up to the end.
+
 
 # %%
-model, tokenizer = load_tiny_t5()
-task, words = "reverse", held_out_words()
-instructed = exact_match(model, tokenizer, words, task, instruction=True)
-bare = exact_match(model, tokenizer, words, task, instruction=False)
-print(
-    f"{len(words)} held-out words, exact match with the instruction {100 * instructed:.1f} %, bare {100 * bare:.1f} %"
+def answers(model, records):
+    batch = tokenizer(records, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        tokens = model.generate(**batch, max_new_tokens=32, do_sample=False)  # (batch, source+target)
+    return tokenizer.batch_decode(tokens[:, batch.input_ids.shape[1] :], skip_special_tokens=True)
+
+
+gpt2, tokenizer = load_tiny("gpt2")
+world = world_task("CAUSAL_LM")
+record, _, place = world.examples("test")[0]
+texts = [instruction + record for instruction in ("plain : ", "advice : ", "postcard : ", "")]
+table(("record", "answer"), zip(texts, answers(gpt2, texts), strict=True))
+
+# %% [markdown] lang="en"
+# ## What it is to learn
+#
+# One sentence for each place. Write another one if you like, with the place's `name`, `food`, `price`, `area`,
+# `rating`, `families` and `near`; each word has to be one that the model knows (`tokenizer.get_vocab()` has them all).
+#
+# An example is a record and its sentence. The places to measure on are never trained on, and a sentence counts only
+# when every letter of it is right.
+
+
+# %%
+def postcard(place):
+    return f"we are at the {place.name} in the {place.area}. we eat {place.food}, and the food is {place.rating}!"
+
+
+seen, held_out = (
+    [(record, postcard(place)) for record, _, place in world.examples(part)] for part in ("train", "test")
 )
-for word, answer in zip(words[:3], answers(model, tokenizer, words[:3]), strict=True):
-    print(f"{word:10} → {answer}")
+
+
+def exact_match(model, examples):
+    written = answers(model, [record for record, _ in examples])
+    return sum(one == sentence for one, (_, sentence) in zip(written, examples, strict=True)) / len(examples)
+
+
+print(postcard(place))
+print(f"train {len(seen)}, held out {len(held_out)}, exact match {exact_match(gpt2, held_out):.1%}")
 
 # %% [markdown] lang="en"
-# Without the instruction the model does something, but not this. Now the prefix. Its parameters are all that trains.
+# ### Exercise 1 · what is to be learnt
 #
-# PEFT puts a prefix into the decoder's self-attention alone. `layout="paper"` gives one to encoder, decoder and
-# cross-attention each. (Figure 2 of Li and Liang, [arXiv 2101.00190](https://arxiv.org/abs/2101.00190), shows it before
-# encoder and decoder; the code that they published has it in cross-attention, too.) So a virtual token is a key and a
-# value in three places of three layers, 18 rows of 128 numbers. We train both layouts, and compare. `encode="once"`
-# only saves time.
-
-# %%
-torch.manual_seed(0)
-config = prefix_lab.PrefixTuningConfig("SEQ_2_SEQ_LM", num_virtual_tokens=10, layout="paper", encode="once")
-peft_model = prefix_lab.get_peft_model(model, config)
-peft_model.print_trainable_parameters()
-
-base_before = digest(model)  # a fingerprint of all its numbers
-table_before = peft_model.prompt_encoder["default"].embedding.weight.detach().clone()
-print("fingerprint of the base:", base_before)
-
-# %% [markdown] lang="en"
-# ### Exercise 1 · what the optimizer gets
+# A language model learns to foretell each token from those before it. The loss asks for that wherever `labels` has a
+# token, and leaves out what is -100. Our model is to learn the sentence; the record is given. So what are the labels of
+# one example? `record` and `sentence` are lists of token ids; the model reads `record + sentence`.
 #
-# Write a function that lists the parameters that train, of any wrapped model.
+# (Label and token stand at the same place: the model's own forward looks one token ahead.)
 
 # %% [markdown] lang="en" tags=["hint"]
-# `model.parameters()` gives all of them. What did wrapping set on those of the base, so that they do not train? (Lesson
-# 2, stage 3.)
+# As many labels as tokens are wanted: first those of the record, then those of the sentence.
+
+# %% [markdown] lang="en" tags=["hint"]
+# In Python, `[7] * 3` is `[7, 7, 7]`. Which number does the loss leave out?
 
 
 # %% tags=["exercise"]
-def what_trains(model):
+def labels_of(record, sentence):
     return ...
 
 
-check_what_trains(what_trains)
+check_labels(labels_of)
 
 
 # %% tags=["solution"]
-def what_trains(model):
-    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+def labels_of(record, sentence):
+    return [-100] * len(record) + sentence
 
 
-check_what_trains(what_trains)
+check_labels(labels_of)
+
+# %% [markdown] lang="en"
+# A batch is some examples side by side, as long as the longest of them. What fills up the others is hidden by 0 in the
+# mask, and by -100 in the labels. This is all that the model will be given:
+
+
+# %%
+def make_batch(examples):
+    ids, labels = [], []
+    for record, sentence in examples:
+        before = tokenizer(record).input_ids
+        after = [*tokenizer(sentence).input_ids, tokenizer.eos_token_id]  # the end is to be learnt, too
+        ids.append(torch.tensor(before + after))
+        labels.append(torch.tensor([-100] * len(before) + after))
+    return {
+        "input_ids": pad_sequence(ids, batch_first=True, padding_value=tokenizer.pad_token_id),
+        "attention_mask": pad_sequence([torch.ones_like(one) for one in ids], batch_first=True),
+        "labels": pad_sequence(labels, batch_first=True, padding_value=-100),
+    }
+
+
+batch = make_batch(seen[:4])
+print({name: tuple(tensor.shape) for name, tensor in batch.items()})
+tokens = tokenizer.convert_ids_to_tokens(batch["input_ids"][0])
+print(*(f"{token}/{label}" for token, label in zip(tokens, batch["labels"][0].tolist(), strict=True)))
+
+# %% [markdown] lang="en"
+# ## The prefix
+#
+# As in lesson 01: a config, and `get_peft_model`. Only one parameter trains. It has a row for each virtual token: a key
+# and a value in each of four layers, eight times 128 numbers. In lesson 02 such a key and value were random, and stood
+# before one head. Here they stand before all sixteen, and what they are is to be learnt.
+
+# %%
+torch.manual_seed(0)
+config = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=10)
+peft_model = peft.get_peft_model(gpt2, config)
+peft_model.print_trainable_parameters()
+
+prefix = peft_model.prompt_encoder["default"].embedding.weight
+start = prefix.detach().clone()  # to begin anew, and to see later how far it went
+for name, parameter in peft_model.named_parameters():
+    if parameter.requires_grad:
+        print(name, tuple(parameter.shape))
+
+# %% [markdown] lang="en"
+# For the proof, a fingerprint of all numbers of GPT-2. One changed bit anywhere gives another one.
+
+
+# %%
+def fingerprint(model):
+    found = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        found.update(name.encode() + tensor.numpy().tobytes())
+    return found.hexdigest()[:16]
+
+
+before_training = fingerprint(gpt2)
+before_training
 
 # %% [markdown] lang="en"
 # ### Exercise 2 · one step of training
@@ -136,7 +191,8 @@ check_what_trains(what_trains)
 # The names are `optimizer.zero_grad()`, `loss.backward()`, `optimizer.step()`, `loss.item()`.
 
 # %% [markdown] lang="en" tags=["hint"]
-# `zero_grad` may stand anywhere before `backward`, but never between `backward` and `step`.
+# What does each of them do with the gradient: make it, use it, or throw it away? None of it may be thrown away before
+# it was used, and none may be used twice.
 
 
 # %% tags=["exercise"]
@@ -160,226 +216,170 @@ def training_step(model, batch, optimizer):
 check_step(training_step)
 
 # %% [markdown] lang="en"
-# ## Train
+# ## Stop where it learns
 #
-# This is the whole loop, nothing hidden. Two lines are new: the rate rises at first and then falls (`rate_at`), and
-# a gradient that is too long is cut (`clip_grad_norm_`). The rate, 0.1, is far higher than one would take for a whole
-# model: a prefix starts far from anything useful, and breaks nothing on its way.
+# On the map, the stage is called `learn`, and it is torch's work, not PEFT's: a method of the loss.
 
 # %%
-steps = 400
-torch.manual_seed(0)
-peft_model.prompt_encoder["default"].load_prompt_embeddings(table_before)  # each run of this cell begins anew
-parameters = [parameter for parameter in peft_model.parameters() if parameter.requires_grad]
-optimizer = torch.optim.AdamW(parameters, weight_decay=0.0)
-batches = task_batches(tokenizer, seen_words(), task, instruction=False, batch_size=16)
-live = LiveTraining(steps, start=bare, goal=instructed)
-
-peft_model.train()
-for step, batch in zip(range(steps), batches, strict=False):
-    for group in optimizer.param_groups:
-        group["lr"] = rate_at(step, steps, 0.1)
-    loss = peft_model(**batch).loss
-    optimizer.zero_grad()
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-    optimizer.step()
-    live.add(loss.item())
-    if (step + 1) % 40 == 0:
-        live.measured(exact_match(peft_model, tokenizer, words[:128], task, instruction=False))
+show_stage("learn", mark=("torch.autograd.backward(",))
 
 # %% [markdown] lang="en"
-# ## After
+# ### Exercise 3 · where is the gradient?
 #
-# Now we measure on all held-out words. And is the base still the same, to the last bit?
-
-# %%
-peft_model.eval()
-prefixed = exact_match(peft_model, tokenizer, words, task, instruction=False)
-print(f"exact match: bare {100 * bare:.1f} %, with the prefix {100 * prefixed:.1f} %, ", end="")
-print(f"with the instruction {100 * instructed:.1f} %")
-print("the base has its fingerprint still:", digest(model) == base_before)
-
-right = [one[::-1] for one in words[:8]]
-table(
-    ("word", "with the prefix", "right"),
-    zip(words[:8], answers(peft_model, tokenizer, words[:8]), right, strict=True),
-)
-
-# %% [markdown] lang="en"
-# Nothing was written before the words. The model reverses them because each of its attention layers reads ten keys and
-# ten values more, which no text has ever made.
+# One step, in four lines, with a stop at `backward`. Which parameters have a gradient **before** this line, and which
+# **after** it? `with_gradient()` lists them; it is yours, so only your own frame knows it. Climb there from torch's
+# frame, look, run the one line, and look again.
 #
-# *Short path: go on to lesson 07 from here.*
-
-# %% [markdown] lang="en"
-# ## Stand where a layer reads it
-#
-# With this layout an encoder layer gets its prefix through `OneLayerPast.update`, as it would get a cache. Stop there
-# before the two are joined, prefix_len and source, and look one call further up: T5's own attention, once a layer.
-
-# %%
-one_word = make_batch(tokenizer, ["garden"], ["nedrag"])
-with stop_at(
-    OneLayerPast.update,
-    commands=["p tuple(self.key.shape), tuple(key.shape)", "u", "p type(self).__name__, self.layer_idx", "c"]
-    + 2 * ["u", "p type(self).__name__, self.layer_idx", "c"],
-    debugger="pdb",
-):
-    output = peft_model(**one_word)
-print(f"loss on garden → nedrag: {output.loss.item():.5f}")
-
-# %% [markdown] lang="en"
-# ### Exercise 3 · how far did each row move?
-#
-# `before` and `after` are (prefix_len, rows·hidden): each virtual token's keys and values, one row after the other.
-# Return how far each row moved, (prefix_len, rows): the length of the change over `hidden`.
+# Then say what you found: how many parameters had a gradient before the line and how many after it, and the shape of
+# the one that you saw.
 
 # %% [markdown] lang="en" tags=["hint"]
-# `view(prefix_len, rows, -1)` cuts the width into rows of `hidden` numbers.
+# After `u` you stand in this cell, at `loss.backward()`, which has not finished: an empty `{}` is what there is to see.
 
 # %% [markdown] lang="en" tags=["hint"]
-# `tensor.norm(dim=-1)` is the length along the last axis.
+# `n` runs the line of the frame in which you stand. In your own frame, that is the whole of `loss.backward()`.
 
 
 # %% tags=["exercise"]
-def distance(before, after, rows):
-    return ...
+def with_gradient():
+    return {name: tuple(one.grad.shape) for name, one in peft_model.named_parameters() if one.grad is not None}
 
 
-check_moved(distance)
+optimizer = torch.optim.AdamW([prefix], lr=0.0)
+with stop_at("learn", suggest=["p self", "u", "p with_gradient()"]) as stop:
+    loss = peft_model(**batch).loss
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+check_gradient(stop, {"before": ..., "after": ..., "shape": ...})
 
 
 # %% tags=["solution"]
-def distance(before, after, rows):
-    change = (after - before).view(len(before), rows, -1)
-    return change.norm(dim=-1)
+def with_gradient():
+    return {name: tuple(one.grad.shape) for name, one in peft_model.named_parameters() if one.grad is not None}
 
 
-check_moved(distance)
+optimizer = torch.optim.AdamW([prefix], lr=0.0)
+with stop_at("learn", commands=["p self", "u", "p with_gradient()", "n", "p with_gradient()", "c"]) as stop:
+    loss = peft_model(**batch).loss
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
 
-# %% [markdown] lang="en"
-# Here are all of them. Encoder, decoder and cross-attention have a key and a value in each of three layers, 18 rows.
-# In this layout each is read by one layer, so each one learns.
-
-# %%
-table_after = peft_model.prompt_encoder["default"].embedding.weight.detach()
-rows = 2 * (config.encoder_layers + 2 * config.num_layers)
-moved = (table_after - table_before).view(config.num_virtual_tokens, rows, config.token_dim).norm(dim=-1)
-draw_rows(moved, config.num_layers)
+check_gradient(stop, {"before": 0, "after": 1, "shape": (10, 1024)})
 
 # %% [markdown] lang="en"
-# ## Where attention looks
+# ### Exercise 4 · why has GPT-2 none?
 #
-# Left, how much of each head's attention goes to the prefix, while the model reads `garden` and writes `nedrag`. Right,
-# the cross-attention head that looks hardest at single letters.
+# The gradient has to come from the loss, back through all four layers of GPT-2, to keys and values of the prefix. All
+# the same, none of GPT-2's parameters had one afterwards. Why?
+#
+# - `"a"`: GPT-2 ran under `torch.no_grad()`.
+# - `"b"`: the gradient passes through, and torch keeps it only where `requires_grad` is true.
+# - `"c"`: the optimizer was given the prefix alone.
+# - `"d"`: PEFT detaches the prefix from GPT-2 before the forward.
+
+# %% [markdown] lang="en" tags=["hint"]
+# Two of these would leave the prefix without a gradient as well. And which of them does `backward` know nothing about?
+
+# %% tags=["exercise"]
+check_why_none(...)
+
+# %% tags=["solution"]
+check_why_none("b")
+
+# %% [markdown] lang="en"
+# ## Train
+#
+# This is the whole loop: your step, sixty times, with sixteen places each. The rate, 0.1, is far higher than one would
+# take for a whole model: a prefix starts as random numbers, far from anything useful, and breaks nothing on its way.
 
 # %%
-model.set_attn_implementation("eager")  # the one that keeps its weights to be looked at
+steps = 60
 with torch.no_grad():
-    looked = peft_model(**one_word, output_attentions=True)
-model.set_attn_implementation("sdpa")  # and back
-layer, head = sharpest(looked, len("garden"), config.num_virtual_tokens)
-draw_attention(looked, config.num_virtual_tokens, [*"garden", "end"], [*"nedrag", "end"], layer, head)
+    prefix.copy_(start)  # each run of this cell begins anew
+optimizer = torch.optim.AdamW([prefix], lr=0.1, weight_decay=0.0)
+dice = random.Random(0)
 
+peft_model.train()
+for step in range(1, steps + 1):
+    loss = peft_model(**make_batch(dice.sample(seen, 16))).loss
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    if step == 1 or step % 10 == 0:
+        print(f"step {step:2}   loss {loss.item():.3f}   exact match {exact_match(peft_model, held_out[:40]):.1%}")
+peft_model.eval()
 # %% [markdown] lang="en"
-# Some heads look at almost nothing but the prefix: whatever the word is, they give the same. Others hardly look at it,
-# and read the word as they always did. The right picture shows the reversing itself: for each letter that is written,
-# the head looks at the letter to copy. The model could do that before; the prefix only has to ask for it.
-
-# %% [markdown] lang="en"
-# ## PEFT's own layout
+# ## After
 #
-# The same words, steps and rate, with PEFT itself. Its prefix stands in the decoder's self-attention alone; to be fair,
-# it gets 30 virtual tokens, so that as many parameters train. The paper's forward is ours for PEFT's layout with one
-# line around it:
+# On all places that no training has seen; and is GPT-2 the same to the last bit? `disable_adapter` lets it answer
+# without the prefix.
 
 # %%
-show_stage(
-    "attend",
-    mark=("encoder_prefix(self)", "get_prompt("),
-    also=("prefix_lab.beside.paper_layout.PeftModelForSeq2SeqLM.forward",),
-)
+peft_model.eval()
+print(f"exact match {exact_match(peft_model, held_out):.1%}")
+print("fingerprint", before_training, fingerprint(gpt2), before_training == fingerprint(gpt2))
 
-# %%
-fresh_model, _ = load_tiny_t5()
-torch.manual_seed(0)
-their_config = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=30)
-their_model = peft.get_peft_model(fresh_model, their_config)
-their_batches = task_batches(tokenizer, seen_words(), task, instruction=False, batch_size=16)
-their_losses = train(their_model, their_batches, steps, 0.1)
-theirs = exact_match(their_model, tokenizer, words, task, instruction=False)
-
-ours_trains, theirs_trains = (one.get_nb_trainable_parameters()[0] for one in (peft_model, their_model))
-table(
-    ("the model is told by", "parameters that train", "exact match, %"),
-    [
-        ("nothing", 0, f"{100 * bare:.1f}"),
-        ("PEFT's prefix, decoder alone", f"{theirs_trains:,}", f"{100 * theirs:.1f}"),
-        ("the paper's prefix, all three", f"{ours_trains:,}", f"{100 * prefixed:.1f}"),
-        ("the words reverse: ", 0, f"{100 * instructed:.1f}"),
-    ],
-)
+records = [record for record, _ in held_out[:4]]
+with peft_model.disable_adapter():
+    without = answers(peft_model, records)
+table(("record", "disable_adapter()", "prefix"), zip(records, without, answers(peft_model, records), strict=True))
 
 # %% [markdown] lang="en"
-# The number of parameters does not explain it; the place does. By the time the decoder reads its prefix, the encoder
-# has read the word without knowing what for. More steps help PEFT's prefix, though not that far: try `steps = 1200` for
-# it, about half a minute. Our code writes PEFT's layout too, bit for bit: leave `layout` out, and you have it.
-
-# %% [markdown] lang="en"
-# ## On a model that writes sentences
+# Nothing was written before the records. GPT-2 writes postcards because each of its attention heads reads ten keys and
+# ten values more, which no word has ever made.
 #
-# `load_tiny("gpt2")` is as small as our T5, and knows a small world: places to eat, and what people say about them in
-# six manners. With `plain : ` before a place's record it describes the place. With the record alone it praises or
-# complains, since nobody said what to do. A record in, a sentence out: this is the paper's own task, and
-# `world_task("CAUSAL_LM")` has its examples. `train` is your loop from above, with the measuring and the fingerprint in
-# it; it takes any model and any task, also one from a file of your own (`task_from_file("mine.csv")`).
+# *Short path: go on to lesson 06 from here.*
+#
+# ## What has moved
+#
+# How far did each row go, from its random beginning? The 1,024 numbers of a virtual token are eight rows of 128, so one
+# `view` tells them apart, and a row's distance is the length of its change.
 
 # %%
-gpt2, its_tokenizer = load_tiny("gpt2")
-described = world_task("CAUSAL_LM")
-torch.manual_seed(0)
-gpt2_config = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=10)
-prefixed_gpt2 = peft.get_peft_model(gpt2, gpt2_config)
-train(prefixed_gpt2, described, steps=40, tokenizer=its_tokenizer, measured_on=20, progress="")
+moved = (prefix.detach() - start).view(10, 8, 128).norm(dim=-1)  # (prefix_len, rows)
+draw_rows(moved)
 
 # %% [markdown] lang="en"
-# Read what it writes of places that no training has seen, without the prefix and with it.
+# Every row has learnt: each of them is read by some head. Who reads them most, while GPT-2 reads the first of the
+# records? Here is the share of attention that goes to the prefix, as in lesson 02, for each of the sixteen heads.
 
 # %%
-before_and_after(prefixed_gpt2, described, its_tokenizer, count=3)
-
-# %% [markdown] lang="en"
-# Which of its heads read the prefix, while it reads the first of these records?
-
-# %%
-record = described.source(described.examples("test")[0])
-draw_attention_to_prefix(prefixed_gpt2, its_tokenizer, record)
+draw_attention_to_prefix(peft_model, tokenizer, records[0])
 
 # %% [markdown] lang="en"
 # And is a virtual token a word in disguise? For its key in the first layer, these are the words with the nearest keys.
 
 # %%
-names = its_tokenizer.convert_ids_to_tokens(range(len(its_tokenizer)))
-nearest_words(*first_keys(prefixed_gpt2, its_tokenizer), names)
+names = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+nearest_words(*first_keys(peft_model, tokenizer), names)
 
 # %% [markdown] lang="en"
-# Does it go as well elsewhere? Here are the six tasks of this world, one for each of PEFT's task types, with a prefix,
-# with LoRA of about as many parameters, and with all of the model trained: five seeds each, measured once by
-# `python -m prefix_lab.course.experiments tasks`. The same command shows what the papers claim of prefixes, beside what
-# came out here: `length`, `projection`, `start`, `few`, `place`, `encoder`, `limits`, `cost`.
+# ## The same loop, grown up
+#
+# From here on the lessons train with `course.train`. It is your loop: batches, forward, `zero_grad`, backward, step.
+# What it does beside that: the rate rises at first and then falls, a gradient that is too long is cut, held-out
+# examples are answered ten times on the way, an interrupted training can go on, and at the end it proves that nothing
+# else has changed. It takes any model, and any examples, also from a file of your own (`task_from_file("mine.csv")`).
 
 # %%
-show("tasks")
+again, _ = load_tiny("gpt2")
+torch.manual_seed(0)
+grown = peft.get_peft_model(again, peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=10))
+postcards = TaskForCausalLM("postcards", seen, held_out)
+train(grown, postcards, steps=60, rate=0.15, tokenizer=tokenizer, measured_on=40, progress="")
 
 # %% [markdown] lang="en"
 # ## What you have seen
 #
-# A loop of a dozen lines trains a prefix. 23,040 numbers learnt, a million did not move, and together they do most of
-# what the written instruction does.
+# A dozen lines train a prefix. The gradient runs through the whole frozen model and stays in one table of 10,240
+# numbers; the other 854,272 did not move, and the model says what it never said before.
 #
-# Read next: `prefix_lab/beside/paper_layout.py`, a page or two of hooks; Li and Liang's section 4.3 on why they train
-# through an MLP; and lesson 11, where the prefix goes into a file.
+# Read next: Li and Liang's section 4 ([arXiv 2101.00190](https://arxiv.org/abs/2101.00190)), whose own task was this
+# one, records to sentences; and `prefix_lab/course/training.py`, the grown-up loop. Lesson 06 opens the table that
+# trained, and lesson 11 puts it into a file.
 
 # %%
 show_progress(3)

@@ -10,31 +10,38 @@
 # # 04 · From task type to class
 #
 # You write `task_type="SEQ_2_SEQ_LM"`, and your model comes back as a `PeftModelForSeq2SeqLM`. Who read that text, and
-# what if it had been another one? At the end of this lesson you will be able to
+# what if it had been another one? In this lesson you ask PEFT itself, while it decides. At the end you will be able to
 #
-# - say which class a config leads to, before running it;
-# - find the tables behind it, and say who fills them, and when;
-# - recognise a wrong task type: by its error, or by a loss that comes without one.
+# - find in a debugger which class a config leads to, before it is made;
+# - recognise a wrong task type: by its error, or by a loss that comes without one;
+# - climb the stack to the line that fills a table.
 #
-# It takes about 15 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
+# It takes about 20 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
 from prefix_lab.course import make_ready
 
-make_ready()
+make_ready(live=True)  # False: the lesson types at its stops
 
+import importlib
 import inspect
 
 import peft
 import torch
+from peft.config import PeftConfigMixin
 from peft.utils import register_peft_method
 
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import after_exercise, load_tiny_t5, make_batch, record_walk, show_progress, show_stage, table
-from prefix_lab.course.lessons.lesson_04 import check_classes, check_outcomes, check_registry, draw_choice
-from prefix_lab.widgets import Mirror
+from prefix_lab.course import after_exercise, load_tiny, show_progress, show_stage, table
+from prefix_lab.course.lessons.lesson_04 import (
+    check_classes,
+    check_no_task_type,
+    check_outcomes,
+    check_who_fills,
+    draw_choice,
+)
 
 # %% [markdown] lang="en"
 # ## The place
@@ -50,44 +57,57 @@ show_stage(
 )
 
 # %% [markdown] lang="en"
-# The table itself is a dictionary with six entries. It is imported, so its home is another file of PEFT.
+# A table can be asked at any time, also before the program comes to the line that uses it. Stop on the first line of
+# PEFT's `get_peft_model` and ask: which class will wrap this BERT?
 
 # %%
-classes = peft.mapping_func.MODEL_TYPE_TO_PEFT_MODEL_MAPPING
-for task_type, task_class in classes.items():
-    print(f"{task_type:20} → {task_class.__name__}")
-print("\nthe same object as in peft.auto:", classes is peft.auto.MODEL_TYPE_TO_PEFT_MODEL_MAPPING)
+bert, _ = load_tiny("bert")
+config = peft.PrefixTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=4)
+with stop_at(
+    "choose",
+    where="peft",
+    suggest=[
+        "p peft_config.task_type",
+        "p MODEL_TYPE_TO_PEFT_MODEL_MAPPING[peft_config.task_type].__name__",
+        "pp list(MODEL_TYPE_TO_PEFT_MODEL_MAPPING)",
+        "c",
+    ],
+):
+    wrapped = peft.get_peft_model(bert, config)
+print(type(wrapped).__name__)
 
 # %% [markdown] lang="en"
+# Six entries, and none of them is about a family of models. `pp` prints like `p`, one part on each line.
+#
 # ### Exercise 1 · which class for which job?
 #
 # Six jobs. Write the name of the class that should wrap the model, or the class itself, such as
 # `peft.PeftModelForCausalLM`.
+#
+# | | the job |
+# |---|---|
+# | `summary` | T5 reads a long text and writes a summary |
+# | `go_on` | GPT-2 writes on where a text ends |
+# | `spam` | BERT says of a message: spam or not |
+# | `names` | BERT marks every word that is a name |
+# | `answer_place` | BERT finds where in a text an answer begins and ends |
+# | `search` | BERT turns a text into vectors for a search |
 
 # %% [markdown] lang="en" tags=["hint"]
 # What comes out of the model? A text, one label, a label for each token, two places in the text, or vectors?
 
 # %% tags=["exercise"]
-check_classes(
-    {
-        "T5 writes a summary": ...,
-        "GPT-2 writes on": ...,
-        "BERT says: spam or not": ...,
-        "BERT marks every name in a text": ...,
-        "BERT finds where the answer stands": ...,
-        "BERT turns a text into vectors for a search": ...,
-    }
-)
+check_classes({"summary": ..., "go_on": ..., "spam": ..., "names": ..., "answer_place": ..., "search": ...})
 
 # %% tags=["solution"]
 check_classes(
     {
-        "T5 writes a summary": peft.PeftModelForSeq2SeqLM,
-        "GPT-2 writes on": peft.PeftModelForCausalLM,
-        "BERT says: spam or not": peft.PeftModelForSequenceClassification,
-        "BERT marks every name in a text": peft.PeftModelForTokenClassification,
-        "BERT finds where the answer stands": peft.PeftModelForQuestionAnswering,
-        "BERT turns a text into vectors for a search": peft.PeftModelForFeatureExtraction,
+        "summary": peft.PeftModelForSeq2SeqLM,
+        "go_on": peft.PeftModelForCausalLM,
+        "spam": peft.PeftModelForSequenceClassification,
+        "names": peft.PeftModelForTokenClassification,
+        "answer_place": peft.PeftModelForQuestionAnswering,
+        "search": peft.PeftModelForFeatureExtraction,
     }
 )
 
@@ -104,32 +124,32 @@ draw_choice(config)
 # %% [markdown] lang="en"
 # ### Exercise 2 · what happens then?
 #
-# Four calls of PEFT. Say what comes of each: `"KeyError"`, `"ValueError"`, `"PeftModel"`, `"PeftModelForCausalLM"` or
-# `"PeftModelForSeq2SeqLM"`.
+# Four calls, each with a T5. Say what comes of each: `"KeyError"`, `"ValueError"`, `"PeftModel"`,
+# `"PeftModelForCausalLM"` or `"PeftModelForSeq2SeqLM"`.
+#
+# | | the config |
+# |---|---|
+# | `prefix_none` | `PrefixTuningConfig(task_type=None)` |
+# | `prefix_summarize` | `PrefixTuningConfig(task_type="SUMMARIZE")` |
+# | `lora_none` | `LoraConfig(task_type=None)` |
+# | `prefix_causal` | `PrefixTuningConfig(task_type="CAUSAL_LM")` |
 
 # %% [markdown] lang="en" tags=["hint"]
 # Three of the four you can follow in the picture. The name that does not exist never gets as far as that.
 
 # %% [markdown] lang="en" tags=["hint"]
-# For the T5: which of the three questions asks for the model?
+# For `prefix_causal`: which of the three questions asks for the model?
 
 # %% tags=["exercise"]
-check_outcomes(
-    {
-        "a prefix, task_type=None": ...,
-        "a prefix, task_type='SUMMARIZE'": ...,
-        "LoRA, task_type=None": ...,
-        "a prefix, task_type='CAUSAL_LM', and the model is a T5": ...,
-    }
-)
+check_outcomes({"prefix_none": ..., "prefix_summarize": ..., "lora_none": ..., "prefix_causal": ...})
 
 # %% tags=["solution"]
 check_outcomes(
     {
-        "a prefix, task_type=None": "KeyError",
-        "a prefix, task_type='SUMMARIZE'": "ValueError",
-        "LoRA, task_type=None": "PeftModel",
-        "a prefix, task_type='CAUSAL_LM', and the model is a T5": "PeftModelForCausalLM",
+        "prefix_none": "KeyError",
+        "prefix_summarize": "ValueError",
+        "lora_none": "PeftModel",
+        "prefix_causal": "PeftModelForCausalLM",
     }
 )
 
@@ -140,7 +160,7 @@ check_outcomes(
 
 # %%
 def outcome(library, kind, task_type, **fields):
-    model, _ = load_tiny_t5()
+    model, _ = load_tiny("t5")
     try:
         config = getattr(library, kind)(task_type=task_type, **fields)
         return type(library.get_peft_model(model, config)).__name__
@@ -152,148 +172,148 @@ rows = []
 for library in (peft, prefix_lab):
     for task_type in (None, "SUMMARIZE", "CAUSAL_LM"):
         said = outcome(library, "PrefixTuningConfig", task_type, num_virtual_tokens=4)
-        rows.append((library.__name__, "a prefix", task_type, said))
+        rows.append((library.__name__, "PrefixTuningConfig", task_type, said))
     said = outcome(library, "LoraConfig", None, target_modules=["q", "v"])
-    rows.append((library.__name__, "LoRA", None, said))
-after_exercise(2, table(("library", "method", "task_type", "what comes of it"), rows))
+    rows.append((library.__name__, "LoraConfig", None, said))
+after_exercise(2, table(("library", "config", "task_type", "what comes of it"), rows))
 
 # %% [markdown] lang="en"
-# ## The trap
+# ### Exercise 3 · where the two part
 #
-# PEFT does not compare the task type with the model. Here is a T5, wrapped by the class for models like GPT-2. In the
-# first batch both words have the same length; in the second they do not.
+# LoRA without a task type becomes a `PeftModel`; a prefix without one becomes `KeyError: None`. The same function ran
+# both times. The stop below is reached twice, first with LoRA's config, then with the prefix's. Find the value that the
+# two do not share, **at both stops**, and write its name into `answer`. (The debugger opens for you when you run the
+# cell. `c` leads from the first stop to the second, and from there out.)
+
+# %% [markdown] lang="en" tags=["hint"]
+# The line that decides begins with `if peft_config.task_type not in`. It joins two questions with `and`. `ll` shows the
+# whole function.
+
+# %% [markdown] lang="en" tags=["hint"]
+# You need not step to that line: all that it asks is known on the first line already. Print each half, at both stops.
+
+# %% tags=["exercise"]
+answer = ...
+with stop_at("choose", where="peft", suggest=["p type(peft_config).__name__", "p peft_config.task_type", "c"]) as stop:
+    for config in (peft.LoraConfig(target_modules=["q"]), peft.PrefixTuningConfig(num_virtual_tokens=4)):
+        try:
+            print(type(peft.get_peft_model(load_tiny("t5")[0], config)).__name__)
+        except KeyError as error:
+            print("KeyError:", error)
+
+check_no_task_type(stop, answer)
+
+# %% tags=["solution"]
+answer = "is_prompt_learning"
+asked = ["p peft_config.task_type in MODEL_TYPE_TO_PEFT_MODEL_MAPPING", "p peft_config.is_prompt_learning", "c"]
+with stop_at("choose", where="peft", commands=asked * 2) as stop:
+    for config in (peft.LoraConfig(target_modules=["q"]), peft.PrefixTuningConfig(num_virtual_tokens=4)):
+        try:
+            print(type(peft.get_peft_model(load_tiny("t5")[0], config)).__name__)
+        except KeyError as error:
+            print("KeyError:", error)
+
+check_no_task_type(stop, answer)
+
+# %% [markdown] lang="en"
+# Why does LoRA need no task type, when a prefix does? LoRA changes layers inside the model, and the model is called as
+# before. A prefix comes from outside: it has to be made for the batch and put into the cache, and the mask has to grow.
+# Only a class that knows the task's inputs can do that. Lesson 13 takes LoRA's branch.
+#
+# ## A name that does not exist
+#
+# `SUMMARIZE` was refused before `get_peft_model` was called at all. By whom? A dataclass may check itself as soon as it
+# is made, in a method called `__post_init__`. `w` (where) prints the whole stack, your own cell at the top, the line
+# where you stand at the bottom.
 
 # %%
-model, tokenizer = load_tiny_t5()
+try:
+    with stop_at(
+        PeftConfigMixin.__post_init__, suggest=["p self.task_type", "p self.task_type in list(TaskType)", "w"]
+    ):
+        peft.PrefixTuningConfig(task_type="SUMMARIZE", num_virtual_tokens=4)
+except ValueError as error:
+    print(error)
+
+# %% [markdown] lang="en"
+# ## A name that exists, and is the wrong one
+#
+# PEFT does not compare the task type with the model. Here is a T5, wrapped by the class for models like GPT-2. In the
+# first batch both texts have the same length; in the second they do not.
+
+# %%
+t5, tokenizer = load_tiny("t5")
 torch.manual_seed(0)
-config = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4)
-wrong = peft.get_peft_model(model, config)
-for words in (["garden", "planet"], ["garden", "piano"]):
-    batch = make_batch(tokenizer, words, [word[::-1] for word in words])
+wrong = peft.get_peft_model(t5, peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4))
+for texts in (
+    ["name amber bell food noodles", "name amber bridge food seafood"],
+    ["name amber bell", "name amber bridge food seafood"],
+):
+    batch = tokenizer(texts, padding=True, return_tensors="pt")
     try:
-        print(words, "loss", wrong(**batch).loss.item())
+        print(tuple(batch.input_ids.shape), "loss", wrong(**batch, labels=batch.input_ids).loss.item())
     except RuntimeError as error:
-        print(words, error)
+        print(tuple(batch.input_ids.shape), error)
 
 # %% [markdown] lang="en"
 # The first batch gives a loss, and would be trained on. The second has padding, so the mask counts, and this class has
-# made the *encoder's* mask longer by `prefix_len`, while the prefix went to the decoder. If an error about shapes
+# made the *encoder's* mask longer by `prefix_len`, 4, while the prefix went to the decoder. If an error about shapes
 # speaks of a size that is too large by exactly your `num_virtual_tokens`, look at the task type first.
 #
-# ## Stand in it
+# ## Who fills the tables?
 #
-# Both libraries ran this walk on the tiny T5, and every line is kept. One row of buttons moves both: line by line, and
-# with **stage ▶** to the next stage; the one that comes to its end first waits for the other. You are at `choose`. Step
-# over (`n`) to where the class is looked up, then into it (`s`); to move one side alone, press `m` or choose it beside
-# the buttons. The last pane says what both hold at this place, and whether it is equal.
-
-# %%
-ours, theirs = record_walk("prefix_lab", model=False), record_walk("peft", model=False)
-mirror = Mirror(ours, theirs, labels=("ours", "PEFT's"))
-mirror.goto_stage("choose")
-mirror
-
-# %% [markdown] lang="en"
-# ## The other tables, and who fills them
-#
-# The *task type* chose the class that wraps the model. The *method* (prefix tuning, LoRA, …) chooses the config class,
-# and what is put inside. These tables are empty in PEFT's source:
+# The *task type* chose the class that wraps the model. The *method* (prefix tuning, LoRA, …) chooses what is put
+# inside, from a second table. In PEFT's source that table is empty:
 
 # %%
 lines = inspect.getsource(peft.mapping).splitlines()
 print(*[line for line in lines if "_MAPPING: dict" in line], sep="\n")
-print("\nentries, now that PEFT is imported:", len(peft.mapping.PEFT_TYPE_TO_CONFIG_MAPPING))
+print(len(peft.mapping.PEFT_TYPE_TO_CONFIG_MAPPING), len(peft.mapping.PEFT_TYPE_TO_TUNER_MAPPING))
 for method in ("PREFIX_TUNING", "PROMPT_TUNING", "LORA"):
     config_class = peft.mapping.PEFT_TYPE_TO_CONFIG_MAPPING[method]
     inside = peft.mapping.PEFT_TYPE_TO_TUNER_MAPPING[method]
     print(f"{method:14} {config_class.__name__:20} {inside.__name__}")
 
 # %% [markdown] lang="en"
-# Each method's folder has a line that registers it, and runs when PEFT is imported. So a breakpoint on the table shows
-# nothing: by the time your program runs, it is full.
+# It is full before the first line of your own program runs: `register_peft_method` writes into it while PEFT is being
+# imported. So we import one part of PEFT once more, and stop there.
+#
+# ### Exercise 4 · who calls it?
+#
+# You stand in `register_peft_method`. Climb to the line that called it (`u`, or read `w`), and write the file that this
+# line is in. PEFT refuses to register a method twice, so at the end there is a `KeyError`, and nothing has changed.
 
-# %%
-print(inspect.getsource(peft.tuners.prefix_tuning).splitlines()[-1])
+# %% [markdown] lang="en" tags=["hint"]
+# `u` goes one frame up: it prints that frame's file, the line number in brackets, and below it the line itself. If you
+# come into `importlib`, that is Python importing the file: one too far, `d` goes down again.
 
-# %% [markdown] lang="en"
-# To see it at work, register prefix tuning once more, and stop inside with pdb. What does it think of that?
-
-# %%
+# %% tags=["exercise"]
+answer = ...  # such as "peft/peft_model.py"
 try:
-    with stop_at(
-        register_peft_method,
-        commands=["p name, config_cls.__name__", "p name.upper() in list(PeftType)", "c"],
-        debugger="pdb",
-    ):
-        register_peft_method(name="prefix_tuning", config_cls=peft.PrefixTuningConfig, model_cls=peft.PrefixEncoder)
+    with stop_at(register_peft_method, suggest=["p name", "p config_cls.__name__", "c"]) as stop:
+        importlib.reload(peft.tuners.prefix_tuning)
 except KeyError as error:
     print(error)
 
-# %% [markdown] lang="en"
-# ### Exercise 3 · a registry of your own
-#
-# Write one that is kinder. `register(task_type, kind)` keeps a class under a name. `choose(task_type)` gives that class
-# back; for a name that nobody registered it raises a `ValueError` that says the name and lists those that are known. A
-# name that is taken is refused, also with a `ValueError`.
-
-# %% [markdown] lang="en" tags=["hint"]
-# A dict does the work: `self.classes[task_type] = kind`, and `task_type in self.classes` asks whether a name is there.
-
-# %% [markdown] lang="en" tags=["hint"]
-# `raise ValueError(f"task_type={task_type!r} is not known. Set one of {', '.join(self.classes)}.")`
-
-# %% [markdown] lang="en" tags=["hint"]
-# Ask before you write: in `register`, the `if` comes before the assignment. And make the dict in `__init__`, so that
-# each registry has its own.
-
-
-# %% tags=["exercise"]
-class Registry:
-    def __init__(self):
-        self.classes = ...
-
-    def register(self, task_type, kind): ...
-
-    def choose(self, task_type):
-        return ...
-
-
-check_registry(Registry)
-
+check_who_fills(stop, answer)
 
 # %% tags=["solution"]
-class Registry:
-    def __init__(self):
-        self.classes = {}
+answer = "peft/tuners/prefix_tuning/__init__.py"
+try:
+    with stop_at(register_peft_method, commands=["p name", "u", "p __file__", "c"]) as stop:
+        importlib.reload(peft.tuners.prefix_tuning)
+except KeyError as error:
+    print(error)
 
-    def register(self, task_type, kind):
-        if task_type in self.classes:
-            raise ValueError(f"task_type={task_type!r} is taken by {self.classes[task_type].__name__}.")
-        self.classes[task_type] = kind
-
-    def choose(self, task_type):
-        if task_type not in self.classes:
-            raise ValueError(f"task_type={task_type!r} is not known. Set one of {', '.join(self.classes)}.")
-        return self.classes[task_type]
-
-
-check_registry(Registry)
+check_who_fills(stop, answer)
 
 # %% [markdown] lang="en"
-# ## The other branch
+# Each method has a folder in `peft/tuners/`, and its `__init__.py` ends with such a line. A method of your own would be
+# added in the same way.
 #
-# Why does LoRA need no task type, when a prefix does? LoRA changes layers inside the model, and the model is called as
-# before. A prefix comes from outside: it has to be made for the batch and put into the cache, and the mask has to grow.
-# Only a class that knows the task's inputs can do that. Lesson 13 takes LoRA's branch.
-
-# %%
-for name in ("PrefixTuningConfig", "LoraConfig"):
-    print(f"{name:20} is_prompt_learning: {getattr(peft, name)(task_type='CAUSAL_LM').is_prompt_learning}")
-
-# %% [markdown] lang="en"
 # ## What you have seen
 #
-# - The task type is the key of a plain dictionary, and what it finds is called at once.
+# - The task type is the key of a plain dictionary, and the class that it finds is called at once.
 # - Without a task type, PEFT fails with `KeyError: None`. A name that does not exist is refused when the config is
 #   made. The wrong name is accepted: the error comes later and in another place, or not at all.
 # - The tables of methods are filled by `register_peft_method` while PEFT is imported.

@@ -12,39 +12,38 @@
 # The same three lines give a t5-small its prefix, and fail with a flan-t5-small, in the middle of torch. Both are T5s.
 # Why? At the end of this lesson you will be able to
 #
-# - say for any model where each size of its prefix comes from;
+# - find in PEFT's own preparation where each size of a prefix comes from, for any model;
 # - read the error, and rescue the model with one argument;
-# - spot the config that still has another model's sizes.
+# - recognise a config that still has another model's sizes.
 #
-# It takes about 20 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
+# It takes about 25 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
 from prefix_lab.course import make_ready
 
-make_ready()
+make_ready(live=True)  # False: the lesson types at its stops
 
-from dataclasses import replace
+import inspect
 
 import peft
 import torch
 from transformers import T5ForConditionalGeneration
 
 import prefix_lab
+from prefix_lab.breakpoints import stop_at
 from prefix_lab.course import show_progress, show_stage
 from prefix_lab.course.lessons.lesson_05 import (
-    check_read_sizes,
-    check_reopened,
+    check_grouped,
+    check_next_model,
+    check_read_from,
     check_rescue,
     config_of,
     draw_widths,
     empty_model,
     show_sizes,
 )
-from prefix_lab.debugger import record
-from prefix_lab.prepare import explain_preparation
 from prefix_lab.shapes import shape_error
-from prefix_lab.widgets import Stepper
 
 # %% [markdown] lang="en"
 # ## Try both
@@ -82,7 +81,8 @@ shape_error(failed)
 #
 # ## The place
 #
-# Preparation fills in what you left at `None`. It tries one name after the other, since every family has its own.
+# Preparation fills in what you left at `None`. Every family of models has its own names for the same few sizes, so it
+# tries one after the other. `get_peft_model` comes through here with your config and the model's.
 
 # %%
 show_stage(
@@ -91,122 +91,70 @@ show_stage(
     also=("prefix_lab.prepare.explain_preparation",),
 )
 
+# %%
+prepare = peft.utils.other._prepare_prompt_learning_config
+flan = config_of("flan-t5-small")
+
 # %% [markdown] lang="en"
-# For flan-t5-small, one field after the other, with the name that it was read from. Below it, what the model's config
-# says itself. Is a name among these that preparation never looks at?
+# ### Exercise 1 · read from which name?
+#
+# Step through it with flan-t5-small's config. From which name is each of the three sizes read? The first name that
+# this model knows wins, and what stands below it is never looked at. Print `peft_config.token_dim` once before it is
+# filled, and once after. (Enter alone repeats the last command: after one `n`, it steps on.)
+
+# %% [markdown] lang="en" tags=["hint"]
+# A line runs when the arrow `->` has moved on from it. An `if` whose name is not there leads to the next `elif`.
+
+# %% [markdown] lang="en" tags=["hint"]
+# `num_layers` comes first, `token_dim` second. The number of heads is read last. Before you leave with `c`, print the
+# three: `p peft_config.num_layers, peft_config.token_dim, peft_config.num_attention_heads`.
+
+# %% tags=["exercise"]
+config = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
+with stop_at("prepare", where="peft", suggest=["p peft_config.token_dim", "n", "n", "n", "c"]) as stop:
+    prepare(config, flan)
+
+check_read_from(stop, {"num_layers": ..., "token_dim": ..., "num_attention_heads": ...})
+
+# %% tags=["solution"]
+config = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
+steps = ["p peft_config.token_dim", *["n"] * 14, "p peft_config.token_dim", *["n"] * 4, "c"]
+with stop_at("prepare", where="peft", commands=steps) as stop:
+    prepare(config, flan)
+
+check_read_from(stop, {"num_layers": "num_hidden_layers", "token_dim": "d_model", "num_attention_heads": "num_heads"})
+
+# %% [markdown] lang="en"
+# (flan-t5-small's file says `num_layers`. transformers knows it by a second name, `num_hidden_layers`, for all models
+# alike, and PEFT asks for that one first.)
+#
+# Here is what the model's config says of its sizes. Which of these names does preparation never look at?
 
 # %%
-asked = prefix_lab.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
-flan = config_of("flan-t5-small")
-for field, (value, source) in explain_preparation(asked, flan).items():
-    print(f"{field:20} None → {value:<5} from {source}")
-print("\nmodel.config:", {name: getattr(flan, name) for name in ("d_model", "num_heads", "d_kv", "num_layers")})
+{name: getattr(flan, name) for name in ("d_model", "num_heads", "d_kv", "num_layers")}
 
 # %% [markdown] lang="en"
 # `d_kv` is how wide one head is: 64. Six heads of 64 are 384, and the model is 512 wide. Most models have
 # heads · head_dim = hidden, and preparation takes that for granted.
 #
-# ## Every model at once
-#
-# The arrow shows the name in each model's config. (The number of layers is `num_hidden_layers` for all of them:
-# transformers has it as a second name for `num_layers` and `n_layer`.) ✗: what PEFT reads is not what is cached.
-
-# %%
-show_sizes()
-
-# %%
-draw_widths()
-
-# %% [markdown] lang="en"
-# For flan-t5-small, t5-3b and t5-11b the two differ. For llama-3-8b they agree, at 1024, though the model is 4096 wide:
-# that is another case, and PEFT takes care of it. Walk through it line by line (`n`), and keep an eye on **Watches** at
-# the right: `token_dim` becomes 4096, and then something else. Which name decides that?
-
-# %%
-watched = ["peft_config.num_layers", "peft_config.token_dim", "peft_config.num_attention_heads"]
-llama = config_of("llama-3-8b")
-config = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=20)
-with record([peft.utils.other], watch=watched) as recording:
-    peft.utils.other._prepare_prompt_learning_config(config, llama)
-Stepper(recording, height="660px")
-
-# %% [markdown] lang="en"
-# `num_key_value_heads` does. Llama 3 has 32 heads with a query each, but only 8 with a key and a value, each of which
-# serves four: **grouped-query attention** (Ainslie and others, “GQA: Training Generalized Multi-Query Transformer
-# Models from Multi-Head Checkpoints”, 2023, [arXiv 2305.13245](https://arxiv.org/abs/2305.13245)). The prefix goes into
-# the cache, so it has 8 heads, too, and token_dim is 8 · 128 = 1024.
-#
-# ### Exercise 1 · read the sizes
-#
-# Write PEFT's preparation in a few lines: from a model's config, as a dict, to
-# `(num_layers, token_dim, num_attention_heads)`. The table above has all the names. `first` helps you to try them.
-
-# %% [markdown] lang="en" tags=["hint"]
-# `first("hidden_size", "n_embd", "d_model")` is the width. Heads have four names; BART's is `encoder_attention_heads`.
-
-# %% [markdown] lang="en" tags=["hint"]
-# Where heads share keys, only `num_key_value_heads` of them are cached. How wide is one? Some configs say so, as
-# `head_dim`; in the others the width is divided among the heads that ask.
-
-
-# %% tags=["exercise"]
-def read_sizes(known):
-    def first(*names):
-        return next(known[name] for name in names if name in known)
-
-    layers = first("num_hidden_layers", "num_layers", "n_layer")
-    token_dim = ...
-    heads = ...
-    return layers, token_dim, heads
-
-
-check_read_sizes(read_sizes)
-
-
-# %% tags=["solution"]
-def read_sizes(known):
-    def first(*names):
-        return next(known[name] for name in names if name in known)
-
-    layers = first("num_hidden_layers", "num_layers", "n_layer")
-    token_dim = first("hidden_size", "n_embd", "d_model")
-    heads = first("num_attention_heads", "n_head", "num_heads", "encoder_attention_heads")
-    if "num_key_value_heads" in known:
-        head_dim = known.get("head_dim", token_dim // heads)
-        heads = known["num_key_value_heads"]
-        token_dim = heads * head_dim
-    return layers, token_dim, heads
-
-
-check_read_sizes(read_sizes)
-
-# %% [markdown] lang="en"
 # ### Exercise 2 · rescue flan-t5-small
 #
-# Preparation fills only what is `None`. So one argument more saves the model: which `token_dim` fits its cache? Write
-# it for any T5.
+# Preparation fills only what is `None`. So one argument more saves the model: which `token_dim` fits what flan-t5-small
+# keeps in its cache? Try numbers until `get_prompt` gives a key of the model's own shape; the check does the same.
 
 # %% [markdown] lang="en" tags=["hint"]
-# `token_dim` is how many numbers one key has, all heads side by side. PEFT will divide it by the heads again.
-
+# `token_dim` is how many numbers one key has, all heads side by side. PEFT divides it by the number of heads again.
 
 # %% tags=["exercise"]
-def fitting_token_dim(d_model, num_heads, d_kv):
-    return ...
-
-
-check_rescue(fitting_token_dim)
-
+token_dim = ...
+check_rescue(token_dim)
 
 # %% tags=["solution"]
-def fitting_token_dim(d_model, num_heads, d_kv):
-    return num_heads * d_kv
-
-
-check_rescue(fitting_token_dim)
+token_dim = 384
+check_rescue(token_dim)
 
 # %% [markdown] lang="en"
-# Does it hold in the forward pass? This model has real numbers and flan-t5-small's attention; to be built quickly it
+# Does 384 hold in the forward pass? This model has real numbers and flan-t5-small's attention; to be built quickly it
 # has a small vocabulary and small feed-forward layers.
 
 # %%
@@ -232,22 +180,110 @@ for choice in ({}, {"sizes": "model"}):
         print(choice, "→", error)
 
 # %% [markdown] lang="en"
-# ## A config that remembers
+# ## Every model at once
+#
+# The arrow shows the name in each model's config. ✗: what PEFT reads is not what is cached.
+
+# %%
+show_sizes()
+
+# %%
+draw_widths()
+
+# %% [markdown] lang="en"
+# For flan-t5-small, t5-3b and t5-11b the two differ. For llama-3-8b they agree, at 1024, though the model is 4096 wide.
+# How does PEFT come to 1024?
+#
+# ### Exercise 3 · a size that is written twice
+#
+# With Llama's config, `token_dim` is written, and later written again. Stop before the second time, print it, step on,
+# and print it once more. To get there at once, `unt 1198` runs on **until** line 1198; the number depends on your
+# PEFT, so the cell finds it by the text of the line. Then fill in both values, how many heads the prefix gets, and the
+# name in Llama's config that decides it.
+
+
+# %%
+def until(function, text):
+    lines, first = inspect.getsourcelines(function)
+    return f"unt {next(number for number, line in enumerate(lines, first) if text in line)}"
+
+
+grouped = 'and ("num_key_value_heads" in model_config)'
+until(prepare, grouped)
+
+# %% [markdown] lang="en" tags=["hint"]
+# The block begins with an `if` that asks for a name in `model_config`. Print what stands there:
+# `p model_config["num_attention_heads"]`, and the same for that name.
+
+# %% [markdown] lang="en" tags=["hint"]
+# Go on with `n` until the arrow has passed `peft_config.token_dim = head_dim * num_key_value_heads`.
+
+# %% tags=["exercise"]
+config = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=20)
+with stop_at("prepare", where="peft", suggest=[until(prepare, grouped), "p peft_config.token_dim", "n", "c"]) as stop:
+    prepare(config, config_of("llama-3-8b"))
+
+check_grouped(stop, {"token_dim_first": ..., "token_dim_then": ..., "heads": ..., "decided_by": ...})
+
+# %% tags=["solution"]
+config = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=20)
+show = "p peft_config.token_dim, peft_config.num_attention_heads"
+with stop_at("prepare", where="peft", commands=[until(prepare, grouped), show, *["n"] * 8, show, "c"]) as stop:
+    prepare(config, config_of("llama-3-8b"))
+
+check_grouped(stop, {"token_dim_first": 4096, "token_dim_then": 1024, "heads": 8, "decided_by": "num_key_value_heads"})
+
+# %% [markdown] lang="en"
+# Llama 3 has 32 heads with a query each, but only 8 with a key and a value, each of which serves four: **grouped-query
+# attention** (Ainslie and others, “GQA: Training Generalized Multi-Query Transformer Models from Multi-Head
+# Checkpoints”, 2023, [arXiv 2305.13245](https://arxiv.org/abs/2305.13245)). The prefix goes into the cache, so it has 8
+# heads, too, of 128 numbers each: 1024. PEFT takes care of this case; for T5's `d_kv` it has no such block.
+#
+# ## The same config, a second model
 #
 # Filling happens *in your config object*. What if you use it again, for a larger model? Guess what PEFT prints for
 # t5-base, which has 12 layers and 12 heads.
 
 # %%
-config = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
+used = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
 for name in ("t5-small", "t5-base"):
     with torch.device("meta"):
-        cache = peft.get_peft_model(empty_model(name), config).get_prompt(batch_size=2)
+        cache = peft.get_peft_model(empty_model(name), used).get_prompt(batch_size=2)
     key = tuple(cache.self_attention_cache.layers[0].keys.shape)
-    print(f"{name:9} num_layers {config.num_layers}, heads {config.num_attention_heads}: {len(cache)} layers of {key}")
+    print(f"{name:9} num_layers {used.num_layers}, heads {used.num_attention_heads}: {len(cache)} layers of {key}")
 
 # %% [markdown] lang="en"
-# The second model got the first one's sizes, and PEFT said nothing; only the forward pass would fail. (With models that
-# have a name it warns of the new name, not of the sizes.) Ours looks at the sizes, and says what may have happened:
+# PEFT said nothing; only the forward pass would fail. (With models that have a name it warns of the new name, not of
+# the sizes.) Stand in it with the used config, and see which `if` it does not enter any more:
+
+# %%
+with stop_at("prepare", where="peft", suggest=["p peft_config.num_layers is None", *["n"] * 7, "c"]):
+    prepare(used, config_of("t5-base"))
+
+# %% [markdown] lang="en"
+# ### Exercise 4 · a config for the next model
+#
+# t5-small was wrapped with `config`, a prefix with a projection (the small network that lesson 06 is about). Now you
+# want the same for t5-base, as if t5-small had never been there. Which config do you give it?
+#
+# | | |
+# |---|---|
+# | `"copy"` | `dataclasses.replace(config)` |
+# | `"three"` | `dataclasses.replace(config, num_layers=None, token_dim=None, num_attention_heads=None)` |
+# | `"anew"` | `PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20, prefix_projection=True)` |
+# | `"layers"` | `config` itself, after `config.num_layers = 12` |
+
+# %% [markdown] lang="en" tags=["hint"]
+# Which fields are filled? Print a config before and after `prepare(config, config_of("t5-small"))`, and compare.
+
+# %% tags=["exercise"]
+check_next_model(...)
+
+# %% tags=["solution"]
+check_next_model("anew")
+
+# %% [markdown] lang="en"
+# Ours looks at the sizes, and says what may have happened:
 
 # %%
 config = prefix_lab.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
@@ -256,42 +292,6 @@ try:
     prefix_lab.get_peft_model(empty_model("t5-base"), config)
 except ValueError as error:
     print(error)
-
-# %% [markdown] lang="en"
-# ### Exercise 3 · a config for the next model
-#
-# Make a new config from a used one: what the user chose is kept (task type, virtual tokens, projection), what was read
-# from the model is `None` again. The old config stays as it is, since its model still needs it.
-
-# %% [markdown] lang="en" tags=["hint"]
-# Configs are dataclasses. `replace(config, num_layers=None)` makes a copy with one field changed; it takes several.
-
-# %% [markdown] lang="en" tags=["hint"]
-# Five fields are filled: the three of exercise 1, and two more. Print a config before and after `get_peft_model`, and
-# see which.
-
-
-# %% tags=["exercise"]
-def reopened(config):
-    return ...
-
-
-check_reopened(reopened)
-
-
-# %% tags=["solution"]
-def reopened(config):
-    return replace(
-        config,
-        num_layers=None,
-        token_dim=None,
-        num_attention_heads=None,
-        num_transformer_submodules=None,
-        encoder_hidden_size=None,
-    )
-
-
-check_reopened(reopened)
 
 # %% [markdown] lang="en"
 # ## What you have seen

@@ -9,81 +9,101 @@
 # %% [markdown] lang="en"
 # # 06 · PrefixEncoder
 #
-# Everything that prefix tuning learns lies in one small module. In this lesson you look a virtual token up, count what
-# trains, train a prefix with a projection, and then throw the projection away without changing one bit of what the
-# model reads. At the end you will be able to say
+# Everything that prefix tuning learns lies in one small module. In this lesson you stand in it while it works, train a
+# prefix with a projection, and then throw the projection away without changing one bit of what the model reads. At the
+# end you will be able to say
 #
 # - what the encoder computes, with and without projection;
 # - why its width is **2**·layers·hidden;
 # - why the projection trains more numbers, and why none of them are kept;
 # - why an encoder in inference mode has no `transform`.
 #
-# It takes about 20 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
+# It takes about 25 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
 from prefix_lab.course import make_ready
 
-make_ready()
+make_ready(live=True)  # False: the lesson types at its stops
 
-import inspect
 import tempfile
 
 import peft
 import torch
 
 import prefix_lab
+from prefix_lab.breakpoints import stop_at
 from prefix_lab.course import (
-    answers,
-    load_tiny_t5,
-    record_walk,
-    seen_words,
+    after_exercise,
+    before_and_after,
+    load_tiny,
     show_progress,
+    show_source,
     show_stage,
-    task_batches,
     train,
+    world_task,
 )
 from prefix_lab.course.lessons.lesson_06 import (
+    check_encode_shapes,
     check_fold,
-    check_key_and_value,
-    check_parameters,
-    check_prefix_tokens,
+    check_more_tokens,
+    check_no_transform,
     draw_forms,
 )
-from prefix_lab.prepare import prepare_prompt_learning_config
-from prefix_lab.shapes import named
-from prefix_lab.widgets import ParameterBars, ShapeFlow, TensorView, predict
+from prefix_lab.widgets import ParameterBars, TensorView
 
 # %% [markdown] lang="en"
 # ## How much arithmetic is in it?
 #
-# We give an encoder the virtual tokens 3, 0 and 3. Before you run the cell: what do you expect of rows 0 and 2 of the
-# result?
-
-# %%
-model, tokenizer = load_tiny_t5()  # or any T5 or BART, by a local folder or a hub name; the numbers then differ
-
-config = prefix_lab.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
-config = prepare_prompt_learning_config(config, model.config)
-sizes = {"batch": 1, "prefix_len": 20, "layers": config.num_layers, "hidden": config.token_dim}
-
-torch.manual_seed(0)
-encoder = prefix_lab.PrefixEncoder(config)
-prefix = encoder(torch.tensor([[3, 0, 3]]))
-
-print(encoder)
-print("rows 0 and 2 equal:      ", torch.equal(prefix[0, 0], prefix[0, 2]))
-print("row 0 is row 3 of a table:", torch.equal(prefix[0, 0], encoder.embedding.weight[3]))
-print("the table:", named(encoder.embedding.weight.shape, "prefix_len 2·layers·hidden", sizes))
-
-# %% [markdown] lang="en"
-# No arithmetic at all: a table, and a lookup. Here is the whole forward, ours and PEFT's. Two branches: the lookup
-# alone, and one with a `transform` behind it, to which we come below.
+# Here is the whole forward, ours and PEFT's. There are two branches: a lookup alone, and a lookup with a `transform`
+# behind it, to which we come below.
 
 # %%
 show_stage("encode", mark=("self.embedding(prefix)", "self.transform("))
 
 # %% [markdown] lang="en"
+# Three records of the small world of lesson 03, and the tiny T5 that knows it, wrapped by PEFT. Stop where its encoder
+# begins. What comes in, and what does one row of the result have to do with the table `self.embedding.weight`?
+
+# %%
+model, tokenizer = load_tiny("t5")  # or any T5 or BART, by a local folder or a hub name; the numbers then differ
+described = world_task("SEQ_2_SEQ_LM")
+records = [described.source(example) for example in described.examples("test")[:3]]
+batch = tokenizer(records, padding=True, return_tensors="pt")
+batch["labels"] = batch.input_ids  # any labels will do: the prefix encoder sees none of this
+
+torch.manual_seed(0)
+direct = peft.get_peft_model(model, peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20))
+with stop_at(
+    "encode",
+    where="peft",
+    suggest=[
+        "p prefix",
+        "n",
+        "n",
+        "p past_key_values.shape",
+        "p torch.equal(past_key_values[0, 3], self.embedding.weight[3])",
+        "c",
+    ],
+):
+    loss = direct(**batch).loss
+print(f"{loss.item():.4f}")
+
+# %% [markdown] lang="en"
+# No arithmetic at all: a table, and a lookup. Each text in the batch asks for the same virtual tokens, 0 to 19, and
+# token 3 becomes row 3 of the table, (batch, prefix_len) → (batch, prefix_len, 2·layers·hidden).
+#
+# What asked for it? Stop once more, and climb. `u 3` goes up three frames at once, past two of torch's own, which stand
+# between a module that is called and its `forward`.
+
+# %%
+with stop_at("encode", where="peft", suggest=["u 3", "p batch_size", "p prompt_tokens.shape", "u", "c"]):
+    direct(**batch)
+
+# %% [markdown] lang="en"
+# `get_prompt` asked, and it was asked by the forward of the task's class. Neither handed over a word of the texts: only
+# how many there are.
+#
 # ## Why the factor 2?
 #
 # A layer needs two vectors from each virtual token. Take one attention head with a prefix of three tokens, and double
@@ -111,35 +131,8 @@ for name, pair in {
 # A key decides **where** attention looks, a value **what** it finds there. They are trained separately, so each layer
 # has two pieces in the row: key of layer 0, value of layer 0, key of layer 1, and so on.
 #
-# ### Exercise 1 · one layer's key and value
-#
-# Cut them out of the table: each is (prefix_len, hidden). (This is the order for a model with one stack of layers.
-# Lesson 9 shows what becomes of it in a T5.)
-
-# %% [markdown] lang="en" tags=["hint"]
-# How wide is one piece? `table.shape[1]` is `2 * layers` pieces.
-
-# %% [markdown] lang="en" tags=["hint"]
-# `table.view(len(table), 2 * layers, -1)` gives the pieces an axis of their own. Which two belong to `layer`?
-
-
-# %% tags=["exercise"]
-def key_and_value(table, layer, layers):
-    key = ...
-    value = ...
-    return key, value
-
-
-check_key_and_value(key_and_value)
-
-
-# %% tags=["solution"]
-def key_and_value(table, layer, layers):
-    pieces = table.view(len(table), 2 * layers, -1)  # (prefix_len, 2·layers, hidden)
-    return pieces[:, 2 * layer], pieces[:, 2 * layer + 1]
-
-
-check_key_and_value(key_and_value)
+# So a row of this T5's table, which has 3 layers of 128 numbers, is 2 · 3 · 128 = 768 wide. (Lesson 07 cuts it up, and
+# lesson 09 shows what becomes of it in a T5.)
 
 # %% [markdown] lang="en"
 # ## With projection
@@ -148,131 +141,127 @@ check_key_and_value(key_and_value)
 # Their remedy: a **small** table, and an MLP that makes the wide rows from the narrow ones. All virtual tokens share
 # the MLP.
 
+
 # %%
-projected_config = prefix_lab.PrefixTuningConfig(
-    task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20, prefix_projection=True, encoder_hidden_size=64
+def untrained(library):
+    config = library.PrefixTuningConfig(
+        task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20, prefix_projection=True, encoder_hidden_size=64
+    )
+    torch.manual_seed(0)
+    return library.get_peft_model(load_tiny("t5")[0], config)
+
+
+projected = untrained(peft)
+projected.prompt_encoder["default"]
+
+# %% [markdown] lang="en"
+# ### Exercise 1 · two steps instead of one
+#
+# Say first, then look: which axes has `prefix_tokens`, after the lookup, and which has `past_key_values`, after the
+# `transform`? Stop in PEFT's `forward` again, step over the two lines, and print both shapes there. (Three texts are in
+# the batch; `encoder_hidden` is 64.)
+
+# %% [markdown] lang="en" tags=["hint"]
+# The lookup adds one axis to `prefix`, as wide as a row of the table: `(num_embeddings, embedding_dim)` is printed
+# above. What does the first `Linear` take, and what does the last one give?
+
+# %% [markdown] lang="en" tags=["hint"]
+# A value is there when the arrow has passed its line. Which three `n` lead past both? Print `.shape` of each.
+
+# %% tags=["exercise"]
+with stop_at("encode", where="peft", suggest=["p prefix.shape", "n", "c"]) as stop:
+    projected(**batch)
+
+check_encode_shapes(
+    stop,
+    {
+        "prefix": "(batch, prefix_len)",
+        "prefix_tokens": ...,  # by names, such as "(batch, source)"
+        "past_key_values": ...,
+    },
 )
 
-
-def untrained():
-    torch.manual_seed(0)
-    return prefix_lab.get_peft_model(model, projected_config)
-
-
-projected = untrained().prompt_encoder["default"]
-print(projected)
-
-# %% [markdown] lang="en"
-# ### Exercise 2 · the shape inside the projection
-#
-# PEFT's own encoder has been recorded at work, with projection. The stepper stands in its `forward`, before the lookup
-# runs: look around (variables, calls, the lines above), then say what shape `prefix_tokens` will have. Answer there,
-# or in the cell below. (The first recording takes some seconds: the names of the axes are proven.)
-
-# %%
-walk = record_walk("peft", projection=True, prefix_len=7, model=False)
-question = predict(walk, "encode", "prefix_tokens", height="660px")
-question
-
-# %% [markdown] lang="en" tags=["hint"]
-# The small table has `prefix_len` rows. How wide must a row be for the first `Linear` of the MLP, printed above? And
-# how many texts look it up?
-
-# %% tags=["exercise"]
-prefix_tokens_shape = ...  # as a text, such as "(source, vocab)"
-
-check_prefix_tokens(question, prefix_tokens_shape)
-
 # %% tags=["solution"]
-prefix_tokens_shape = "(batch, prefix_len, hidden)"
+look = ["n", "n", "p prefix_tokens.shape", "n", "p past_key_values.shape", "c"]
+with stop_at("encode", where="peft", commands=look) as stop:
+    projected(**batch)
 
-check_prefix_tokens(question, prefix_tokens_shape)
+check_encode_shapes(
+    stop,
+    {
+        "prefix": "(batch, prefix_len)",
+        "prefix_tokens": "(batch, prefix_len, hidden)",
+        "past_key_values": "(batch, prefix_len, 2·layers·hidden)",
+    },
+)
 
 # %% [markdown] lang="en"
-# Step on from there with the keys `n` and `N` (over a line, forwards and back) until `past_key_values` has its shape:
-# it is as wide as without projection. What comes after the encoder cannot tell the two forms apart.
-
-# %% [markdown] lang="en"
+# What comes out is as wide as without projection. What comes after the encoder cannot tell the two forms apart.
+#
 # ## What trains?
 #
-# ### Exercise 3 · parameters of both forms
+# With the wide table alone, and with the small table and the MLP:
+
+# %%
+for form in (direct, projected):
+    encoder = form.prompt_encoder["default"]
+    for name, parameter in encoder.named_parameters():
+        print(f"{name:20} {tuple(parameter.shape)!s:12} {parameter.numel():7,}")
+    print(f"{'':20} {'':12} {sum(parameter.numel() for parameter in encoder.parameters()):7,}\n")
+
+# %% [markdown] lang="en"
+# ### Exercise 2 · twice as many virtual tokens
 #
-# Count what trains: with the wide table alone, and with the small table and the MLP. A `Linear(a, b)` has `a·b`
-# weights and `b` biases.
+# You take 40 virtual tokens in place of 20. How many numbers does the **projected** form train then?
+#
+# | | |
+# |---|---|
+# | `"twice"` | twice as many, 121,472 |
+# | `"small_rows"` | 2,560 more: 20 rows of 128 |
+# | `"wide_rows"` | 15,360 more: 20 rows of 768 |
+# | `"same"` | as many as before, since all virtual tokens share the MLP |
 
 # %% [markdown] lang="en" tags=["hint"]
-# The MLP is printed above: `Linear(hidden, encoder_hidden)`, `Tanh`, `Linear(encoder_hidden, 2·layers·hidden)`.
-
-# %% [markdown] lang="en" tags=["hint"]
-# Three parts for the projected form: `prefix_len * hidden`, then `(hidden + 1) * encoder_hidden`, then … The `+ 1` is
-# the bias.
-
+# Which of the five lines printed above has a 20 in its shape?
 
 # %% tags=["exercise"]
-def parameters(prefix_len, layers, hidden, encoder_hidden):
-    table = ...
-    projected = ...
-    return table, projected
-
-
-check_parameters(parameters)
-
+check_more_tokens(...)
 
 # %% tags=["solution"]
-def parameters(prefix_len, layers, hidden, encoder_hidden):
-    row = 2 * layers * hidden
-    table = prefix_len * row
-    projected = prefix_len * hidden + (hidden + 1) * encoder_hidden + (encoder_hidden + 1) * row
-    return table, projected
-
-
-check_parameters(parameters)
-
-# %%
-print("as you count: ", parameters(20, 3, 128, 64))
-print("as torch does:", tuple(sum(p.numel() for p in one.parameters()) for one in (encoder, projected)))
+check_more_tokens("small_rows")
 
 # %% [markdown] lang="en"
-# For a t5-base: the table alone trains fewer numbers than LoRA; with PEFT's own width of the MLP, as wide as the
-# model, the projection trains many more. Move the sliders.
+# For a gpt2, twelve layers of 768: with PEFT's own width of the MLP, as wide as the model, the projection trains forty
+# times as many numbers as the table alone. Move the sliders.
 
 # %%
-ParameterBars("t5-base", prefix_len=20)
+ParameterBars("gpt2", prefix_len=20)
 
 # %% [markdown] lang="en"
-# The MLP costs the same for one virtual token and for a thousand; a row of the table costs 24 times as much as a small
-# one. So the lines cross.
+# The MLP costs the same for one virtual token and for a thousand; a row of the wide table costs 24 times as much as a
+# small one. So the lines cross.
 
 # %%
-draw_forms(layers=12, hidden=768, encoder_hidden=(768, 64), prefix_len=20)
-
-# %% [markdown] lang="en"
-# `ShapeFlow` shows the same journey with any sizes. Set `projection` and `encoder_hidden`, and watch which boxes
-# change: only those before `view`.
-
-# %%
-ShapeFlow(model, prefix_len=20, projection=True, encoder_hidden=64)
+after_exercise(2, draw_forms(layers=12, hidden=768, encoder_hidden=(768, 64), prefix_len=20))
 
 # %% [markdown] lang="en"
 # ## Train it, then fold it
 #
-# Now let it learn: the tiny T5 sees bare words and should write them in capitals. 100 steps are not enough to do it
-# well, but enough for the prefix to be worth keeping. (Lesson 3 trains in earnest.)
+# Now let it learn to describe places, as in lesson 03: 40 steps, a few seconds. The encoder is ours here; it trains to
+# the same bits as PEFT's.
 
 # %%
-words = ["garden", "piano", "window"]
-peft_model = untrained()
-print("before:", answers(peft_model, tokenizer, words))
-batches = task_batches(tokenizer, seen_words(), "upper", instruction=False, batch_size=8)
-losses = train(peft_model, batches, steps=100, rate=1e-2)
-print("after: ", answers(peft_model, tokenizer, words))
-print(f"loss: {losses[0]:.2f} → {losses[-1]:.2f}")
+peft_model = untrained(prefix_lab)
+train(peft_model, described, steps=40, tokenizer=tokenizer, measured_on=20, progress="")
+
+# %%
+before_and_after(peft_model, described, tokenizer, count=2)
 
 # %% [markdown] lang="en"
 # The virtual tokens are always 0, 1, 2, … 19. So the MLP is always given the same rows, and now that training is over,
 # it always gives the same result. Why compute it again for every text?
 #
-# ### Exercise 4 · fold the projection away
+# ### Exercise 3 · fold the projection away
 #
 # Compute the flat table, (prefix_len, 2·layers·hidden), that gives what the projected encoder gives: bit for bit.
 
@@ -300,8 +289,8 @@ def fold(encoder):
 check_fold(fold)
 
 # %% [markdown] lang="en"
-# Does the model notice? We give the table to a prefix without projection, ours and PEFT's own, and compare what
-# `get_prompt` hands to the model. (The next cell goes on with our `fold`, so that it runs even before yours does.)
+# Does the model notice? We give the table to a prefix without projection, PEFT's own, and compare what `get_prompt`
+# hands to the model. (The next cell goes on with `fold_ours`, so that it runs even before your `fold` does.)
 
 
 # %%
@@ -309,18 +298,13 @@ def fold_ours(encoder):
     return encoder(torch.arange(encoder.embedding.num_embeddings)[None])[0].detach()
 
 
-def same_prompt(one, other):
-    layers = [model.get_prompt(2).self_attention_cache.layers for model in (one, other)]
-    return all(torch.equal(a.keys, b.keys) and torch.equal(a.values, b.values) for a, b in zip(*layers, strict=True))
-
-
 table = fold_ours(peft_model.prompt_encoder["default"])
-for library in (prefix_lab, peft):
-    base, _ = load_tiny_t5()
-    flat = library.get_peft_model(base, library.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20))
-    flat.prompt_encoder["default"].load_prompt_embeddings(table)
-    print(f"{library.__name__:10} get_prompt equal, bit for bit:", same_prompt(peft_model, flat))
-    print(f"{'':10} {answers(flat.eval(), tokenizer, words)}")
+flat = peft.get_peft_model(load_tiny("t5")[0], peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20))
+flat.prompt_encoder["default"].load_prompt_embeddings(table)
+
+one, other = (wrapped.get_prompt(2).self_attention_cache.layers for wrapped in (peft_model, flat))
+print([torch.equal(a.keys, b.keys) and torch.equal(a.values, b.values) for a, b in zip(one, other, strict=True)])
+before_and_after(flat.eval(), described, tokenizer, count=2)
 
 # %% [markdown] lang="en"
 # Here is what was learnt, with the last axis cut up: a key and a value for each layer are 2·layers pieces, each with
@@ -333,23 +317,45 @@ TensorView(table.view(20, 6, 4, 32), "prefix_len 2·layers heads head_dim", show
 # ## Why an encoder in inference mode has no `transform`
 #
 # Because what is saved has been folded already. `save_pretrained` writes the flat table and sets `inference_mode=True`.
-# When PEFT builds an encoder in inference mode, it makes the wide table alone, ready to be filled from the file. In
-# PEFT's `__init__`, look for the condition:
+# When PEFT builds an encoder from that file, it makes the wide table alone, ready to be filled. The `if` that decides:
 
 # %%
-print(inspect.getsource(peft.PrefixEncoder.__init__))
+folder = tempfile.mkdtemp()
+peft_model.save_pretrained(folder)
+show_source(peft.PrefixEncoder, mark=("not config.inference_mode", "self.transform = "))
+
+# %% [markdown] lang="en"
+# ### Exercise 4 · the branch not taken
+#
+# Below, PEFT loads what we have just saved, trained **with** a projection. Stop in `PrefixEncoder.__init__`, and find
+# out why the `if` is not entered all the same. Write the name in the config that decides. And who builds this encoder?
+# Climb once, and look.
+
+# %% [markdown] lang="en" tags=["hint"]
+# The `if` asks for two things. Both are known on the first line already: print each.
+
+# %% tags=["exercise"]
+base = load_tiny("t5")[0]
+answer = ...
+with stop_at(peft.PrefixEncoder.__init__, suggest=["p config.num_virtual_tokens", "n", "n", "c"]) as stop:
+    served = peft.PeftModel.from_pretrained(base, folder)
+
+check_no_transform(stop, answer)
+
+# %% tags=["solution"]
+base = load_tiny("t5")[0]
+answer = "inference_mode"
+look = ["p config.prefix_projection", "p config.inference_mode", "u", "c"]
+with stop_at(peft.PrefixEncoder.__init__, commands=look) as stop:
+    served = peft.PeftModel.from_pretrained(base, folder)
+
+check_no_transform(stop, answer)
 
 # %%
-with tempfile.TemporaryDirectory() as folder:
-    peft_model.save_pretrained(folder)
-    base, _ = load_tiny_t5()
-    served = peft.PeftModel.from_pretrained(base, folder)  # PEFT reads what we wrote
-
 theirs = served.prompt_encoder["default"]
-print("projection in the config:", served.active_peft_config.prefix_projection)
-print("inference mode:          ", served.active_peft_config.inference_mode)
-print("has a transform:         ", hasattr(theirs, "transform"))
-print("its table is our table:  ", torch.equal(theirs.embedding.weight, table))
+print("prefix_projection", served.active_peft_config.prefix_projection)
+print("transform        ", hasattr(theirs, "transform"))
+print("the same table   ", torch.equal(theirs.embedding.weight, table))
 
 # %% [markdown] lang="en"
 # The config still says `prefix_projection=True`, but nothing is there to project with. So this encoder cannot be
@@ -360,28 +366,13 @@ show_stage(
     "split", mark=("inference_mode", "embedding.weight.repeat"), also=("prefix_lab.models.PeftModel.encode_prefix",)
 )
 
-# %%
-complaints = {
-    "PEFT's encoder, called": lambda: theirs(torch.arange(20)),
-    "ours, called": lambda: prefix_lab.PrefixEncoder(ours_config)(torch.arange(20)),
-    "a table for a projection": lambda: projected.load_prompt_embeddings(table),
-}
-ours_config = prepare_prompt_learning_config(
-    prefix_lab.PrefixTuningConfig(num_virtual_tokens=20, prefix_projection=True, inference_mode=True), model.config
-)
-for name, call in complaints.items():
-    try:
-        call()
-    except (AttributeError, ValueError) as error:
-        print(f"{name}:\n    {type(error).__name__}: {error}")
-
 # %% [markdown] lang="en"
 # ## What you have seen
 #
 # - The encoder is a lookup; with projection, a lookup and an MLP. Its rows hold a key and a value for each layer.
-# - The projection is scaffolding: it shapes the training, and is folded into the flat table before anything is saved.
-# - There is no way back: from the table nobody can find the MLP again. (What that means for training on from a file is
-#   in lesson 12.)
+# - The projection helps while training, and is folded into the flat table before anything is saved.
+# - From the table nobody can find the MLP again: many different MLPs give the same table. (What that means for training
+#   on from a file is in lesson 11.)
 #
 # Read next: `prefix_lab/encoder.py`, one screen; then `peft/tuners/prefix_tuning/model.py`. PEFT's encoder came from
 # that of P-tuning v2 (Liu and others, “P-Tuning v2: Prompt Tuning Can Be Comparable to Fine-tuning Universally Across

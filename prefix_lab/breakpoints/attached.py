@@ -11,19 +11,23 @@ import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from prefix_lab.locale import N_, _
+
 FIRST_ID = 1_000_000  # an editor counts its own from 0
 PATIENCE = 5  # seconds
-SWITCH_ON = """\
-No debugger is attached to this Python, so nothing stops yet.
-  JupyterLab: switch on the bug at the top right of the notebook.
-  VS Code: choose Debug Cell, or run the script under the debugger.
-Then run the next cell: what is set here is handed over by itself.
-Without any of them, `with stop_at({stage!r}):` opens pdb."""
-OUTSIDE_IPYTHON = """\
-No debugger is attached to this Python, so nothing stops.
-Run the script under VS Code's debugger, or use pdb: `with stop_at({stage!r}):`."""
-JUST_MY_CODE = "The debugger leaves out code that is not yours: set justMyCode to false in launch.json."
-RECORDING = (
+SWITCH_ON = N_(
+    "No debugger is attached to this Python, so nothing stops yet.\n"
+    "  JupyterLab: switch on the bug at the top right of the notebook.\n"
+    "  VS Code: choose Debug Cell, or run the script under the debugger.\n"
+    "Then run the next cell: what is set here is handed over by itself.\n"
+    "Without any of them, `with stop_at({stage!r}):` opens pdb."
+)
+OUTSIDE_IPYTHON = N_(
+    "No debugger is attached to this Python, so nothing stops.\n"
+    "Run the script under VS Code's debugger, or use pdb: `with stop_at({stage!r}):`."
+)
+JUST_MY_CODE = N_("The debugger leaves out code that is not yours: set justMyCode to false in launch.json.")
+RECORDING = N_(
     "A recording is being made, and on Python {version} it takes the debugger's place: nothing stops until it ends. "
     "On Python 3.12 or newer both work at once."
 )
@@ -83,9 +87,9 @@ def is_recording_instead() -> bool:
 def advice(stage: str) -> str:
     """What the learner should do before anything stops; empty when all is ready."""
     if is_recording_instead():
-        return RECORDING.format(version=f"{sys.version_info[0]}.{sys.version_info[1]}")
+        return _(RECORDING).format(version=f"{sys.version_info[0]}.{sys.version_info[1]}")
     if debugger() is None:
-        return (SWITCH_ON if in_ipython() else OUTSIDE_IPYTHON).format(stage=stage)
+        return _(SWITCH_ON if in_ipython() else OUTSIDE_IPYTHON).format(stage=stage)
     return ""
 
 
@@ -113,7 +117,7 @@ def set_in_debugger(wanted: Iterable[Wanted]) -> str:
     api, said = PyDevdAPI(), ""
     policy = "ALL" if py_db.multi_threads_single_notification else "NONE"
     with py_db._main_lock:
-        there = {number for _, number in py_db.api_received_breakpoints}
+        there = {number for editor, number in py_db.api_received_breakpoints}
         for one in wanted:
             if one.number in there:
                 continue
@@ -121,9 +125,10 @@ def set_in_debugger(wanted: Iterable[Wanted]) -> str:
                 py_db, one.file, "python-line", one.number, one.line, one.condition, "None", None, policy, None, False
             )
             if result.error_code == api.ADD_BREAKPOINT_FILE_EXCLUDED_BY_FILTERS:
-                said = JUST_MY_CODE
+                said = _(JUST_MY_CODE)
             elif result.error_code:
-                said = f"The debugger did not take {one.file}, line {one.line} (its error {result.error_code})."
+                text = _("The debugger did not take {file}, line {line} (its error {code}).")
+                said = text.format(file=one.file, line=one.line, code=result.error_code)
     return said
 
 
@@ -136,7 +141,7 @@ def take_from_debugger(wanted: Iterable[Wanted]) -> None:
 
     api = PyDevdAPI()
     with py_db._main_lock:
-        there = {number for _, number in py_db.api_received_breakpoints}
+        there = {number for editor, number in py_db.api_received_breakpoints}
         for one in wanted:
             if one.number in there:
                 api.remove_breakpoint(py_db, one.file, "python-line", one.number)

@@ -28,6 +28,7 @@ from prefix_lab.breakpoints.attached import (
 )
 from prefix_lab.breakpoints.places import StopPlace, places_of, side
 from prefix_lab.breakpoints.seen import outwards
+from prefix_lab.locale import N_, _, paragraph
 from prefix_lab.stages import stage as stage_of
 from prefix_lab.widgets.table import Table, table
 
@@ -89,8 +90,8 @@ def missing(names: frozenset[str], place: StopPlace) -> list[str]:
     )
 
 
-NONE_SET = "No breakpoint is set. break_at('encode') sets one."
-HEADS = ("stage", "where", "stops in", "condition", "times", "reached", "stopped")
+NONE_SET = N_("No breakpoint is set. break_at('encode') sets one.")
+HEADS = (N_("stage"), N_("where"), N_("stops in"), N_("condition"), N_("times"), N_("reached"), N_("stopped"))
 
 
 @dataclass(eq=False)
@@ -119,7 +120,8 @@ class StageBreakpoint:
             if self.condition and not (self.condition.fits(place) and self.condition.holds(values, place.namespace)):
                 return False
         except Exception as error:
-            said = f"The condition {self.condition.text!r} failed here, so this stops: {type(error).__name__}: {error}"
+            text = _("The condition {condition} failed here, so this stops: {kind}: {error}")
+            said = text.format(condition=repr(self.condition.text), kind=type(error).__name__, error=error)
             if said != self.trouble:
                 print(said, file=sys.stderr)
             self.trouble = said
@@ -136,20 +138,25 @@ class StageBreakpoint:
 
     def row(self) -> tuple[str, ...]:
         first, *others = (place.shown for place in self.places.values())
-        more = f", and {len(others)} more" if others else ""
-        times = "every" if self.times is None else str(self.times)
+        places = _("{place}, and {count} more").format(place=first, count=len(others)) if others else first
+        times = _("every") if self.times is None else str(self.times)
         condition = self.condition.text if self.condition else ""
-        return (self.stage, self.where, first + more, condition, times, str(self.hits), str(self.stops))
+        return (self.stage, self.where, places, condition, times, str(self.hits), str(self.stops))
 
     @property
     def text(self) -> str:
         """What is set, what happened to it, and what is still to be done."""
-        name, where, place, condition, times, hits, _ = self.row()
-        parts = [f"Stops at {name!r} ({where}): {place}"]
-        parts += [f"where {condition}"] if condition else []
-        parts += [f"{times} times at most"] if self.times is not None else []
-        said = ", ".join(parts) + "."
-        return "\n".join(filter(None, [said + (f" Reached {hits} times." if self.hits else ""), self.trouble]))
+        name, where, place, condition, times, hits = self.row()[:6]
+        text = _("Stops at {stage} ({where}): {place}.")
+        if condition and self.times is not None:
+            text = _("Stops at {stage} ({where}): {place}, where {condition}, {times} times at most.")
+        elif condition:
+            text = _("Stops at {stage} ({where}): {place}, where {condition}.")
+        elif self.times is not None:
+            text = _("Stops at {stage} ({where}): {place}, {times} times at most.")
+        said = text.format(stage=repr(name), where=where, place=place, condition=condition, times=times)
+        reached = _("Reached {hits} times.").format(hits=hits) if self.hits else ""
+        return "\n".join(filter(None, [paragraph(said, reached), self.trouble]))
 
     def __repr__(self) -> str:
         return self.text
@@ -162,7 +169,7 @@ class BreakpointTable(tuple):
 
     def __repr__(self) -> str:
         if not self:
-            return NONE_SET
+            return _(NONE_SET)
         return "\n".join([repr(self.table()), *self.notes()])
 
     def table(self) -> Table:
@@ -173,7 +180,7 @@ class BreakpointTable(tuple):
 
     def _repr_html_(self) -> str:
         if not self:
-            return f"<p>{escape(NONE_SET)}</p>"
+            return f"<p>{escape(_(NONE_SET))}</p>"
         return self.table()._repr_html_() + "".join(f"<p>{escape(note)}</p>" for note in self.notes())
 
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
+from prefix_lab.locale import _
 from prefix_lab.stages import Stage
 
 WHERES = ("ours", "peft", "transformers")
@@ -35,7 +36,8 @@ class StopPlace(NamedTuple):
     @property
     def shown(self) -> str:
         """`prefix_lab/encoder.py, line 58, in PrefixEncoder.forward`."""
-        return f"{self.file}, line {self.line}, in {self.code.co_qualname}"
+        text = _("{file}, line {line}, in {function}")
+        return text.format(file=self.file, line=self.line, function=self.code.co_qualname)
 
     def counts(self, values: Mapping[str, Any]) -> bool:
         """Whether this call is meant: of attention layers, those that read a past which is not the encoder's output."""

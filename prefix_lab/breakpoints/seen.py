@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 from prefix_lab.breakpoints.places import StopPlace, places_of
 from prefix_lab.breakpoints.variables import kind_of
+from prefix_lab.locale import N_, _, paragraph
+from prefix_lab.locale.room import columns, padded
 from prefix_lab.shapes import Names, ShapeError, shape_error
 from prefix_lab.shapes.axes import Axes
 from prefix_lab.shapes.cache import FAMILIES, kept_names
@@ -34,8 +36,8 @@ class Shapes:
 
     @property
     def text(self) -> str:
-        width = max((len(name) for name, _ in self.rows), default=0)
-        lines = [f"  {name:<{width}}  {said}" for name, said in self.rows] or ["  no tensors"]
+        width = max((columns(name) for name, said in self.rows), default=0)
+        lines = [f"  {padded(name, width)}  {said}" for name, said in self.rows] or ["  " + _("no tensors")]
         return "\n".join([self.where, *lines, *filter(None, [self.note])])
 
     def __repr__(self) -> str:
@@ -60,10 +62,12 @@ def shapes(frame: FrameType | None = None, names: Names | None = None) -> Shapes
     axes, note = axes_at(frame, names)
     rows = []
     for name, value in dict(frame.f_locals).items():
-        for label, _, tensor in tensors_below(value, name):
+        for label, _part, tensor in tensors_below(value, name):
             shown = seen(tensor, "", axes.get(id(tensor)))
             rows.append((label, f"{str(shown).removeprefix(': ')}  {shown.dtype}"))  # (batch, 20) = (2, 20)  int64
-    where = f"{frame.f_code.co_qualname}, {Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
+    where = _("{function}, {file}, line {line}").format(
+        function=frame.f_code.co_qualname, file=Path(frame.f_code.co_filename).name, line=frame.f_lineno
+    )
     return Shapes(where, rows, note if rows else "")
 
 
@@ -103,7 +107,7 @@ def real_frame(frame: FrameType) -> FrameType:
     return frame
 
 
-NOT_YET = (
+NOT_YET = N_(
     "The axes have no names yet. Run once, in a cell of its own: from prefix_lab.shapes import name_axes; "
     "name_axes({family!r}). It takes some seconds, and is kept."
 )
@@ -117,7 +121,7 @@ def names_for(frames: Iterable[FrameType]) -> tuple[Names | None, str]:
     if (family, projected) not in _known and (names := kept_names([family], projected)) is not None:
         _known[family, projected] = names
     names = _known.get((family, projected))
-    return names, "" if names else NOT_YET.format(family=family)
+    return names, "" if names else _(NOT_YET).format(family=family)
 
 
 _known: dict[tuple[str, bool | None], Names] = {}  # what was found on disk once in this session
@@ -166,8 +170,7 @@ def as_traceback(frames: Iterable[FrameType]) -> TracebackType | None:
     return found
 
 
-SIDES = {"ours": "our", "peft": "PEFT's"}
-NOWHERE = "None of the frames is in a stage of the walk."
+NOWHERE = N_("None of the frames is in a stage of the walk.")
 
 
 class Explained(NamedTuple):
@@ -185,14 +188,16 @@ class Explained(NamedTuple):
 
     def stage_lines(self) -> list[str]:
         if self.stage is None:
-            return [NOWHERE]
-        lines = [f"Stage {self.stage.name!r}, in {SIDES[self.where]} code. {self.stage.sentence}"]
+            return [_(NOWHERE)]
+        text = _("Stage {stage}, in our code.") if self.where == "ours" else _("Stage {stage}, in PEFT's code.")
+        lines = [paragraph(text.format(stage=repr(self.stage.name)), _(self.stage.sentence))]
         if self.counterpart is None:
             return lines
         other = "peft" if self.where == "ours" else "ours"
-        lines.append(f"{'PEFT' if other == 'peft' else 'Ours'} does this in {self.counterpart.shown}.")
+        text = _("PEFT does this in {place}.") if other == "peft" else _("Ours does this in {place}.")
+        lines.append(text.format(place=self.counterpart.shown))
         stop = f'"{self.stage.name}"' + (', where="peft"' if other == "peft" else "")
-        return [*lines, f"To walk through it: break_at({stop}), or with stop_at({stop}): …"]
+        return [*lines, _("To walk through it: break_at({stop}), or with stop_at({stop}): …").format(stop=stop)]
 
     def __repr__(self) -> str:
         return self.text
@@ -215,7 +220,7 @@ def explain(error: BaseException | None = None, names: Names | None = None) -> E
     Raises `ValueError` when there is no error to look at, or `error` is something else.
     """
     error = last_error() if error is None else error
-    frames = [frame for frame, _ in walk_tb(getattr(error, "__traceback__", None))][::-1]  # the innermost first
+    frames = [frame for frame, line in walk_tb(getattr(error, "__traceback__", None))][::-1]  # the innermost first
     note = ""
     if names is None and isinstance(error, BaseException):
         names, note = names_for(frames)

@@ -11,6 +11,7 @@ from typing import Any
 
 from prefix_lab.debugger.look import Look, full_name, load_plugins, mro_of
 from prefix_lab.debugger.summary import Summary
+from prefix_lab.locale import N_, _
 
 SHOWN = 10  # items of a tensor's first axis
 LOOKED_AT = 1_000_000  # numbers of a tensor that its statistics are made from, at most
@@ -54,7 +55,7 @@ def text_of(value: Any, axes: tuple[str, ...] = ()) -> str | None:
     if kind is None:
         return None
     if isinstance(value, Lazy):
-        return value.text
+        return _(value.text)
     load_plugins()
     summary = Look()(value)
     if not isinstance(summary, Summary) or (kind == "holder" and not holds_tensors(summary)):
@@ -64,7 +65,7 @@ def text_of(value: Any, axes: tuple[str, ...] = ()) -> str | None:
 
 def holds_tensors(summary: Summary) -> bool:
     return any(
-        isinstance(part, Summary) and ("shape" in part.facts or holds_tensors(part)) for _, part in summary.parts
+        isinstance(part, Summary) and ("shape" in part.facts or holds_tensors(part)) for name, part in summary.parts
     )
 
 
@@ -78,12 +79,12 @@ def of_tensor(tensor: Any) -> Children:
     """Where it lies, and whether it learns; its numbers only when unfolded."""
     from prefix_lab.shapes.tensors import facts_of, short, unheard, written
 
-    shape, dtype, device, trains, _ = facts_of(tensor)
+    shape, dtype, device, trains = facts_of(tensor)[:4]
     with unheard():
         is_leaf = tensor.is_leaf
         grad = tensor.grad if is_leaf else None
     return [
-        ("shape", "not known" if shape is None else written(shape), None),
+        ("shape", _("not known") if shape is None else written(shape), None),
         ("dtype", short(dtype), None),
         ("device", str(device), None),
         ("requires_grad", trains, ".requires_grad"),
@@ -152,7 +153,7 @@ class Lazy:
         try:
             return [(name, value, None) for name, value in self.found()]
         except Exception as error:  # on the meta device, inside vmap: its numbers cannot be had
-            return [("not available", str(error).split("\n")[0], None)]
+            return [(_("not available"), str(error).split("\n")[0], None)]
 
     def found(self) -> Iterator[tuple[str, Any]]:
         raise NotImplementedError
@@ -161,7 +162,7 @@ class Lazy:
 class Statistics(Lazy):
     """Least, greatest and mean number, and whether there are NaN or infinite ones."""
 
-    text = "min, max, mean: unfold"
+    text = N_("min, max, mean: unfold")
 
     def found(self) -> Iterator[tuple[str, Any]]:
         from prefix_lab.shapes.tensors import statistics
@@ -170,15 +171,16 @@ class Statistics(Lazy):
         told = statistics(tensor)
         yield from ((name, told[name]) for name in ("min", "max", "mean", "nan", "inf") if name in told)
         if not told:
-            yield "not available", "there are no numbers to look at"
+            yield _("not available"), _("there are no numbers to look at")
         elif count > LOOKED_AT:
-            yield "of", f"{tensor.numel():,} numbers, evenly spread over {count:,}"
+            text = _("{looked_at:,} numbers, evenly spread over {count:,}")
+            yield _("of"), text.format(looked_at=tensor.numel(), count=count)
 
 
 class Items(Lazy):
     """The first items along the first axis: tensors, or numbers."""
 
-    text = "the first items: unfold"
+    text = N_("the first items: unfold")
 
     def found(self) -> Iterator[tuple[str, Any]]:
         from prefix_lab.shapes.tensors import unheard

@@ -4,7 +4,6 @@ import importlib
 from typing import Any
 
 _HOMES = {
-    "LiveTraining": "history",
     "TaskForCausalLM": "tasks",
     "TaskForFeatureExtraction": "task_heads",
     "TaskForQuestionAnswering": "task_heads",
@@ -17,6 +16,7 @@ _HOMES = {
     "before": "small_models",
     "before_and_after": "history",
     "digest": "training",
+    "draw_network": "network",
     "exact_match": "letters",
     "get_task": "letters",
     "held_out_words": "letters",

@@ -45,6 +45,7 @@ OTHER_ORDER = N_("Every axis is there, in another order.")
 OTHER_NUMBERS = N_("The shape of {name} is right, {axes} = {right}, and the numbers are not.")
 NOT_A_NUMBER = N_("NaN is among them.")
 ROUNDED = N_("The numbers of {name} are right, but rounded: they are {given}, expected {right}.")
+NO_CHOICE = N_("Choose one of {letters}, as a text; this is {given}.")
 NO_STOP = N_("Give the check the stop itself: `with stop_at(…) as stop:` makes it, and `stop` is its name.")
 NEVER_STOPPED = N_("The program has not come to a stop: run the cell with `stop_at` to its end, and then this one.")
 LESSON_TYPED = N_(
@@ -277,6 +278,16 @@ def same_tensor(
         raise NotYet(ROUNDED, name=name, given=result.dtype, right=right.dtype)
     cause = next((said for said, wrong in numbers.items() if same(result, wrong)), otherwise[1])
     raise NotYet(OTHER_NUMBERS, cause, **places)
+
+
+def chosen(answer: Any, right: str, causes: Mapping[str, str]) -> None:
+    """Hold the letter of a learner's choice against the right one; `causes` says of each other one why it is wrong."""
+    if is_open(answer):
+        raise NotYet(TODO)
+    letter = answer.strip(" ()").lower() if isinstance(answer, str) else answer
+    if letter != right:
+        cause = next((said for one, said in causes.items() if one == letter), NO_CHOICE)
+        raise NotYet(cause, letters=", ".join(sorted([right, *causes])), given=brief(answer))
 
 
 def answered_shape(prediction: Any, answer: Any) -> str:

@@ -9,20 +9,22 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from prefix_lab.locale import N_
+
 Axes = tuple[str, ...]
 AXES = {
-    "batch": "texts at once",
-    "prefix_len": "virtual tokens (PEFT: num_virtual_tokens)",
-    "layers": "attention layers that read the prefix",
-    "heads": "attention heads",
-    "kv_heads": "heads of keys and values, fewer than heads with grouped-query attention",
-    "head_dim": "width of one head",
-    "hidden": "width of a token's vector, often heads · head_dim",
-    "source": "tokens of the input",
-    "target": "tokens of the output",
-    "vocab": "tokens that the model knows",
-    "ff": "inner width of a feed-forward layer",
-    "encoder_hidden": "inner width of the prefix projection",
+    "batch": N_("texts at once"),
+    "prefix_len": N_("virtual tokens (PEFT: num_virtual_tokens)"),
+    "layers": N_("attention layers that read the prefix"),
+    "heads": N_("attention heads"),
+    "kv_heads": N_("heads of keys and values, fewer than heads with grouped-query attention"),
+    "head_dim": N_("width of one head"),
+    "hidden": N_("width of a token's vector, often heads · head_dim"),
+    "source": N_("tokens of the input"),
+    "target": N_("tokens of the output"),
+    "vocab": N_("tokens that the model knows"),
+    "ff": N_("inner width of a feed-forward layer"),
+    "encoder_hidden": N_("inner width of the prefix projection"),
 }
 
 

@@ -20,13 +20,14 @@ from typing import Any, NamedTuple
 
 from prefix_lab.debugger.recording import Recording
 from prefix_lab.debugger.steps import Step
+from prefix_lab.locale import N_, _, paragraph
 from prefix_lab.shapes.names import Names, live_axes
 from prefix_lab.shapes.operands import Operand, Reader, Thing, Unreadable, fields_of, is_tensor, tensors_in
 from prefix_lab.shapes.operations import ALIGNED, SUMMED, against, operation_of
 
-FROM_MESSAGE = "Which axes disagree cannot be told from this line alone; the message above says what was seen."
-NOT_SHAPES = "This is no error about shapes: neither the line's tensors nor the message speak of sizes."
-OWN_CHECK = "The code checks this itself, and the message above is its own."
+FROM_MESSAGE = N_("Which axes disagree cannot be told from this line alone; the message above says what was seen.")
+NOT_SHAPES = N_("This is no error about shapes: neither the line's tensors nor the message speak of sizes.")
+OWN_CHECK = N_("The code checks this itself, and the message above is its own.")
 
 ABOUT = re.compile(
     r"\b(sizes?|shapes?|dimensions?|\w*dims?|dimensionality|numel|axis|axes|heads|wide|layers|broadcast\w*|expand\w*|"
@@ -57,21 +58,21 @@ class ShapeError:
     operands: tuple[str, ...]
     found: tuple[str, ...]
     is_about_shapes: bool
+    counted: bool = False  # whether a sentence counts axes
 
     @property
     def verdict(self) -> tuple[str, ...]:
         """The sentences that end the text: what disagrees, or why that cannot be said."""
         if not self.is_about_shapes:
-            return (NOT_SHAPES,)
+            return (_(NOT_SHAPES),)
         if not self.found:
-            return (OWN_CHECK if re.search(r"^ *raise\b", self.line, re.M) else FROM_MESSAGE,)
-        counted = any("axis " in one.lower() for one in self.found)
-        return (*self.found, "(Axes count from 0.)") if counted else self.found
+            return (_(OWN_CHECK if re.search(r"^ *raise\b", self.line, re.M) else FROM_MESSAGE),)
+        return (*self.found, _("(Axes count from 0.)")) if self.counted else self.found
 
     @property
     def text(self) -> str:
-        where = [f"in {self.where}:", indent(self.line, " " * 4)] if self.where else []
-        operands = ["with", *(f"    {one}" for one in self.operands)] if self.operands else []
+        where = [_("in {where}:").format(where=self.where), indent(self.line, " " * 4)] if self.where else []
+        operands = [_("with"), *(f"    {one}" for one in self.operands)] if self.operands else []
         return "\n".join([self.error, *where, *operands, *self.verdict])
 
     def __repr__(self) -> str:
@@ -79,8 +80,8 @@ class ShapeError:
 
     def _repr_html_(self) -> str:
         """The same for a notebook. All of it is text, never markup."""
-        line = f"<div>in {escape(self.where)}:</div>{code(self.line)}" if self.where else ""
-        operands = f"<div>with</div>{code(chr(10).join(self.operands))}" if self.operands else ""
+        line = f"<div>{escape(_('in {where}:').format(where=self.where))}</div>{code(self.line)}" if self.where else ""
+        operands = f"<div>{_('with')}</div>{code(chr(10).join(self.operands))}" if self.operands else ""
         said = "".join(
             f"<p><b>{escape(one)}</b></p>" if one in self.found else f"<p>{escape(one)}</p>" for one in self.verdict
         )
@@ -153,6 +154,7 @@ def told(kind: str, kinds: set[str], message: str, lines: list[FailingLine]) -> 
         tuple(map(str, operands)) if is_about else (),
         tuple(dict.fromkeys(found)),
         is_about,
+        bool(found),
     )
 
 
@@ -169,8 +171,10 @@ def said_by_message(message: str, operands: list[Operand]) -> tuple[list[Operand
     """The tensors that a message of torch's names, and what disagrees; `operands` are those of the line, if known."""
     if found := MULTIPLIED.search(message):
         rows, inner, other_inner, columns = map(int, found.groups())
-        one = next((o for o in operands if o.shape and o.shape[-1] == inner), Operand("the left factor", (rows, inner)))
-        other = Operand("the right factor", (other_inner, columns))
+        one = next(
+            (o for o in operands if o.shape and o.shape[-1] == inner), Operand(_("the left factor"), (rows, inner))
+        )
+        other = Operand(_("the right factor"), (other_inner, columns))
         pair = (one, len(one.shape) - 1), (other, 0)
         return list(dict.fromkeys([*operands, one, other])), [against(*pair, SUMMED)]
     if found := ALONG.search(message):
@@ -179,16 +183,23 @@ def said_by_message(message: str, operands: list[Operand]) -> tuple[list[Operand
         one = next((o for o in having if o.shape[at] == size), None)
         other = next((o for o in having if o.shape[at] == other_size), None)
         if one is None or other is None:
-            return operands, [f"{size} against {other_size}, at axis {at} of the longer one. {ALIGNED}"]
+            return operands, [
+                paragraph(
+                    _("{size} against {other}, at axis {axis} of the longer one.").format(
+                        size=size, other=other_size, axis=at
+                    ),
+                    _(ALIGNED),
+                )
+            ]
         return operands, [against((one, at), (other, at), ALIGNED)]
     return operands, []
 
 
 def whereabouts(line: FailingLine) -> str:
     """The function, file and line; a notebook's cell has a file that nobody knows by its name."""
-    file = "a cell" if "ipykernel_" in line.file else Path(line.file).name
-    function = f"{line.function}, " if line.function != "<module>" else ""
-    return f"{function}{file}, line {line.line}"
+    file = _("a cell") if "ipykernel_" in line.file else Path(line.file).name
+    text = _("{file}, line {line}") if line.function == "<module>" else _("{function}, {file}, line {line}")
+    return text.format(function=line.function, file=file, line=line.line)
 
 
 class FailingLine(NamedTuple):

@@ -12,6 +12,7 @@ from typing import Any
 from prefix_lab.debugger import record
 from prefix_lab.debugger.progress import Progress
 from prefix_lab.debugger.scope import is_module
+from prefix_lab.locale import N_, _
 from prefix_lab.shapes import cache
 from prefix_lab.shapes.axes import worth
 from prefix_lab.shapes.names import Names
@@ -32,8 +33,8 @@ INCLUDE = (
     *("prefix_lab", "peft", "transformers.models", "transformers.cache_utils", "transformers.masking_utils"),
     *("transformers.generation.utils", "transformers.integrations.sdpa_attention", "transformers.loss"),
 )
-NAMING = "Naming the axes of a walk: run {far} of {of}, {seconds:.0f} s"
-NOT_NAMED = "Stopped. No name of this walk was found or kept: ask for them again."
+NAMING = N_("Naming the axes of a walk: run {far} of {of}, {seconds:.0f} s")
+NOT_NAMED = N_("Stopped. No name of this walk was found or kept: ask for them again.")
 
 
 def name_axes(
@@ -101,7 +102,7 @@ def found_names(walk: Walk | str, include: tuple, runs: Runs) -> Names:
 def proven_names(walk: Walk, include: tuple, runs: Runs) -> Names:
     """Run the walk at all sizes, and solve for each place what its axes are."""
     seen: list[Any] = []
-    with Progress(NAMING, NOT_NAMED, lambda: len(seen) + 1, of=len(runs)):
+    with Progress(_(NAMING), _(NOT_NAMED), lambda: len(seen) + 1, of=len(runs)):
         for run in runs:
             seen.append(by_place(seen_in(walk, include, dict(run))))
     return names_from(seen, runs)

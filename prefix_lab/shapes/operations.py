@@ -16,6 +16,7 @@ from math import prod
 from types import BuiltinFunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from prefix_lab.locale import N_, _, paragraph
 from prefix_lab.shapes.operands import Operand, Reader, Thing, Unreadable, tensors_in, tried
 
 USUAL = ("torch", "F", "nn", "functional")  # what torch's modules are called where only names were recorded
@@ -24,16 +25,16 @@ PLAIN = (int, float, str, bool, type(None), Operand)
 TRIES = 1000
 FRESH = 997  # a size that nothing else has
 
-ALIGNED = "Shapes are laid side by side from the last axis; there, two sizes must be equal, or one of them 1."
-SUMMED = "The product sums over these two, so they must be equal."
-INTO = "What is written into a tensor must spread to its shape."
+ALIGNED = N_("Shapes are laid side by side from the last axis; there, two sizes must be equal, or one of them 1.")
+SUMMED = N_("The product sums over these two, so they must be equal.")
+INTO = N_("What is written into a tensor must spread to its shape.")
 REASONS = {
-    "linear": "A linear layer's weight is (out, in), and `in` must be the input's last axis.",
-    "stack": "stack takes tensors of one shape.",
-    "layer_norm": "The last axes must be those that the layer was made to even out.",
-    "cross_entropy": "There is one right answer for each row of scores.",
-    "scaled_dot_product_attention": "Queries are as wide as keys; each key has a value, and a column of the mask.",
-    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), "A filter reads all channels of its group."),
+    "linear": N_("A linear layer's weight is (out, in), and `in` must be the input's last axis."),
+    "stack": N_("stack takes tensors of one shape."),
+    "layer_norm": N_("The last axes must be those that the layer was made to even out."),
+    "cross_entropy": N_("There is one right answer for each row of scores."),
+    "scaled_dot_product_attention": N_("Queries are as wide as keys; each key has a value, and a column of the mask."),
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), N_("A filter reads all channels of its group.")),
     **dict.fromkeys(("+", "where", "masked_fill", "add", "sub", "mul", "div", "maximum", "minimum"), ALIGNED),
     **dict.fromkeys(("=", "copy_", "add_", "sub_", "mul_", "div_", "masked_fill_"), INTO),
 }
@@ -97,11 +98,13 @@ class Operation(NamedTuple):
             return SUMMED if is_summed else ALIGNED if self.name in ("@", "matmul") else ""
         if self.name in ("cat", "concat", "concatenate"):
             along = self.named.get("dim", self.arguments[1] if len(self.arguments) > 1 else 0)
-            return f"cat joins along axis {along % len(one[0].shape)}; all other axes must be equal."
+            return _("cat joins along axis {axis}; all other axes must be equal.").format(
+                axis=along % len(one[0].shape)
+            )
         if self.name == "einsum":
             letters = self.arguments[0].replace(" ", "").split("->")[0].split(",")
             letter = letters[self.operands().index(one[0])][one[1]]
-            return f"Both are {letter!r} in the equation, so they must be equal."
+            return _("Both are {letter} in the equation, so they must be equal.").format(letter=repr(letter))
         return REASONS.get(self.name, "")
 
 
@@ -146,8 +149,15 @@ def is_plain(value: Any) -> bool:
 
 def against(one: Axis, other: Axis, why: str) -> str:
     """Two axes that should be equally large."""
-    where = f"axis {one[1]} of {one[0].name} and axis {other[1]} of {other[0].name}"
-    return f"{one[0].axis(one[1])} against {other[0].axis(other[1])}: {where}. {why}".rstrip()
+    text = _("{one} against {other}: axis {axis} of {name} and axis {other_axis} of {other_name}.").format(
+        one=one[0].axis(one[1]),
+        other=other[0].axis(other[1]),
+        axis=one[1],
+        name=one[0].name,
+        other_axis=other[1],
+        other_name=other[0].name,
+    )
+    return paragraph(text, _(why))
 
 
 def operation_of(node: ast.AST, read: Reader) -> Operation | None:
@@ -157,7 +167,7 @@ def operation_of(node: ast.AST, read: Reader) -> Operation | None:
             return arithmetic(op, arguments([left, right], read))
         case ast.AugAssign(target, ast.MatMult() as op, value):
             return arithmetic(op, arguments([target, value], read))
-        case ast.AugAssign(target, _, value):
+        case ast.AugAssign(target, op, value):
             return written_into(*arguments([value, target], read))
         case ast.Assign([ast.Subscript() as target], value):
             return written_into(*arguments([value, target], read))
@@ -225,7 +235,7 @@ def texts(nodes: list[ast.expr]) -> list[str]:
     return [] if any(isinstance(node, ast.Starred) for node in nodes) else [ast.unparse(node) for node in nodes]
 
 
-def view(one: Operand, *sizes: Any, texts: Sequence[str] = (), **_: Any) -> Iterator[str]:
+def view(one: Operand, *sizes: Any, texts: Sequence[str] = (), **other: Any) -> Iterator[str]:
     """view and reshape: as many numbers as before. `texts` are the sizes as they stand in the source."""
     wanted = list(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], list) else list(sizes)
     if not all(type(size) is int for size in wanted) or not wanted:
@@ -233,14 +243,19 @@ def view(one: Operand, *sizes: Any, texts: Sequence[str] = (), **_: Any) -> Iter
     have, asked, free = prod(one.shape), prod(size for size in wanted if size != -1), wanted.count(-1)
     if have == asked and not free:
         yield (
-            f"{one.name} has as many numbers as are asked for, {have:,}, but they do not lie in that order in "
-            "memory, as after a transpose or permute. `reshape` copies them into order; `view` never copies."
+            _(
+                "{name} has as many numbers as are asked for, {have:,}, but they do not lie in that order in memory, "
+                "as after a transpose or permute. `reshape` copies them into order; `view` never copies."
+            ).format(name=one.name, have=have)
         )
     elif free != 1 or not asked or have % asked:
         said = " · ".join(map(str, wanted))
-        counts = f"{one.name} has {' · '.join(map(str, one.shape)) or '1'} = {have:,} numbers, and {said}"
-        counts += f" = {asked:,} are asked for." if not free else f" asks for a multiple of {asked:,}."
-        yield f"{counts} {misfit(one, wanted, texts)}".strip()
+        counts = _("{name} has {shape} = {have:,} numbers, and {said} = {asked:,} are asked for.")
+        if free:
+            counts = _("{name} has {shape} = {have:,} numbers, and {said} asks for a multiple of {asked:,}.")
+        shape = " · ".join(map(str, one.shape)) or "1"
+        counts = counts.format(name=one.name, shape=shape, have=have, said=said, asked=asked)
+        yield paragraph(counts, misfit(one, wanted, texts))
 
 
 def misfit(one: Operand, wanted: list[int], texts: Sequence[str]) -> str:
@@ -253,24 +268,28 @@ def misfit(one: Operand, wanted: list[int], texts: Sequence[str]) -> str:
     if not middle or not asked:
         return ""
     there = " · ".join(one.axis(at) for at in middle)
-    axes = f"Axis {middle[0]}" if len(middle) == 1 else f"Axes {middle[0]} to {middle[-1]}"
+    axes = _("Axis {first} of {name}, {sizes}") if len(middle) == 1 else _("Axes {first} to {last} of {name}, {sizes}")
+    axes = axes.format(first=middle[0], last=middle[-1], name=one.name, sizes=there)
     rest, before = prod(one.shape[at] for at in middle), []
     for size, label in asked:
         called = f"{label} = {size}" if label and label != str(size) else str(size)
         if size > 0 and rest % size:
-            left = f"cut into {' · '.join(before)} leaves {rest:,}, and {called} does not divide that" if before else ""
-            return f"{axes} of {one.name}, {there}: {left or f'{called} does not divide {rest:,}'}."
+            text = _("{axes}: {size} does not divide {rest:,}.")
+            if before:
+                text = _("{axes}: cut into {pieces} leaves {rest:,}, and {size} does not divide that.")
+            return text.format(axes=axes, pieces=" · ".join(before), rest=rest, size=called)
         if size > 0:
             rest //= size
             before.append(called)
-    return f"{axes} of {one.name}, {there}, cannot be cut into {' · '.join(before)}: {rest:,} would be left over."
+    text = _("{axes}, cannot be cut into {pieces}: {rest:,} would be left over.")
+    return text.format(axes=axes, pieces=" · ".join(before), rest=rest)
 
 
 def same_at_head(one: Sequence[int], other: Sequence[int]) -> int:
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def embedding(one: Operand, other: Operand, *_: Any, **__: Any) -> Iterator[str]:
+def embedding(one: Operand, other: Operand, *more: Any, **named: Any) -> Iterator[str]:
     """Ids that a table has no row for. F.embedding takes the ids first, torch.embedding the table."""
     import torch
 
@@ -282,8 +301,10 @@ def embedding(one: Operand, other: Operand, *_: Any, **__: Any) -> Iterator[str]
         wrong = next((one for one in (int(tensor.max()), int(tensor.min())) if not 0 <= one < size), None)
     if wrong is not None:
         yield (
-            f"{ids.name} has the number {wrong}, but {table.name} has {table.axis(0)} rows, axis 0: "
-            f"numbers from 0 to {size - 1} can be looked up."
+            _(
+                "{ids} has the number {wrong}, but {table} has {rows} rows, axis 0: numbers from 0 to {last} can be "
+                "looked up."
+            ).format(ids=ids.name, wrong=wrong, table=table.name, rows=table.axis(0), last=size - 1)
         )
 
 

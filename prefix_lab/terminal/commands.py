@@ -13,14 +13,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prefix_lab.locale import N_, _
 from prefix_lab.terminal.signs import all_signs
 
 if TYPE_CHECKING:
     from prefix_lab.debugger import Recording
     from prefix_lab.walk.model import Base
 
-WALK = "walk from get_peft_model to a saved prefix, with PEFT beside every stage"
-RECORDED = "what `prefix-lab record` or Recording.save wrote"
+WALK = N_("walk from get_peft_model to a saved prefix, with PEFT beside every stage")
+RECORDED = N_("what `prefix-lab record` or Recording.save wrote")
 KEEPS = ("shapes", "statistics", "small")
 MAX_STEPS = 2_000_000
 STEPS_SHOWN = 20
@@ -49,7 +50,7 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """All commands. Each adds itself, and sets as defaults `run`, what it does, and `refuse`, for an unknown option."""
     parser = argparse.ArgumentParser(
         prog="prefix-lab",
-        description="See what PEFT's prefix tuning does, stage by stage; record and replay any Python script.",
+        description=_("See what PEFT's prefix tuning does, stage by stage; record and replay any Python script."),
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {own_version()}")
@@ -80,7 +81,7 @@ def add_walk(commands: Any, chosen: bool) -> None:
 
         add_years(add(commands, load_default))
     else:
-        commands.add_parser("walk", help=WALK)
+        commands.add_parser("walk", help=_(WALK))
 
 
 def add_years(parser: argparse.ArgumentParser) -> None:
@@ -143,25 +144,38 @@ def add_record(commands: Any) -> None:
         commands,
         "record",
         run_record,
-        help="run a Python script, and keep what each of its lines did",
+        help=_("run a Python script, and keep what each of its lines did"),
         usage="prefix-lab record [options] SCRIPT [args ...]\n       prefix-lab record [options] -m MODULE [args ...]",
-        description="Run SCRIPT as `python SCRIPT args` would, and save what each line did, for `prefix-lab replay`. "
-        "Options stand before SCRIPT; all that follows it is its own.",
-        epilog="exit status: the script's own; 2 if an option is refused",
+        description=_(
+            "Run SCRIPT as `python SCRIPT args` would, and save what each line did, for `prefix-lab replay`. "
+            "Options stand before SCRIPT; all that follows it is its own."
+        ),
+        epilog=_("exit status: the script's own; 2 if an option is refused"),
     )
     add = parser.add_argument
-    add("script", nargs=argparse.REMAINDER, metavar="SCRIPT [args ...]", help="a Python file")
-    add("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="a module instead")
+    add("script", nargs=argparse.REMAINDER, metavar="SCRIPT [args ...]", help=_("a Python file"))
+    add("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help=_("a module instead"))
     add(
         "--include",
         action="append",
         metavar="NAME",
-        help="record this package, module, file or folder; may be given several times (the script's file)",
+        help=_("record this package, module, file or folder; may be given several times (the script's file)"),
     )
-    add("--output", metavar="FILE", help="where to save (SCRIPT's name, with .recording, in this folder)")
-    add("--keep", choices=KEEPS, default="shapes", help="of tensors: shapes; statistics too; numbers of small ones too")
-    add("--watch", action="append", default=[], metavar="EXPR", help="evaluate this after each line; several times")
-    add("--max-steps", type=at_least(1), default=MAX_STEPS, metavar="N", help=f"stop recording there ({MAX_STEPS:,})")
+    add("--output", metavar="FILE", help=_("where to save (SCRIPT's name, with .recording, in this folder)"))
+    add(
+        "--keep",
+        choices=KEEPS,
+        default="shapes",
+        help=_("of tensors: shapes; statistics too; numbers of small ones too"),
+    )
+    add("--watch", action="append", default=[], metavar="EXPR", help=_("evaluate this after each line; several times"))
+    add(
+        "--max-steps",
+        type=at_least(1),
+        default=MAX_STEPS,
+        metavar="N",
+        help=_("stop recording there ({steps:,})").format(steps=MAX_STEPS),
+    )
 
 
 def run_record(args: argparse.Namespace) -> int:
@@ -175,16 +189,24 @@ def add_replay(commands: Any) -> None:
         commands,
         "replay",
         run_replay,
-        help="walk through a recording, forwards and backwards",
-        description="Walk through a recording in the terminal, with source, values and stack; ? shows the keys. In a "
-        "pipe, or with --print, an outline and some steps as plain lines.",
-        epilog="exit status: 0; 2 if an option or the file is refused",
+        help=_("walk through a recording, forwards and backwards"),
+        description=_(
+            "Walk through a recording in the terminal, with source, values and stack; ? shows the keys. In a "
+            "pipe, or with --print, an outline and some steps as plain lines."
+        ),
+        epilog=_("exit status: 0; 2 if an option or the file is refused"),
     )
     add = parser.add_argument
-    add("file", metavar="FILE", help=RECORDED)
-    add("--print", action="store_true", dest="printed", help="plain lines, also in a terminal")
-    add("--from", type=at_least(0), dest="first", default=0, metavar="N", help="start at this step (0)")
-    add("--count", type=at_least(0), default=STEPS_SHOWN, metavar="M", help=f"print so many steps ({STEPS_SHOWN})")
+    add("file", metavar="FILE", help=_(RECORDED))
+    add("--print", action="store_true", dest="printed", help=_("plain lines, also in a terminal"))
+    add("--from", type=at_least(0), dest="first", default=0, metavar="N", help=_("start at this step (0)"))
+    add(
+        "--count",
+        type=at_least(0),
+        default=STEPS_SHOWN,
+        metavar="M",
+        help=_("print so many steps ({steps})").format(steps=STEPS_SHOWN),
+    )
 
 
 def run_replay(args: argparse.Namespace) -> int:
@@ -198,25 +220,27 @@ def add_dap(commands: Any) -> None:
         commands,
         "dap",
         run_dap,
-        help="serve a recording to an editor's debugger, which then steps both ways",
-        description="Speak the Debug Adapter Protocol over a recording: an editor sets breakpoints, steps and runs "
-        "forwards and backwards, and shows the values. On standard input and output, or on a port.",
-        epilog="exit status: 0; 1 if what came was not the protocol; 2 if an option or the file is refused",
+        help=_("serve a recording to an editor's debugger, which then steps both ways"),
+        description=_(
+            "Speak the Debug Adapter Protocol over a recording: an editor sets breakpoints, steps and runs "
+            "forwards and backwards, and shows the values. On standard input and output, or on a port."
+        ),
+        epilog=_("exit status: 0; 1 if what came was not the protocol; 2 if an option or the file is refused"),
     )
     add = parser.add_argument
-    add("file", metavar="FILE", help=RECORDED)
+    add("file", metavar="FILE", help=_(RECORDED))
     add(
         "--port",
         type=at_least(0, 65535),
         metavar="N",
-        help="listen on this port of this machine alone; 0 takes a free one",
+        help=_("listen on this port of this machine alone; 0 takes a free one"),
     )
     add(
         "--idle",
         type=at_least(1),
         default=IDLE_SECONDS,
         metavar="S",
-        help=f"end after S silent seconds ({IDLE_SECONDS})",
+        help=_("end after S silent seconds ({seconds})").format(seconds=IDLE_SECONDS),
     )
 
 
@@ -227,7 +251,8 @@ def run_dap(args: argparse.Namespace) -> int:
     from prefix_lab.shapes import with_kept_names
 
     def listening(port: int) -> None:
-        print(f"listening on 127.0.0.1:{port}, for one client at a time; Ctrl-C ends", flush=True)
+        said = _("listening on {address}, for one client at a time; Ctrl-C ends")
+        print(said.format(address=f"127.0.0.1:{port}"), flush=True)
 
     def complain(reason: str) -> None:
         if reason:
@@ -240,8 +265,10 @@ def run_dap(args: argparse.Namespace) -> int:
     if args.port is None:
         if sys.stdin is not None and sys.stdin.isatty():
             complain(
-                "waiting for an editor's words on standard input; --port N is for those that connect, and prefix-lab "
-                "replay for people"
+                _(
+                    "waiting for an editor's words on standard input; --port N is for those that connect, and "
+                    "prefix-lab replay for people"
+                )
             )
         reason = serve_stdio(recording, args.idle)
         complain(reason)
@@ -251,7 +278,7 @@ def run_dap(args: argparse.Namespace) -> int:
     except OSError as error:
         why = os.strerror(error.errno)
         args.refuse(f"argument --port: {args.port} cannot be had ({why}). Give another, or 0 for a free one")
-    complain(f"no client came for {args.idle} seconds")
+    complain(_("no client came for {seconds} seconds").format(seconds=args.idle))
     return 0
 
 
@@ -272,14 +299,16 @@ def add_export(commands: Any) -> None:
         commands,
         "export",
         run_export,
-        help="write a recording, or the walk of the tiny T5, as one HTML page",
-        description="Write one HTML file in which a recording can be walked through, forwards and backwards, in any "
-        "browser, with no kernel and no network. Its address keeps the place: walk.html#step=120.",
-        epilog="exit status: 0; 2 if an option or the file is refused",
+        help=_("write a recording, or the walk of the tiny T5, as one HTML page"),
+        description=_(
+            "Write one HTML file in which a recording can be walked through, forwards and backwards, in any "
+            "browser, with no kernel and no network. Its address keeps the place: walk.html#step=120."
+        ),
+        epilog=_("exit status: 0; 2 if an option or the file is refused"),
     )
-    parser.add_argument("file", nargs="?", metavar="FILE", help=f"{RECORDED} (PEFT's own walk)")
-    parser.add_argument("--output", metavar="PAGE", help="where to write (FILE's name with .html, in this folder)")
-    parser.add_argument("--title", default="", help="what heads the page (the file's name)")
+    parser.add_argument("file", nargs="?", metavar="FILE", help=_("{file} (PEFT's own walk)").format(file=_(RECORDED)))
+    parser.add_argument("--output", metavar="PAGE", help=_("where to write (FILE's name with .html, in this folder)"))
+    parser.add_argument("--title", default="", help=_("what heads the page (the file's name)"))
 
 
 def run_export(args: argparse.Namespace) -> int:
@@ -290,7 +319,8 @@ def run_export(args: argparse.Namespace) -> int:
     except (ValueError, OSError) as error:
         print(f"prefix-lab export: {error}", file=sys.stderr)
         return 2
-    print(f"{page}: {len(recording):,} steps, {page.stat().st_size / 1e3:,.0f} kB. Open it in any browser.")
+    said = _("{page}: {steps:,} steps, {size:,.0f} kB. Open it in any browser.")
+    print(said.format(page=page, steps=len(recording), size=page.stat().st_size / 1e3))
     return 0
 
 
@@ -311,12 +341,12 @@ def add_progress(commands: Any) -> None:
         commands,
         "progress",
         run_progress,
-        help="which exercises of the course are solved",
-        description="Show which exercises are solved. The notes are in a file on this machine, and stay there.",
-        epilog="exit status: 0; 2 if an option is refused",
+        help=_("which exercises of the course are solved"),
+        description=_("Show which exercises are solved. The notes are in a file on this machine, and stay there."),
+        epilog=_("exit status: 0; 2 if an option is refused"),
     )
     parser.add_argument(
-        "--reset", metavar="LESSON", help="forget a lesson's exercises, by its number, or all of them: all"
+        "--reset", metavar="LESSON", help=_("forget a lesson's exercises, by its number, or all of them: all")
     )
 
 

@@ -14,13 +14,14 @@ from textual.binding import Binding
 from textual.worker import get_current_worker
 
 from prefix_lab.debugger.placing import PlacedBreakpoint, nearest
-from prefix_lab.debugger.text import count_of, visible
+from prefix_lab.debugger.text import visible
+from prefix_lab.locale import N_, _, ngettext, paragraph
 from prefix_lab.terminal import panes
 from prefix_lab.terminal.lines import READING, Choices, Lines
 from prefix_lab.terminal.screen import ReplayScreen
 from prefix_lab.terminal.state import EXPECTED, breakpoint_at
 
-OUTERMOST = "No recorded step is outside this call on that side."
+OUTERMOST = N_("No recorded step is outside this call on that side.")
 
 
 class Key(NamedTuple):
@@ -35,37 +36,43 @@ class Key(NamedTuple):
 
 # A terminal without newer protocols says F13 and up for Shift with a function key: F23 is Shift+F11.
 KEYS = (
-    Key("n,j,f10", "step('over', False)", "n  j  F10", "step over: the next line of this function", "over"),
-    Key("s,l,right,f11", "step('in', False)", "s  l  →  F11", "step in: the very next step, into calls", "in"),
-    Key("o,shift+f11,f23", "step('out', False)", "o  Shift+F11", "step out: to the caller, after this call", "out"),
-    Key("N,p,k,shift+f10,f22", "step('over', True)", "N  p  k  Shift+F10", "step over, backwards", "back"),
-    Key("S,left", "step('in', True)", "S  ←", "step in, backwards: the step before this one"),
-    Key("O", "step('out', True)", "O", "step out, backwards: to the call itself"),
-    Key("c,f5", "run_on(False)", "c  F5", "run on to the next breakpoint", "run"),
-    Key("C,shift+f5,f17", "run_on(True)", "C  Shift+F5", "run backwards to the breakpoint before"),
-    Key("b", "ask_breakpoint", "b", "set a breakpoint, or take it away by typing it again", "break"),
-    Key("f9", "break_here", "F9", "the same for the current line; so does a click on any line"),
-    Key("B", "clear", "B", "take all breakpoints away"),
-    Key("x", "skip_here", "x", "step past this function from now on, or into it again"),
-    Key("m", "mark", "m", "mark this step, to ask later what has changed since"),
-    Key("equals_sign", "since", "=", "what has changed between the mark and here"),
-    Key("slash", "ask_search", "/", "search in source lines and values", "find"),
-    Key("full_stop,f3", "match(False)", ".  F3", "the next place that was found"),
-    Key("comma,shift+f3,f15", "match(True)", ",  Shift+F3", "the place before that was found"),
-    Key("i", "calls", "i", "calls: all of them as a tree; Enter goes there", "calls"),
-    Key("h", "ask_history", "h", "history: every value that a name took in this call"),
-    Key("v", "ask_value", "v", "value: all that is known of it, with statistics and parts", "value"),
-    Key("colon,t", "ask_step", ":  t", "go to a step by its number"),
-    Key("g,home", "goto_end(False)", "g  Home", "the first step"),
-    Key("G,end", "goto_end(True)", "G  End", "the last step"),
-    Key("u", "undo", "u", "undo the last jump"),
-    Key("up", "scroll(-1)", "↑  PageUp", "look further up in the source"),
-    Key("down", "scroll(1)", "↓  PageDown", "look further down"),
-    Key("less_than_sign", "sideways(-20)", "<", "look to the left, in long lines"),
-    Key("greater_than_sign", "sideways(20)", ">", "look to the right"),
-    Key("question_mark,f1", "help", "?  F1", "this help", "help"),
-    Key("escape", "give_up", "Esc", "close what was opened; give up a search"),
-    Key("q,ctrl+c", "quit", "q", "quit", "quit"),
+    Key("n,j,f10", "step('over', False)", "n  j  F10", N_("step over: the next line of this function"), N_("over")),
+    Key("s,l,right,f11", "step('in', False)", "s  l  →  F11", N_("step in: the very next step, into calls"), N_("in")),
+    Key(
+        "o,shift+f11,f23",
+        "step('out', False)",
+        "o  Shift+F11",
+        N_("step out: to the caller, after this call"),
+        N_("out"),
+    ),
+    Key("N,p,k,shift+f10,f22", "step('over', True)", "N  p  k  Shift+F10", N_("step over, backwards"), N_("back")),
+    Key("S,left", "step('in', True)", "S  ←", N_("step in, backwards: the step before this one")),
+    Key("O", "step('out', True)", "O", N_("step out, backwards: to the call itself")),
+    Key("c,f5", "run_on(False)", "c  F5", N_("run on to the next breakpoint"), N_("run")),
+    Key("C,shift+f5,f17", "run_on(True)", "C  Shift+F5", N_("run backwards to the breakpoint before")),
+    Key("b", "ask_breakpoint", "b", N_("set a breakpoint, or take it away by typing it again"), N_("break")),
+    Key("f9", "break_here", "F9", N_("the same for the current line; so does a click on any line")),
+    Key("B", "clear", "B", N_("take all breakpoints away")),
+    Key("x", "skip_here", "x", N_("step past this function from now on, or into it again")),
+    Key("m", "mark", "m", N_("mark this step, to ask later what has changed since")),
+    Key("equals_sign", "since", "=", N_("what has changed between the mark and here")),
+    Key("slash", "ask_search", "/", N_("search in source lines and values"), N_("find")),
+    Key("full_stop,f3", "match(False)", ".  F3", N_("the next place that was found")),
+    Key("comma,shift+f3,f15", "match(True)", ",  Shift+F3", N_("the place before that was found")),
+    Key("i", "calls", "i", N_("calls: all of them as a tree; Enter goes there"), N_("calls")),
+    Key("h", "ask_history", "h", N_("history: every value that a name took in this call")),
+    Key("v", "ask_value", "v", N_("value: all that is known of it, with statistics and parts"), N_("value")),
+    Key("colon,t", "ask_step", ":  t", N_("go to a step by its number")),
+    Key("g,home", "goto_end(False)", "g  Home", N_("the first step")),
+    Key("G,end", "goto_end(True)", "G  End", N_("the last step")),
+    Key("u", "undo", "u", N_("undo the last jump")),
+    Key("up", "scroll(-1)", "↑  PageUp", N_("look further up in the source")),
+    Key("down", "scroll(1)", "↓  PageDown", N_("look further down")),
+    Key("less_than_sign", "sideways(-20)", "<", N_("look to the left, in long lines")),
+    Key("greater_than_sign", "sideways(20)", ">", N_("look to the right")),
+    Key("question_mark,f1", "help", "?  F1", N_("this help"), N_("help")),
+    Key("escape", "give_up", "Esc", N_("close what was opened; give up a search")),
+    Key("q,ctrl+c", "quit", "q", N_("quit"), N_("quit")),
 )
 UNLISTED = (Key("pageup", "scroll(-10)", "", ""), Key("pagedown", "scroll(10)", "", ""))
 
@@ -73,7 +80,9 @@ UNLISTED = (Key("pageup", "scroll(-10)", "", ""), Key("pagedown", "scroll(10)", 
 def bindings() -> list[Binding]:
     """For textual. The bottom line shows those with a hint."""
     return [
-        Binding(key.names, key.action, key.hint or key.says, show=bool(key.hint), key_display=key.shown.split("  ")[0])
+        Binding(
+            key.names, key.action, _(key.hint or key.says), show=bool(key.hint), key_display=key.shown.split("  ")[0]
+        )
         for key in (*KEYS, *UNLISTED)
     ]
 
@@ -92,24 +101,26 @@ class Replay(ReplayScreen):
         by = getattr(self.state.cursor, f"step_{move}")
         moved = self.state.move(partial(by, backwards))
         end = self.state.index == (0 if backwards else len(self.state.recording) - 1)
-        stays = f"This is the {'first' if backwards else 'last'} step." if end else OUTERMOST
-        self.show("" if moved else stays)
+        ends = _("This is the first step.") if backwards else _("This is the last step.")
+        self.show("" if moved else ends if end else _(OUTERMOST))
 
     def action_goto_end(self, last: bool) -> None:
         self.goto(len(self.state.recording) - 1 if last else 0)
 
     def action_undo(self) -> None:
         self.workers.cancel_all()
-        self.show("" if self.state.undo() else "No jump to undo.")
+        self.show("" if self.state.undo() else _("No jump to undo."))
 
     def action_ask_step(self) -> None:
-        self.ask("go to step", f"0 to {len(self.state.recording) - 1:,}", self.goto_number)
+        last = len(self.state.recording) - 1
+        self.ask(_("go to step"), _("0 to {last:,}").format(last=last), self.goto_number)
 
     def goto_number(self, text: str) -> None:
         digits = text.replace(",", "").replace("_", "")
         last = len(self.state.recording) - 1
         if not digits.isdecimal() or len(digits) > 12 or int(digits) > last:
-            raise ValueError(f"{text!r} is no step; type a number from 0 to {last:,}.")
+            no_step = _("{text} is no step; type a number from 0 to {last:,}.")
+            raise ValueError(no_step.format(text=repr(text), last=last))
         self.goto(int(digits))
 
     def action_scroll(self, by: int) -> None:
@@ -119,7 +130,7 @@ class Replay(ReplayScreen):
         self.lines("source").sideways(by)
 
     def action_ask_breakpoint(self) -> None:
-        self.ask("break at", EXPECTED, lambda text: self.toggle(breakpoint_at(text, self.state.step)))
+        self.ask(_("break at"), _(EXPECTED), lambda text: self.toggle(breakpoint_at(text, self.state.step)))
 
     def action_break_here(self) -> None:
         self.break_at(self.state.step.line)
@@ -136,18 +147,19 @@ class Replay(ReplayScreen):
             self.say(str(error))
 
     def toggle(self, breakpoint: PlacedBreakpoint) -> None:
-        said = "c runs on to it, C runs back to it." if self.state.toggle(breakpoint) else "taken away."
-        self.show(f"{breakpoint.moved} {breakpoint.label}: {said}".strip())
+        is_set = self.state.toggle(breakpoint)
+        said = _("{place}: c runs on to it, C runs back to it.") if is_set else _("{place}: taken away.")
+        self.show(paragraph(breakpoint.moved, said.format(place=breakpoint.label)))
 
     def action_clear(self) -> None:
         self.state.breakpoints.clear()
-        self.show("No breakpoint is set now.")
+        self.show(_("No breakpoint is set now."))
 
     def action_run_on(self, backwards: bool) -> None:
         if not self.state.breakpoints:
-            self.say("No breakpoint is set: b sets one. G goes to the last step.")
+            self.say(_("No breakpoint is set: b sets one. G goes to the last step."))
             return
-        self.say("Looking for the next breakpoint …  Esc gives up.")
+        self.say(_("Looking for the next breakpoint …  Esc gives up."))
         self.run_worker(self.run_on(backwards), exclusive=True)
 
     async def run_on(self, backwards: bool) -> None:
@@ -158,36 +170,47 @@ class Replay(ReplayScreen):
 
         found = await asyncio.to_thread(search)
         if found is None:
-            self.say(f"No breakpoint is reached {'before' if backwards else 'after'} this step.")
+            before, after = (
+                _("No breakpoint is reached before this step."),
+                _("No breakpoint is reached after this step."),
+            )
+            self.say(before if backwards else after)
             return
         state.goto(found[0])
-        self.show(f"Stopped at {found[1][0].label}.")
+        self.show(_("Stopped at {place}.").format(place=found[1][0].label))
 
     def action_skip_here(self) -> None:
         name = self.state.step.function
-        goes = "past" if self.state.toggle_skipped(name) else "into"
-        self.say(f"Steps go {goes} {name} from now on; x changes that.")
+        past = _("Steps go past {name} from now on; x changes that.")
+        into = _("Steps go into {name} from now on; x changes that.")
+        self.say((past if self.state.toggle_skipped(name) else into).format(name=name))
 
     def action_mark(self) -> None:
         self.state.mark = self.state.index
-        self.say(f"Step {self.state.index:,} is marked: = lists what has changed since.")
+        said = _("Step {step} is marked: = lists what has changed since.")
+        self.say(said.format(step=f"{self.state.index:,}"))
 
     def action_since(self) -> None:
         state = self.state
         if state.mark is None:
-            self.say("No step is marked: m marks the one where you stand.")
+            self.say(_("No step is marked: m marks the one where you stand."))
             return
         changes = state.recording.changed(state.mark, state.index)
-        title = f"{count_of(len(changes), 'name')} changed between step {state.mark:,} and step {state.index:,}"
+        title = ngettext(
+            "{count:,} name changed between step {first:,} and step {last:,}",
+            "{count:,} names changed between step {first:,} and step {last:,}",
+            len(changes),
+        )
+        title = title.format(count=len(changes), first=state.mark, last=state.index)
         self.read(title, [panes.change_line(one) for one in changes])
 
     def action_ask_search(self) -> None:
-        self.ask("find", "text in a source line or a value", self.search, self.state.searched)
+        self.ask(_("find"), _("text in a source line or a value"), self.search, self.state.searched)
 
     def search(self, text: str) -> None:
         if not text:
-            raise ValueError("Type a text that stands in a source line or in a value.")
-        self.say("Searching …  Esc gives up.")
+            raise ValueError(_("Type a text that stands in a source line or in a value."))
+        self.say(_("Searching …  Esc gives up."))
         self.run_worker(self.find_all(text), exclusive=True)
 
     async def find_all(self, text: str) -> None:
@@ -195,7 +218,7 @@ class Replay(ReplayScreen):
         steps = await asyncio.to_thread(state.recording.find, text=text)
         state.searched, state.matches = text, array("I", [step.index for step in steps])
         if not steps:
-            self.say(f"{text!r} was not found.")
+            self.say(_("{text} was not found.").format(text=repr(text)))
             return
         found = state.next_match(here=True)
         state.goto(steps[0].index if found is None else found)
@@ -204,10 +227,13 @@ class Replay(ReplayScreen):
     def action_match(self, backwards: bool) -> None:
         found = self.state.next_match(backwards)
         if not self.state.matches:
-            self.say("Nothing was found yet: / asks for a text.")
+            self.say(_("Nothing was found yet: / asks for a text."))
         elif found is None:
-            which = "earlier" if backwards else "later"
-            self.say(f"No {which} place; {count_of(len(self.state.matches), 'place')} in all.")
+            earlier, later = (
+                _("No earlier place; found in all: {count:,}."),
+                _("No later place; found in all: {count:,}."),
+            )
+            self.say((earlier if backwards else later).format(count=len(self.state.matches)))
         else:
             self.goto(found)
             self.say(self.told_of_match())
@@ -215,7 +241,12 @@ class Replay(ReplayScreen):
     def told_of_match(self) -> str:
         state = self.state
         number = state.matches.index(state.index) + 1
-        return f"{state.searched!r}: {number:,} of {count_of(len(state.matches), 'place')}.  . next  , previous"
+        said = ngettext(
+            "{text}: {number:,} of {count:,} place.  . next  , previous",
+            "{text}: {number:,} of {count:,} places.  . next  , previous",
+            len(state.matches),
+        )
+        return said.format(text=repr(state.searched), number=number, count=len(state.matches))
 
     def jump_from(self, choices: Choices, steps: list[int]) -> None:
         def chosen(number: int | None) -> None:
@@ -229,13 +260,13 @@ class Replay(ReplayScreen):
 
     def action_calls(self) -> None:
         rows = panes.call_rows(self.state.recording)
-        at = max((number for number, (_, step) in enumerate(rows) if step <= self.state.index), default=0)
-        title = visible(f"Calls in {self.named or 'this recording'}")
-        self.jump_from(Choices(title, len(rows), lambda number: rows[number][0], at), [step for _, step in rows])
+        at = max((number for number, (row, step) in enumerate(rows) if step <= self.state.index), default=0)
+        title = visible(_("Calls in {name}").format(name=self.named) if self.named else _("Calls in this recording"))
+        self.jump_from(Choices(title, len(rows), lambda number: rows[number][0], at), [step for row, step in rows])
 
     def action_ask_history(self) -> None:
         names = [*self.state.step.locals, *self.state.step.watches]
-        self.ask("history of", ", ".join(names) or "no name has a value here", self.history, known=names)
+        self.ask(_("history of"), ", ".join(names) or _("no name has a value here"), self.history, known=names)
 
     def history(self, name: str) -> None:
         state = self.state
@@ -243,20 +274,23 @@ class Replay(ReplayScreen):
             values = state.recording.history(name, state.index)
         except KeyError as error:
             raise ValueError(error.args[0]) from None
-        past = sum(step.index <= state.index for step, _ in values)
-        title = f"{visible(name)} in {visible(state.step.function)}: {count_of(len(values), 'value')}"
+        past = sum(step.index <= state.index for step, value in values)
+        title = ngettext("{name} in {function}: {count:,} value", "{name} in {function}: {count:,} values", len(values))
+        title = title.format(name=visible(name), function=visible(state.step.function), count=len(values))
         row = partial(panes.history_line, values)
-        self.jump_from(Choices(title, len(values), row, max(past - 1, 0)), [step.index for step, _ in values])
+        self.jump_from(Choices(title, len(values), row, max(past - 1, 0)), [step.index for step, value in values])
 
     def action_ask_value(self) -> None:
         names = list(panes.values_at(self.state.step))
-        self.ask("value of", ", ".join(names) or "no name has a value here", self.value, known=names)
+        self.ask(_("value of"), ", ".join(names) or _("no name has a value here"), self.value, known=names)
 
     def value(self, name: str) -> None:
         known = panes.values_at(self.state.step)
         if name not in known:
-            raise ValueError(f"{name!r} has no value here. Names that have: {', '.join(known) or 'none'}.")
-        self.read(f"{visible(name)} at step {self.state.index:,}", list(panes.details(name, known[name])))
+            said = _("{name} has no value here. Names that have: {known}.")
+            raise ValueError(said.format(name=repr(name), known=", ".join(known) or _("none")))
+        title = _("{name} at step {step:,}").format(name=visible(name), step=self.state.index)
+        self.read(title, list(panes.details(name, known[name])))
 
     @on(Lines.Clicked, "#locals")
     def clicked_local(self, event: Lines.Clicked) -> None:
@@ -270,4 +304,4 @@ class Replay(ReplayScreen):
 
     def action_help(self) -> None:
         width = max(len(key.shown) for key in KEYS)
-        self.read("Keys", [Text.assemble((f"{key.shown:<{width}}  ", panes.NUMBER), key.says) for key in KEYS])
+        self.read(_("Keys"), [Text.assemble((f"{key.shown:<{width}}  ", panes.NUMBER), _(key.says)) for key in KEYS])

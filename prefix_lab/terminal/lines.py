@@ -16,9 +16,11 @@ from textual.strip import Strip
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Label, Static
 
+from prefix_lab.locale import N_, _
+
 MARGIN = 3  # lines that stay visible around the marked one
-GOING = "↑ ↓ move   Enter goes there   Esc closes"
-READING = "↑ ↓ move   Esc closes"
+GOING = N_("↑ ↓ move   Enter goes there   Esc closes")
+READING = N_("↑ ↓ move   Esc closes")
 
 
 class Lines(ScrollView, can_focus=False):
@@ -136,7 +138,7 @@ class Choices(ModalScreen[int | None]):
         with Vertical():
             yield Static(Text(self.said), id="title")
             yield Lines("choices")
-            yield Static(self.keys, id="keys", markup=False)
+            yield Static(_(self.keys), id="keys", markup=False)
 
     def on_mount(self) -> None:
         self.call_after_refresh(self.query_one(Lines).fill, self.count, self.make, self.at)

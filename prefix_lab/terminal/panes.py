@@ -15,6 +15,8 @@ from prefix_lab.debugger.shown import before_it, facts_of, given_by, happening, 
 from prefix_lab.debugger.steps import NONE
 from prefix_lab.debugger.summary import as_summary
 from prefix_lab.debugger.text import visible
+from prefix_lab.locale import N_, _
+from prefix_lab.locale.room import columns, padded
 from prefix_lab.terminal.state import ReplayState
 
 DIM, GHOST, COMING = "#7f848e", "italic #7f9f7f", "italic bold #98c379"
@@ -25,7 +27,7 @@ NAMES = 24  # columns that names may take
 ROOM = 20  # columns, with less than that a value is not begun beside its line
 BAR = 20
 DEEPEST = 20  # indents of a call tree
-LEGEND = f"{NEW} changed just now  {SAME} in place"
+LEGEND = N_("{new} changed just now  {same} in place")
 KEPT = 16  # frames, and files: those that a walk in and out of calls comes back to
 THEME = "one-dark"
 TAB = 4
@@ -35,13 +37,14 @@ MOST = 500_000  # characters: a longer file would take seconds, and is shown wit
 def heading(state: ReplayState) -> Text:
     """Where a step is, and what happens there."""
     step = state.step
-    thread = f"  thread {visible(step.thread)}" if state.threads > 1 else ""
+    thread = _("  thread {name}").format(name=visible(step.thread)) if state.threads > 1 else ""
     place = (f" {place_of(step.file, step.line)}", "bold")
-    found = Text.assemble(place, ("  in ", DIM), visible(step.function), thread, "  ")
+    function = _("  in {function}").format(function=visible(step.function))
+    found = Text.assemble(place, (function, DIM), thread, "  ")
     gives = given(step)
     said = {
-        "call": "is called; its arguments are below" if gives else "begins",
-        "line": "this line runs next" + (f", and gives  {gives}" if gives else ""),
+        "call": _("is called; its arguments are below") if gives else _("begins"),
+        "line": _("this line runs next, and gives  {given}").format(given=gives) if gives else _("this line runs next"),
         "resume": happening(step),
     }
     return found.append(said.get(step.event, gives), FAILED if step.event == "exception" else COMING)
@@ -81,7 +84,7 @@ def gutter_width(lines: list[Text]) -> int:
 def without_source(step: Step) -> list[Text]:
     """Instead of a file whose text is not known."""
     return [
-        Text(f" The text of {visible(step.file)} was not there when this was recorded.", DIM),
+        Text(" " + _("The text of {file} was not there when this was recorded.").format(file=visible(step.file)), DIM),
         Text.assemble((f" {HERE} {step.line} ", "bold"), (given(step), COMING)),
     ]
 
@@ -91,18 +94,18 @@ def local_lines(step: Step) -> list[Text]:
     last = before_it(step)
     fresh, in_place = (set(last.changed), last.in_place) if last else (set(), frozenset())
     held, watches = step.locals, step.watches
-    width = min(NAMES, max(map(len, [*map(visible, held), *map(visible, watches)]), default=0))
+    width = min(NAMES, max(map(columns, [*map(visible, held), *map(visible, watches)]), default=0))
     found = [local_line(name, value, width, name in fresh, name in in_place) for name, value in held.items()]
     gone = sorted(fresh - held.keys())
-    found += [Text.assemble(f"  {visible(name):<{width}}  ", ("(deleted)", DIM)) for name in gone]
+    found += [Text.assemble(f"  {padded(visible(name), width)}  ", (_("(deleted)"), DIM)) for name in gone]
     for text, value in watches.items():
-        found.append(Text.assemble(("⌕ ", NUMBER), f"{visible(text):<{width}}  ", text_of(value)))
-    return found or [Text("  no names yet", DIM)]
+        found.append(Text.assemble(("⌕ ", NUMBER), f"{padded(visible(text), width)}  ", text_of(value)))
+    return found or [Text("  " + _("no names yet"), DIM)]
 
 
 def local_line(name: str, value: Summary, width: int, fresh: bool, in_place: bool) -> Text:
     mark, style = (SAME, IN_PLACE) if in_place else (NEW, CHANGED) if fresh else (" ", "")
-    return Text.assemble((f"{mark} ", style), (f"{visible(name):<{width}}", style or NUMBER), "  ", text_of(value))
+    return Text.assemble((f"{mark} ", style), (padded(visible(name), width), style or NUMBER), "  ", text_of(value))
 
 
 def stack_line(step: Step, here: bool) -> Text:
@@ -119,8 +122,8 @@ def position(state: ReplayState) -> Text:
     count = len(state.recording)
     full = round(BAR * state.index / max(count - 1, 1))
     return Text.assemble(
-        (f" step {state.index:,}", "bold"),
-        (f" of 0 to {count - 1:,}  ", DIM),
+        (" " + _("step {step:,}").format(step=state.index), "bold"),
+        (" " + _("of 0 to {last:,}").format(last=count - 1) + "  ", DIM),
         ("━" * full, NUMBER),
         ("━" * (BAR - full), "#3e4451"),
     )
@@ -128,14 +131,16 @@ def position(state: ReplayState) -> Text:
 
 def history_line(values: list[tuple[Step, Summary]], number: int) -> Text:
     step, value = values[number]
-    return Text.assemble(f"step {step.index:,}  ", (f"line {step.line}  ", DIM), (text_of(value), CHANGED))
+    at, line = _("step {step:,}").format(step=step.index), _("line {line}").format(line=step.line)
+    return Text.assemble(f"{at}  ", (f"{line}  ", DIM), (text_of(value), CHANGED))
 
 
 def change_line(one: Change) -> Text:
     """A name's value before and now, and the call that it is of."""
-    now = ("(deleted)", DIM) if one.now is None else (text_of(one.now), IN_PLACE if one.in_place else CHANGED)
+    now = (_("(deleted)"), DIM) if one.now is None else (text_of(one.now), IN_PLACE if one.in_place else CHANGED)
     before = f"{SAME} " if one.in_place else "" if one.before is None else f"{text_of(one.before)} → "
-    return Text.assemble((f"{visible(one.name)}  ", NUMBER), before, now, (f"  in {visible(one.step.function)}", DIM))
+    function = _("  in {function}").format(function=visible(one.step.function))
+    return Text.assemble((f"{visible(one.name)}  ", NUMBER), before, now, (function, DIM))
 
 
 def call_rows(recording: Recording) -> list[tuple[Text, int]]:
@@ -145,8 +150,9 @@ def call_rows(recording: Recording) -> list[tuple[Text, int]]:
     while waiting:
         call, depth = waiting.pop()
         count = f"  {call.count:,}×" if call.count > 1 else ""
-        step = f"step {call.first:,}, " if call.first < len(recording) else ""  # one that ran already may have none
-        place = f"  {step}{place_of(call.file, call.line)}"
+        place = f"  {place_of(call.file, call.line)}"
+        if call.first < len(recording):  # one that ran already may have none
+            place = "  " + _("step {step:,}, {place}").format(step=call.first, place=place.strip())
         said = Text.assemble("  " * min(depth, DEEPEST), visible(call.function), (count, CHANGED), (place, DIM))
         rows.append((said, call.first))
         waiting += [(inner, depth + 1) for inner in reversed(call.calls)]

@@ -24,7 +24,8 @@ from prefix_lab import debugger
 from prefix_lab.debugger import Recorder, Recording, record
 from prefix_lab.debugger.scope import Scope
 from prefix_lab.debugger.storage import MAGIC, is_recording
-from prefix_lab.debugger.text import count_of, visible_lines
+from prefix_lab.debugger.text import visible_lines
+from prefix_lab.locale import ngettext
 from prefix_lab.terminal.signs import all_signs
 
 FAILED, INTERRUPTED = 1, 130
@@ -229,8 +230,12 @@ class Output:
             print(f"prefix-lab record: the recording could not be saved: {error}", file=stderr)
             return False
         print(visible_lines(repr(recording)), file=stderr)
-        steps, name = count_of(len(recording), "step"), shlex.quote(self.name)
-        print(f"saved {steps} to {name}; prefix-lab replay {name}", file=stderr)
+        said = ngettext(
+            "saved {count:,} step to {file}; prefix-lab replay {file}",
+            "saved {count:,} steps to {file}; prefix-lab replay {file}",
+            len(recording),
+        )
+        print(said.format(count=len(recording), file=shlex.quote(self.name)), file=stderr)
         return True
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from prefix_lab.debugger import Recording
 from prefix_lab.debugger.text import count_of, visible, visible_lines
+from prefix_lab.locale import _, ngettext
 from prefix_lab.shapes import with_kept_names
 from prefix_lab.terminal.signs import has_signs
 
@@ -17,7 +18,7 @@ def replay_file(args: argparse.Namespace) -> int:
     """Load and show; returns the exit status."""
     on_screen = not args.printed and has_screen()
     if on_screen:
-        print("reading …", end="\r", file=sys.stderr, flush=True)  # a million steps take seconds
+        print(_("reading …"), end="\r", file=sys.stderr, flush=True)  # a million steps take seconds
     try:
         recording = with_kept_names(Recording.load(args.file))
         check_first(recording, args.first)
@@ -60,4 +61,9 @@ def printed(recording: Recording, first: int, count: int) -> Iterator[str]:
     for index in range(first, end):
         yield visible(repr(recording.steps[index]))
     if end < steps:
-        yield f"… {count_of(steps - end, 'step')} more: --from {end} --count {count}"
+        more = ngettext(
+            "… {count:,} step more: --from {first} --count {shown}",
+            "… {count:,} steps more: --from {first} --count {shown}",
+            steps - end,
+        )
+        yield more.format(count=steps - end, first=end, shown=count)

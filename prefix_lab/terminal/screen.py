@@ -9,6 +9,7 @@ from textual.widgets import Footer, Input, Static
 
 from prefix_lab.debugger import Recording
 from prefix_lab.debugger.text import visible
+from prefix_lab.locale import _, paragraph
 from prefix_lab.terminal import panes
 from prefix_lab.terminal.lines import Lines, Prompt
 from prefix_lab.terminal.state import ReplayState
@@ -50,16 +51,16 @@ class ReplayScreen(App[None]):
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
-        self.lines("locals").border_title = "locals"
-        self.lines("locals").border_subtitle = panes.LEGEND
-        self.lines("stack").border_title = "stack, this call first"
-        self.lines("breakpoints").border_title = "breakpoints"
+        self.lines("locals").border_title = _("locals")
+        self.lines("locals").border_subtitle = _(panes.LEGEND).format(new=panes.NEW, same=panes.SAME)
+        self.lines("stack").border_title = _("stack, this call first")
+        self.lines("breakpoints").border_title = _("breakpoints")
         self.call_after_refresh(self.show, self.welcome())
 
     def welcome(self) -> str:
         ended = self.state.recording.exception
-        said = f"It ended with {ended}; G goes to the end. " if ended else ""
-        return f"{said}n: next line  s: into a call  N: a line back  i: all calls  ?: all keys"
+        said = _("It ended with {error}; G goes to the end.").format(error=ended) if ended else ""
+        return paragraph(said, _("n: next line  s: into a call  N: a line back  i: all calls  ?: all keys"))
 
     def lines(self, id: str) -> Lines:
         return self.query_one(f"#{id}", Lines)
@@ -107,7 +108,7 @@ class ReplayScreen(App[None]):
 
     def ask(self, label: str, placeholder: str, take: Callable[[str], None], value: str = "", known=()) -> None:
         """Ask for a word; `take` gets it, and raises `ValueError` for one that will not do."""
-        self.say("Enter takes it, Esc closes.")
+        self.say(_("Enter takes it, Esc closes."))
         self.query_one(Prompt).ask(label, visible(placeholder), take, value, list(known))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

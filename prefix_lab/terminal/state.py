@@ -15,9 +15,10 @@ from prefix_lab.debugger.cursor import COMPREHENSIONS
 from prefix_lab.debugger.placing import PlacedBreakpoint, at_function, at_line
 from prefix_lab.debugger.search import is_end_of
 from prefix_lab.debugger.text import listed
+from prefix_lab.locale import N_, _
 
 JUMPS = 1000
-EXPECTED = "a function, file.py:line, or a condition such as i == 5"
+EXPECTED = N_("a function, file.py:line, or a condition such as i == 5")
 LINE = re.compile(r"(?:(?P<file>.+):)?(?P<line>[0-9]{1,1000})")
 FUNCTION = re.compile(r"[^\W\d]\w*(\.(\w+|<\w+>))*|<\w+>")
 
@@ -85,7 +86,7 @@ class ReplayState:
 def breakpoint_at(text: str, step: Step) -> PlacedBreakpoint:
     """What the text means, said while standing at `step`. Raises `ValueError` for what could never be reached."""
     recording = step.recording
-    place, _, condition = (part.strip() for part in f" {text} ".partition(" if "))
+    place, condition = (part.strip() for part in f" {text} ".partition(" if ")[::2])
     if line := LINE.fullmatch(place):
         file = file_named(line["file"], step) if line["file"] else step.file
         found = at_line(recording, file, int(line["line"]), condition)
@@ -93,20 +94,22 @@ def breakpoint_at(text: str, step: Step) -> PlacedBreakpoint:
     elif FUNCTION.fullmatch(place) and (condition or place not in step.locals):
         found = at_function(recording, place, condition)
     elif place and condition:
-        raise ValueError(f"{place!r} is no place. Before `if` stands a function, or file.py:line.")
+        no_place = _("{place} is no place. Before `if` stands a function, or file.py:line.")
+        raise ValueError(no_place.format(place=repr(place)))
     elif place:
         return PlacedBreakpoint(recording, place, range(len(recording)), place)
     else:
-        raise ValueError(f"Type {EXPECTED}.")
+        raise ValueError(_("Type {expected}.").format(expected=_(EXPECTED)))
     found.label = f"{place} if {condition}" if condition else place
     return found
 
 
 def file_named(name: str, step: Step) -> str:
     """The recorded file that ends in this; of several the one that is being looked at."""
-    files = dict.fromkeys(file for file, _, _ in step.recording.columns.functions if is_end_of(name, file))
+    files = dict.fromkeys(file for file, *rest in step.recording.columns.functions if is_end_of(name, file))
     if step.file in files:
         return step.file
     if len(files) > 1:
-        raise ValueError(f"{name!r} is several files. Type more of the path: {listed(list(files), 4)}.")
+        several = _("{name} is several files. Type more of the path: {files}.")
+        raise ValueError(several.format(name=repr(name), files=listed(list(files), 4)))
     return next(iter(files), name)

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 from prefix_lab import PrefixTuningConfig
+from prefix_lab.locale import N_, _
 from prefix_lab.walk.compare import Check
 from prefix_lab.walk.model import Base, choose_task, example, load_base, size_like
 from prefix_lab.walk.page import About, Painter, Row, about, rows_about, rows_of, rows_of_end, rows_of_refusal
@@ -31,16 +32,16 @@ DEFAULTS = {
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add them, with their defaults."""
-    parser.add_argument("--model", type=some_name, metavar="NAME", help="a folder, a shipped size, or a hub's name")
-    parser.add_argument("--config-only", action="store_true", help="shapes and counts only: no weights, no network")
-    parser.add_argument("--prefix-len", type=at_least(1, 20), metavar="N", help="virtual tokens (20)")
-    parser.add_argument("--projection", action="store_true", help="put the MLP behind the virtual tokens")
-    parser.add_argument("--batch", type=at_least(1, 2), metavar="N", help="texts at once (2)")
+    parser.add_argument("--model", type=some_name, metavar="NAME", help=_("a folder, a shipped size, or a hub's name"))
+    parser.add_argument("--config-only", action="store_true", help=_("shapes and counts only: no weights, no network"))
+    parser.add_argument("--prefix-len", type=at_least(1, 20), metavar="N", help=_("virtual tokens (20)"))
+    parser.add_argument("--projection", action="store_true", help=_("put the MLP behind the virtual tokens"))
+    parser.add_argument("--batch", type=at_least(1, 2), metavar="N", help=_("texts at once (2)"))
     parser.add_argument(
-        "--token-dim", type=at_least(1, 384), metavar="N", help="heads x head_dim, if that is not d_model"
+        "--token-dim", type=at_least(1, 384), metavar="N", help=_("heads x head_dim, if that is not d_model")
     )
-    parser.add_argument("--seed", type=at_least(0, 0), metavar="N", help="what all random numbers start from (0)")
-    parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
+    parser.add_argument("--seed", type=at_least(0, 0), metavar="N", help=_("what all random numbers start from (0)"))
+    parser.add_argument("--json", action="store_true", help=_("one JSON document instead of text"))
     parser.set_defaults(**DEFAULTS)
 
 
@@ -76,20 +77,22 @@ def command_line(options: dict[str, Any], **changes: Any) -> str:
 
 EQUAL, DIFFERENT, REFUSED = 0, 1, 2
 
-EPILOG = """
-exit status: 0 if PEFT gives the same at every stage, or is not installed; 1 if a stage differs or the walk has to end
-early; 2 if an option or the model is refused
-"""
+EPILOG = N_(
+    "exit status: 0 if PEFT gives the same at every stage, or is not installed; 1 if a stage differs or the walk has "
+    "to end early; 2 if an option or the model is refused"
+)
 
 
 def add_walk(subparsers: Any, load_default: Callable[[bool], Base]) -> argparse.ArgumentParser:
     """Add the command. `load_default` gives the base model that ships; True asks for its shapes only."""
     parser = subparsers.add_parser(
         "walk",
-        help="walk from get_peft_model to a saved prefix, with PEFT beside every stage",
-        description="Walk through prefix tuning stage by stage, and hold each stage against PEFT's own result. "
-        "Without --model, the tiny T5 that ships.",
-        epilog=EPILOG,
+        help=_("walk from get_peft_model to a saved prefix, with PEFT beside every stage"),
+        description=_(
+            "Walk through prefix tuning stage by stage, and hold each stage against PEFT's own result. "
+            "Without --model, the tiny T5 that ships."
+        ),
+        epilog=_(EPILOG),
         allow_abbrev=False,
     )
     add_options(parser)
@@ -101,7 +104,7 @@ def run_walk(args: argparse.Namespace, load_default: Callable[[bool], Base]) -> 
     """The whole command; returns its exit status."""
     try:
         base = load_base(args.model, args.config_only) if args.model else load_default(args.config_only)
-        task, _ = choose_task(base.model.config)
+        task = choose_task(base.model.config)[0]
         batch, texts = example(base, task, args.batch, args.seed)
     except ValueError as error:  # CannotLoad, or a model that reads no text
         Painter(sys.stderr).paint(refusal(str(error), args))
@@ -151,7 +154,7 @@ def as_json(head: About, results: Sequence[StageResult], instead: str = "") -> s
     for result in results:
         fields = result._asdict()
         stage = fields.pop("stage")
-        stages.append({"name": stage.name, "sentence": stage.sentence, **fields, "equal": result.equal})
+        stages.append({"name": stage.name, "sentence": _(stage.sentence), **fields, "equal": result.equal})
     document = {
         "about": {**head._asdict(), "axes": axes},
         "stages": stages,

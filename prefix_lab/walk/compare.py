@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, EncoderDecoderCache
 
+from prefix_lab.locale import N_, _
 from prefix_lab.walk.steps import Attended, Learned
 
-BIT_FOR_BIT, SHAPES = "bit for bit", "in shape and type"
+BIT_FOR_BIT, SHAPES = N_("bit for bit"), N_("in shape and type")
 
 
 class Difference(NamedTuple):
@@ -42,11 +43,14 @@ def difference(name: str, ours: Any, theirs: Any, tolerance: float = 0.0) -> Dif
         one_tensor = isinstance(ours, Tensor) or isinstance(theirs, Tensor)
         if not one_tensor and ours == theirs:
             return None
-        return Difference(name, f"is {in_short(ours)}, PEFT's is {in_short(theirs)}")
+        text = _("is {ours}, PEFT's is {theirs}").format(ours=in_short(ours), theirs=in_short(theirs))
+        return Difference(name, text)
     if ours.shape != theirs.shape:
-        return Difference(name, f"has shape {tuple(ours.shape)}, PEFT's {tuple(theirs.shape)}")
+        text = _("has shape {ours}, PEFT's {theirs}").format(ours=tuple(ours.shape), theirs=tuple(theirs.shape))
+        return Difference(name, text)
     if ours.dtype != theirs.dtype:
-        return Difference(name, f"is {ours.dtype}, PEFT's {theirs.dtype}".replace("torch.", ""))
+        text = _("is {ours}, PEFT's {theirs}").format(ours=ours.dtype, theirs=theirs.dtype)
+        return Difference(name, text.replace("torch.", ""))
     if ours.is_meta or theirs.is_meta or torch.allclose(ours, theirs, rtol=0, atol=0, equal_nan=True):
         return None
     apart = (ours.double() - theirs.double()).abs()
@@ -54,22 +58,27 @@ def difference(name: str, ours: Any, theirs: Any, tolerance: float = 0.0) -> Dif
     if largest <= tolerance * theirs.double().abs().max().item():
         return None
     count = int((apart != 0).sum())
-    return Difference(name, f"differs in {count:,} of {apart.numel():,} numbers, by up to {largest:.3g}", largest)
+    text = _("differs in {count} of {all} numbers, by up to {largest:.3g}")
+    return Difference(name, text.format(count=f"{count:,}", all=f"{apart.numel():,}", largest=largest), largest)
 
 
 def in_short(value: Any) -> str:
     """An enum's own text, a tensor's shape, and anything else as it prints."""
-    return f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else str(getattr(value, "value", value))
+    if isinstance(value, Tensor):
+        return _("a tensor {shape}").format(shape=tuple(value.shape))
+    return str(getattr(value, "value", value))
 
 
 def check(what: str, ours: Mapping[str, Any], theirs: Mapping[str, Any], tolerance: float = 0.0) -> Check:
     """Compare two mappings name by name; a name that only one side has is a difference too."""
-    differences = [Difference(name, "is not in PEFT's") for name in ours if name not in theirs]
-    differences += [Difference(name, "is missing, PEFT has it") for name in theirs if name not in ours]
+    differences = [Difference(name, _("is not in PEFT's")) for name in ours if name not in theirs]
+    differences += [Difference(name, _("is missing, PEFT has it")) for name in theirs if name not in ours]
     shared = [name for name in ours if name in theirs]
     differences += filter(None, [difference(name, ours[name], theirs[name], tolerance) for name in shared])
     tensors = [one for one in ours.values() if isinstance(one, Tensor)]
-    exactly = f"to {tolerance:.0e}, relative" if tolerance else BIT_FOR_BIT if tensors else ""
+    exactly = BIT_FOR_BIT if tensors else ""
+    if tolerance:
+        exactly = _("to {tolerance:.0e}, relative").format(tolerance=tolerance)
     return Check(what, len(ours), tuple(differences), SHAPES if any(one.is_meta for one in tensors) else exactly)
 
 
@@ -115,9 +124,9 @@ Compared = dict[str, Mapping[str, Any]]
 def of_model(model: Any) -> Compared:
     trainable, total = model.get_nb_trainable_parameters()
     return {
-        "state dict": model.state_dict(),
+        N_("state dict"): model.state_dict(),
         "requires_grad": {name: weight.requires_grad for name, weight in model.named_parameters()},
-        "class and counts": {"class": type(model).__name__, "trainable numbers": trainable, "all numbers": total},
+        N_("class and counts"): {"class": type(model).__name__, "trainable numbers": trainable, "all numbers": total},
         "prompt_tokens": model.prompt_tokens,
     }
 
@@ -128,28 +137,28 @@ def of_cache(cache: Cache) -> Compared:
         kinds["self-attention"] = type(cache.self_attention_cache).__name__
         kinds["cross-attention"] = type(cache.cross_attention_cache).__name__
         kinds["is_updated"] = dict(cache.is_updated)
-    return {"keys and values": tensors_in(cache), "cache type": kinds}
+    return {N_("keys and values"): tensors_in(cache), N_("cache type"): kinds}
 
 
 def of_outputs(attended: Attended) -> Compared:
     # What is None was not given; PEFT passes its own Nones. The cache has been filled further since.
     inputs = {name: value for name, value in attended.seen.items() if isinstance(value, Tensor)}
-    return {"inputs of the base model": inputs, "outputs": tensors_in(attended.outputs)}
+    return {N_("inputs of the base model"): inputs, N_("outputs"): tensors_in(attended.outputs)}
 
 
 def of_gradients(learned: Learned) -> Compared:
-    reached = "base parameters reached"
-    return {"gradients": learned.gradients, reached: {reached: learned.reached_base}}
+    reached = N_("base parameters reached")
+    return {N_("gradients"): learned.gradients, reached: {reached: learned.reached_base}}
 
 
 MADE: dict[str, Callable[[Any], Compared]] = {
-    "choose": lambda task_class: {"class name": {"class": task_class.__name__}},
-    "prepare": lambda config: {"config fields": config.to_dict()},
+    "choose": lambda task_class: {N_("class name"): {"class": task_class.__name__}},
+    "prepare": lambda config: {N_("config fields"): config.to_dict()},
     "wrap": of_model,
-    "encode": lambda encoded: {"input and output": encoded._asdict()},
+    "encode": lambda encoded: {N_("input and output"): encoded._asdict()},
     "split": of_cache,
     "attend": of_outputs,
     "learn": of_gradients,
-    "keep": lambda kept: {"saved tensors": kept.tensors, "adapter_config.json": kept.config},
+    "keep": lambda kept: {N_("saved tensors"): kept.tensors, "adapter_config.json": kept.config},
 }
 """By stage: from what a step made to what is compared."""

@@ -21,6 +21,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from prefix_lab.config import TaskType
+from prefix_lab.locale import _, ngettext
 from prefix_lab.prepare import text_config
 from prefix_lab.walk.libraries import LOADED_OTHERWISE, without_log, without_progress_bars
 from prefix_lab.widgets.sizes import shipped, sizes_of
@@ -31,14 +32,15 @@ def choose_task(model_config: Any) -> tuple[str, str]:
     architecture = (getattr(model_config, "architectures", None) or [""])[0]
     family = getattr(model_config, "model_type", "")
     if getattr(model_config, "is_encoder_decoder", False):
-        return TaskType.SEQ_2_SEQ_LM.value, "the model's config says is_encoder_decoder=True"
+        return TaskType.SEQ_2_SEQ_LM.value, _("the model's config says is_encoder_decoder=True")
     if architecture.endswith(("ForCausalLM", "LMHeadModel")):
-        return TaskType.CAUSAL_LM.value, f"the model's architecture is {architecture}"
+        return TaskType.CAUSAL_LM.value, _("the model's architecture is {name}").format(name=architecture)
     if family in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and family not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
-        return TaskType.CAUSAL_LM.value, f"model_type {family} is a decoder alone"
+        return TaskType.CAUSAL_LM.value, _("model_type {family} is a decoder alone").format(family=family)
     if family in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
-        return TaskType.FEATURE_EXTRACTION.value, f"model_type {family} is an encoder alone"
-    return TaskType.FEATURE_EXTRACTION.value, f"model_type {family} has no language-model head that generates"
+        return TaskType.FEATURE_EXTRACTION.value, _("model_type {family} is an encoder alone").format(family=family)
+    headless = _("model_type {family} has no language-model head that generates")
+    return TaskType.FEATURE_EXTRACTION.value, headless.format(family=family)
 
 
 def load_tokenizer(where: str, allowed: dict[str, bool], vocab: int | None) -> Any:
@@ -144,7 +146,12 @@ def load(where: str, name: str, config_only: bool, local: bool) -> Base:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CannotLoad(f"{name!r} could not be loaded: {first}") from error
     missing = len(report["missing_keys"])
-    notes = (f"{missing} of its tensors were not among the saved weights, and are random",) if missing else ()
+    random = ngettext(
+        "{count} of its tensors was not among the saved weights, and is random",
+        "{count} of its tensors were not among the saved weights, and are random",
+        missing,
+    )
+    notes = (random.format(count=missing),) if missing else ()
     return Base(model.eval(), load_tokenizer(where, allowed, text_config(config).get("vocab_size")), name, notes)
 
 

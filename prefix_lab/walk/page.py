@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +14,8 @@ from torch import Tensor
 
 from prefix_lab import PrefixTuningConfig
 from prefix_lab.config import MIRRORED_PEFT
+from prefix_lab.locale import _, ngettext
+from prefix_lab.locale.room import columns, padded, wrapped
 from prefix_lab.shapes import AXES
 from prefix_lab.stages import STAGES
 from prefix_lab.walk.compare import Check
@@ -61,7 +62,7 @@ def about(
             if value != getattr(unset, name)
         },
         texts=tuple(texts),
-        axes=tuple((name, sizes[name], meaning) for name, meaning in AXES.items() if name in sizes),
+        axes=tuple((name, sizes[name], _(meaning)) for name, meaning in AXES.items() if name in sizes),
         seed=seed,
         versions={
             "torch": torch.__version__,
@@ -88,23 +89,25 @@ BLANK = Row(None, "")
 
 def rows_about(head: About) -> Iterator[Row]:
     """The top of the page."""
-    yield Row(None, "get_peft_model(model, PrefixTuningConfig(...)), stage by stage", "title")
+    yield Row(None, _("get_peft_model(model, PrefixTuningConfig(...)), stage by stage"), "title")
     yield BLANK
-    yield Row("model", f"{head.model}: {head.model_class}, {head.parameters:,} parameters")
+    about_model = _("{name}: {model_class}, {count} parameters")
+    about_model = about_model.format(name=head.model, model_class=head.model_class, count=f"{head.parameters:,}")
+    yield Row(_("model"), about_model)
     yield from (Row("", note) for note in head.notes)
     if not head.values:
-        yield Row("", "on torch's meta device: tensors have shapes and types, and no values")
-    yield Row("config", ", ".join(f"{name}={value}" for name, value in head.config.items()))
+        yield Row("", _("on torch's meta device: tensors have shapes and types, and no values"))
+    yield Row(_("config"), ", ".join(f"{name}={value}" for name, value in head.config.items()))
     quoted = [f'"{source}" → "{target}"' if target else f'"{source}"' for source, target in head.texts]
     if len(quoted) > MOST_TEXTS:
-        quoted[MOST_TEXTS:] = [f"… and {len(quoted) - MOST_TEXTS} more"]
-    for place, text in enumerate(quoted or ["random token ids" if head.values else "token ids without values"]):
-        yield Row("" if place else "texts", text)
-    yield Row("beside", beside(head))
+        quoted[MOST_TEXTS:] = [_("… and {count} more").format(count=len(quoted) - MOST_TEXTS)]
+    for place, text in enumerate(quoted or [_("random token ids") if head.values else _("token ids without values")]):
+        yield Row("" if place else _("texts"), text)
+    yield Row(_("beside"), beside(head))
     yield BLANK
     numbers = max(len(str(size)) for _, size, _ in head.axes)
     yield from block(
-        "axes", [(name, f"{size:<{numbers}}  {meaning}") for name, size, meaning in head.axes], numbers + 2
+        _("axes"), [(name, f"{size:<{numbers}}  {meaning}") for name, size, meaning in head.axes], numbers + 2
     )
     yield BLANK
 
@@ -113,37 +116,43 @@ def beside(head: About) -> str:
     """Which PEFT is compared with, or why none is."""
     version = head.versions["peft"]
     if version is None:
-        return f"nothing: PEFT is not installed; pip install peft=={MIRRORED_PEFT} brings it"
+        return _("nothing: PEFT is not installed; pip install peft=={version} brings it").format(version=MIRRORED_PEFT)
+    text = _("PEFT {version} at every stage, with the same random numbers (seed {seed})")
     if version != MIRRORED_PEFT:
-        return f"PEFT {version} at every stage; ours is written after {MIRRORED_PEFT}, so stages may differ"
-    if not head.values:
-        return f"PEFT {version} at every stage, held against ours in names, shapes, counts"
-    return f"PEFT {version} at every stage, with the same random numbers (seed {head.seed})"
+        text = _("PEFT {version} at every stage; ours is written after {mirrored}, so stages may differ")
+    elif not head.values:
+        text = _("PEFT {version} at every stage, held against ours in names, shapes, counts")
+    return text.format(version=version, seed=head.seed, mirrored=MIRRORED_PEFT)
 
 
 def rows_of(number: int, result: StageResult, version: str | None, instead: str = "") -> Iterator[Row]:
     """One stage. `version` is PEFT's; `instead` is the command line that gets past an error."""
     yield Row(None, f"{number} {result.stage.name}", "title")
-    yield Row(None, result.stage.sentence)
+    yield Row(None, _(result.stage.sentence))
     yield BLANK
-    yield Row("ours", result.ours)
-    yield Row("PEFT's", result.peft)
-    names = max((len(seen.name) for seen in result.takes + result.gives), default=0)
-    for label, flows in ("in", result.takes), ("out", result.gives):
+    yield Row(_("ours"), result.ours)
+    yield Row(_("PEFT's"), result.peft)
+    names = max((columns(called(seen.name)) for seen in result.takes + result.gives), default=0)
+    for label, flows in (_("in"), result.takes), (_("out"), result.gives):
         values = max((len(str(seen.value)) for seen in flows if seen.shape is None), default=0)
-        rows = block(label, [(seen.name.ljust(names), seen_in_words(seen, values)) for seen in flows])
+        rows = block(label, [(padded(called(seen.name), names), seen_in_words(seen, values)) for seen in flows])
         yield from (row._replace(kind="shape" if seen.shape else "") for row, seen in zip(rows, flows, strict=True))
     for place, fact in enumerate(result.facts):
-        yield Row("" if place else "changed", fact.text, hanging=2)
+        yield Row("" if place else _("changed"), fact.text, hanging=2)
     yield from rows_of_stop(result.stop, instead) if result.stop else rows_of_checks(result.checks, version)
     yield BLANK
 
 
 def block(label: str, entries: Sequence[tuple[str, str]], hanging: int = 0) -> Iterator[Row]:
     """Entries under one label, their names in a column."""
-    width = max((len(name) for name, _ in entries), default=0)
+    width = max((columns(name) for name, text in entries), default=0)
     for place, (name, text) in enumerate(entries):
-        yield Row("" if place else label, f"{name:<{width}}  {text}", hanging=width + 2 + hanging)
+        yield Row("" if place else label, f"{padded(name, width)}  {text}", hanging=width + 2 + hanging)
+
+
+def called(name: str) -> str:
+    """What flows, by its name in the code, or in words."""
+    return _(name) if " " in name else name
 
 
 def seen_in_words(seen: Seen, width: int = 0) -> str:
@@ -151,7 +160,7 @@ def seen_in_words(seen: Seen, width: int = 0) -> str:
     if seen.shape is None:
         text = f"{seen.value!s:<{width}}"
     elif seen.shape == ():
-        text = "one number" if seen.value is None else f"one number, {seen.value:.4f}"
+        text = _("one number") if seen.value is None else _("one number, {value:.4f}").format(value=seen.value)
     else:
         text = f"({', '.join(seen.axes)}) = ({', '.join(map(str, seen.shape))})"
     return f"{text}  {seen.note}".rstrip()
@@ -160,59 +169,69 @@ def seen_in_words(seen: Seen, width: int = 0) -> str:
 def rows_of_checks(checks: tuple[Check, ...], version: str | None) -> Iterator[Row]:
     """Whether PEFT's result is the same, and what was looked at; or what differs, and by how much."""
     if not checks:
-        yield Row("equal", f"not compared: PEFT {'is not installed' if version is None else 'failed before'}")
+        why = _("not compared: PEFT failed before") if version else _("not compared: PEFT is not installed")
+        yield Row(_("equal"), why)
         return
     wrong = [(check.what, found) for check in checks for found in check.differences]
     if not wrong:
-        yield Row("equal", f"yes  {', '.join(map(looked_at, checks))}", "good", hanging=5)
+        yes = _("yes  {what}").format(what=", ".join(map(looked_at, checks)))
+        yield Row(_("equal"), yes, "good", hanging=5)
         return
-    yield Row(
-        "equal", f"NO   different from PEFT's in {len(wrong)} of {sum(check.compared for check in checks)}", "bad"
-    )
+    no = _("NO   different from PEFT's in {count} of {all}")
+    yield Row(_("equal"), no.format(count=len(wrong), all=sum(check.compared for check in checks)), "bad")
     for what, found in wrong[:MOST_DIFFERENCES]:
-        yield Row("", f"{what}: {found.name} {found.text}", "bad", hanging=2)
+        yield Row("", f"{_(what)}: {found.name} {found.text}", "bad", hanging=2)
     if len(wrong) > MOST_DIFFERENCES:
-        yield Row("", f"… and {len(wrong) - MOST_DIFFERENCES} more", "bad")
+        yield Row("", _("… and {count} more").format(count=len(wrong) - MOST_DIFFERENCES), "bad")
 
 
 def looked_at(check: Check) -> str:
     """`state dict (94, bit for bit)`"""
-    how = [f"{check.compared:,}"] * (check.compared > 1) + [check.exactness] * bool(check.exactness)
-    return f"{check.what} ({', '.join(how)})" if how else check.what
+    how = [f"{check.compared:,}"] * (check.compared > 1) + [_(check.exactness)] * bool(check.exactness)
+    return f"{_(check.what)} ({', '.join(how)})" if how else _(check.what)
 
 
 def rows_of_stop(stop: Stop, instead: str) -> Iterator[Row]:
     """The error, what PEFT does at the same place, and what to type instead."""
-    yield Row("stop", stop.error, "bad")
+    yield Row(_("stop"), stop.error, "bad")
     if stop.peft:
         yield Row("PEFT", stop.peft)
     if instead:
-        yield Row("instead", instead, "command", hanging=2)
+        yield Row(_("instead"), instead, "command", hanging=2)
 
 
 def rows_of_end(results: Sequence[StageResult], version: str | None) -> Iterator[Row]:
     """The last line: everything equal, or where it is not."""
     different = [result.stage.name for result in results if result.equal is False]
     if different:
-        yield Row(None, f"Different from PEFT {version}: {', '.join(different)}. Look at {different[0]} first.", "bad")
+        text = _("Different from PEFT {version}: {stages}. Look at {first} first.")
+        text = text.format(version=version, stages=", ".join(different), first=different[0])
+        yield Row(None, text, "bad")
     if results[-1].stop:
-        yield Row(None, f"The walk ends at stage {len(results)} of {len(STAGES)}, {results[-1].stage.name}.", "bad")
+        text = _("The walk ends at stage {number} of {all}, {stage}.")
+        text = text.format(number=len(results), all=len(STAGES), stage=results[-1].stage.name)
+        yield Row(None, text, "bad")
     elif not different:
         compared = sum(result.equal is True for result in results)
-        same = f"PEFT {version} gives the same at all {compared} stages." if compared else "Not compared with PEFT."
+        same = ngettext(
+            "PEFT {version} gives the same at {count} stage.",
+            "PEFT {version} gives the same at all {count} stages.",
+            compared,
+        )
+        same = same.format(version=version, count=compared) if compared else _("Not compared with PEFT.")
         yield Row(None, same, "good")
 
 
 def rows_of_refusal(why: str, default: str, shape: str, sizes: Sequence[str]) -> Iterator[Row]:
     """A model that cannot be had, and three command lines that work."""
     yield Row(None, f"prefix-lab walk: error: argument --model: {why}")
-    yield Row(None, "What works:")
-    yield Row("folder", "prefix-lab walk --model FOLDER", "command")
-    yield Row("", "with config.json and model.safetensors in it")
-    yield Row("default", default, "command", hanging=2)
-    yield Row("", "the tiny T5 that ships")
-    yield Row("shapes", shape, "command", hanging=2)
-    yield Row("", f"or one of {', '.join(sizes)}")
+    yield Row(None, _("What works:"))
+    yield Row(_("folder"), "prefix-lab walk --model FOLDER", "command")
+    yield Row("", _("with config.json and model.safetensors in it"))
+    yield Row(_("default"), default, "command", hanging=2)
+    yield Row("", _("the tiny T5 that ships"))
+    yield Row(_("shapes"), shape, "command", hanging=2)
+    yield Row("", _("or one of {sizes}").format(sizes=", ".join(sizes)))
 
 
 WIDTH, MARGIN, LABEL = 80, 2, 9
@@ -237,15 +256,15 @@ class Painter:
 
     def lines(self, row: Row) -> list[str]:
         """One row as lines of text."""
-        if row.kind == "title" and len(row.text) + 4 <= self.width:
+        if row.kind == "title" and columns(row.text) + 4 <= self.width:
             rule = "─" if self.console else "-"
-            return [f"{rule * 2} {row.text} ".ljust(self.width, rule)]
+            return [f"{rule * 2} {row.text} {rule * (self.width - 4 - columns(row.text))}"]
         if row.label is None:
             return wrap(row.text, self.width)
         to_fit = wrap_command if row.kind == "command" else wrap
         first, *more = to_fit(row.text, max(20, self.width - MARGIN - LABEL), row.hanging)
         indent = " " * MARGIN
-        return [f"{indent}{row.label:<{LABEL}}{first}", *(f"{indent}{'':<{LABEL}}{line}" for line in more)]
+        return [f"{indent}{padded(row.label, LABEL)}{first}", *(f"{indent}{'':<{LABEL}}{line}" for line in more)]
 
     def write(self, line: str, kind: str) -> None:
         """One line, coloured if this is a terminal."""
@@ -254,7 +273,7 @@ class Painter:
             return
         text = Text(line.rstrip(), style=STYLES.get(kind, ""))
         if kind != "title":
-            text.highlight_regex(rf"^ {{{MARGIN}}}[A-Za-z][A-Za-z']* ", "dim")
+            text.highlight_regex(rf"^ {{{MARGIN}}}[^\W\d_][^\W\d_']* ", "dim")
         if kind == "shape":
             text.highlight_regex(r"\([^()]*[a-z][^()]*\)(?= = \(|$)", "cyan")
         self.console.print(text, soft_wrap=True)
@@ -262,16 +281,16 @@ class Painter:
 
 def wrap(text: str, width: int, hanging: int = 0) -> list[str]:
     """Lines of at most `width`, the later ones indented; a shape's numbers, and a third count, go to a line whole."""
-    if len(text) <= width:
+    if columns(text) <= width:
         return [text]
     for sign in " = (", " || ":
         head, found, tail = text.rpartition(sign)
         last = " " * hanging + (sign + tail).strip()
-        if found and max(len(head), len(last)) <= width:
+        if found and max(columns(head), columns(last)) <= width:
             return [head, last]
     if hanging > width // 2:
         hanging = 2  # a narrow terminal: better a ragged line than a column of single words
-    return textwrap.wrap(text, width, subsequent_indent=" " * hanging, break_on_hyphens=False)
+    return wrapped(text, width, hanging)
 
 
 def wrap_command(text: str, width: int, hanging: int = 0) -> list[str]:

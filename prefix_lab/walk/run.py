@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from prefix_lab import PrefixTuningConfig, prepare_prompt_learning_config
 from prefix_lab.beside.wrapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
 from prefix_lab.config import TaskType
+from prefix_lab.locale import _
 from prefix_lab.prepare import NUM_ATTENTION_HEADS, TOKEN_DIM, text_config
 from prefix_lab.shapes import name_axes_of
 from prefix_lab.sizes import cache_sizes, heads_of
@@ -191,7 +192,8 @@ def checks_of(name: str, outcome: Outcome, theirs: Outcome | None) -> tuple[Chec
     if theirs is None:
         return ()
     if theirs.error:
-        return (Check("call", 1, (Difference(name, f"runs, and PEFT's raises {error_in_words(theirs.error)}"),)),)
+        text = _("runs, and PEFT's raises {error}").format(error=error_in_words(theirs.error))
+        return (Check("call", 1, (Difference(name, text),)),)
     return compare(name, outcome.value, theirs.value)
 
 
@@ -204,13 +206,14 @@ def explain_stop(name: str, error: Exception, side: Side, peft: Side | None, the
 def what_peft_does(name: str, peft: Side, theirs: Outcome, run: Run) -> str:
     """PEFT's error at this stage, or at the later one where it comes, or that none comes."""
     if theirs.error:
-        return f"fails here too: {error_in_words(theirs.error)}"
+        return _("fails here too: {error}").format(error=error_in_words(theirs.error))
     names = list(STEPS)
     for later in names[names.index(name) + 1 :]:
         outcome = attempt(later, peft, run)
         if outcome.error:
-            return f"goes on, and fails in {later!r}: {error_in_words(outcome.error)}"
-    return "goes through all stages with this"
+            text = _("goes on, and fails in {stage}: {error}")
+            return text.format(stage=repr(later), error=error_in_words(outcome.error))
+    return _("goes through all stages with this")
 
 
 def fitting_token_dim(config: PrefixTuningConfig, model_config: Any) -> dict[str, int]:

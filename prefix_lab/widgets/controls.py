@@ -8,6 +8,8 @@ from typing import Any
 import ipywidgets
 import traitlets
 
+from prefix_lab.locale import _
+
 LABEL = {"description_width": "9em"}
 MOST = 10_000  # what may be typed
 
@@ -21,7 +23,8 @@ class Number(ipywidgets.HBox):
     value = traitlets.Int()
 
     def __init__(self, value: int, least: int, far: int, name: str, tooltip: str = "", most: int | None = None) -> None:
-        said = f"{tooltip}. Type a number, or drag." if tooltip else "Type a number, or drag."
+        said = _("{meaning}. Type a number, or drag.") if tooltip else _("Type a number, or drag.")
+        said = said.format(meaning=tooltip)
         self.box = ipywidgets.BoundedIntText(
             value, least, max(MOST, value) if most is None else most, description=name, style=LABEL, tooltip=said
         )

@@ -12,6 +12,8 @@ import re
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from prefix_lab.locale import N_, _
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -121,8 +123,8 @@ def attributes(look: dict[str, object]) -> str:
     return " ".join(f'{name.replace("_", "-")}="{value}"' for name, value in look.items())
 
 
-STILL = "A still of a widget, which lives only in a notebook with a kernel: run this cell there to use it."
-IN_WORDS = "The same in words"
+STILL = N_("A still of a widget, which lives only in a notebook with a kernel: run this cell there to use it.")
+IN_WORDS = N_("The same in words")
 # A widget on the page hides its still, and a still hides what JupyterLab says of a widget that it does not find.
 HIDDEN = """<style>
 html:has(.{name}) #{name} {{ display: none; }}
@@ -172,7 +174,7 @@ class TextForm:
         found = super()._repr_mimebundle_()  # type: ignore[misc]
         bundle = found[0] if isinstance(found, tuple) else found
         display.display(bundle | {"text/plain": "", "text/html": ""}, raw=True)
-        still = f"<div id='{name}'>{HIDDEN.format(name=name)}<p><small>{STILL}</small></p>{self.still}</div>"
+        still = f"<div id='{name}'>{HIDDEN.format(name=name)}<p><small>{_(STILL)}</small></p>{self.still}</div>"
         display.display({"text/html": still, "text/plain": self.text}, raw=True)
 
 
@@ -185,7 +187,7 @@ def preformatted(text: str) -> str:
 def still_picture(shown: str, text: str) -> str:
     """HTML with its pictures as images, which viewers keep that take `<svg>` out, and the text to unfold."""
     images = re.sub(r"<svg.*?</svg>", lambda found: as_image(found[0]), shown, flags=re.DOTALL)
-    return f"{images}<details><summary>{IN_WORDS}</summary>{preformatted(text)}</details>"
+    return f"{images}<details><summary>{_(IN_WORDS)}</summary>{preformatted(text)}</details>"
 
 
 def as_image(svg: str) -> str:

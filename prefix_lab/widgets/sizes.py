@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from prefix_lab.config import PrefixTuningConfig
+from prefix_lab.locale import N_, _
 from prefix_lab.prepare import TOKEN_DIM, explain_preparation, first_known, text_config
 from prefix_lab.sizes import cache_sizes, heads_of
 
 FOLDER = Path(__file__).parent.parent / "sizes"
 FAMILIES = ("t5", "bart", "gpt2", "llama", "bert")  # in the order in which they are offered
-OWN = {True: "own sizes, encoder-decoder", False: "own sizes, one stack of layers"}
+OWN = {True: N_("own sizes, encoder-decoder"), False: N_("own sizes, one stack of layers")}
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def sizes_of(model: Any) -> Sizes:
             "a model with a config, or a dict of its fields. Try model='t5-base'."
         )
     fields = text_config(config)
-    return read(f"your {fields.get('model_type') or 'model'}", fields)
+    return read(_("your {kind}").format(kind=fields.get("model_type") or _("model")), fields)
 
 
 def own_sizes(encoder_decoder: bool, layers: Any, heads: Any, head_dim: Any, kv_heads: Any = None) -> Sizes:
@@ -180,16 +181,31 @@ def why(peft: Mapping[str, int], needed: Mapping[str, int], head_dim: int) -> tu
     width, heads = peft["token_dim"], peft["num_attention_heads"]
     if width % heads:
         return "view", (
-            f"PEFT takes token_dim from the model's width, {width}, which does not divide by its {heads} heads: view "
-            f'raises "shape … is invalid for input of size …". Each head of this model is {head_dim} wide.'
+            _(
+                "PEFT takes token_dim from the model's width, {width}, which does not divide by its {heads} heads: "
+                "view "
+                'raises "shape … is invalid for input of size …". Each head of this model is {head_dim} wide.'
+            ).format(width=width, heads=heads, head_dim=head_dim)
         )
     if (heads, width // heads) != (needed["num_attention_heads"], head_dim):
         return "join", (
-            f"PEFT shares the model's width, {width}, among {heads} heads of {width // heads} numbers each, but the "
-            f"layers that read the prefix cache {needed['num_attention_heads']} heads of {head_dim}: the first one "
-            'raises "Sizes of tensors must match".'
+            _(
+                "PEFT shares the model's width, {width}, among {heads} heads of {each} numbers each, but the layers "
+                "that "
+                'read the prefix cache {cached} heads of {head_dim}: the first one raises "Sizes of tensors must '
+                'match".'
+            ).format(
+                width=width,
+                heads=heads,
+                each=width // heads,
+                cached=needed["num_attention_heads"],
+                head_dim=head_dim,
+            )
         )
     return "join", (
-        f"PEFT counts the encoder's {peft['num_layers']} layers, but the decoder has {needed['num_layers']}: layer "
-        f'{peft["num_layers"]} raises "list index out of range".'
+        _(
+            "PEFT counts the encoder's {counted} layers, but the decoder has {layers}: layer {counted} raises \"list "
+            "index "
+            'out of range".'
+        ).format(counted=peft["num_layers"], layers=needed["num_layers"])
     )

@@ -7,6 +7,7 @@ from html import escape
 from typing import NamedTuple
 
 from prefix_lab.locale import _
+from prefix_lab.locale.room import columns, padded
 
 STYLE = "text-align: left; vertical-align: top; padding: 3px 10px 3px 0"
 
@@ -43,10 +44,10 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]], below: str = "
 
 def in_columns(lines: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
     """Each row as one line, the cells of a column below each other; those numbered in `right` end below each other."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(*lines, strict=True)]
     return [
         "  ".join(
-            cell.rjust(width) if number in right else cell.ljust(width)
+            padded(cell, width, right=number in right)
             for number, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines

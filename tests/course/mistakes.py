@@ -5,12 +5,15 @@ for what the lesson's own solution gives. A pair of texts is that solution with 
 else is the answer itself.
 """
 
-from prefix_lab.course.lessons.lesson_00 import SYMPTOMS
 from prefix_lab.course.lessons.lesson_02 import ORDER_MATTERS, WHY
 from prefix_lab.course.lessons.lesson_04 import CASES, JOBS
 from prefix_lab.course.lessons.lesson_12 import AFTER_SPLIT
 
 THREE = ["n"] * 3
+SIZES_FROM = {"num_layers": "num_hidden_layers", "token_dim": "d_model", "num_attention_heads": "num_heads"}
+FROZEN = {"before": 68, "after": 0, "called_by": "add_adapter"}
+ASKED_BY = {"shape": (3, 10, 1024), "asked_by": "get_prompt"}
+WHY_THERE = {"name": "few_others", "=": "how_to_say", "amber": "in_the_record"}
 
 
 def filled_wrongly(lines, five="5 is no"):
@@ -26,21 +29,69 @@ def filled_wrongly(lines, five="5 is no"):
     }
 
 
-class GivesNothing:
-    """A registry whose `choose` forgets its `return`."""
-
-    def register(self, task_type, kind):
-        pass
-
-    def choose(self, task_type):
-        pass
-
-
 MISTAKES = {
-    "check_where_to_look": filled_wrongly(SYMPTOMS)
-    | {
-        "where are the sizes filled in": SYMPTOMS | {next(iter(SYMPTOMS)): "wrap"},
-        "not keep. What happens there": SYMPTOMS | {next(iter(SYMPTOMS)): " Keep "},
+    "check_what_is_added": {
+        "no word was added": "a",
+        "that is prompt tuning": " (B) ",
+        "own numbers are the same": "d",
+        "choose one of a, b, c, d": "keys and values",
+        "put your answer": ...,
+        "this is 5": 5,
+        "this is []": [],
+    },
+    "check_chosen": {
+        "put your answer": {"table": "MODEL_TYPE_TO_PEFT_MODEL_MAPPING", "class": ...},
+        "the dictionary of the cell": "PeftModelForCausalLM",
+        "is gone": {"class": "PeftModelForCausalLM"},
+        "that was t5's": {"table": "MODEL_TYPE_TO_PEFT_MODEL_MAPPING", "class": "PeftModelForSeq2SeqLM"},
+        "the table does not have": {"table": "MODEL_TYPE_TO_PEFT_MODEL_MAPPING", "class": "PeftModel"},
+        "that table has configs": {"table": "PEFT_TYPE_TO_CONFIG_MAPPING", "class": "PeftModelForCausalLM"},
+        "for a warning": {"table": "PEFT_TYPE_TO_PREFIX_MAPPING", "class": "PeftModelForCausalLM"},
+        "look at what stands there": {"table": 5, "class": "PeftModelForCausalLM"},
+        "without asking anything": ('commands=[go_there, f"p {look}[peft_config.task_type]", "c"]', 'commands=["c"]'),
+        "not printed there": ('f"p {look}[peft_config.task_type]"', '"p peft_config.task_type"'),
+        "has not come to a stop": ("wrap_gpt2()", "pass"),
+    },
+    "check_sizes_from": {
+        "put your answer": {"num_layers": "num_hidden_layers", "token_dim": ..., "num_attention_heads": ...},
+        "the arrow goes in there": SIZES_FROM | {"num_layers": "num_layers"},
+        "the arrow passes by": SIZES_FROM | {"token_dim": "hidden_size"},
+        "`num_attention_heads` is asked for first": SIZES_FROM | {"num_attention_heads": "num_attention_heads"},
+        "token_dim is not 'n_embd'": SIZES_FROM | {"token_dim": "n_embd"},
+        "while it was still `none`": ('[*["n"] * 15, ', "["),
+        "is to be seen in": ('* 15, "p peft_config.token_dim"', '* 15, "u", "p self.peft_config"'),
+    },
+    "check_frozen": {
+        "put your answer": FROZEN | {"after": ...},
+        "before: true is no number": FROZEN | {"before": True},
+        "where the function begins?": FROZEN | {"before": 0},
+        "behind the loop?": FROZEN | {"after": 68},
+        "count before you go on": ("commands=[count, f", "commands=[f"),
+        "behind the loop that freezes": ('f"until {behind}", ', ""),
+        "have not looked at the caller": ('"u", ', ""),
+        "`__init__` is further up": FROZEN | {"called_by": "PeftModel.__init__()"},
+        "is where it began": FROZEN | {"called_by": "get_peft_model"},
+        "climbs to its caller": FROZEN | {"called_by": "_setup_prompt_encoder"},
+        "called_by is not 5": FROZEN | {"called_by": 5},
+    },
+    "check_asked_by": {
+        "put your answer": ASKED_BY | {"shape": ...},
+        "is what went in": ASKED_BY | {"shape": (3, 10)},
+        "a shape is wanted": ASKED_BY | {"shape": 5},
+        "print `past_key_values.shape` behind": ASKED_BY | {"shape": "(3, 10, <script>)"},
+        "as the file above the arrow says": ASKED_BY | {"asked_by": "_call_impl"},
+        "climb once more": ASKED_BY | {"asked_by": "_wrapped_call_impl"},
+        "at both ends": ASKED_BY | {"asked_by": "forward"},
+        "have not looked at the caller": ('"u 3", ', ""),
+        "without asking anything": ('"p past_key_values.shape", "u 3", "p batch_size", ', ""),
+        "before it had a value": ('["r", "p past', '["p past'),
+    },
+    "check_who_prepares": {
+        "so it was in 2023": "a",
+        "have to be there already": "c",
+        "has long been made": "d",
+        "choose one of": "add_adapter",
+        "put your answer": ...,
     },
     "check_attend_with_prefix": {
         "without the prefix": "attend(query, keys, values)",
@@ -75,120 +126,44 @@ MISTAKES = {
         "a tensor is expected": "0.5",
     },
     "check_order": filled_wrongly(ORDER_MATTERS, "this is 5")
-    | {"this is 0": ORDER_MATTERS | {"our head": 0}}
+    | {"this is 0": ORDER_MATTERS | {"head": 0}}
     | {WHY[name]: ORDER_MATTERS | {name: not right} for name, right in ORDER_MATTERS.items()},
-    "check_row_width": {
-        "a key and a value": "layers * heads * head_dim",
-        "every layer has its own": "2 * heads * head_dim",
-        "hidden is heads": "2 * layers * head_dim",
-        "doubles the rows later": "4 * layers * heads * head_dim",
-        "one after the other?": "768",
-        "a whole number is wanted": "right() / 1",
-        "a number is wanted. Which": "'many'",
-        "… 500 in all]": "[*range(500)]",
-        "return": "None",
-        "put your answer": "...",
-        "TypeError": "right() + None",
-        "without brackets behind it": 770,
+    "check_classes": filled_wrongly(JOBS)
+    | {
+        "the table's left side": JOBS | {"go_on": "CAUSAL_LM"},
+        "gives one label for the whole text": JOBS | {"names": "PeftModelForSequenceClassification"},
+        "hidden states are the result": JOBS | {"spam": "PeftModelForFeatureExtraction"},
     },
-    "check_split": {
-        "only renumbers": "prefix.reshape(right().shape)",
-        "heads come before head_dim": (
-            "heads, head_dim).permute(2, 0, 3, 1, 4)",
-            "head_dim, heads).permute(2, 0, 4, 1, 3)",
-        ),
-        "a layer's heads lie side by side": (
-            "2 * layers, heads, head_dim).permute(2, 0, 3, 1, 4)",
-            "heads, 2 * layers, head_dim).permute(3, 0, 2, 1, 4)",
-        ),
-        "gives a new one: return that": (".permute(2, 0, 3, 1, 4)", ""),
-        "in another order": ("(2, 0, 3, 1, 4)", "(0, 2, 1, 3, 4)"),
-        "look at both": "right() + 1",
-        "a tensor is expected": "[prefix]",
-        "view gives every axis its size": "prefix",
-        "first view, then permute": "right()[None]",
-    },
-    "check_classes": filled_wrongly(JOBS) | {"the table's left side": JOBS | {"GPT-2 writes on": "CAUSAL_LM"}},
     "check_outcomes": filled_wrongly(CASES)
-    | {f"{case}: not PeftModelForSeq2SeqLM": CASES | {case: "PeftModelForSeq2SeqLM"} for case in CASES},
-    "check_registry": {
-        "put your answer": ("return self.classes[task_type]", "return ..."),
-        "hand the class back": GivesNothing,
-        "leave out the ()": ("return self.classes[task_type]", "return self.classes[task_type]()"),
-        "gave 7, expected One": ("return self.classes[task_type]", "return 7"),
-        "mixes them up": ("return self.classes[task_type]", "return list(self.classes.values())[-1]"),
-        "your registry raised IndexError": ("self.classes = {}", "self.classes = {}; [][0]"),
-        "a bare KeyError": ("if task_type not in self.classes", "if False"),
-        "nobody registered that name": ("not in self.classes:", "not in self.classes: return 7\n        if False:"),
-        "list the task types": ("Set one of {', '.join(self.classes)}.", "Sorry."),
-        "say what was asked for": ("task_type={task_type!r} is not known. Set", "Set"),
-        "unseen": ("if task_type in self.classes", "if False"),
-        "ask first": (
-            "        if task_type in self.classes:",
-            "        taken, self.classes[task_type] = self.classes.get(task_type), kind\n        if taken:",
-        ),
-        "they share one table": ("    def __init__(self):\n        self.classes = {}", "    classes = {}"),
-        "the class itself is wanted": 7,
-    },
-    "check_read_sizes": {
-        "PEFT does not look at d_kv": (
-            "    return layers",
-            "    token_dim = known.get('d_kv', token_dim // heads) * heads\n    return layers",
-        ),
-        "only num_key_value_heads heads": ('if "num_key_value_heads" in known', "if False"),
-        "heads are cached, and": ("token_dim, heads\n", "token_dim, known.get('num_attention_heads', heads)\n"),
-        "the width of the heads that are cached": ("token_dim = heads * head_dim", "pass"),
-        "do not compute it": ('known.get("head_dim", token_dim // heads)', "token_dim // heads"),
-        "as wide as one that asks": ("token_dim = heads * head_dim", "token_dim = known['hidden_size']"),
-        "the number of layers is wrong": "(1, *right()[1:])",
-        "the number of heads is wrong": "(*right()[:2], 1)",
-        "token_dim is the width of the model": "(right()[0], 1, right()[2])",
-        "which one does this family use": ('"num_attention_heads", "n_head"', '"n_head"'),
-        "three numbers are wanted": "right()[0]",
-        "put your answer": "(right()[0], ..., ...)",
-        "T5: your function raised KeyError": "(known['n_layer'], 1, 1)",
+    | {
+        "'IndexError' is none of": CASES | {"prefix_none": "IndexError"},
+        "may be filled in later": CASES | {"prefix_none": "ValueError"},
+        "when it is made": CASES | {"prefix_summarize": "KeyError"},
+        "needs no class": CASES | {"lora_none": "KeyError"},
+        "There is none": CASES | {"prefix_causal": "PeftModelForSeq2SeqLM"},
     },
     "check_rescue": {
-        "what PEFT reads by itself": "d_model",
-        "width of one head": "d_kv",
-        "factor 2": "2 * num_heads * d_kv",
-        "how wide is a key": "384",
-        "a number is wanted. How wide": "[num_heads, d_kv]",
+        "put your answer": ...,
+        "a whole number is wanted": "384",
+        "what PEFT reads by itself": 512,
+        "not divided by its 6 heads": 64 * 6 + 1,
+        "the width of one head": 64,
+        "a key and a value": 768,
+        "each head gets 85 numbers": 510,
     },
-    "check_reopened": {
-        "make a new one": "setattr(config, 'num_layers', None) or config",
-        "still needs it": "[right(), setattr(config, 'num_layers', None)][0]",
-        "num_layers is still": ("num_layers=None,\n", ""),
-        "token_dim is still": ("token_dim=None,\n", ""),
-        "may have one stack": ("num_transformer_submodules=None,\n", ""),
-        "the old width stays": ("encoder_hidden_size=None,\n", ""),
-        "prefix_projection=False": "replace(right(), prefix_projection=False)",
-        "num_virtual_tokens=None": "replace(right(), num_virtual_tokens=None)",
-        "task_type=None": "replace(right(), task_type=None)",
-        "a PrefixTuningConfig is wanted": "{}",
+    "check_next_model": {
+        "put your answer": ...,
+        "6 layers and 8 heads": "copy",
+        "encoder_hidden_size was filled too": "three",
+        "would say 12 layers": "layers",
+        "'<script>' is none of": "<script>",
     },
-    "check_key_and_value": {
-        "are exchanged": "right()[::-1]",
-        "all keys first": ("2 * layer], pieces[:, 2 * layer + 1", "layer], pieces[:, layers + layer"),
-        "first layer only": ("2 * layer], pieces[:, 2 * layer + 1", "layer], pieces[:, layer + 1"),
-        "still joined": "(table.view(len(table), layers, -1)[:, layer],) * 2",
-        "one virtual token's": "[one[0] for one in right()]",
-        "rows and columns are exchanged": "[one.T for one in right()]",
-        "another place of the row": "[one + 1 for one in right()]",
-        "two things are wanted, as in `return key, value`": "right()[0][None]",
-    },
-    "check_parameters": {
-        "that is one row": "(2 * layers * hidden, 0)",
-        "a key and a value": "(prefix_len * layers * hidden, 0)",
-        "a table has prefix_len rows": "(4, 0)",
-        "have biases": ("+ 1)", ")"),
-        "the small table trains too": ("projected = prefix_len * hidden +", "projected ="),
-        "and not the wide one": ("projected = prefix_len * hidden +", "projected = table +"),
-        "the second Linear layer has a bias": ("(encoder_hidden + 1) * row", "encoder_hidden * row"),
-        "the first Linear layer has a bias": ("(hidden + 1)", "hidden"),
-        "count the small table": "(right()[0], 1)",
-        "put your answer": "(right()[0], ...)",
-        "two things are wanted": "3",
+    "check_more_tokens": {
+        "put your answer": ...,
+        "only what has prefix_len in its shape": "twice",
+        "what the table alone would cost": "wide_rows",
+        "a row of its own": "same",
+        "2560 is none of": 2560,
     },
     "check_fold": {
         "let the MLP work on it": "encoder.embedding.weight",
@@ -212,51 +187,39 @@ MISTAKES = {
         "count the pieces": "-1",
         "a number is wanted": "'80'",
     },
-    "check_table_of": {
-        "made by view or reshape alone": (".permute(2, 0, 1, 3).flatten(1)", ".reshape(prefix_len, -1)"),
-        "mixed within each layer": (
-            "rows.permute(2, 0, 1, 3)",
-            "rows.flatten(1).view(len(rows), prefix_len, -1).transpose(0, 1)",
+    "check_view_and_permute": {
+        "only renumbers": "prefix.reshape(right().shape)",
+        "heads come before head_dim": (
+            "heads, head_dim).permute(2, 0, 3, 1, 4)",
+            "head_dim, heads).permute(2, 0, 4, 1, 3)",
         ),
-        "all keys come first": ("torch.stack(pieces)", "torch.stack(pieces[::2] + pieces[1::2])"),
-        "values come before the keys": ("(layer.keys, layer.values)", "(layer.values, layer.keys)"),
-        "the last tokens": (":prefix_len]", "-prefix_len:]"),
-        "heads come before head_dim": ("permute(2, 0, 1, 3)", "permute(2, 0, 3, 1)"),
-        "take keys and values": ("(layer.keys, layer.values)", "(layer.keys,)"),
-        "tokens of the text": (":prefix_len]", ":]"),
-        "a batch axis left": "right()[None]",
-        "every number is there": (".permute(2, 0, 1, 3).flatten(1)", ""),
-        "a row for each token": "right()[:1]",
-        "in the row of a token": "right() + 1",
-        "a tensor is expected": "right().tolist()",
+        "a layer's heads lie side by side": (
+            "2 * layers, heads, head_dim).permute(2, 0, 3, 1, 4)",
+            "heads, 2 * layers, head_dim).permute(3, 0, 2, 1, 4)",
+        ),
+        "gives a new one: return that": (".permute(2, 0, 3, 1, 4)", ""),
+        "in another order": ("(2, 0, 3, 1, 4)", "(0, 2, 1, 3, 4)"),
+        "look at both": "right() + 1",
+        "a tensor is expected": "[prefix]",
+        "view gives every axis its size": "prefix",
+        "first view, then permute": "right()[None]",
     },
-    "check_with_prefix": {
-        "the mask must grow": "(attention_mask, right()[1])",
-        "it grew along batch": (
-            "torch.ones(batch, prefix_len), attention_mask], dim=1",
-            "torch.ones(prefix_len, source), attention_mask]",
-        ),
-        "behind the text": "(right()[0].roll(-prefix_len, 1), right()[1])",
-        "0 hides a key": ("torch.ones(batch, prefix_len)", "torch.zeros(batch, prefix_len)"),
-        "own padding was lost": "(torch.ones_like(right()[0]), right()[1])",
-        "1 where a key may be read": "(right()[0] + 1, right()[1])",
-        "virtual tokens have none": "(right()[0], torch.arange(right()[0].shape[1])[None])",
-        "one for each token of the text": "(right()[0], torch.arange(2))",
-        "as if there were no prefix": "(right()[0], right()[1] - prefix_len)",
-        "one too early": "(right()[0], right()[1] - 1)",
-        "one too late": "(right()[0], right()[1] + 1)",
-        "counts on from the past": "(right()[0], right()[1] * 2)",
-        "two things are wanted": "right()[0]",
-        "put your answer": "(right()[0], ...)",
+    "check_why_there": filled_wrongly(WHY_THERE, "5 is none of")
+    | {
+        "nothing is written yet": WHY_THERE | {"name": "how_to_say"},
+        "the first word": WHY_THERE | {"name": "in_the_record"},
+        "17 words before it": WHY_THERE | {"=": "few_others"},
+        "in which manner": WHY_THERE | {"=": "in_the_record"},
+        "more words to look at": WHY_THERE | {"amber": "few_others"},
+        "only “bell” can follow": WHY_THERE | {"amber": "how_to_say"},
     },
     "check_kv_head": {
-        "these take turns": "head % kv_heads",
-        "its place within its group": "head % (heads // kv_heads)",
-        "divide by the size of a group": "head // kv_heads",
-        "only kv_heads of them": "head",
-        "how many asking heads": "-1",
-        "a number is wanted": "'1'",
-        "a whole number is wanted": "head / (heads // kv_heads)",
+        "put your answer": ...,
+        "turn by turn": 0,
+        "divide by the size of a group": 2,
+        "that many heads share one": 3,
+        "two that are cached": 4,
+        "the number of a cached head": "1",
     },
     "check_content": {
         "do not add up to 1": ("kept / kept.sum(dim=-1, keepdim=True)", "kept"),
@@ -293,22 +256,19 @@ MISTAKES = {
         "put your answer": "(right()[0], ...)",
     },
     "check_encoder_sees": {
-        "Do you compare logits?": ("encoder_last_hidden_state", "logits"),
-        "really without the prefix": "False",
-        "the other way round": "not right()",
-        "an experiment leaves it": "[one.zero_() for one in peft_model.prompt_encoder.parameters()] and False",
-        "True or False is wanted": "'yes'",
+        "put your answer": ...,
+        "logits change as soon as": "a",
+        "made of the logits": "b",
+        "never get a gradient": "d",
+        "choose one of a, b, c, d": "e",
+        "this is 5": 5,
     },
-    "check_widths": {
-        "the encoder never sees": ("return source, prefix_len", "return prefix_len + source, prefix_len"),
-        "so its mask has to grow": ("source, prefix_len + target", "source, target"),
-        "about the target": ("source, prefix_len + target", "source, prefix_len + source"),
-        "which stack reads": ("source, prefix_len + target", "source, prefix_len"),
-        "the second is None": ("prefix_len + source, None", "prefix_len + source, prefix_len + target"),
-        "more keys than": ("prefix_len + source, None", "source, None"),
-        "covers the prefix and": ("prefix_len + source, None", "prefix_len, None"),
-        "put your answer": "(..., ...)",
-        "two things are wanted": "prefix_len + source",
+    "check_which_trains": {
+        "put your answer": ...,
+        "stays frozen like all of it": "a",
+        "would keep them for ever": "b",
+        "there is no head": "d",
+        "choose one of a, b, c, d": "f",
     },
     "check_ending": {
         "one answer for each token": "(torch.tensor(0.0), classifier(dropout(outputs[0])))",
@@ -323,14 +283,6 @@ MISTAKES = {
         "one answer for each text": "(right()[0], right()[1][:1])",
         "two things are wanted": "right()[1]",
         "put your answer": "(..., ...)",
-    },
-    "check_trainable": {
-        "the prefix alone": ("prefix + head", "prefix"),
-        "the head alone": ("prefix + head", "head"),
-        "has a bias": (" + classes", ""),
-        "only its copy trains": ("prefix + head", "prefix + 2 * head"),
-        "a key and a value": ("prefix_len * 2 *", "prefix_len *"),
-        "count the prefix": "739",
     },
     "check_commands": {
         "put your answer": ...,
@@ -382,15 +334,17 @@ MISTAKES = {
         "is not an expression": "",
         "SystemExit": "exit()",
     },
-    "check_what_trains": {
-        "the frozen base": "list(model.parameters())",
-        "names; an optimizer": "[name for name, one in model.named_parameters() if one.requires_grad]",
-        "pairs of name": "[pair for pair in model.named_parameters() if pair[1].requires_grad]",
-        "one that trains is missing": "[one for name, one in model.named_parameters() if 'prefix' in name]",
-        "the list is empty": "[]",
-        "only once": "iter(right())",
-        "a list of parameters is wanted": "3",
-        "not everything": "[3]",
+    "check_labels": {
+        "learn the record as well": "record + sentence",
+        "nothing is left to learn": "[-100] * len(record + sentence)",
+        "the other way round": "record + [-100] * len(sentence)",
+        "comes first": "sentence + [-100] * len(record)",
+        "moved by one place": "right()[1:] + [-100]",
+        "each token needs its label": "sentence",
+        "need": "right() + [-100]",
+        "the number left out is -100": "[0] * len(record) + sentence",
+        "first -100 for each": "right()[::-1]",
+        "a list of labels is wanted": "3",
     },
     "check_step": {
         "gradients add up": ("    optimizer.zero_grad()\n", ""),
@@ -410,47 +364,20 @@ MISTAKES = {
         "return the loss, not '": "str(right())",
         "hand the loss back": ("return loss.item()", "loss.item()"),
     },
-    "check_moved": {
-        "in the other order": "right().T",
-        "distance over the rows": ("dim=-1", "dim=1"),
-        "one distance a virtual token": "(after - before).norm(dim=1)",
-        "the change itself": (".norm(dim=-1)", ""),
-        "one number for all": ("dim=-1", ""),
-        "rows come before hidden": "(after - before).view(len(before), -1, rows).norm(dim=1)",
-        "how long the rows are now": ("(after - before)", "after"),
-        "absolute changes": (".norm(dim=-1)", ".abs().sum(-1)"),
-        "the square of the distance": "right() ** 2",
-        "square root of the summed": "right() + 1",
-        "view makes three axes": "after[:1, :1]",
-        "a tensor is expected": "3",
+    "check_why_none": {
+        "no `grad_fn`": "a",
+        "`backward` knows no optimizer": " (C)",
+        "no gradient either": "d",
+        "choose one of a, b, c, d": "none",
+        "this is 3": 3,
+        "put your answer": ...,
     },
-    "check_bytes": {
-        "how many numbers there are": (" * bytes_each", ""),
-        "a key and a value": ("* 2 *", "*"),
-        "the small table": "prefix_len * hidden * bytes_each",
-        "not always 4": ("* bytes_each", "* 4"),
-        "one virtual token": ("prefix_len * ", ""),
-        "whatever the projection was": "61440",
-    },
-    "check_kept": {
-        "the small table": "encoder.embedding.weight.detach()",
-        "a batch axis too many": "right()[None]",
-        "one row": "right()[:1]",
-        "tanh is inside": "right().tanh()",
-        "tanh in the middle": "encoder.transform[2](encoder.transform[0](encoder.embedding.weight)).detach()",
-        "work on the whole table": "right() + 1",
-        "detach()": (".detach()", ""),
-        "has changed": "encoder.embedding.weight.data.mul_(2)",
-        "a tensor is expected": "encoder.state_dict()",
-    },
-    "check_go_on": {
-        "still holds the old one": "setattr(encoder.embedding, 'weight', torch.nn.Parameter(kept.clone()))",
-        "the same memory": "setattr(encoder.embedding.weight, 'data', kept)",
-        "nothing trains": "encoder.embedding.weight.requires_grad_(False).copy_(kept)",
-        "torch.no_grad()": "encoder.embedding.weight.copy_(kept)",
-        "not equal to what was kept": "encoder.embedding.weight.data.copy_(2 * kept)",
-        "as it was": "None",
-        "the encoder is": "...",
+    "check_who_notices": {
+        "neither file has a fingerprint": "a",
+        "does not compare it": "B)",
+        "the base is not in it": "d",
+        "choose one of a, b, c, d": "nobody",
+        "put your answer": ...,
     },
     "check_serve": {
         "one adapter answered everything": "[reply(word) for _, word in requests]",
@@ -563,15 +490,20 @@ MISTAKES = {
 }
 
 ALSO_RIGHT = {
-    "check_where_to_look": [{symptom: f" {name.upper()} " for symptom, name in SYMPTOMS.items()}],
+    "check_what_is_added": [" C ", "(c)"],
+    "check_chosen": [
+        {"table": "MODEL_TYPE_TO_PEFT_MODEL_MAPPING", "class": "peft.peft_model.PeftModelForCausalLM"},
+        ('f"p {look}[peft_config.task_type]", ', '*["s"] * 7, '),
+    ],
+    "check_sizes_from": [SIZES_FROM | {"token_dim": "`d_model`"}, ("p peft_config.token_dim", "peft_config")],
+    "check_frozen": [FROZEN | {"called_by": "PeftModel.add_adapter()"}, ('"u", "p adapter_name"', '"w"')],
+    "check_asked_by": [ASKED_BY | {"shape": [3, 10, 1024]}, ASKED_BY | {"shape": "(3, 10, 1024)"}],
     "check_attend_with_prefix": [
         "attend(query, torch.cat([keys, prefix_keys]), torch.cat([values, prefix_values]))",
         "right().double()",
     ],
-    "check_row_width": ["torch.tensor(right())"],
     "check_classes": [dict(JOBS)],
     "check_outcomes": [{case: f" {name} " for case, name in CASES.items()}],
-    "check_with_prefix": ["(right()[0].long(), right()[1][0])"],
     "check_content": ["torch.nn.functional.normalize(attention[..., prefix_len:], p=1, dim=-1)"],
     "check_silent_rows": ["torch.tensor(right())"],
     "check_commands": [

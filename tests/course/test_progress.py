@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from prefix_lab.course import progress
-from prefix_lab.course.lessons.lesson_01 import check_row_width
+from prefix_lab.course.lessons.lesson_00 import check_what_is_added
 from prefix_lab.course.progress import LESSONS, lesson, show_progress
 from prefix_lab.terminal.commands import main
 
@@ -20,26 +20,26 @@ def notes(tmp_path, monkeypatch):
 
 
 def solve():
-    assert check_row_width(lambda layers, heads, head_dim: 2 * layers * heads * head_dim).passed
+    assert check_what_is_added("c").passed
 
 
 def test_a_solved_exercise_is_noted_once(notes):
     solve()
     solve()
-    assert progress.done() == {"row_width"}
+    assert progress.done() == {"what_is_added"}
 
 
 def test_a_wrong_answer_is_not_noted(notes):
-    check_row_width(lambda layers, heads, head_dim: 1)
+    check_what_is_added("a")
     assert progress.done() == set()
     assert not notes.exists()
 
 
 def test_a_lesson_is_forgotten_alone(notes):
-    for solved in ("prefix_share", "order", "row_width"):
+    for solved in ("prefix_share", "order", "what_is_added"):
         progress.note(solved)
     progress.reset(2)
-    assert progress.done() == {"row_width"}
+    assert progress.done() == {"what_is_added"}
     progress.reset()
     assert progress.done() == set()
 
@@ -50,7 +50,7 @@ def test_a_file_that_is_none_of_ours_says_nothing_and_is_written_to_all_the_same
     notes.write_text(text)
     assert progress.done() == set()
     solve()
-    assert progress.done() == {"row_width"}
+    assert progress.done() == {"what_is_added"}
 
 
 def test_a_home_that_cannot_be_written_to_is_no_obstacle(tmp_path, monkeypatch):
@@ -84,24 +84,24 @@ def test_no_notes_are_kept_where_none_are_wanted(monkeypatch):
 
 def test_progress_says_what_is_left_in_lines_that_fit_a_terminal(notes):
     solve()
-    assert repr(show_progress(1)).splitlines()[1:] == [
-        "✓  1 · how wide is a virtual token?",
-        "○  2 · view and permute",
+    assert repr(show_progress(0)).splitlines()[1:] == [
+        "✓  1 · what is a prefix?",
+        "○  2 · say a shape before it is there",
         "Left in this lesson: 1 of 2. What you have solved stays noted when you close the notebook.",
     ]
-    assert "2 · view and permute" in show_progress()._repr_html_()
+    assert "2 · say a shape before it is there" in show_progress()._repr_html_()
     assert "attend with a prefix" not in repr(show_progress())  # of a lesson that was not begun, the number is enough
     progress.note("hunt_1")
     assert max(map(len, repr(show_progress()).splitlines())) < 100
-    progress.note("split")
-    assert "All exercises of this lesson are solved." in repr(show_progress(1))
+    progress.note("first_shape")
+    assert "All exercises of this lesson are solved." in repr(show_progress(0))
 
 
 def test_the_command_shows_and_forgets(notes, capsys):
     solve()
     assert main(["progress"]) == 0
-    assert re.search(r"01 · Step into get_peft_model +1 of 2 +2 · view and permute", capsys.readouterr().out)
-    assert main(["progress", "--reset", "1"]) == 0
+    assert re.search(r"00 · Start here +1 of 2 +2 · say a shape before it is there", capsys.readouterr().out)
+    assert main(["progress", "--reset", "0"]) == 0
     assert progress.done() == set()
     with pytest.raises(SystemExit):
         main(["progress", "--reset", "99"])

@@ -199,13 +199,13 @@ def test_a_training_that_was_interrupted_begins_anew_when_its_cell_is_run_again(
     [path] = [path for path in lessons() if path.stem == "03_train_it"]
     with opened(path) as book:
         numbers = list(book.solved)
-        [training] = [number for number in numbers if "LiveTraining(" in book.solved[number]]
+        [training] = [number for number in numbers if "peft_model.train()" in book.solved[number]]
         for number in numbers[: numbers.index(training)]:
             book.run(number, short(book.solved[number]))
         whole = book.run(training, short(book.solved[training]))
         all_steps = build(path, "en").cells[training].source
         book.client.kc.execute(all_steps, stop_on_error=False)  # an error does not call off what waits behind it
-        while run_sync(book.client.kc.get_iopub_msg)(timeout=60)["msg_type"] != "update_display_data":
+        while run_sync(book.client.kc.get_iopub_msg)(timeout=60)["msg_type"] != "stream":
             pass
         run_sync(book.client.km.interrupt_kernel)()
         assert book.run(training, short(book.solved[training])) == whole

@@ -15,10 +15,11 @@ from prefix_lab.course.experiments.methods import (
     with_lora,
     with_prefix,
 )
-from prefix_lab.course.experiments.of_the_prefix import ON_WORDS
+from prefix_lab.course.experiments.of_the_prefix import MEASURED_ON, ON_WORDS
 from prefix_lab.course.experiments.runs import Experiment, Measured, Results, Setting, grid, percent
 from prefix_lab.course.letters import TASKS, held_out_words
 from prefix_lab.course.tasks import Batch, make_batch
+from prefix_lab.locale import N_, _
 
 
 def measure_few(setting: Setting, seed: int) -> Measured:
@@ -36,14 +37,20 @@ def conclude_few(results: Results) -> str:
         for count in counts
     ]
     sentence = {
-        (True, True): "The claim holds here: with {few} examples the prefix is right in {prefix} %, full fine-tuning "
-        "in {full} %, LoRA in {lora} %, and with {many} the gap is smaller, {last} points.",
-        (True, False): "Half of the claim holds here: with {few} examples the prefix is right in {prefix} %, full "
-        "fine-tuning in {full} %, LoRA in {lora} %, but with {many} it is still {last} points ahead.",
+        (True, True): _(
+            "The claim holds here: with {few} examples the prefix is right in {prefix} %, full fine-tuning "
+            "in {full} %, LoRA in {lora} %, and with {many} the gap is smaller, {last} points."
+        ),
+        (True, False): _(
+            "Half of the claim holds here: with {few} examples the prefix is right in {prefix} %, full "
+            "fine-tuning in {full} %, LoRA in {lora} %, but with {many} it is still {last} points ahead."
+        ),
     }.get(
         (gaps[0].low > 0, gaps[-1].mean < gaps[0].mean),
-        "The claim does not hold here: with {few} examples the prefix is right in {prefix} %, full fine-tuning in "
-        "{full} %, LoRA in {lora} %; with {many} the prefix is {last} points ahead.",
+        _(
+            "The claim does not hold here: with {few} examples the prefix is right in {prefix} %, full fine-tuning in "
+            "{full} %, LoRA in {lora} %; with {many} the prefix is {last} points ahead."
+        ),
     )
     of = {method: results.mean("right", examples=counts[0], method=method) for method in results.values("method")}
     return sentence.format(
@@ -58,12 +65,18 @@ def conclude_few(results: Results) -> str:
 
 FEW = Experiment(
     name="few",
-    title="Few examples",
-    claim="Li & Liang, Figure 3 and section 6.3: with 50 to 500 examples a prefix is ahead of full fine-tuning, and "
-    "less so the more there are.",
-    how=ON_WORDS.format(
-        why="120 steps of 16 words, for ten virtual tokens in the paper's layout, LoRA with as many numbers, or "
-        "the whole model. The prefix starts from random numbers; `start` has what a better start is worth."
+    title=N_("Few examples"),
+    claim=N_(
+        "Li & Liang, Figure 3 and section 6.3: with 50 to 500 examples a prefix is ahead of full fine-tuning, and "
+        "less so the more there are."
+    ),
+    how=(
+        ON_WORDS,
+        N_(
+            "120 steps of 16 words, for ten virtual tokens in the paper's layout, LoRA with as many numbers, or "
+            "the whole model. The prefix starts from random numbers; `start` has what a better start is worth."
+        ),
+        MEASURED_ON,
     ),
     settings=grid(examples=[20, 100, 500], method=list(RATES), steps=[120]),
     measure=measure_few,
@@ -126,16 +139,22 @@ def conclude_limits(results: Results) -> str:
         for one in ("full", "LoRA")
     )
     sentence = {
-        (True, True): "The claim holds here: a prefix picks `{known}`, {picked} % right, and its first attention on "
-        "the word moves by {moved:.1f} %; of `{new}` it learns {less} %, LoRA with as many numbers {lora} %, the whole "
-        "model {full} %.",
-        (True, False): "Half of the claim holds here: a prefix picks `{known}`, {picked} % right, and its first "
-        "attention on the word moves by {moved:.1f} %; of `{new}` it learns {less} %, far less than the whole model, "
-        "{full} %, but LoRA with as many numbers, {lora} %, is not ahead in every new task.",
+        (True, True): _(
+            "The claim holds here: a prefix picks `{known}`, {picked} % right, and its first attention on "
+            "the word moves by {moved:.1f} %; of `{new}` it learns {less} %, LoRA with as many numbers {lora} %, the "
+            "whole model {full} %."
+        ),
+        (True, False): _(
+            "Half of the claim holds here: a prefix picks `{known}`, {picked} % right, and its first "
+            "attention on the word moves by {moved:.1f} %; of `{new}` it learns {less} %, far less than the whole "
+            "model, {full} %, but LoRA with as many numbers, {lora} %, is not ahead in every new task."
+        ),
     }.get(
         (full, lora),
-        "The claim does not hold here: a prefix picks `{known}`, {picked} % right, and its first attention on the word "
-        "moves by {moved:.1f} %; but of `{new}` it learns {less} %, LoRA {lora} %, the whole model {full} %.",
+        _(
+            "The claim does not hold here: a prefix picks `{known}`, {picked} % right, and its first attention on the "
+            "word moves by {moved:.1f} %; but of `{new}` it learns {less} %, LoRA {lora} %, the whole model {full} %."
+        ),
     )
     return sentence.format(
         known=known,
@@ -150,13 +169,17 @@ def conclude_limits(results: Results) -> str:
 
 LIMITS = Experiment(
     name="limits",
-    title="What a prefix cannot do",
-    claim="Petrov et al. 2023 (arXiv 2310.19698): a prefix can pick a skill that the model has, but cannot give the "
-    "first layer a new pattern of attention over the content, and so hardly teaches a new task.",
-    how="The tiny T5 knows how to write a word backwards. It was never taught to write its first, third, fifth … "
-    "letter and then the others (evens first), nor its second half before its first (halves). 200 steps of "
-    "16 words, for ten virtual tokens in the paper's layout, LoRA with as many numbers, or the whole model; measured "
-    "on the 351 held-out words.",
+    title=N_("What a prefix cannot do"),
+    claim=N_(
+        "Petrov et al. 2023 (arXiv 2310.19698): a prefix can pick a skill that the model has, but cannot give the "
+        "first layer a new pattern of attention over the content, and so hardly teaches a new task."
+    ),
+    how=N_(
+        "The tiny T5 knows how to write a word backwards. It was never taught to write its first, third, fifth … "
+        "letter and then the others (evens first), nor its second half before its first (halves). 200 steps of "
+        "16 words, for ten virtual tokens in the paper's layout, LoRA with as many numbers, or the whole model; "
+        "measured on the 351 held-out words."
+    ),
     settings=grid(task=["reverse", *NEW], method=list(RATES), steps=[200]),
     measure=measure_limits,
     conclude=conclude_limits,
@@ -190,11 +213,15 @@ def conclude_parameters(results: Results) -> str:
     behind = results.more("right", full, best)
     trained = {name: results.mean("trained", **one).mean for name, one in (("prefix", best), ("full", full))}
     sentence = (
-        "The claim does not hold here in so short a training: with {share:.1f} % of the numbers a prefix is right in "
-        "{prefix} %, the whole model in {full} %, {behind} points ahead."
+        _(
+            "The claim does not hold here in so short a training: with {share:.1f} % of the numbers a prefix is right "
+            "in {prefix} %, the whole model in {full} %, {behind} points ahead."
+        )
         if behind.low > 0
-        else "The claim holds here: with {share:.1f} % of the numbers a prefix is right in {prefix} %, and the whole "
-        "model, with {full} %, is not clearly ahead."
+        else _(
+            "The claim holds here: with {share:.1f} % of the numbers a prefix is right in {prefix} %, and the whole "
+            "model, with {full} %, is not clearly ahead."
+        )
     )
     return sentence.format(
         share=100 * trained["prefix"] / trained["full"],
@@ -206,10 +233,16 @@ def conclude_parameters(results: Results) -> str:
 
 PARAMETERS = Experiment(
     name="parameters",
-    title="How many numbers train, and what they reach",
-    claim="Li & Liang, abstract: a prefix, a thousandth of the numbers, is as good as full fine-tuning once there are "
-    "enough examples.",
-    how=ON_WORDS.format(why="100 steps of 16 words: prefixes of 1, 3 and 10 tokens, LoRA of rank 1, 5 and 20, or all."),
+    title=N_("How many numbers train, and what they reach"),
+    claim=N_(
+        "Li & Liang, abstract: a prefix, a thousandth of the numbers, is as good as full fine-tuning once there are "
+        "enough examples."
+    ),
+    how=(
+        ON_WORDS,
+        N_("100 steps of 16 words: prefixes of 1, 3 and 10 tokens, LoRA of rank 1, 5 and 20, or all."),
+        MEASURED_ON,
+    ),
     settings=tuple(
         {"method": method, "size": size, "steps": 100}
         for method, sizes in (

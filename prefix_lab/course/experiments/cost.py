@@ -17,6 +17,7 @@ from prefix_lab.course.experiments.methods import BATCH_SIZE, bare_batches, by_m
 from prefix_lab.course.experiments.runs import Experiment, Interval, Measured, Results, Setting
 from prefix_lab.course.letters import TASKS, seen_words
 from prefix_lab.course.tasks import Batch
+from prefix_lab.locale import N_, _
 
 ROUNDS, STEPS_EACH = 6, 4
 PARTS = ("forward", "backward", "update")
@@ -34,7 +35,7 @@ def measure_cost(setting: Setting, seed: int) -> Measured:
     others: list[list[float]] = []
     writing = plain = building = 0.0
     step(), other()  # the optimizer makes its memory in the first step
-    for _ in range(ROUNDS):
+    for _turn in range(ROUNDS):
         parts += [step() for _ in range(STEPS_EACH)]
         others += [other() for _ in range(STEPS_EACH)]
         writing += seconds(lambda: write(model, words[:32]))
@@ -94,12 +95,17 @@ def conclude_cost(results: Results) -> str:
     most = {"method": "prefix", "prefix_len": lengths[-1]}
     slower = results.mean("generation", **most)
     sentence = (
-        "The claim holds here: with {most} virtual tokens writing takes {slower} times as long as without; a step of "
-        "training takes {short} of the whole model's time with {least}, {long} with {most}, and {lora} with LoRA."
+        _(
+            "The claim holds here: with {most} virtual tokens writing takes {slower} times as long as without; a step "
+            "of training takes {short} of the whole model's time with {least}, {long} with {most}, and {lora} with "
+            "LoRA."
+        )
         if slower.mean < 1.25
-        else "The claim does not hold here, on one core: with {most} virtual tokens writing takes {slower} times as "
-        "long as without; a step of training takes {short} of the whole model's time with {least}, {long} with {most}, "
-        "and {lora} with LoRA."
+        else _(
+            "The claim does not hold here, on one core: with {most} virtual tokens writing takes {slower} times as "
+            "long as without; a step of training takes {short} of the whole model's time with {least}, {long} with "
+            "{most}, and {lora} with LoRA."
+        )
     )
     return sentence.format(
         least=lengths[0],
@@ -118,11 +124,15 @@ def times(ratio: Interval) -> str:
 
 COST = Experiment(
     name="cost",
-    title="What a prefix costs",
-    claim="Li & Liang, section 7.1: a longer prefix hardly slows generation, since all of it is attended to at once.",
-    how="The tiny T5 with PEFT's layout. Each figure is a ratio of processor times, taken by turns in one process: a "
-    "step of training on 16 words beside one of the whole model, eight tokens written for 32 words beside the T5 "
-    "alone.",
+    title=N_("What a prefix costs"),
+    claim=N_(
+        "Li & Liang, section 7.1: a longer prefix hardly slows generation, since all of it is attended to at once."
+    ),
+    how=N_(
+        "The tiny T5 with PEFT's layout. Each figure is a ratio of processor times, taken by turns in one process: a "
+        "step of training on 16 words beside one of the whole model, eight tokens written for 32 words beside the T5 "
+        "alone."
+    ),
     settings=(
         *({"method": "prefix", "prefix_len": prefix_len} for prefix_len in (1, 10, 50, 200)),
         {"method": "LoRA", "prefix_len": 0},

@@ -13,12 +13,11 @@ from torch import Tensor, nn
 from prefix_lab.course.experiments.methods import bare_batches, examples, keys_and_values, learnt, with_prefix
 from prefix_lab.course.experiments.runs import Experiment, Measured, Results, Setting, grid, percent
 from prefix_lab.course.letters import TASKS, seen_words
+from prefix_lab.locale import N_, _
 
 REVERSE = TASKS["reverse"]
-ON_WORDS = (
-    "The tiny T5 reads a bare word and has to write it backwards, which it can once it is told to. {why} Measured on "
-    "the 351 held-out words."
-)
+ON_WORDS = N_("The tiny T5 reads a bare word and has to write it backwards, which it can once it is told to.")
+MEASURED_ON = N_("Measured on the 351 held-out words.")
 
 
 def measure_length(setting: Setting, seed: int) -> Measured:
@@ -34,17 +33,25 @@ def conclude_length(results: Results) -> str:
     best = max(of, key=lambda one: results.mean("right", **one).mean)
     rises, falls = (results.more("right", best, one).low > 0 for one in (of[0], of[-1]))
     sentence = {
-        (True, True): "The claim holds here: with {best} virtual tokens {top} % are right, with {first} it is {one} %, "
-        "with {most} it is {last} %.",
-        (True, False): "The first half holds here: with {best} virtual tokens {top} % are right, with {first} it is "
-        "{one} %; that {most}, with {last} %, are too many is not seen.",
-        (False, True): "The second half holds here: {most} virtual tokens are too many, with {last} % right; the best, "
-        "{best}, with {top} %, are not clearly ahead of {first}, with {one} %.",
+        (True, True): _(
+            "The claim holds here: with {best} virtual tokens {top} % are right, with {first} it is {one} %, "
+            "with {most} it is {last} %."
+        ),
+        (True, False): _(
+            "The first half holds here: with {best} virtual tokens {top} % are right, with {first} it is "
+            "{one} %; that {most}, with {last} %, are too many is not seen."
+        ),
+        (False, True): _(
+            "The second half holds here: {most} virtual tokens are too many, with {last} % right; the best, "
+            "{best}, with {top} %, are not clearly ahead of {first}, with {one} %."
+        ),
         (
             False,
             False,
-        ): "The claim cannot be seen here: {first}, {best} and {most} virtual tokens give {one} %, {top} % "
-        "and {last} % right, which five seeds cannot tell apart.",
+        ): _(
+            "The claim cannot be seen here: {first}, {best} and {most} virtual tokens give {one} %, {top} % "
+            "and {last} % right, which five seeds cannot tell apart."
+        ),
     }[rises, falls]
     return sentence.format(
         best=best["prefix_len"],
@@ -58,9 +65,13 @@ def conclude_length(results: Results) -> str:
 
 LENGTH = Experiment(
     name="length",
-    title="How long a prefix has to be",
-    claim="Li & Liang, Figure 4: a longer prefix is better, up to a length beyond which it is a little worse.",
-    how=ON_WORDS.format(why="100 steps of 16 words, in PEFT's layout and in the paper's, of which the claim speaks."),
+    title=N_("How long a prefix has to be"),
+    claim=N_("Li & Liang, Figure 4: a longer prefix is better, up to a length beyond which it is a little worse."),
+    how=(
+        ON_WORDS,
+        N_("100 steps of 16 words, in PEFT's layout and in the paper's, of which the claim speaks."),
+        MEASURED_ON,
+    ),
     settings=grid(layout=["paper", "peft"], prefix_len=[1, 3, 10, 30], steps=[100], rate=[0.1]),
     measure=measure_length,
     conclude=conclude_length,
@@ -90,11 +101,15 @@ def conclude_projection(results: Results) -> str:
     )
     gain = results.more("right", projected, direct)
     sentence = (
-        "The claim holds here: at its best rate, {rate}, the projection is right in {one} %, and the table alone, at "
-        "its own, {other}, in {two} %."
+        _(
+            "The claim holds here: at its best rate, {rate}, the projection is right in {one} %, and the table alone, "
+            "at its own, {other}, in {two} %."
+        )
         if gain.low > 0
-        else "P-tuning v2's doubt is right here: at its best rate, {rate}, the projection is right in {one} %, and the "
-        "table alone, at its own, {other}, in {two} %: five seeds see no gain."
+        else _(
+            "P-tuning v2's doubt is right here: at its best rate, {rate}, the projection is right in {one} %, and the "
+            "table alone, at its own, {other}, in {two} %: five seeds see no gain."
+        )
     )
     return sentence.format(
         rate=projected["rate"],
@@ -106,11 +121,15 @@ def conclude_projection(results: Results) -> str:
 
 PROJECTION = Experiment(
     name="projection",
-    title="With and without projection, and how wide it is",
-    claim="Li & Liang, section 4.3: a prefix that is trained without the MLP is less steady and ends a little worse. "
-    "P-tuning v2, section 3.3, found no gain in some tasks.",
-    how=ON_WORDS.format(
-        why="Ten virtual tokens in the paper's layout, 60 steps of 16 words at several learning rates."
+    title=N_("With and without projection, and how wide it is"),
+    claim=N_(
+        "Li & Liang, section 4.3: a prefix that is trained without the MLP is less steady and ends a little worse. "
+        "P-tuning v2, section 3.3, found no gain in some tasks."
+    ),
+    how=(
+        ON_WORDS,
+        N_("Ten virtual tokens in the paper's layout, 60 steps of 16 words at several learning rates."),
+        MEASURED_ON,
     ),
     settings=(
         *grid(width=[0], rate=[0.03, 0.1, 0.3], steps=[60]),
@@ -159,23 +178,33 @@ def conclude_start(results: Results) -> str:
     words = results.more("right", best("words", few), best("zero", few)).low > 0
     still = results.more("right", best("instruction", everything), best("random", everything)).low > 0
     sentence = {
-        (True, True, False): "The claim holds here: with {few} examples the instruction reaches {told} %, other words "
-        "{words} %, random numbers {random} % and zeros {zero} %; with all of them instruction and random numbers are "
-        "too close to tell, {told_all} % and {random_all} %.",
-        (True, True, True): "With few examples the claim holds here: with {few} the instruction reaches {told} %, "
-        "other words {words} %, random numbers {random} % and zeros {zero} %; but with all of them the instruction is "
-        "still ahead after so short a training, {told_all} % to {random_all} %.",
-        (True, False, False): "The claim holds here for the instruction: with {few} examples it reaches {told} %, "
-        "random numbers {random} %, and with all of them the two are too close to tell, {told_all} % and {random_all} "
-        "%; other words, {words} % with {few} examples, do no better than zeros, {zero} %.",
-        (True, False, True): "With few examples the claim holds here for the instruction: with {few} it reaches {told} "
-        "%, random numbers {random} %; but other words, {words} %, do no better than zeros, {zero} %, and with all "
-        "examples the instruction is still ahead after so short a training, {told_all} % to {random_all} %.",
+        (True, True, False): _(
+            "The claim holds here: with {few} examples the instruction reaches {told} %, other words "
+            "{words} %, random numbers {random} % and zeros {zero} %; with all of them instruction and random numbers "
+            "are too close to tell, {told_all} % and {random_all} %."
+        ),
+        (True, True, True): _(
+            "With few examples the claim holds here: with {few} the instruction reaches {told} %, "
+            "other words {words} %, random numbers {random} % and zeros {zero} %; but with all of them the "
+            "instruction is still ahead after so short a training, {told_all} % to {random_all} %."
+        ),
+        (True, False, False): _(
+            "The claim holds here for the instruction: with {few} examples it reaches {told} %, "
+            "random numbers {random} %, and with all of them the two are too close to tell, {told_all} % and "
+            "{random_all} %; other words, {words} % with {few} examples, do no better than zeros, {zero} %."
+        ),
+        (True, False, True): _(
+            "With few examples the claim holds here for the instruction: with {few} it reaches {told} "
+            "%, random numbers {random} %; but other words, {words} %, do no better than zeros, {zero} %, and with all "
+            "examples the instruction is still ahead after so short a training, {told_all} % to {random_all} %."
+        ),
     }.get(
         (told, words, still),
-        "The claim does not hold here: with {few} examples the instruction reaches {told} %, other words {words} %, "
-        "random numbers {random} % and zeros {zero} %; with all of them the instruction {told_all} % and random "
-        "numbers {random_all} %.",
+        _(
+            "The claim does not hold here: with {few} examples the instruction reaches {told} %, other words {words} "
+            "%, random numbers {random} % and zeros {zero} %; with all of them the instruction {told_all} % and random "
+            "numbers {random_all} %."
+        ),
     )
     said = {start: percent(results.mean("right", **best(start, few))) for start in results.values("start")}
     return sentence.format(
@@ -189,12 +218,18 @@ def conclude_start(results: Results) -> str:
 
 START = Experiment(
     name="start",
-    title="Where a prefix starts",
-    claim="Li & Liang, Figure 5 and section 7.4: with few examples the keys and values of real words are a far better "
-    "start than random numbers, those of fitting words the best; with all examples the start does not matter.",
-    how=ON_WORDS.format(
-        why="Nine virtual tokens in the paper's layout, 60 steps of 16 words. Words and instruction stand before the "
-        "encoder alone, so the decoder's own rows start at zero with them."
+    title=N_("Where a prefix starts"),
+    claim=N_(
+        "Li & Liang, Figure 5 and section 7.4: with few examples the keys and values of real words are a far better "
+        "start than random numbers, those of fitting words the best; with all examples the start does not matter."
+    ),
+    how=(
+        ON_WORDS,
+        N_(
+            "Nine virtual tokens in the paper's layout, 60 steps of 16 words. Words and instruction stand before the "
+            "encoder alone, so the decoder's own rows start at zero with them."
+        ),
+        MEASURED_ON,
     ),
     settings=grid(start=["random", "zero", "words", "instruction"], examples=[20, None], rate=[0.03, 0.1], steps=[60]),
     measure=measure_start,
@@ -232,13 +267,17 @@ def conclude_encoder(results: Results) -> str:
     alive = {depth: results.mean("alive", **of[depth, "peft"]).mean for depth in layers}
     worst, best = min(layers, key=alive.get), max(layers, key=alive.get)
     sentence = (
-        "The paper's layout is better at every depth here: with {worst} layers it is right in {paper} %, PEFT's with "
-        "as many numbers in {peft} %; there {alive:.0f} % of PEFT's rows get a gradient, with {best} layers {all:.0f} "
-        "%, and it is right in {other} %."
+        _(
+            "The paper's layout is better at every depth here: with {worst} layers it is right in {paper} %, PEFT's "
+            "with as many numbers in {peft} %; there {alive:.0f} % of PEFT's rows get a gradient, with {best} layers "
+            "{all:.0f} %, and it is right in {other} %."
+        )
         if all(gain.low > 0 for gain in gains)
-        else "The paper's layout is not better at every depth here: with {worst} layers it is right in {paper} %, "
-        "PEFT's with as many numbers in {peft} %; there {alive:.0f} % of PEFT's rows get a gradient, with {best} "
-        "layers {all:.0f} %, and it is right in {other} %."
+        else _(
+            "The paper's layout is not better at every depth here: with {worst} layers it is right in {paper} %, "
+            "PEFT's with as many numbers in {peft} %; there {alive:.0f} % of PEFT's rows get a gradient, with {best} "
+            "layers {all:.0f} %, and it is right in {other} %."
+        )
     )
     return sentence.format(
         worst=worst,
@@ -253,12 +292,18 @@ def conclude_encoder(results: Results) -> str:
 
 ENCODER = Experiment(
     name="encoder",
-    title="The encoder: PEFT's layout and the paper's",
-    claim="Li & Liang, Figure 2: an encoder-decoder has a prefix before x and one before y. PEFT gives it to the "
-    "decoder's self-attention alone, and with an even number of layers half of its rows never learn.",
-    how=ON_WORDS.format(
-        why="100 steps of 16 words; both layouts train as many numbers. The layers behind the third add next to "
-        "nothing, so that all these T5 give the same answers and only the layout differs."
+    title=N_("The encoder: PEFT's layout and the paper's"),
+    claim=N_(
+        "Li & Liang, Figure 2: an encoder-decoder has a prefix before x and one before y. PEFT gives it to the "
+        "decoder's self-attention alone, and with an even number of layers half of its rows never learn."
+    ),
+    how=(
+        ON_WORDS,
+        N_(
+            "100 steps of 16 words; both layouts train as many numbers. The layers behind the third add next to "
+            "nothing, so that all these T5 give the same answers and only the layout differs."
+        ),
+        MEASURED_ON,
     ),
     settings=tuple(
         {"layers": layers, "layout": layout, "prefix_len": prefix_len, "steps": 100, "rate": 0.1}

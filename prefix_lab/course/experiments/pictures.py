@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from prefix_lab.course.experiments.methods import with_prefix
 from prefix_lab.course.experiments.of_the_prefix import first_gradient
-from prefix_lab.course.lessons.lesson_03 import STACKS
 from prefix_lab.course.lessons.lesson_08 import draw_shares
 from prefix_lab.course.lessons.lesson_09 import draw_rows
 from prefix_lab.course.shown import Drawn
 from prefix_lab.widgets.table import Table, table
 
+STACKS = ("encoder", "decoder", "cross-attention")
 Rows = Float[Tensor, "_ width"]
 
 

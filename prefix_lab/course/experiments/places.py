@@ -24,6 +24,7 @@ from prefix_lab.course.tasks import IGNORED, Batch, drawn
 from prefix_lab.course.tiny import load_tiny
 from prefix_lab.course.training import train
 from prefix_lab.course.world import Place, manner_of, places, prompt, sentence
+from prefix_lab.locale import N_, _
 
 Tokens = Int[Tensor, "batch _"]
 
@@ -112,7 +113,7 @@ class Placed(nn.Module):
     def write(self, given: Tokens, mask: Tokens, begun: Tokens, most: int, end: int) -> Tokens:
         """The likeliest tokens after `begun`, (batch, at most `most`), until every row has come to `end`."""
         written = begun
-        for _ in range(most):
+        for _more in range(most):
             newest = self.logits(given, mask, written)[:, -1].argmax(-1, keepdim=True)
             written = torch.cat([written, newest], dim=1)
             if (written == end).any(1).all():
@@ -187,11 +188,15 @@ def conclude_place(results: Results) -> str:
     }
     held = ", ".join(name for name, gain in claims.items() if gain.low > 0)
     sentence = (
-        "Of the three claims these hold here: {held}. Embeddings alone write {embeddings} % right, the lower half of "
-        "the layers {lower} %, the upper {upper} %, all of them {whole} %, and {infix} % as an infix."
+        _(
+            "Of the three claims these hold here: {held}. Embeddings alone write {embeddings} % right, the lower half "
+            "of the layers {lower} %, the upper {upper} %, all of them {whole} %, and {infix} % as an infix."
+        )
         if held
-        else "None of the three claims holds here: embeddings alone write {embeddings} % right, the lower half of "
-        "the layers {lower} %, the upper {upper} %, all of them {whole} %, and {infix} % as an infix."
+        else _(
+            "None of the three claims holds here: embeddings alone write {embeddings} % right, the lower half of "
+            "the layers {lower} %, the upper {upper} %, all of them {whole} %, and {infix} % as an infix."
+        )
     )
     return sentence.format(
         held=held,
@@ -205,13 +210,17 @@ def conclude_place(results: Results) -> str:
 
 PLACE = Experiment(
     name="place",
-    title="Where the virtual tokens go",
-    claim="Li & Liang, Table 5: (a) virtual tokens that are embeddings alone are far behind a prefix in all layers, "
-    "and (b) an infix, between what is given and what is written, is a little behind a prefix. P-tuning v2, section "
-    "4.4: (c) the upper layers are worth more than the lower.",
-    how="The tiny GPT-2 reads a record of a place to eat and has to say it on a postcard, a manner that it was never "
-    "taught. 60 steps of 16 records, ten virtual tokens; right is one of the sentences that the grammar allows, for 48 "
-    "held-out places.",
+    title=N_("Where the virtual tokens go"),
+    claim=N_(
+        "Li & Liang, Table 5: (a) virtual tokens that are embeddings alone are far behind a prefix in all layers, "
+        "and (b) an infix, between what is given and what is written, is a little behind a prefix. P-tuning v2, "
+        "section 4.4: (c) the upper layers are worth more than the lower."
+    ),
+    how=N_(
+        "The tiny GPT-2 reads a record of a place to eat and has to say it on a postcard, a manner that it was never "
+        "taught. 60 steps of 16 records, ten virtual tokens; right is one of the sentences that the grammar allows, "
+        "for 48 held-out places."
+    ),
     settings=tuple(
         {"place": place, "order": order, "prefix_len": 10, "steps": 60, "rate": 0.1}
         for place, order in (

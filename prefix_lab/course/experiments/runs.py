@@ -65,7 +65,7 @@ class Experiment:
     name: str
     title: str
     claim: str
-    how: str  # which model, which task, and why
+    how: str | tuple[str, ...]  # sentences: which model, which task, and why
     settings: tuple[Setting, ...]
     measure: Callable[[Setting, int], Measured]
     conclude: Callable[[Results], str]

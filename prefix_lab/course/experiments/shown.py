@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefix_lab.course.experiments.runs import Experiment, Interval, Results, Setting
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
+from prefix_lab.locale import N_, _, language, paragraph
+from prefix_lab.locale.room import columns
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.picture import FAINT, INK, new_figure
 from prefix_lab.widgets.table import Table, table
@@ -26,44 +28,57 @@ class Column(NamedTuple):
 
 
 COLUMNS = {
-    "prefix_len": Column("virtual tokens"),
-    "layout": Column("layout"),
-    "rate": Column("highest learning rate"),
-    "width": Column("width of the projection"),
-    "start": Column("start"),
-    "examples": Column("examples"),
-    "method": Column("what trains"),
-    "layers": Column("layers in each stack"),
-    "size": Column("tokens or rank"),
-    "place": Column("read by"),
-    "order": Column("order"),
-    "task": Column("task"),
-    "task_type": Column("task"),
-    "right": Column("right to the letter, %", 100, ".1f"),
-    "correct": Column("right as a whole, %", 100, ".1f"),
-    "loss": Column("loss, nats a token", 1, ".3f"),
-    "trained": Column("numbers trained", 1, ",.0f"),
-    "alive": Column("rows with a gradient, %", 100, ".0f"),
-    "moved": Column("first attention moved, %", 100, ".1f"),
-    "training": Column("training step, 1 = full", 1, ".2f"),
-    "generation": Column("writing, 1 = no prefix", 1, ".2f"),
-    "forward": Column("forward, % of step", 100, ".0f"),
-    "backward": Column("backward, % of step", 100, ".0f"),
-    "update": Column("update, % of step", 100, ".0f"),
-    "building": Column("making the prefix, % of step", 100, ".0f"),
+    "prefix_len": Column(N_("virtual tokens")),
+    "layout": Column(N_("layout")),
+    "rate": Column(N_("highest learning rate")),
+    "width": Column(N_("width of the projection")),
+    "start": Column(N_("start")),
+    "examples": Column(N_("examples")),
+    "method": Column(N_("what trains")),
+    "layers": Column(N_("layers in each stack")),
+    "size": Column(N_("tokens or rank")),
+    "place": Column(N_("read by")),
+    "order": Column(N_("order")),
+    "task": Column(N_("task")),
+    "task_type": Column(N_("task")),
+    "right": Column(N_("right to the letter, %"), 100, ".1f"),
+    "correct": Column(N_("right as a whole, %"), 100, ".1f"),
+    "loss": Column(N_("loss, nats a token"), 1, ".3f"),
+    "trained": Column(N_("numbers trained"), 1, ",.0f"),
+    "alive": Column(N_("rows with a gradient, %"), 100, ".0f"),
+    "moved": Column(N_("first attention moved, %"), 100, ".1f"),
+    "training": Column(N_("training step, 1 = full"), 1, ".2f"),
+    "generation": Column(N_("writing, 1 = no prefix"), 1, ".2f"),
+    "forward": Column(N_("forward, % of step"), 100, ".0f"),
+    "backward": Column(N_("backward, % of step"), 100, ".0f"),
+    "update": Column(N_("update, % of step"), 100, ".0f"),
+    "building": Column(N_("making the prefix, % of step"), 100, ".0f"),
 }
 """Every name of a setting or of a measured number, and how it is told."""
 
 VALUES: dict[tuple[str, Any], str] = {
-    ("layout", "peft"): "PEFT's",
-    ("layout", "paper"): "the paper's",
-    ("examples", None): "all",
-    ("width", 0): "no projection",
-    ("method", "full"): "whole model",
+    ("layout", "peft"): N_("PEFT's"),
+    ("layout", "paper"): N_("the paper's"),
+    ("examples", None): N_("all"),
+    ("width", 0): N_("no projection"),
+    ("method", "full"): N_("whole model"),
     ("size", 0): "",
-    ("method", "instruction"): "nothing, told in words",
-    ("method", "head"): "a new head alone",
-    ("method", "paper"): "prefix, the paper's layout",
+    ("method", "instruction"): N_("nothing, told in words"),
+    ("method", "head"): N_("a new head alone"),
+    ("method", "paper"): N_("prefix, the paper's layout"),
+    ("method", "prefix"): N_("prefix"),
+    ("method", "PEFT's prefix"): N_("PEFT's prefix"),
+    ("method", "nothing"): N_("nothing"),
+    ("order", "prefix"): N_("prefix"),
+    ("order", "infix"): N_("infix"),
+    ("place", "embeddings"): N_("embeddings"),
+    ("place", "lower half"): N_("lower half"),
+    ("place", "upper half"): N_("upper half"),
+    ("place", "all layers"): N_("all layers"),
+    ("start", "random"): N_("random numbers"),
+    ("start", "zero"): N_("zeros"),
+    ("start", "words"): N_("other words"),
+    ("start", "instruction"): N_("the instruction"),
 }
 """Values that are told by another name."""
 
@@ -80,13 +95,20 @@ class Shown(NamedTuple):
     sentence: str
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<p>{as_html(line)}</p>" for line in (self.experiment.claim, self.experiment.how))
+        head = "".join(f"<p>{as_html(line)}</p>" for line in (_(self.experiment.claim), self.how))
         end = f"<p><b>{as_html(self.sentence)}</b></p>"
-        return f"<h2>{escape(self.experiment.title)}</h2>{head}{self.plot.svg}{self.table._repr_html_()}{end}"
+        return f"<h2>{escape(_(self.experiment.title))}</h2>{head}{self.plot.svg}{self.table._repr_html_()}{end}"
 
     def __repr__(self) -> str:
-        title = f"{self.experiment.title}\n{'=' * len(self.experiment.title)}"
-        return f"{title}\n{self.experiment.claim}\n{self.experiment.how}\n\n{self.table}\n\n{self.sentence}"
+        title = _(self.experiment.title)
+        head = f"{title}\n{'=' * columns(title)}\n{_(self.experiment.claim)}\n{self.how}"
+        return f"{head}\n\n{self.table}\n\n{self.sentence}"
+
+    @property
+    def how(self) -> str:
+        """How it was measured, in sentences."""
+        how = self.experiment.how
+        return paragraph(*map(_, (how,) if isinstance(how, str) else how))
 
 
 def shown(results: Results) -> Shown:
@@ -106,29 +128,31 @@ def as_html(text: str) -> str:
 
 def named(name: str, value: Any) -> str:
     """A setting's value as a reader says it."""
-    return VALUES.get((name, value), f"{value:,}" if isinstance(value, int) else str(value))
+    if (name, value) in VALUES:
+        return _(VALUES[name, value])
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def told(name: str, found: Interval) -> str:
     """Mean and interval, `86.3 ± 2.1`; the mean alone where all seeds agree."""
-    _, times, form = COLUMNS[name]
+    times, form = COLUMNS[name][1:]
     mean = f"{times * found.mean:{form}}"
     return f"{mean} ± {times * found.half:{form}}" if found.half else mean
 
 
 def as_table(results: Results) -> Table:
     """A row for each setting: what was set, then what was measured."""
-    columns = results.experiment.columns
+    names = results.experiment.columns
     rows = []
     for setting in results.experiment.settings:
         cells = [
             named(name, setting[name]) if name in setting else told(name, results.mean(name, **setting))
-            for name in columns
+            for name in names
         ]
         rows.append(cells)
     made, seeds = results.made, len(results.seeds)
-    below = f"Mean and 95 % interval (Student's t) of {seeds} seeds. Measured by: {made['command']}"
-    return table([COLUMNS[name].head for name in columns], rows, below)
+    below = _("Mean and 95 % interval (Student's t) of {seeds} seeds. Measured by: {command}")
+    return table([COLUMNS[name].head for name in names], rows, below.format(seeds=seeds, command=made["command"]))
 
 
 def plot(results: Results) -> Drawn:
@@ -141,16 +165,16 @@ def plot(results: Results) -> Drawn:
     said = []
     for axes, panel in zip(every, panels, strict=True):
         chosen = {experiment.panel: panel} if experiment.panel else {}
-        title = f"{COLUMNS[experiment.panel].head}: {named(experiment.panel, panel)}" if experiment.panel else ""
+        title = f"{_(COLUMNS[experiment.panel].head)}: {named(experiment.panel, panel)}" if experiment.panel else ""
         said += [f"{title}. {line}" if title else line for line in draw_lines(axes, results, chosen)]
-        first = COLUMNS[experiment.key].head if axes is every[0] else ""
-        plain_axes(axes, title, COLUMNS[experiment.x].head, first, axis="y")
+        first = _(COLUMNS[experiment.key].head) if axes is every[0] else ""
+        plain_axes(axes, title, _(COLUMNS[experiment.x].head), first, axis="y")
     if experiment.by:
         handles, labels = every[0].get_legend_handles_labels()
-        look = {"frameon": False, "labelcolor": INK, "fontsize": 8, "title": COLUMNS[experiment.by].head}
+        look = {"frameon": False, "labelcolor": INK, "fontsize": 8, "title": _(COLUMNS[experiment.by].head)}
         legend = figure.legend(handles, labels, loc="outside right upper", **look)
         legend.get_title().set(color=INK, fontsize=8)
-    return drawn(figure, experiment.title, "\n".join(said))
+    return drawn(figure, _(experiment.title), "\n".join(said))
 
 
 def draw_lines(axes: Axes, results: Results, chosen: Setting) -> list[str]:
@@ -203,9 +227,9 @@ LOOK = "font-family: system-ui; max-width: 60rem; margin: 2rem auto; padding: 0 
 
 def page(every: Iterable[Shown]) -> str:
     """All of them as one HTML page that needs nothing beside it."""
-    title = "What the papers claim, measured"
+    title, code = _("What the papers claim, measured"), language().replace("_", "-")
     parts = "".join(f"<section>{one._repr_html_()}</section>" for one in every)
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
+        f'<!doctype html>\n<html lang="{code}"><head><meta charset="utf-8"><title>{title}</title></head>'
         f'<body style="{LOOK}"><h1>{title}</h1>{parts}</body></html>\n'
     )

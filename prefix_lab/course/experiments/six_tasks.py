@@ -18,6 +18,7 @@ from prefix_lab.course.loading import AUTO
 from prefix_lab.course.tiny import load_tiny
 from prefix_lab.course.training import train
 from prefix_lab.course.world_tasks import KINDS, world_task
+from prefix_lab.locale import N_, _
 from prefix_lab.walk.libraries import PEFT_ASKS_BY_AN_OLD_NAME, without_warning
 
 STEPS, PREFIX_LEN = 100, 20
@@ -101,11 +102,15 @@ def conclude(results: Results) -> str:
     far = ", ".join(f"{task_type} ({part:.0%})" for task_type, part in reached.items() if part < 0.95)
     full = percent(results.mean("correct", task_type="CAUSAL_LM", method="full"))
     sentence = (
-        "A prefix reaches 95 % of what full fine-tuning reaches in {count} of the six tasks, {near}, but not in {far}; "
-        "full fine-tuning itself has {full} % of the sentences of CAUSAL_LM right."
+        _(
+            "A prefix reaches 95 % of what full fine-tuning reaches in {count} of the six tasks, {near}, but not in "
+            "{far}; full fine-tuning itself has {full} % of the sentences of CAUSAL_LM right."
+        )
         if far
-        else "A prefix reaches 95 % of what full fine-tuning reaches in each of the six tasks; full fine-tuning itself "
-        "has {full} % of the sentences of CAUSAL_LM right."
+        else _(
+            "A prefix reaches 95 % of what full fine-tuning reaches in each of the six tasks; full fine-tuning itself "
+            "has {full} % of the sentences of CAUSAL_LM right."
+        )
     )
     return sentence.format(count=len(near), near=", ".join(near) or "none", far=far, full=full)
 
@@ -119,10 +124,14 @@ def share(results: Results, task_type: str, method: str) -> float:
 
 TASKS = Experiment(
     name="tasks",
-    title="Six tasks, every method",
-    claim="Li & Liang, section 6, and P-tuning v2, section 4: a prefix comes near full fine-tuning, whatever the task.",
-    how="The tiny GPT-2, BERT and T5 and the world's six tasks, on places that no training saw. Right is an example "
-    "without any fault. Prefix and LoRA train about as many numbers; a new head alone stands on the frozen model.",
+    title=N_("Six tasks, every method"),
+    claim=N_(
+        "Li & Liang, section 6, and P-tuning v2, section 4: a prefix comes near full fine-tuning, whatever the task."
+    ),
+    how=N_(
+        "The tiny GPT-2, BERT and T5 and the world's six tasks, on places that no training saw. Right is an example "
+        "without any fault. Prefix and LoRA train about as many numbers; a new head alone stands on the frozen model."
+    ),
     settings=tuple(
         {"task_type": task_type, "method": method, "steps": STEPS}
         for task_type in KINDS

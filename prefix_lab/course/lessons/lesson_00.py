@@ -1,13 +1,14 @@
-"""Lesson 0: a map of the walk; and its checks: a shape said before it is there, and which stage to look at first."""
+"""Lesson 0: a map of the walk; and its checks: what a prefix is, and a shape said before it is there."""
 
 from __future__ import annotations
 
 import textwrap
 from typing import Any
 
-from prefix_lab.course.checking import NotYet, answered_shape, brief, exercise, filled_in, is_open
+from prefix_lab.course.checking import answered_shape, chosen, exercise, is_open
 from prefix_lab.course.shown import Drawn
-from prefix_lab.stages import STAGES, Flow, Stage, stage
+from prefix_lab.locale import N_, _
+from prefix_lab.stages import STAGES, Flow, Stage
 from prefix_lab.widgets.colours import colours_of
 from prefix_lab.widgets.picture import FAINT, INK, Picture
 
@@ -22,7 +23,7 @@ def draw_walk() -> Drawn:
     picture = Picture(0.06, ACROSS * (WIDTH + GAP), lines * (HEIGHT + BELOW))
     for number, row in enumerate(STAGES):
         draw_stage(picture, row, number)
-    title = "The walk: from get_peft_model to a saved prefix"
+    title = _("The walk: from get_peft_model to a saved prefix")
     return Drawn(picture.svg(title, told()), f"{title}\n{told()}")
 
 
@@ -30,7 +31,7 @@ def draw_stage(picture: Picture, row: Stage, number: int) -> None:
     left, top = number % ACROSS * (WIDTH + GAP), 0.06 + number // ACROSS * (HEIGHT + BELOW)
     picture.box(left, top, WIDTH, HEIGHT, fill="none", stroke=FAINT, stroke_width=1.2, rx=6)
     picture.words(left + 0.12, top + 0.2, f"{number + 1} · {row.name}", 12, "start", bold=True)
-    for line, text in enumerate(textwrap.wrap(row.sentence, SENTENCE)):
+    for line, text in enumerate(textwrap.wrap(_(row.sentence), SENTENCE)):
         picture.words(left + 0.12, top + 0.47 + 0.18 * line, text, 9.5, "start")
     draw_result(picture, shown(row), left + 0.12, top + 1.2)
     if number + 1 < len(STAGES):
@@ -73,47 +74,33 @@ def told() -> str:
     for number, row in enumerate(STAGES, 1):
         flow = shown(row)
         axes = f" ({', '.join(names_of(flow))})" if flow.axes else ""
-        lines.append(f"{number} {row.name}: {row.sentence} → {flow.name}{axes}")
+        lines.append(f"{number} {row.name}: {_(row.sentence)} → {flow.name}{axes}")
     return "\n".join(lines)
 
 
-SYMPTOMS = {
-    "the prefix has too few layers for the model": "prepare",
-    "parameters of the base model are trained, too": "wrap",
-    "layer 0 reads what was meant for layer 1": "split",
-    "the attention mask is shorter than the keys": "attend",
-    "after loading, the answers are not the same": "keep",
+NOT_THESE = {
+    "a": N_("No word was added: the text has as many tokens as before, and a virtual token has no letters."),
+    "b": N_(
+        "That is prompt tuning, another method: vectors at the input alone. Ten of them would be 10 · 128 = 1,280 "
+        "numbers, and the file has 10,240. Look at the picture again: in which layers does the prefix stand?"
+    ),
+    "d": N_(
+        "GPT-2's own numbers are the same with the prefix and without it: with the prefix switched off, it wrote what "
+        "it had written before."
+    ),
 }
-"""What a reader sees → the stage to look at first."""
 
-HINTS = {
-    "prepare": "The number of layers is a size. Where are the sizes filled in?",
-    "wrap": "It was not frozen. Who freezes it?",
-    "split": "The long vector was cut at the wrong places.",
-    "attend": "The mask has to grow when the model gets a past.",
-    "keep": "What was written is not what was computed.",
-}
-NO_STAGE = "{line}: {given} is no stage. The stages are {stages}."
-OTHER_STAGE = "{line}: not {given}. What happens there: {sentence}"
+
+@exercise("what_is_added")
+def check_what_is_added(answer: Any) -> str:
+    """`answer` is the letter of what a trained prefix is."""
+    chosen(answer, "c", NOT_THESE)
+    return _("10 virtual tokens, 4 layers, a key and a value of 128 numbers each: 10 · 4 · 2 · 128 = 10,240.")
 
 
 @exercise("first_shape")
 def check_first_shape(question: Any, answer: Any) -> str:
     """The answer to the stepper's question, by names or numbers; one that was given in the picture counts."""
     if is_open(answer) and getattr(question, "is_right", False):
-        return f"Answered in the picture. {question.question['said']}"
+        return _("Answered in the picture. {said}").format(said=question.question["said"])
     return answered_shape(question, answer)
-
-
-@exercise("where_to_look")
-def check_where_to_look(answer: Any) -> str:
-    """`answer` has, for each symptom, the name of a stage."""
-    names = [row.name for row in STAGES]
-    given = [str(one).strip().lower() for one in filled_in(answer, SYMPTOMS)]
-    for symptom, name in zip(SYMPTOMS, given, strict=True):
-        if name not in names:
-            raise NotYet(NO_STAGE, line=symptom, given=brief(answer[symptom]), stages=", ".join(names))
-    for (symptom, right), name in zip(SYMPTOMS.items(), given, strict=True):
-        if name != right:
-            raise NotYet(OTHER_STAGE, HINTS[right], line=symptom, given=name, sentence=stage(name).sentence)
-    return "Five symptoms, five places to stop at."

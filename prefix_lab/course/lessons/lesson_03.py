@@ -1,97 +1,104 @@
-"""Lesson 03: what the optimizer gets, one step of training, how far each row moved, and where attention looks."""
+"""Lesson 03: what is to be learnt, one step of training, where its gradient is, and how far each row moved."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import re
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from prefix_lab.course.checking import DICE, SIZES, NotYet, brief, called, exercise, generator, same_tensor, tried
+from prefix_lab.course.checking import (
+    DICE,
+    SIZES,
+    NotYet,
+    brief,
+    called,
+    chosen,
+    exercise,
+    filled_in,
+    generator,
+    plain,
+    seen_there,
+    tried,
+)
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
-from prefix_lab.widgets.colours import COLOURS
+from prefix_lab.course.tasks import IGNORED
+from prefix_lab.locale import N_, _
 from prefix_lab.widgets.picture import INK, new_figure
 
-STACKS = ("encoder", "decoder", "cross-attention")
+PARTS = ("key", "value")
 
 
-def draw_rows(moved: Tensor, layers: int) -> Drawn:
-    """How far each virtual token's share of each row moved: (prefix_len, rows), rows by stack, layer, key and value."""
+def draw_rows(moved: Tensor) -> Drawn:
+    """How far each row of each virtual token moved: (prefix_len, 2·layers), a key and a value for each layer."""
     prefix_len, rows = moved.shape
-    figure = new_figure(9.6, 4.2)
+    figure = new_figure(9.6, 3.4)
     axes = figure.add_subplot()
     drawn_map = axes.imshow(moved.T.numpy(), cmap="viridis", aspect="auto", vmin=0)
-    names = [f"{stack} {layer} {part}" for stack in STACKS for layer in range(layers) for part in ("key", "value")]
-    axes.set_yticks(range(rows), names[:rows])
-    axes.set_xticks(range(0, prefix_len, max(1, prefix_len // 10)))
-    for line in range(2 * layers, rows, 2 * layers):
-        axes.axhline(line - 0.5, color="white", linewidth=2)
-    plain_axes(axes, "how far training moved it", "virtual token, 0 to prefix_len - 1", "row: stack, layer, part")
+    kinds = [_("key of layer {layer}"), _("value of layer {layer}")]
+    names = [kinds[row % 2].format(layer=row // 2) for row in range(rows)]
+    axes.set_yticks(range(rows), names)
+    axes.set_xticks(range(prefix_len))
+    plain_axes(axes, _("How far training moved each row"), _("virtual token"))
     axes.tick_params(length=0)
     bar = figure.colorbar(drawn_map, ax=axes, pad=0.01)
     bar.ax.tick_params(colors=INK, labelsize=8)
-    bar.set_label("distance over hidden", color=INK, fontsize=9)
-    means = moved.mean(0).view(-1, 2 * layers).mean(1).tolist()
-    told = ", ".join(f"{stack} {mean:.2f}" for stack, mean in zip(STACKS, means, strict=False))
-    still = int((moved.sum(0) == 0).sum())
-    said = f"{rows} rows of {prefix_len} virtual tokens. Mean distance: {told}. Rows that never moved: {still}."
-    return drawn(figure, "Which rows of the prefix learnt", said)
-
-
-def draw_attention(
-    output: Any, prefix_len: int, source: Sequence[str], target: Sequence[str], layer: int, head: int
-) -> Drawn:
-    """Left, how much each head of each layer looks at the prefix; right, one cross-attention head letter by letter.
-
-    `output` is that of a forward pass with `output_attentions=True`, of one text.
-    """
-    shares = torch.cat(
-        [
-            torch.stack([one[0, ..., :prefix_len].sum(-1).mean(-1) for one in output[name]])
-            for name in ("encoder_attentions", "decoder_attentions", "cross_attentions")
-        ]
-    ).detach()  # (3·layers, heads): the share of attention that goes to the prefix, mean over the queries
-    layers, heads = len(shares) // len(STACKS), shares.shape[1]
-    figure = new_figure(9.6, 4.0)
-    left, right = figure.subplots(1, 2, width_ratios=[1, 1.5])
-    left.imshow(shares.numpy(), cmap="viridis", aspect="auto", vmin=0, vmax=1)
-    for row, line in enumerate(shares.tolist()):
-        for column, share in enumerate(line):
-            colour = "black" if share > 0.6 else "white"
-            left.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=9, color=colour)
-    left.set_yticks(range(len(shares)), [f"{stack} {number}" for stack in STACKS for number in range(layers)])
-    left.set_xticks(range(heads))
-    for line in range(layers, len(shares), layers):
-        left.axhline(line - 0.5, color="white", linewidth=2)
-    plain_axes(left, "attention that goes to the prefix, %", "head", "stack and layer")
-    looks = output["cross_attentions"][layer][0, head].detach()  # (target, prefix_len+source)
-    right.imshow(looks.numpy(), cmap="viridis", aspect="auto", vmin=0, vmax=1)
-    right.axvline(prefix_len - 0.5, color=COLOURS["prefix_len"], linewidth=2)
-    places = range(prefix_len, prefix_len + len(source))
-    right.set_xticks([prefix_len / 2 - 0.5, *places], ["the prefix", *source])
-    right.set_yticks(range(len(target)), target)
-    plain_axes(right, f"cross-attention {layer}, head {head}", "reads", "writes")
-    for axes in (left, right):
-        axes.tick_params(length=0, labelsize=9, colors=INK)
-    most = looks[:, prefix_len:].argmax(1).tolist()
-    pairs = ", ".join(f"{one} from {source[place]}" for one, place in zip(target, most, strict=True))
-    told = ", ".join(
-        f"{stack} {100 * part:.0f} %"
-        for stack, part in zip(STACKS, shares.view(-1, layers * heads).mean(1).tolist(), strict=True)
+    bar.set_label(_("length of the change"), color=INK, fontsize=9)
+    means = moved.mean(0).tolist()
+    said = _(
+        "{rows} rows of {prefix_len} virtual tokens. Mean distance: {told}. Rows that never moved: {still}."
+    ).format(
+        rows=rows,
+        prefix_len=prefix_len,
+        told=", ".join(f"{name} {mean:.2f}" for name, mean in zip(names, means, strict=True)),
+        still=int((moved.sum(0) == 0).sum()),
     )
-    said = f"On the prefix: {told}. What cross-attention {layer}, head {head}, reads most while it writes: {pairs}."
-    return drawn(figure, "Where attention looks", said)
+    return drawn(figure, _("Which rows of the prefix learnt"), said)
 
 
-def sharpest(output: Any, source: int, prefix_len: int) -> tuple[int, int]:
-    """The layer and head of the cross-attention that looks hardest at single tokens of the source."""
-    peaks = torch.stack(
-        [one[0, :, :, prefix_len : prefix_len + source].amax(-1).mean(-1) for one in output["cross_attentions"]]
-    )
-    best = int(peaks.argmax())
-    return best // peaks.shape[1], best % peaks.shape[1]
+NO_LABELS = N_("A list of labels is wanted; your function gave {given}.")
+HOW_MANY_LABELS = N_("A record of {record} tokens and a sentence of {sentence} need {wanted} labels; you gave {given}.")
+NO_RECORD = N_("Each token needs its label, those of the record too: theirs say that there is nothing to learn.")
+BOTH_SIDES = N_("This has the model learn the record as well: it would learn to invent places.")
+NOTHING_LEFT = N_("Nothing is left to learn: the sentence's tokens are their own labels.")
+RECORD_ALONE = N_("This is the other way round: the record is given, and the sentence is to be learnt.")
+ANOTHER_NUMBER = N_("{given} stands for a token, which the model would learn to write. The number left out is -100.")
+SHIFTED = N_("These are moved by one place. The model's forward does that itself: label and token stand side by side.")
+SENTENCE_FIRST = N_("The record comes first in what the model reads, so its labels come first, too.")
+OTHER_LABELS = N_("First -100 for each token of the record, then the sentence's own tokens.")
+
+
+@exercise("labels")
+def check_labels(answer: Any) -> str:
+    """`answer(record, sentence)` are the labels of the two lists of tokens, one behind the other."""
+    count, more = DICE.sample(SIZES, 2)
+    record, sentence = ([DICE.randrange(3, 200) for _ in range(length)] for length in (count, more))
+    result = called(answer, list(record), list(sentence))
+    if isinstance(result, Tensor):
+        result = result.tolist()
+    if not isinstance(result, list | tuple) or not all(type(plain(one)) is int for one in result):
+        raise NotYet(NO_LABELS, given=brief(result))
+    given, hidden = [plain(one) for one in result], [IGNORED] * count
+    right = hidden + sentence
+    if len(given) != len(right):
+        cause = NO_RECORD if given == sentence else ""
+        raise NotYet(HOW_MANY_LABELS, cause, record=count, sentence=more, wanted=len(right), given=len(given))
+    if given != right:
+        causes = (
+            (record + sentence, BOTH_SIDES),
+            ([IGNORED] * len(right), NOTHING_LEFT),
+            (record + [IGNORED] * more, RECORD_ALONE),
+            (sentence + hidden, SENTENCE_FIRST),
+            ([*right[1:], IGNORED], SHIFTED),
+            ([IGNORED, *right[:-1]], SHIFTED),
+        )
+        cause = next((said for wrong, said in causes if given == wrong), OTHER_LABELS)
+        if given[count:] == sentence and len({*given[:count]}) == 1:
+            cause = ANOTHER_NUMBER
+        raise NotYet(cause, given=given[0])
+    return N_("The record is read, and only the sentence is learnt.")
 
 
 class Wrapped(nn.Module):
@@ -115,34 +122,11 @@ class Output(NamedTuple):
     loss: Tensor
 
 
-NO_LIST = "A list of parameters is wanted; your function gave {given}."
-
-
-@exercise("what_trains")
-def check_what_trains(answer: Any) -> str:
-    """`answer(model)` is a list of the parameters that train."""
-    model = Wrapped(*DICE.sample(SIZES, 2))
-    result = called(answer, model)
-    try:
-        found = list(result)
-    except TypeError:
-        raise NotYet(NO_LIST, given=brief(result)) from None
-    if any(isinstance(one, tuple) for one in found):
-        raise NotYet("These are pairs of name and parameter; an optimizer wants the parameters alone.")
-    if any(isinstance(one, str) for one in found):
-        raise NotYet("These are names; an optimizer wants the parameters themselves.")
-    if not all(isinstance(one, Tensor) for one in found):
-        raise NotYet("Not everything in your list is a parameter.")
-    ids = {id(one) for one in found}
-    if id(model.base) in ids:
-        raise NotYet("The frozen base is among them: ask each parameter whether it has requires_grad.")
-    if not ids:
-        raise NotYet("The list is empty: are those that train left out, and the frozen ones taken?")
-    if {id(model.prefix), id(model.head)} - ids:
-        raise NotYet("One that trains is missing. A name is not enough to go by: some models train a head, too.")
-    if not isinstance(result, list):
-        raise NotYet("Right, but it can be gone through only once. Make it a list; clipping needs it again.")
-    return "All that has requires_grad, and nothing else."
+MOVES = N_("The prefix moves as it should.")
+HAND_BACK = N_("Hand the loss back, with `return`.")
+GRAPH_ALIVE = N_("Return loss.item(): a tensor keeps its graph alive.")
+NOT_THE_LOSS = N_("Return the loss, not {given}.")
+OTHER_LOSS = N_("But what you return is not this batch's loss.")
 
 
 @exercise("step")
@@ -163,14 +147,14 @@ def check_step(answer: Any) -> str:
     if not torch.allclose(model.prefix, twin.prefix, atol=1e-6):
         raise NotYet(other_way(model, fresh, batches))
     if any(one is None for one in given):
-        raise NotYet("The prefix moves as it should. Hand the loss back, with `return`.")
+        raise NotYet(MOVES, HAND_BACK)
     if any(isinstance(one, Tensor) for one in given):
-        raise NotYet("The prefix moves as it should. Return loss.item(): a tensor keeps its graph alive.")
+        raise NotYet(MOVES, GRAPH_ALIVE)
     if not all(isinstance(one, float) for one in given):
-        raise NotYet("The prefix moves as it should. Return the loss, not {given}.", given=brief(given[0]))
+        raise NotYet(MOVES, NOT_THE_LOSS, given=brief(given[0]))
     if any(abs(one - two) > 1e-5 * max(1.0, abs(two)) for one, two in zip(given, expected, strict=True)):
-        raise NotYet("The prefix moves as it should, but what you return is not this batch's loss.")
-    return "Forward, forget the old gradient, backward, step."
+        raise NotYet(MOVES, OTHER_LOSS)
+    return N_("Forward, forget the old gradient, backward, step.")
 
 
 def optimizer_of(model: Wrapped) -> torch.optim.Optimizer:
@@ -190,10 +174,12 @@ def plain_step(model: Wrapped, batch: dict[str, Tensor], optimizer: torch.optim.
 def nothing_moved(model: Wrapped, arrived: bool) -> str:
     """Why the first step left the prefix where it was; `arrived` says whether backward brought it a gradient."""
     if not arrived:
-        return "The prefix did not move and has no gradient: is loss.backward() there, before optimizer.step()?"
+        return N_("The prefix did not move and has no gradient: is loss.backward() there, before optimizer.step()?")
     if model.prefix.grad is None or not model.prefix.grad.any():
-        return "The gradient was forgotten before the step: zero_grad belongs before backward, not between it and step."
-    return "The prefix has its gradient but did not move: optimizer.step() uses it, behind backward."
+        return N_(
+            "The gradient was forgotten before the step: zero_grad belongs before backward, not between it and step."
+        )
+    return N_("The prefix has its gradient but did not move: optimizer.step() uses it, behind backward.")
 
 
 def other_way(model: Wrapped, fresh: Wrapped, batches: list[dict[str, Tensor]]) -> str:
@@ -203,37 +189,49 @@ def other_way(model: Wrapped, fresh: Wrapped, batches: list[dict[str, Tensor]]) 
         fresh(**batch).loss.backward()
         optimizer.step()
     if torch.allclose(model.prefix, fresh.prefix, atol=1e-6):
-        return "The first step is right, the next ones are too long: gradients add up until zero_grad forgets them."
-    return "The prefix moves, but elsewhere than with forward, zero_grad, backward, step on each batch."
+        return N_("The first step is right, the next ones are too long: gradients add up until zero_grad forgets them.")
+    return N_("The prefix moves, but elsewhere than with forward, zero_grad, backward, step on each batch.")
 
 
-@exercise("moved")
-def check_moved(answer: Any) -> str:
-    """`answer(before, after, rows)` is (prefix_len, rows): the distance over hidden."""
-    prefix_len, rows, hidden = DICE.sample(SIZES, 3)
-    random = generator()
-    before, after = (torch.randn(prefix_len, rows * hidden, generator=random) for _ in range(2))
-    change = (after - before).view(prefix_len, rows, hidden)
-    right = change.norm(dim=2)  # (prefix_len, rows)
-    result = called(answer, before, after, rows)
-    shapes = {
-        (rows, prefix_len): "The two axes are in the other order.",
-        (prefix_len, hidden): "This is the distance over the rows; take it over hidden, the last axis of three.",
-        (prefix_len,): "This is one distance a virtual token: cut the width into rows and hidden first, with view.",
-        (prefix_len, rows, hidden): "This is the change itself; its length over hidden is one number a row.",
-        (): "This is one number for all: say along which axis, as in norm(dim=...).",
-    }
-    numbers = {
-        "A row's numbers lie side by side, so in the view rows come before hidden.": (
-            (after - before).view(prefix_len, hidden, rows).norm(dim=1)
-        ),
-        "This is how long the rows are now, not how far they moved.": after.view(prefix_len, rows, hidden).norm(dim=2),
-        "This is the sum of the absolute changes; take norm, as a ruler does.": change.abs().sum(2),
-        "This is the square of the distance.": right**2,
-    }
-    otherwise = (
-        "view makes three axes, norm(dim=...) takes the last of them away.",
-        "What is asked for is the square root of the summed squares of after - before.",
-    )
-    same_tensor(result, right, "(prefix_len, rows)", shapes, numbers, otherwise)
-    return "One distance for each virtual token and each row."
+SHOWN = ("prompt_encoder.default.embedding.weight", "(10, 1024)", "[10, 1024]")
+TOO_EARLY = N_("You saw `{{}}`: `backward` has not run yet. `n` runs the line on which you stand; then ask again.")
+NO_COUNT = N_("{name}: how many parameters had a gradient? A whole number is wanted, and this is {given}.")
+OLD_GRADIENT = N_("before: `zero_grad` threw all gradients away, and `backward` had not made new ones yet.")
+NONE_AFTER = N_("after: `n` in your own frame runs `backward` to its end. What does `with_gradient()` print then?")
+TOO_MANY = N_("after: `with_gradient()` prints a name and a shape for each. How many names were there?")
+ANOTHER_SHAPE = N_("shape: it stands behind the name that `with_gradient()` printed, and this is {given}.")
+
+
+@exercise("gradient", stage="learn")
+def check_gradient(stop: Any, answer: Any = ...) -> str:
+    """`answer` says how many parameters had a gradient before and after `backward`, and the shape of the one."""
+    before, after, shape = filled_in(answer, ("before", "after", "shape"))
+    if getattr(stop, "by", "") == "debugger":  # which shows all frames, and tells nobody what was looked at in them
+        seen_there(stop, "Tensor.backward")
+    else:
+        seen_there(stop, "<module>", SHOWN, {"{}": TOO_EARLY})
+    for name, one in (("before", before), ("after", after)):
+        if not isinstance(plain(one), int) or isinstance(one, bool):
+            raise NotYet(NO_COUNT, name=name, given=brief(one))
+    if before != 0:
+        raise NotYet(OLD_GRADIENT)
+    if after != 1:
+        raise NotYet(TOO_MANY if after > 1 else NONE_AFTER)
+    if re.findall(r"\d+", str(shape)) != ["10", "1024"]:
+        raise NotYet(ANOTHER_SHAPE, given=brief(shape))
+    return N_("One line of torch's, and of all parameters the prefix alone has a gradient: as large as itself.")
+
+
+WHY_NOT = {
+    "a": N_("Then the loss would have no `grad_fn`, and `backward` would raise an error. You saw one: `p self`."),
+    "c": N_("`backward` knows no optimizer: it fills `grad` before `step` reads it. Give the optimizer all of GPT-2, "
+    "and still nothing in it would move."),
+    "d": N_("Then the prefix would have no gradient either: it gets its own through GPT-2's layers."),
+}  # fmt: skip
+
+
+@exercise("why_none")
+def check_why_none(answer: Any) -> str:
+    """`answer` is the letter of the reason why no parameter of the base has a gradient."""
+    chosen(answer, "b", WHY_NOT)
+    return N_("Wrapping set `requires_grad` to False on all of GPT-2: gradients pass through it and are not kept.")

@@ -1,13 +1,13 @@
-"""Lesson 4: the way to a class, drawn; which class wraps which model, wrong task types, a registry of one's own."""
+"""Lesson 4: the way to a class, drawn; which class wraps which model, wrong task types, and who fills the tables."""
 
 from __future__ import annotations
 
-import string
 from typing import Any
 
 from prefix_lab.beside.wrapping import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
-from prefix_lab.course.checking import DICE, TODO, NotYet, brief, exercise, filled_in, is_open, raised
+from prefix_lab.course.checking import TODO, NotYet, brief, exercise, filled_in, is_open, seen_there
 from prefix_lab.course.shown import Drawn
+from prefix_lab.locale import N_, _
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.picture import FAINT, INK, Picture
 
@@ -23,26 +23,26 @@ def draw_choice(config: Any, mixed: bool = False) -> Drawn:
     name = type(config).__name__
     box(picture, 0.0, 0.06, 3.9, f"{name}, task_type={plain(config.task_type)}", True)
 
-    ask(picture, 0.82, "mixed=True?", steps[0])
-    answer(picture, 0.82, "yes", "PeftMixedModel, for layers of several methods", end == "PeftMixedModel")
-    ask(picture, 1.72, "is the task type in the table?", steps[1])
+    ask(picture, 0.82, QUESTIONS[0], steps[0])
+    answer(picture, 0.82, _("yes"), _("PeftMixedModel, for layers of several methods"), end == "PeftMixedModel")
+    ask(picture, 1.72, QUESTIONS[1], steps[1])
     for number, (task_type, kind) in enumerate(table):
         here = end == kind.__name__
         top = 1.36 + LINE * number
         picture.box(RIGHT, top, ENDS, LINE - 0.03, fill=WAY if here else "none", fill_opacity=0.3, stroke=FAINT)
         picture.words(RIGHT + 0.1, top + 0.11, task_type.value, 8.5, "start", bold=here)
         picture.words(RIGHT + 1.75, top + 0.11, kind.__name__, 8.5, "start", bold=here)
-    arrow_right(picture, 1.93, "yes", end in [kind.__name__ for _, kind in table])
-    ask(picture, 3.12, "is it prompt learning?", steps[2])
-    answer(picture, 3.12, "no", "PeftModel: layers change, any model will do", end == "PeftModel")
-    arrow_down(picture, 3.54, 4.1, end == "KeyError", "yes")
-    box(picture, 0.0, 4.14, 3.9, "KeyError: the table has no such entry", end == "KeyError")
-    title = f"The way of a {name} with task_type={plain(config.task_type)}"
+    arrow_right(picture, 1.93, _("yes"), end in [kind.__name__ for _, kind in table])
+    ask(picture, 3.12, QUESTIONS[2], steps[2])
+    answer(picture, 3.12, _("no"), _("PeftModel: layers change, any model will do"), end == "PeftModel")
+    arrow_down(picture, 3.54, 4.1, end == "KeyError", _("yes"))
+    box(picture, 0.0, 4.14, 3.9, _("KeyError: the table has no such entry"), end == "KeyError")
+    title = _("The way of a {name} with task_type={given}").format(name=name, given=plain(config.task_type))
     told = f"{' → '.join(said(steps))} → {end}"
     return Drawn(picture.svg(title, told), f"{title}\n{told}")
 
 
-QUESTIONS = ("mixed=True?", "is the task type in the table?", "is it prompt learning?")
+QUESTIONS = ("mixed=True?", N_("is the task type in the table?"), N_("is it prompt learning?"))
 
 
 def way_of(config: Any, mixed: bool) -> tuple[list[bool | None], str]:
@@ -57,7 +57,7 @@ def way_of(config: Any, mixed: bool) -> tuple[list[bool | None], str]:
 
 def said(steps: list[bool | None]) -> list[str]:
     return [
-        f"{question} {'yes' if step else 'no'}"
+        f"{_(question)} {_('yes') if step else _('no')}"
         for question, step in zip(QUESTIONS, steps, strict=True)
         if step is not None
     ]
@@ -77,8 +77,8 @@ def box(picture: Picture, left: float, top: float, width: float, text: str, on: 
 def ask(picture: Picture, top: float, text: str, step: bool | None) -> None:
     """A question on the left, with the arrow that leads down to it."""
     above = {0.82: 0.48, 1.72: 1.24, 3.12: 2.14}[top]
-    arrow_down(picture, above, top, step is not None, "" if top < 1 else "no")
-    box(picture, 0.0, top, 3.9, text, step is not None)
+    arrow_down(picture, above, top, step is not None, "" if top < 1 else _("no"))
+    box(picture, 0.0, top, 3.9, _(text), step is not None)
 
 
 def answer(picture: Picture, top: float, word: str, text: str, on: bool) -> None:
@@ -100,26 +100,28 @@ def arrow_down(picture: Picture, top: float, bottom: float, on: bool, word: str)
 
 CLASSES = {kind.__name__: task_type.value for task_type, kind in MODEL_TYPE_TO_PEFT_MODEL_MAPPING.items()}
 JOBS = {
-    "T5 writes a summary": "PeftModelForSeq2SeqLM",
-    "GPT-2 writes on": "PeftModelForCausalLM",
-    "BERT says: spam or not": "PeftModelForSequenceClassification",
-    "BERT marks every name in a text": "PeftModelForTokenClassification",
-    "BERT finds where the answer stands": "PeftModelForQuestionAnswering",
-    "BERT turns a text into vectors for a search": "PeftModelForFeatureExtraction",
+    "summary": "PeftModelForSeq2SeqLM",
+    "go_on": "PeftModelForCausalLM",
+    "spam": "PeftModelForSequenceClassification",
+    "names": "PeftModelForTokenClassification",
+    "answer_place": "PeftModelForQuestionAnswering",
+    "search": "PeftModelForFeatureExtraction",
 }
+NO_CLASS = N_("{line}: {given} is no class of the table. They are {known}.")
+TASK_TYPE = N_("{line}: {given} is a task type, the table's left side. Which class does it lead to?")
 CLUES = {
-    "PeftModelForSeq2SeqLM": "one text is read, another one is written: sequence to sequence",
-    "PeftModelForCausalLM": "one text goes on, and each token follows from those before it: causal",
-    "PeftModelForSequenceClassification": "one label for the whole sequence",
-    "PeftModelForTokenClassification": "one label for each token",
-    "PeftModelForQuestionAnswering": "two numbers for each token, for the start and the end of an answer",
-    "PeftModelForFeatureExtraction": "no head at all: the hidden states are the result",
+    "PeftModelForSeq2SeqLM": N_("{line}: not {given}, in which one text is read and another one is written."),
+    "PeftModelForCausalLM": N_("{line}: not {given}, in which one text goes on, each token after those before it."),
+    "PeftModelForSequenceClassification": N_("{line}: not {given}, which gives one label for the whole text."),
+    "PeftModelForTokenClassification": N_("{line}: not {given}, which gives one label for each token."),
+    "PeftModelForQuestionAnswering": N_(
+        "{line}: not {given}, which gives two numbers for each token, for the start and the end of an answer."
+    ),
+    "PeftModelForFeatureExtraction": N_(
+        "{line}: not {given}, which has no head at all: the hidden states are the result."
+    ),
 }
-
-
-NO_CLASS = "{line}: {given} is no class of the table. They are {known}."
-TASK_TYPE = "{line}: {given} is a task type, the table's left side. Which class does it lead to?"
-OTHER_CLASS = "{line}: not {given}, which is for this: {clue}."
+"""Class → what it is for, said to who chose it in the wrong place."""
 
 
 @exercise("classes")
@@ -133,8 +135,8 @@ def check_classes(answer: Any) -> str:
             raise NotYet(NO_CLASS, line=job, given=brief(answer[job]), known=", ".join(CLASSES))
     for job, right in JOBS.items():
         if names[job] != right:
-            raise NotYet(OTHER_CLASS, line=job, given=names[job], clue=CLUES[names[job]])
-    return "Six task types, six classes: each knows where its inputs, masks and labels are."
+            raise NotYet(CLUES[names[job]], line=job, given=names[job])
+    return _("Six task types, six classes: each knows where its inputs, masks and labels are.")
 
 
 def name_of(given: Any) -> str:
@@ -143,23 +145,29 @@ def name_of(given: Any) -> str:
 
 
 CASES = {
-    "a prefix, task_type=None": "KeyError",
-    "a prefix, task_type='SUMMARIZE'": "ValueError",
-    "LoRA, task_type=None": "PeftModel",
-    "a prefix, task_type='CAUSAL_LM', and the model is a T5": "PeftModelForCausalLM",
+    "prefix_none": "KeyError",
+    "prefix_summarize": "ValueError",
+    "lora_none": "PeftModel",
+    "prefix_causal": "PeftModelForCausalLM",
 }
 OUTCOMES = ("KeyError", "ValueError", "PeftModel", "PeftModelForCausalLM", "PeftModelForSeq2SeqLM")
 REASONS = {
-    "a prefix, task_type=None": "None passes the config's own check, since it may be filled in later; then follow the "
-    "picture down: it is prompt learning, and the table is asked for None.",
-    "a prefix, task_type='SUMMARIZE'": "A name that does not exist is refused before get_peft_model is called at all: "
-    "the config looks at it when it is made.",
-    "LoRA, task_type=None": "LoRA changes layers, and needs no class that knows where masks and labels are.",
-    "a prefix, task_type='CAUSAL_LM', and the model is a T5": "Look for a place where the task type is compared with "
-    "the model. There is none.",
+    "prefix_none": N_(
+        "{line}: not {given}. None passes the config's own check, since it may be filled in later; then "
+        "follow the picture down: it is prompt learning, and the table is asked for None."
+    ),
+    "prefix_summarize": N_(
+        "{line}: not {given}. A name that does not exist is refused before get_peft_model is called at "
+        "all: the config looks at it when it is made."
+    ),
+    "lora_none": N_(
+        "{line}: not {given}. LoRA changes layers, and needs no class that knows where masks and labels are."
+    ),
+    "prefix_causal": N_(
+        "{line}: not {given}. Look for a place where the task type is compared with the model. There is none."
+    ),
 }
-NO_OUTCOME = "{line}: {given} is none of {known}."
-OTHER_OUTCOME = "{line}: not {given}. {reason}"
+NO_OUTCOME = N_("{line}: {given} is none of {known}.")
 
 
 @exercise("outcomes")
@@ -171,89 +179,72 @@ def check_outcomes(answer: Any) -> str:
             raise NotYet(NO_OUTCOME, line=case, given=brief(answer[case]), known=", ".join(OUTCOMES))
     for case, right in CASES.items():
         if names[case] != right:
-            raise NotYet(OTHER_OUTCOME, line=case, given=names[case], reason=REASONS[case])
-    return "Two errors of different quality, one way that needs no class, and one trap."
+            raise NotYet(REASONS[case], line=case, given=names[case])
+    return _("Two errors, one way that needs no class, and one mistake that PEFT lets pass.")
 
 
-OBJECT = "choose gave an object of the class, and the class itself is wanted: leave out the ()."
-NOTHING_CHOSEN = "choose gave None: hand the class back, with `return`."
-NOT_FOUND = "After register({name!r}, One), choose({name!r}) gave {given}, expected One."
-MIXED_UP = "With two entries, choose mixes them up: does register keep both, each under its name?"
-SHARED = "What one registry learns, another one knows, too: they share one table. Make the dict in __init__, with self."
-LIST_KNOWN = "choose({name!r}) says {said!r}: list the task types that it knows, too."
-SAY_ASKED = "choose({name!r}) says {said!r}: say what was asked for, too."
-BARE = (
-    "choose({name!r}) raises a bare KeyError, as PEFT does, and its reader learns nothing. Raise a ValueError that "
-    "lists the task types that are known."
+BOTH = N_(
+    "You have not seen `{name}` at both stops yet. Print it at the first, go on with `c`, and print it at the second."
 )
-UNKNOWN_GIVEN = "choose({name!r}) gave {given}, expected a ValueError: nobody registered that name."
-TOO_LATE = "A name registered twice is refused, but only after the old class is gone: ask first."
-TWICE = (
-    "A second register under the same name is accepted: the last one to register would win, unseen. Raise a "
-    "ValueError, as PEFT raises a KeyError."
-)
+SAME_VALUE = N_("{given} is the same in both: neither has a task type. Which other half of the condition differs?")
+NOT_ASKED_THERE = N_("{given} is not what that line asks for. It joins two questions with `and`; which is the second?")
+PARTING = "is_prompt_learning"
 
 
-@exercise("registry")
-def check_registry(answer: Any) -> str:
-    """`answer` is a class with `register(task_type, kind)` and `choose(task_type)`."""
-    if not isinstance(answer, type):
-        raise NotYet("The class itself is wanted, check_registry(Registry); this is {given}.", given=brief(answer))
-    try:
-        return tried(answer)
-    except NotYet:
-        raise
-    except Exception as error:  # whatever the learner's code raises is for the learner to read
-        raise raised("registry", error) from error
-
-
-def tried(registry_class: Any) -> str:
-    # names of task types that nobody could have written into the answer
-    first, second, third, unknown = ("".join(DICE.choices(string.ascii_uppercase, k=6)) + f"_{n}" for n in range(4))
-    one, other = type("One", (), {}), type("Other", (), {})
-    registry = registry_class()
-    registry.register(first, one)
-    found = registry.choose(first)
-    if is_open(found):
+@exercise("no_task_type", stage="choose")
+def check_no_task_type(stop: Any, answer: Any) -> str:
+    """`answer` names what differs between LoRA's config and the prefix's, seen at both stops."""
+    if is_open(answer):
         raise NotYet(TODO)
-    if found is not one:
-        said = OBJECT if isinstance(found, one) else NOTHING_CHOSEN if found is None else NOT_FOUND
-        raise NotYet(said, name=first, given=brief(found))
-    registry.register(second, other)
-    if registry.choose(first) is not one or registry.choose(second) is not other:
-        raise NotYet(MIXED_UP)
-    for name in (unknown, None):
-        refuses(registry, name, first)
-    keeps(registry, first, one, other)
-    registry_class().register(third, other)
-    try:
-        registry.choose(third)
-    except ValueError:
-        return "It finds, it lists what it knows, it overwrites nothing, and it shares nothing."
-    raise NotYet(SHARED)
+    given = str(answer).strip().removeprefix("peft_config.").removesuffix("()")
+    if given in ("task_type", "MODEL_TYPE_TO_PEFT_MODEL_MAPPING"):
+        raise NotYet(SAME_VALUE, given=given)
+    if given != PARTING:
+        raise NotYet(NOT_ASKED_THERE, given=brief(answer))
+    seen_there(stop, "get_peft_model", ("True", "False"))
+    if stop.by != "debugger":
+        seen = [one.answer for one in stop.asked if PARTING in one.command and one.function == "get_peft_model"]
+        if len({*seen}) < 2:
+            raise NotYet(BOTH, name=PARTING)
+    return _(
+        "LoRA is no prompt learning, so it needs no entry in the table. A prefix is, and the table is asked for None."
+    )
 
 
-def refuses(registry: Any, name: str | None, known: str) -> None:
-    """An unknown name is refused with words that help."""
-    try:
-        found = registry.choose(name)
-    except ValueError as error:
-        if known not in str(error):
-            raise NotYet(LIST_KNOWN, name=name, said=str(error)) from error
-        if str(name) not in str(error):
-            raise NotYet(SAY_ASKED, name=name, said=str(error)) from error
-    except KeyError as error:
-        raise NotYet(BARE, name=name) from error
-    else:
-        raise NotYet(UNKNOWN_GIVEN, name=name, given=brief(found))
+CALLER = "tuners/prefix_tuning/__init__.py"
+OTHER_FILES = {
+    "peft_types.py": N_("There register_peft_method itself is written. Who called it? `u` climbs to the caller."),
+    "/mapping.py": N_("There the tables stand, still empty. Who calls register_peft_method? `u` climbs to the caller."),
+    "/config.py": N_("There the config's class is written, which is handed over. Who hands it over? `u` climbs there."),
+    "/model.py": N_("There the class is written that is handed over. Who hands it over? `u` climbs there."),
+    "importlib": N_("That is Python's own import, one frame too far up: `d` goes down again."),
+}
+NOT_CLIMBED = N_(
+    "The file is right, and you have not been there yet: at the stop, `u` climbs to the caller, `w` shows the stack."
+)
+WHICH_FILE = N_("Not {given}. `u` prints the caller's file: write it from `peft/` on.")
 
 
-def keeps(registry: Any, name: str, one: type, other: type) -> None:
-    """A name registered twice is refused, and keeps its first class."""
-    try:
-        registry.register(name, other)
-    except (ValueError, KeyError) as error:
-        if registry.choose(name) is not one:
-            raise NotYet(TOO_LATE) from error
-    else:
-        raise NotYet(TWICE)
+@exercise("who_fills")
+def check_who_fills(stop: Any, answer: Any) -> str:
+    """`answer` is the file that calls register_peft_method, and the learner climbed there."""
+    if is_open(answer):
+        raise NotYet(TODO)
+    given = str(answer).strip().replace("\\", "/")
+    file = "/".join(given.split(".")) + "/__init__.py" if given.endswith("tuners.prefix_tuning") else given
+    if not file.endswith(CALLER):
+        for name, cause in OTHER_FILES.items():
+            if name in file:
+                raise NotYet(cause)
+        raise NotYet(WHICH_FILE, given=brief(answer))
+    seen_there(stop, "register_peft_method")
+    if stop.by != "debugger" and not any(one.function == "<module>" or names_caller(one) for one in stop.asked):
+        raise NotYet(NOT_CLIMBED)
+    return _(
+        "Importing PEFT runs this line once for each method, and so the tables are full before your program begins."
+    )
+
+
+def names_caller(asked: Any) -> bool:
+    """Whether a stack that the debugger printed has the caller's file in it."""
+    return CALLER in asked.answer.replace("\\", "/")

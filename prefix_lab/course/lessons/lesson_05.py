@@ -1,16 +1,16 @@
-"""Lesson 5: the sizes that ship, as PEFT reads them; the token_dim that fits, and a config for another model."""
+"""Lesson 5: the sizes that ship, as PEFT reads them; which name each comes from, and the token_dim that fits."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM, PreTrainedModel
 
 from prefix_lab import PrefixTuningConfig
-from prefix_lab.course.checking import DICE, SIZES, NotYet, brief, called, exercise, same_number
+from prefix_lab.course.checking import TODO, NotYet, brief, exercise, filled_in, is_open, plain, seen_there
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
+from prefix_lab.locale import N_, _
 from prefix_lab.prepare import explain_preparation
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.picture import INK, new_figure
@@ -66,7 +66,7 @@ def show_sizes() -> Table:
         )
         for row in readings()
     ]
-    return table(("model", *FIELDS, "heads · head_dim"), rows)
+    return table((N_("model"), *FIELDS, "heads · head_dim"), rows)
 
 
 READ, CACHED = COLOURS["hidden"], COLOURS["head_dim"]
@@ -85,153 +85,178 @@ def draw_widths() -> Drawn:
         axes.plot(
             read, y, "o", markersize=12, markerfacecolor="none", markeredgecolor=READ, markeredgewidth=2, zorder=3
         )
-        said = f"{read}" if row.fits else f"{read} read, {row.cached} cached"
+        said = f"{read}" if row.fits else _("{read} read, {cached} cached").format(read=read, cached=row.cached)
         axes.annotate(said, (max(read, row.cached), y), (11, 0), textcoords="offset points", color=INK, fontsize=8.5,
                       va="center", fontweight="normal" if row.fits else "bold")  # fmt: skip
         told.append(f"{'✓' if row.fits else '✗'} {row.name}: {said}")
     axes.plot([], [], "o", markersize=12, markerfacecolor="none", markeredgecolor=READ, markeredgewidth=2,
-              label="token_dim, as PEFT's preparation reads it")  # fmt: skip
-    axes.plot([], [], "o", color=CACHED, markersize=7, label="heads · head_dim, as the model caches it")
+              label=_("token_dim, as PEFT's preparation reads it"))  # fmt: skip
+    axes.plot([], [], "o", color=CACHED, markersize=7, label=_("heads · head_dim, as the model caches it"))
     axes.set_xscale("log", base=2)
     axes.set_xlim(320, 90_000)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    plain_axes(axes, "A dot in its ring: the prefix fits", "numbers in one key of one layer", axis="x")
+    plain_axes(axes, _("A dot in its ring: the prefix fits"), _("numbers in one key of one layer"), axis="x")
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.tick_params(axis="y", length=0)
     axes.legend(loc="lower right", fontsize=8.5, frameon=False, labelcolor=INK)
-    return drawn(figure, "The width that is read and the width that is cached", "\n".join(told))
+    return drawn(figure, _("The width that is read and the width that is cached"), "\n".join(told))
 
 
-NAMES = {
-    "T5": ("num_layers", "d_model", "num_heads"),
-    "GPT-2": ("n_layer", "n_embd", "n_head"),
-    "BERT": ("num_hidden_layers", "hidden_size", "num_attention_heads"),
-    "BART": ("num_hidden_layers", "d_model", "encoder_attention_heads"),
-}
-"""Family → its names for layers, width and heads."""
+READ_FROM = {"num_layers": "num_hidden_layers", "token_dim": "d_model", "num_attention_heads": "num_heads"}
+"""Field → the name in flan-t5-small's config that it is read from."""
+KNOWN = ("num_hidden_layers", "num_layers", "n_layer", "hidden_size", "n_embd", "d_model", "num_attention_heads",
+         "n_head", "num_heads", "encoder_attention_heads", "num_key_value_heads", "d_kv", "head_dim")  # fmt: skip
+NO_NAME = N_("{line}: {given} is no name of a size. Write one that stands in the lines you stepped through.")
+NEVER_ASKED = N_("{line}: not {given}. Preparation never looks at that name.")
+LATER = N_(
+    "{line}: not {given}. flan-t5-small knows that name too, and PEFT asks for another one first: which `if` did the "
+    "arrow go into?"
+)
+NOT_THERE = N_(
+    "{line}: not {given}. This model has no such name, so the arrow went on to the next line: watch it there."
+)
+OTHER_FIELD = N_("{line}: not {given}. That is the name of another size.")
 
 
-NONE_OF_NAMES = "{family}: none of your names is in {known}. Which one does this family use?"
-THREE = "Three numbers are wanted: layers, token_dim, heads. Your function gave {given}."
-OTHER_SIZES = "{family}, {known}: it gave {given}, expected {right}."
-GROUPED = (
-    "token_dim is the width of the heads that are cached, num_key_value_heads · head_dim. A head is as wide as one "
-    "that asks: hidden_size / num_attention_heads."
+@exercise("read_from", stage="prepare")
+def check_read_from(stop: Any, answer: Any) -> str:
+    """`answer` has the name in flan-t5-small's config that each size is read from, and its width was seen there."""
+    check_names(answer)
+    seen_there(stop, PREPARE, "512", {"None": TOO_EARLY})
+    return _("num_hidden_layers, d_model, num_heads: the first name that the model knows, of each list.")
+
+
+PREPARE = "_prepare_prompt_learning_config"
+TOO_EARLY = N_(
+    "When you printed it, token_dim was still None. Step on with `n` until the arrow has passed the line that writes "
+    "`peft_config.token_dim`, and print it again."
 )
 
 
-@exercise("read_sizes")
-def check_read_sizes(answer: Any) -> str:
-    """`answer(known)` is (num_layers, token_dim, num_attention_heads), as PEFT prepares them."""
-    for family, names in NAMES.items():
-        layers, heads, head_dim = DICE.sample(SIZES, 3)
-        known = dict(zip(names, (layers, heads * head_dim, heads), strict=True))
-        if family == "T5":
-            known["d_kv"] = head_dim + 2
-        reads(answer, family, known, (layers, heads * head_dim, heads))
-    layers, kv_heads, groups, head_dim = DICE.sample(SIZES, 4)
-    heads = kv_heads * groups
-    grouped = {"num_hidden_layers": layers, "hidden_size": heads * head_dim, "num_attention_heads": heads}
-    grouped |= {"num_key_value_heads": kv_heads}
-    reads(answer, "A Llama that caches fewer heads than ask", grouped, (layers, kv_heads * head_dim, kv_heads))
-    stated = grouped | {"head_dim": head_dim + 2}
-    right = (layers, kv_heads * (head_dim + 2), kv_heads)
-    reads(answer, "A Llama whose config has a head_dim of its own", stated, right)
-    return "Four families by their own names, and grouped-query attention by what is cached."
+def check_names(answer: Any) -> None:
+    """The three names, and a reason for each that is wrong."""
+    names = dict(zip(READ_FROM, (str(one).strip() for one in filled_in(answer, READ_FROM)), strict=True))
+    for line, given in names.items():
+        if given not in KNOWN:
+            raise NotYet(NO_NAME, line=line, given=brief(answer[line]))
+    for line, right in READ_FROM.items():
+        given = names[line]
+        if given in ("d_kv", "head_dim"):
+            raise NotYet(NEVER_ASKED, line=line, given=given)
+        if given != right and given in READ_FROM.values():
+            raise NotYet(OTHER_FIELD, line=line, given=given)
+        if given != right:
+            raise NotYet(LATER if given == "num_layers" else NOT_THERE, line=line, given=given)
 
 
-def reads(answer: Any, family: str, known: dict[str, int], right: tuple[int, int, int]) -> None:
-    """The answer reads the right sizes from one family's config."""
-    try:
-        result = called(answer, dict(known))
-    except NotYet as problem:
-        if isinstance(problem.__cause__, StopIteration):
-            raise NotYet(NONE_OF_NAMES, family=family, known=known) from problem
-        if problem.__cause__:
-            raise NotYet("{family}: {said}", family=family, said=problem) from problem
-        raise
-    if not isinstance(result, list | tuple) or len(result) != 3:
-        raise NotYet(THREE, given=brief(result))
-    if tuple(result) != right:
-        why = reason(known, result, right)
-        raise NotYet(OTHER_SIZES, why, family=family, known=known, given=tuple(result), right=right)
-
-
-def reason(known: dict[str, int], result: Any, right: tuple[int, int, int]) -> str:
-    """The likely cause, the first size that is wrong."""
-    layers, token_dim, heads = result
-    if layers != right[0]:
-        return "The number of layers is wrong: which name has it?"
-    kv_heads = known.get("num_key_value_heads")
-    if kv_heads is None:
-        if heads != right[2]:
-            return "The number of heads is wrong: which name has it?"
-        if token_dim == known.get("d_kv", -1) * heads:
-            return "That is what the model caches. PEFT does not look at d_kv, and this is PEFT's reading: exercise 2."
-        return "token_dim is the width of the model: which name has it?"
-    if heads == known["num_attention_heads"]:
-        return "Only num_key_value_heads heads are cached, and the prefix goes into the cache."
-    if token_dim == known["hidden_size"]:
-        return GROUPED
-    if "head_dim" in known and token_dim == kv_heads * (known["hidden_size"] // known["num_attention_heads"]):
-        return "This config says its head_dim; do not compute it then."
-    return "token_dim is num_key_value_heads · head_dim."
+FLAN = "flan-t5-small"
+NO_WIDTH = N_("A whole number is wanted, the token_dim; it is {given}, of type {kind}.")
+NOT_DIVIDED = N_("{given} is not divided by its {heads} heads: get_prompt fails in `view`, as it did above.")
+READ_WIDTH = N_("{given} is what PEFT reads by itself, the width of the model, and that failed.")
+ONE_HEAD = N_("{given} is the width of one head; a key holds all {heads} heads, side by side.")
+TWICE = N_("{given} counts a key and a value. The factor 2 is the encoder's business; token_dim is one of them.")
+OTHER_HEADS = N_(
+    "{given} can be divided by {heads}, so get_prompt raises no error. But each head gets {got} numbers, and the "
+    "model's own heads have {right}: the forward pass would fail."
+)
 
 
 @exercise("rescue")
 def check_rescue(answer: Any) -> str:
-    """`answer(d_model, num_heads, d_kv)` is the token_dim that fits the model's cache."""
-    for _ in range(5):
-        num_heads, d_kv = DICE.sample(SIZES, 2)
-        d_model = num_heads * (d_kv + 2) + 1  # no multiple of num_heads
-        causes = {
-            d_model: "This is what PEFT reads by itself, and it fails: the heads together have another width.",
-            d_kv: "This is the width of one head; a key holds all heads.",
-            d_model // num_heads * num_heads: "This can be divided by the heads, so view raises no error; but each "
-            "head gets another width than the model's own.",
-            2
-            * num_heads
-            * d_kv: "The factor 2, a key and a value, is the encoder's business; token_dim is one of them.",
-            d_model // num_heads: "This is a head's width as PEFT computes it; the model has its own, d_kv.",
-        }
-        given = {"d_model": d_model, "num_heads": num_heads, "d_kv": d_kv}
-        same_number(answer, given, num_heads * d_kv, causes, "How wide is a key of all heads together?")
-    return "heads · head_dim, whatever the width of the model."
+    """`answer` is the token_dim with which PEFT's prefix has the shape of what flan-t5-small caches."""
+    width, known = plain(answer), config_of(FLAN)
+    if is_open(width):
+        raise NotYet(TODO)
+    if isinstance(width, bool) or not isinstance(width, int) or width < 1:
+        raise NotYet(NO_WIDTH, given=brief(answer), kind=type(answer).__name__)
+    heads, right = known.num_heads, known.d_kv
+    places = {"given": width, "heads": heads, "right": right, "got": width // heads}
+    for wrong, said in {known.d_model: READ_WIDTH, right: ONE_HEAD, 2 * heads * right: TWICE}.items():
+        if width == wrong:
+            raise NotYet(said, **places)
+    if width % heads:
+        raise NotYet(NOT_DIVIDED, **places)
+    if width != heads * right:
+        raise NotYet(OTHER_HEADS, **places)
+    return _("6 heads of 64, whatever the width of the model.")
 
 
-OPEN = {
-    "num_layers": "It is the first model's size.",
-    "token_dim": "It is the first model's size.",
-    "num_attention_heads": "It is the first model's size.",
-    "num_transformer_submodules": "An encoder-decoder has 2, and the next model may have one stack.",
-    "encoder_hidden_size": "It was filled, too, and with a projection the old width stays.",
+GROUPED = {"token_dim_first": 4096, "token_dim_then": 1024, "heads": 8, "decided_by": "num_key_value_heads"}
+GROUPED_CAUSES = {
+    ("token_dim_first", 1024): N_("{line}: 1024 is what it becomes. Print it before the block is entered."),
+    ("token_dim_then", 4096): N_(
+        "{line}: 4096 is what it was. Go on with `n` until the arrow has passed the line that "
+        "writes it, and print it again."
+    ),
+    ("token_dim_then", 128): N_(
+        "{line}: 128 is the width of one head, head_dim. token_dim is all cached heads together."
+    ),
+    ("heads", 32): N_(
+        "{line}: 32 heads ask, each with a query. The prefix is keys and values, and fewer heads have those."
+    ),
+    ("decided_by", "num_attention_heads"): N_(
+        "{line}: num_attention_heads is read first. Which name does the `if` of the second block ask for?"
+    ),
+    ("decided_by", "head_dim"): N_(
+        "{line}: head_dim says how wide one head is. It is read inside the block; which name "
+        "decides that the block is entered?"
+    ),
+    ("decided_by", "hidden_size"): N_(
+        "{line}: hidden_size gave the first value. Which name leads into the second block?"
+    ),
 }
-"""The fields that preparation fills, and why each has to be open again."""
-NO_CONFIG = "A PrefixTuningConfig is wanted; your function gave {given}."
-CHANGED = "The config that was given has changed, and its model still needs it: make a new one."
-LOST = "{name}={given!r}, and the user had chosen {right!r}: keep it."
-STILL = "{name} is still {given}: set it to None. {why}"
+NOT_SEEN = N_("{line}: not {given}. Look again: the debugger prints it at its place.")
 
 
-@exercise("reopened")
-def check_reopened(answer: Any) -> str:
-    """`answer(config)` is a new config whose sizes are open again, and whose choices are kept."""
-    layers, heads, head_dim, prefix_len = DICE.sample(SIZES, 4)
-    filled = {"num_layers": layers, "num_attention_heads": heads, "token_dim": heads * head_dim}
-    filled |= {"encoder_hidden_size": heads * head_dim, "num_transformer_submodules": 2}
-    chosen = {"task_type": "SEQ_2_SEQ_LM", "num_virtual_tokens": prefix_len, "prefix_projection": True}
-    config = PrefixTuningConfig(**chosen, **filled)
-    before = asdict(config)
-    result = called(answer, config)
-    if not isinstance(result, PrefixTuningConfig):
-        raise NotYet(NO_CONFIG, given=brief(result))
-    if result is config or asdict(config) != before:
-        raise NotYet(CHANGED)
-    for name, right in chosen.items():
-        if getattr(result, name) != right:
-            raise NotYet(LOST, name=name, given=getattr(result, name), right=right)
-    for name, why in OPEN.items():
-        if getattr(result, name) is not None:
-            raise NotYet(STILL, name=name, given=getattr(result, name), why=why)
-    return "What you chose is kept, what was read is open again."
+@exercise("grouped")
+def check_grouped(stop: Any, answer: Any) -> str:
+    """`answer` has Llama's token_dim before and after it is written again, the heads, and the name that decides."""
+    check_twice(answer)
+    seen_there(stop, PREPARE, "4096", {"1024": NO_FIRST, "None": TOO_EARLY})
+    seen_there(stop, PREPARE, "1024", {"4096": NO_SECOND})
+    return _("32 heads ask, 8 are cached: the prefix is as wide as what is cached, 8 · 128.")
+
+
+NO_FIRST = N_("You printed token_dim when it was 1024 already. Print it before the block is entered, too.")
+NO_SECOND = N_(
+    "You printed token_dim before it was written again. Step on with `n` until the arrow has passed that line, and "
+    "print it once more."
+)
+
+
+def check_twice(answer: Any) -> None:
+    """Both values of token_dim, the heads, and the name that decides."""
+    given = dict(zip(GROUPED, map(plain, filled_in(answer, GROUPED)), strict=True))
+    for line, right in GROUPED.items():
+        value = given[line].strip() if isinstance(given[line], str) else given[line]
+        if isinstance(value, bool) or value != right:
+            said = GROUPED_CAUSES.get((line, value), NOT_SEEN) if isinstance(value, str | int) else NOT_SEEN
+            raise NotYet(said, line=line, given=brief(answer[line]))
+
+
+CONFIGS = {
+    "copy": N_("A copy has the sizes of t5-small filled in like the original: t5-base would get 6 layers and 8 heads."),
+    "three": N_(
+        "These three are open again. But encoder_hidden_size was filled too, with 512: the projection inside would "
+        "be as wide as t5-small, not as t5-base."
+    ),
+    "layers": N_(
+        "Then the number of layers is right, and the heads and the width are t5-small's still. And the first "
+        "model holds this very object: its config would say 12 layers, too."
+    ),
+}
+NONE_OF = N_("{given} is none of {known}.")
+
+
+@exercise("next_model")
+def check_next_model(answer: Any) -> str:
+    """`answer` is the name of the config that has nothing of the first model in it."""
+    if is_open(answer):
+        raise NotYet(TODO)
+    given = str(answer).strip()
+    if given in CONFIGS:
+        raise NotYet(CONFIGS[given])
+    if given != "anew":
+        raise NotYet(NONE_OF, given=brief(answer), known=", ".join(["copy", "three", "anew", "layers"]))
+    return _("Nothing of the first model is left over. Take a new config for each model.")

@@ -1,19 +1,89 @@
-"""Lesson 7: where a head's numbers lie in the long vector, a shape, and a cache turned back into a table."""
+"""Lesson 7: a number followed through the cut, view and permute, and where a head's numbers lie in the vector."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-from torch import Tensor
-from transformers.cache_utils import DynamicCache
 
-from prefix_lab.course.checking import DICE, SIZES, NotYet, answered_shape, called, exercise, same_number, same_tensor
-from prefix_lab.past import past_key_values
+from prefix_lab.course.checking import (
+    DICE,
+    SIZES,
+    NotYet,
+    brief,
+    called,
+    exercise,
+    filled_in,
+    plain,
+    same_number,
+    same_tensor,
+    seen_there,
+)
+from prefix_lab.locale import N_, _
 
-TWO_PIECES = "Each layer takes two pieces, its key and its value."
-WHOLE_PIECE = "The value comes one whole piece, heads · head_dim, after its key."
-HEADS_BEFORE = "The heads before this one take head_dim places each."
+FOLLOWED = {"after_view": (3, 2, 2, 8), "layer": 1, "in_its_block": (0, 2, 3, 8)}
+"""Where 3400 is; places without the text's number, which may be either."""
+FIVE = N_("{line}: five whole numbers are wanted, such as (0, 4, 4, 4, 31); it is {given}.")
+ONE = N_("{line}: one whole number is wanted, that of a block; it is {given}.")
+ONE_BLOCK = N_("{line}: {given} is the number of a piece. Each layer takes two pieces, its key and its value.")
+OTHER_BLOCK = N_("{line}: not {given}. In that block there is no 3400: in which one is the list not empty?")
+NOT_MOVED = N_(
+    "{line}: {given} is where it was after the `view`. Since then `permute` has exchanged axes, and `split` has cut."
+)
+TOO_LATE = N_("{line}: {given} is where it is in its block. After the `view` alone the axes have another order.")
+OTHER_PLACE = N_("{line}: not {given}. Compare with what `nonzero()` printed there: one row is one place.")
+
+
+@exercise("followed", stage="split")
+def check_followed(stop: Any, answer: Any) -> str:
+    """`answer` says where 3400 is after the view, in which layer's block it lands, and where in it."""
+    check_places(answer)
+    seen_there(stop, "PeftModel.get_prompt", ("3, 2, 2, 8", "3400.0", "3400."), {"2, 5, 1024": BEFORE_VIEW})
+    seen_there(stop, "PeftModel.get_prompt", ("0, 0, 2, 3, 8", "0, 1, 2, 3, 8", "3400.0", "3400."))
+    return _(
+        "Token 3, piece 2, head 2 became layer 1's key, head 2, token 3. The number is the same, and so are all others."
+    )
+
+
+BEFORE_VIEW = N_(
+    "You stood before the `view`, where the vector is still whole. Go on with `unt` and the second number."
+)
+
+
+def check_places(answer: Any) -> None:
+    """Where the learner found 3400: after the view, in which block, and where in it."""
+    view, layer, block = filled_in(answer, FOLLOWED)
+    places = {"after_view": five(view, "after_view"), "in_its_block": five(block, "in_its_block")}
+    number = plain(layer)
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise NotYet(ONE, line="layer", given=brief(layer))
+    view_at, block_at = without_text(places["after_view"], 0), without_text(places["in_its_block"], 1)
+    if view_at != FOLLOWED["after_view"]:
+        late = places["after_view"] in ((0, 0, 2, 3, 8), (0, 1, 2, 3, 8))
+        raise NotYet(TOO_LATE if late else OTHER_PLACE, line="after_view", given=brief(view))
+    if number != FOLLOWED["layer"]:
+        raise NotYet(ONE_BLOCK if number == 2 else OTHER_BLOCK, line="layer", given=number)
+    if block_at != FOLLOWED["in_its_block"]:
+        same = without_text(places["in_its_block"], 0) == FOLLOWED["after_view"]
+        raise NotYet(NOT_MOVED if same else OTHER_PLACE, line="in_its_block", given=brief(block))
+
+
+def five(given: Any, line: str) -> tuple[int, ...]:
+    """Five whole numbers, of a list, a tuple or a tensor."""
+    numbers = given.tolist() if hasattr(given, "tolist") else given
+    if not isinstance(numbers, list | tuple) or len(numbers) != 5 or not all(type(one) is int for one in numbers):
+        raise NotYet(FIVE, line=line, given=brief(given))
+    return tuple(numbers)
+
+
+def without_text(place: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    """The place without its number of the text, which is 0 or 1."""
+    return place[:axis] + place[axis + 1 :] if place[axis] in (0, 1) else ()
+
+
+TWO_PIECES = N_("Each layer takes two pieces, its key and its value.")
+WHOLE_PIECE = N_("The value comes one whole piece, heads · head_dim, after its key.")
+HEADS_BEFORE = N_("The heads before this one take head_dim places each.")
 
 
 @exercise("address")
@@ -31,66 +101,45 @@ def check_address(answer: Any) -> str:
             (of_layer + is_value) * head_dim: WHOLE_PIECE,
             piece * head_dim: HEADS_BEFORE,
             piece * head_dim + head: HEADS_BEFORE,
-            piece + head: "That is counted in heads; each of them takes head_dim places.",
-            piece * head_dim + head * heads: "A head's numbers lie side by side: head_dim is the fastest axis.",
+            piece + head: N_("That is counted in heads; each of them takes head_dim places."),
+            piece * head_dim + head * heads: N_("A head's numbers lie side by side: head_dim is the fastest axis."),
         }
         given = {"layer": layer, "is_value": is_value, "head": head, "heads": heads, "head_dim": head_dim}
-        same_number(answer, given, (piece + head) * head_dim, causes, "Count the pieces before it first.")
-    return "((2·layer + is_value) · heads + head) · head_dim: view does nothing else."
+        same_number(answer, given, (piece + head) * head_dim, causes, N_("Count the pieces before it first."))
+    return _("((2·layer + is_value) · heads + head) · head_dim: view does nothing else.")
 
 
-@exercise("viewed")
-def check_viewed(prediction: Any, answer: Any) -> str:
-    """The shape of the long vector once it is cut."""
-    return answered_shape(prediction, answer)
-
-
-@exercise("table_of")
-def check_table_of(answer: Any) -> str:
-    """`answer(cache, prefix_len)` is the table from which `get_prompt` makes the cache's first prefix_len tokens."""
-    layers, heads, head_dim, prefix_len = DICE.sample(SIZES, 4)
-    tokens = prefix_len + DICE.choice(SIZES)
-    counted = torch.arange(2.0 * layers * heads * tokens * head_dim).view(layers, 2, 1, heads, tokens, head_dim)
-    cache = DynamicCache([(key, value) for key, value in counted])
-    rows = counted[:, :, 0, :, :prefix_len].flatten(0, 1)  # (2·layers, heads, prefix_len, head_dim)
-    right = flat(rows)  # (prefix_len, 2·layers·hidden)
-
-    result = called(answer, cache, prefix_len)
-    width = 2 * layers * heads * head_dim
+@exercise("view_and_permute")
+def check_view_and_permute(answer: Any) -> str:
+    """`answer(prefix, layers, heads)` is (2·layers, batch, heads, prefix_len, head_dim)."""
+    batch, prefix_len, layers, heads, head_dim = DICE.sample(SIZES, 5)
+    prefix = torch.arange(batch * prefix_len * 2 * layers * heads * head_dim, dtype=torch.float32)
+    prefix = prefix.view(batch, prefix_len, 2 * layers * heads * head_dim)
+    rows = prefix.view(batch, prefix_len, 2 * layers, heads, head_dim)
+    right = rows.permute(2, 0, 3, 1, 4)  # (2·layers, batch, heads, prefix_len, head_dim)
+    result = called(answer, prefix, layers, heads)
     shapes = {
-        (tokens, width): "These are all tokens of the text; the prefix has room for the first prefix_len.",
-        (1, *right.shape): "There is a batch axis left: take the first text of each key and value with [0].",
-        tuple(rows.shape): "Every number is there; let the tokens be the first axis, and flatten the others.",
-        (prefix_len, width // 2): "This is half of the numbers: take keys and values.",
+        tuple(rows.shape): N_(
+            "The view is right, and this is still its order. permute(…) brings 2·layers to the front; it "
+            "leaves its tensor as it is, and gives a new one: return that."
+        ),
+        tuple(prefix.shape): N_("view gives every axis its size, permute puts them in order."),
     }
-    by_layer = rows.view(layers, 2, *rows.shape[1:])
     numbers = {
-        "The shape was made by view or reshape alone, so heads and tokens are mixed; let the tokens change places with "
-        "the heads first.": rows.reshape(right.shape),
-        "Heads and tokens are mixed within each layer: the tokens come to the front, before anything is flattened.": (
-            rows.flatten(1).view(2 * layers, prefix_len, -1).transpose(0, 1).flatten(1)
+        N_("A view or reshape into the final shape only renumbers: the axes have to change places with permute."): (
+            prefix.reshape(right.shape)
         ),
-        "All keys come first here; each layer's key is followed by its own value.": (
-            flat(by_layer.transpose(0, 1).flatten(0, 1))
+        N_("Heads come before head_dim in the vector: a head's numbers lie side by side."): (
+            prefix.view(batch, prefix_len, 2 * layers, head_dim, heads).permute(2, 0, 4, 1, 3)
         ),
-        "The values come before the keys.": flat(by_layer.flip(1).flatten(0, 1)),
-        "These are the last tokens of the text, and the prefix is its beginning.": (
-            flat(counted[:, :, 0, :, -prefix_len:].flatten(0, 1))
+        N_("2·layers come before heads in the vector: a layer's heads lie side by side."): (
+            prefix.view(batch, prefix_len, heads, 2 * layers, head_dim).permute(3, 0, 2, 1, 4)
         ),
-        "A head's numbers lie side by side: heads come before head_dim.": rows.permute(2, 0, 3, 1).flatten(1),
     }
     otherwise = (
-        "A row for each token, and in it a key and a value of every layer.",
-        "In the row of a token come the pieces, then the heads of each piece, then the numbers of each head.",
+        N_("It has these five axes, in this order: first view, then permute."),
+        N_("Look at both: view cuts the last axis into 2·layers, heads and head_dim, permute only moves whole axes."),
     )
-    axes = "(prefix_len, 2·layers·hidden)"
+    axes = "(2·layers, batch, heads, prefix_len, head_dim)"
     same_tensor(result, right, axes, shapes, numbers, otherwise, same=torch.equal)
-    made = past_key_values(result[None], layers, heads, 1)
-    if not all(torch.equal(made.layers[n].keys, counted[n, 0, :, :, :prefix_len]) for n in range(layers)):
-        raise NotYet("get_prompt makes other keys from this table.")
-    return f"{axes}, and from it get_prompt makes the same keys and values, bit for bit."
-
-
-def flat(rows: Tensor) -> Tensor:
-    """(2·layers, heads, prefix_len, head_dim) → (prefix_len, 2·layers·hidden)."""
-    return rows.permute(2, 0, 1, 3).flatten(1)
+    return _("Every number is where attention will look for it, in {axes}.").format(axes=axes)

@@ -1,30 +1,16 @@
-"""Lesson 11: what is in a file, to the byte; how to go on from it, and how to serve from several."""
+"""Lesson 11: what is in a file, which keys are written and where they go, and how to serve from several."""
 
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor, nn
-
-from prefix_lab.course.checking import (
-    DICE,
-    SIZES,
-    NotYet,
-    brief,
-    called,
-    exercise,
-    generator,
-    raised,
-    same_number,
-    same_tensor,
-)
+from prefix_lab.course.checking import DICE, NotYet, brief, called, chosen, exercise, filled_in, plain, seen_there
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
-from prefix_lab.course.small_models import small_encoder
-from prefix_lab.course.training import digest
+from prefix_lab.locale import N_, _
 from prefix_lab.widgets.colours import COLOURS, OTHER
 from prefix_lab.widgets.picture import INK, new_figure
 
@@ -40,11 +26,12 @@ class Anatomy(NamedTuple):
 
     def __repr__(self) -> str:
         lines = [
-            f"{LENGTH} bytes: how long the header is, {self.header_bytes}",
-            f"{self.header_bytes} bytes: the header",
+            _("{bytes} bytes: how long the header is, {length}").format(bytes=LENGTH, length=self.header_bytes),
+            _("{bytes} bytes: the header").format(bytes=self.header_bytes),
+            *(f"    {name}: {what}" for name, what in self.header.items()),
+            _("{bytes:,} bytes: the numbers").format(bytes=self.number_bytes),
         ]
-        lines += [f"    {name}: {what}" for name, what in self.header.items()]
-        return "\n".join([*lines, f"{self.number_bytes:,} bytes: the numbers"])
+        return "\n".join(lines)
 
 
 def anatomy(file: Path) -> Anatomy:
@@ -55,99 +42,99 @@ def anatomy(file: Path) -> Anatomy:
     return Anatomy(length, header, len(raw) - LENGTH - length)
 
 
-def bytes_of(module: nn.Module, trains: bool | None = None) -> int:
-    """How many bytes its parameters take; of those that train, or do not, if so asked."""
-    return sum(one.nbytes for one in module.parameters() if trains is None or one.requires_grad == trains)
-
-
-def draw_bytes(rows: list[tuple[str, int]]) -> Drawn:
-    """A bar for each thing, in bytes, on a logarithmic scale; those of the prefix in its colour."""
+def draw_bytes(base: int, trained: int, kept: int) -> Drawn:
+    """How many bytes the base model takes, what was trained before it, and what is kept, on a logarithmic scale."""
+    rows = [
+        (_("the base model"), base, OTHER),
+        (_("what trained: table and projection"), trained, COLOURS["prefix_len"]),
+        (_("what is kept: adapter_model.safetensors"), kept, COLOURS["prefix_len"]),
+    ]
     figure = new_figure(9.6, 0.45 * len(rows) + 0.9)
     axes = figure.add_subplot()
-    least = min(count for _, count in rows) / 10
-    for place, (label, count) in enumerate(rows):
-        colour = OTHER if "base" in label else COLOURS["prefix_len"]
+    least, most = min(base, trained, kept) / 10, max(base, trained, kept)
+    for place, (_label, count, colour) in enumerate(rows):
         axes.barh(place, count - least, left=least, height=0.6, color=colour)
         axes.text(count * 1.1, place, f"{count:,}", va="center", fontsize=9, color=INK)
-    axes.set(xscale="log", xlim=(least, max(count for _, count in rows) * 6), ylim=(len(rows) - 0.4, -0.6))
-    axes.set_yticks(range(len(rows)), [label for label, _ in rows])
-    plain_axes(axes, "", "bytes, each line ten times the one before", axis="x")
+    axes.set(xscale="log", xlim=(least, most * 6), ylim=(len(rows) - 0.4, -0.6))
+    axes.set_yticks(range(len(rows)), [label for label, *_rest in rows])
+    plain_axes(axes, "", _("bytes, each line ten times the one before"), axis="x")
     axes.minorticks_off()
     axes.tick_params(length=0, labelsize=9)
-    said = "\n".join(f"{label}: {count:,} bytes" for label, count in rows)
-    return drawn(figure, "What is trained, and what is kept", said)
+    line = _("{what}: {count:,} bytes")
+    said = "\n".join(line.format(what=label, count=count) for label, count, _colour in rows)
+    return drawn(figure, _("What is trained, and what is kept"), said)
 
 
-@exercise("bytes")
-def check_bytes(answer: Any) -> str:
-    """`answer(prefix_len, layers, hidden, bytes_each)` is how many bytes the saved numbers take."""
-    for each in (4, 2):
-        prefix_len, layers, hidden = DICE.sample(SIZES, 3)
-        count = prefix_len * 2 * layers * hidden
-        causes = {
-            count: "That is how many numbers there are; each takes bytes_each bytes.",
-            count * each // 2: "Every layer has a key and a value.",
-            prefix_len * hidden * each: "That is the small table before the projection; what comes out of it is kept.",
-            count * 4: "A number takes bytes_each bytes, and that is not always 4.",
-            2 * layers * hidden * each: "That is one virtual token.",
-        }
-        given = {"prefix_len": prefix_len, "layers": layers, "hidden": hidden, "bytes_each": each}
-        otherwise = "Kept is (prefix_len, 2·layers·hidden), whatever the projection was."
-        same_number(answer, given, count * each, causes, otherwise)
-    return "prefix_len · 2 · layers · hidden numbers; how they were trained makes no difference."
+ASKED_FOR, WRITTEN_BY = "get_peft_model_state_dict", "BasePromptEncoder._get_adapter_state_dict"
+TABLE = ("10, 1024",)
+NO_COUNT = N_("{name}: how many tensors? A whole number is wanted, and this is {given}.")
+AT_HAND = N_("at_hand: in the frame of `get_peft_model_state_dict`, `p len(state_dict)` counts them all.")
+OF_PROJECTION = N_("of_projection: count the names that begin with `prompt_encoder.default.transform`.")
+GPT2_TOO = N_(
+    "of_projection: these are many, since GPT-2's own names have `transformer` in them. Ask for the encoder's."
+)
+WITH_TABLE = N_("of_projection: this counts the small table, `embedding`, too. What of it is the projection?")
+WRITTEN = N_("written: the shape of `prompt_embeddings` is wanted; this is {given}.")
 
 
-@exercise("kept")
-def check_kept(answer: Any) -> str:
-    """`answer(encoder)` is the computed prefix, (prefix_len, 2·layers·hidden), with no graph behind it."""
-    encoder = small_encoder(*DICE.sample(SIZES, 4), projection=True)
-    table, (first, _, last) = encoder.embedding.weight, encoder.transform
-    right, before = encoder.transform(table).detach(), digest(encoder)
-    result = called(answer, encoder)
-    if digest(encoder) != before:
-        raise NotYet("The encoder itself has changed; only look at it.")
-    shapes = {
-        tuple(table.shape): "That is the small table; what attention reads comes out of encoder.transform.",
-        (1, *right.shape): "There is a batch axis too many: a prefix is kept once, for all texts.",
-    }
-    numbers = {
-        "The tanh is inside transform already.": right.tanh(),
-        "The tanh in the middle is left out; call transform as a whole.": last(first(table)),
-    }
-    otherwise = "Every virtual token has one row.", "Let encoder.transform work on the whole table."
-    same_tensor(result, right, "(prefix_len, 2·layers·hidden)", shapes, numbers, otherwise)
-    if result.requires_grad:
-        raise NotYet("The numbers are right, and the whole graph still hangs on them: detach() lets it go.")
-    return "The table, once through the projection. The projection itself can be forgotten."
+@exercise("kept_keys", stage="keep")
+def check_kept_keys(stop: Any, answer: Any = ...) -> str:
+    """`answer` says how many tensors are at hand, how many of the projection, and the shape of the one written."""
+    at_hand, of_projection, written = filled_in(answer, ("at_hand", "of_projection", "written"))
+    if getattr(stop, "by", "") != "debugger":  # which shows all frames, and tells nobody what was looked at in them
+        seen_there(stop, ASKED_FOR, ("59", "prompt_encoder.default.transform.0.weight"))
+    seen_there(stop, WRITTEN_BY, TABLE)
+    for name, one in (("at_hand", at_hand), ("of_projection", of_projection)):
+        if not isinstance(plain(one), int) or isinstance(one, bool):
+            raise NotYet(NO_COUNT, name=name, given=brief(one))
+    if at_hand != 59:
+        raise NotYet(AT_HAND)
+    if of_projection != 4:
+        raise NotYet(WITH_TABLE if of_projection == 5 else GPT2_TOO if of_projection > 5 else OF_PROJECTION)
+    if numbers_in(written) != ["10", "1024"]:
+        raise NotYet(WRITTEN, given=brief(written))
+    return N_("All was at hand, and one tensor is handed back: what the projection has made.")
 
 
-@exercise("go_on")
-def check_go_on(answer: Any) -> str:
-    """`answer(encoder, kept)` puts the kept prefix into a direct encoder, so that training goes on from it."""
-    encoder = small_encoder(*DICE.sample(SIZES, 4), projection=False)
-    weight = encoder.embedding.weight
-    kept = torch.randn(weight.shape, generator=generator())
-    given, optimizer = kept.clone(), torch.optim.SGD(encoder.parameters(), lr=1.0)
-    start = weight.detach().clone()
-    try:
-        result = answer(encoder, kept) if callable(answer) else ...
-    except Exception as error:  # a leaf that requires grad was changed in place, most likely
-        way_out = "Work under torch.no_grad()." if "leaf" in str(error) else ""
-        raise raised("function", error, way_out) from error
-    now = getattr(getattr(encoder, "embedding", None), "weight", None)
-    if result is ... or (now is weight and torch.equal(weight, start)):
-        raise NotYet("The encoder is as it was: copy the kept numbers into encoder.embedding.weight.")
-    if not isinstance(now, Tensor) or now.shape != kept.shape or not torch.equal(now, given):
-        raise NotYet("encoder.embedding.weight is not equal to what was kept.")
-    if now is not weight:
-        raise NotYet("This is a new parameter, and an optimizer made before still holds the old one: copy in place.")
-    if not weight.requires_grad:
-        raise NotYet("The numbers are there, but nothing trains: requires_grad has to stay.")
-    encoder(torch.arange(len(kept))[None]).sum().backward()
-    optimizer.step()
-    if not torch.equal(kept, given):
-        raise NotYet("Training now changes `kept` too: both are the same memory. copy_ makes a copy.")
-    return "The same parameter with other numbers in it, and it trains."
+NOT_MADE_YET = N_("The table was not there yet when you asked: `n` until the arrow is below the line that makes it.")
+NO_MODE = N_("inference_mode: True or False is wanted, and this is {given}.")
+OTHER_MODE = N_("inference_mode: then a projection would have been made, and the file has no numbers for it.")
+OTHER_TABLE = N_("table: the shape of `self.embedding.weight` is wanted; this is {given}.")
+SMALL_TABLE = N_("table: that would be the small table, before a projection. Which way did the `if` go?")
+
+
+@exercise("loaded")
+def check_loaded(stop: Any, answer: Any = ...) -> str:
+    """`answer` says what the config's `inference_mode` is where an encoder is made to load into, and its table."""
+    mode, table = filled_in(answer, ("inference_mode", "table"))
+    seen_there(stop, "PrefixEncoder.__init__", TABLE, {"has no attribute": NOT_MADE_YET})
+    if not isinstance(mode, bool):
+        raise NotYet(NO_MODE, given=brief(mode))
+    if not mode:
+        raise NotYet(OTHER_MODE)
+    if (numbers := numbers_in(table)) != ["10", "1024"]:
+        raise NotYet(SMALL_TABLE if numbers == ["10", "128"] else OTHER_TABLE, given=brief(table))
+    return N_("For inference, the table is as wide as what was kept, whatever made it.")
+
+
+def numbers_in(shape: Any) -> list[str]:
+    """A shape's numbers, from a tuple or as a debugger printed it."""
+    return re.findall(r"\d+", str(shape))
+
+
+NOBODY_ELSE = {
+    "a": N_("Neither file has a fingerprint: one has keys and values, the other the config."),
+    "b": N_("The name is the same one, as it would be for the same folder. And PEFT does not compare it: it only needs "
+    "a name where it has to find the base itself."),
+    "d": N_("The header says names and shapes of what is in its own file, and the base is not in it."),
+}  # fmt: skip
+
+
+@exercise("who_notices")
+def check_who_notices(answer: Any) -> str:
+    """`answer` is the letter of who notices a base of other weights."""
+    chosen(answer, "c", NOBODY_ELSE)
+    return N_("Nobody: the prefix fits in shape, and what it was trained for is gone. The cell below shows it.")
 
 
 class Served:
@@ -177,8 +164,12 @@ class Served:
         return word if self.off else f"{self.active_adapter}({word})"
 
 
-HOW_MANY = "Requests: {wanted}. Replies that you gave: {given}."
-OTHER_REPLY = "Request {number} gave {given}, expected {right}."
+HOW_MANY = N_("Requests: {wanted}. Replies that you gave: {given}.")
+OTHER_REPLY = N_("Request {number} gave {given}, expected {right}.")
+IN_USE = N_("Which adapter is in use when the reply is made?")
+ANOTHER_ORDER = N_("All replies are there, in another order than the requests.")
+THE_BASE = N_("None asks for the base model alone: with peft_model.disable_adapter().")
+ONE_FOR_ALL = N_("One adapter answered everything: set_adapter(name) belongs before each reply.")
 
 
 @exercise("serve")
@@ -196,15 +187,15 @@ def check_serve(answer: Any) -> str:
     if len(given) != len(expected):
         raise NotYet(HOW_MANY, wanted=len(expected), given=len(given))
     if given != expected:
-        cause = "Which adapter is in use when the reply is made?"
+        cause = IN_USE
         if sorted(map(str, given)) == sorted(expected):
-            cause = "All replies are there, in another order than the requests."
+            cause = ANOTHER_ORDER
         elif all(one == two for one, two, (name, _) in zip(given, expected, requests, strict=True) if name):
-            cause = "None asks for the base model alone: with peft_model.disable_adapter()."
+            cause = THE_BASE
         elif len({str(one).partition("(")[0] for one in given if "(" in str(one)}) <= 1:
-            cause = "One adapter answered everything: set_adapter(name) belongs before each reply."
+            cause = ONE_FOR_ALL
         wrong = next(number for number, (one, two) in enumerate(zip(given, expected, strict=True)) if one != two)
         raise NotYet(OTHER_REPLY, cause, number=wrong, given=brief(given[wrong]), right=repr(expected[wrong]))
     if peft_model.off or peft_model.active_adapter != names[0]:
         raise NotYet("The replies are right. Leave the model as it was: the adapter from before in use again.")
-    return "One base in memory, and a prefix for each request."
+    return N_("One base in memory, and a prefix for each request.")

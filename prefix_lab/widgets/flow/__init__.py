@@ -9,6 +9,8 @@ from typing import Any
 
 import ipywidgets
 
+from prefix_lab.locale import N_, _
+from prefix_lab.locale.room import columns
 from prefix_lab.shapes import AXES
 from prefix_lab.widgets.controls import LABEL, Number, choice, grid
 from prefix_lab.widgets.flow.drawing import SHOWN, draw_journey, draw_rows
@@ -29,8 +31,8 @@ REACH = {
 """How far a slider goes at first; a larger size makes it longer."""
 OF_MODEL = ("layers", "heads", "kv_heads", "head_dim")
 GROUPS = {
-    "The model. Type a number, or drag: every shape below follows.": ("model", *OF_MODEL),
-    "The prefix, and the texts that read it": (
+    N_("The model. Type a number, or drag: every shape below follows."): ("model", *OF_MODEL),
+    N_("The prefix, and the texts that read it"): (
         "prefix_len",
         "projection",
         "encoder_hidden",
@@ -47,11 +49,11 @@ class Controls:
     def __init__(self, setting: Setting, changed: Any) -> None:
         self.setting, self.changed, self.quiet = setting, changed, False
         self.known: dict[str, Sizes] = {}
-        numbers = {name: Number(1, 1, far, name, AXES.get(name, "")) for name, far in REACH.items()}
+        numbers = {name: Number(1, 1, far, name, _(AXES.get(name, ""))) for name, far in REACH.items()}
         self.all = {
-            "model": choice([*shipped(), *OWN.values()], "model"),
-            "kv_heads": choice([1], "kv_heads", tooltip=AXES["kv_heads"]),
-            "projection": ipywidgets.Checkbox(description="projection", style=LABEL),
+            "model": choice([*map(named, (*shipped(), *OWN.values()))], _("model")),
+            "kv_heads": choice([1], "kv_heads", tooltip=_(AXES["kv_heads"])),
+            "projection": ipywidgets.Checkbox(description=_("projection"), style=LABEL),
             "dtype": choice(list(DTYPES), "dtype"),
             **numbers,
         }
@@ -63,7 +65,7 @@ class Controls:
         """The model's controls, then those of the prefix."""
         parts: list[ipywidgets.Widget] = []
         for said, names in GROUPS.items():
-            parts += [ipywidgets.HTML(f"<b>{said}</b>"), grid([self.all[one] for one in names])]
+            parts += [ipywidgets.HTML(f"<b>{_(said)}</b>"), grid([self.all[one] for one in names])]
         return ipywidgets.VBox(parts)
 
     def move(self, name: str, value: Any) -> None:
@@ -86,13 +88,23 @@ class Controls:
             self.all["kv_heads"].disabled = sizes.encoder_decoder
             if sizes.config is not None and sizes.name not in shipped():
                 self.known[sizes.name] = sizes  # a config of the learner's own stays in the menu
-            self.all["model"].options = (*shipped(), *self.known, *OWN.values())
+            self.all["model"].options = [*map(named, (*shipped(), *self.known, *OWN.values()))]
             chosen = {"model": sizes.name, "kv_heads": sizes.kv_heads}
             chosen |= {"projection": setting.projection, "dtype": setting.dtype}
             for name, value in chosen.items():
                 self.all[name].value = value
         finally:
             self.quiet = False
+
+
+def called(name: str) -> str:
+    """A model's name; own sizes are told in the reader's language."""
+    return _(name) if name in OWN.values() else name
+
+
+def named(name: str) -> tuple[str, str]:
+    """A name of the menu as it is shown, and itself."""
+    return called(name), name
 
 
 def divisors(number: int) -> tuple[int, ...]:
@@ -189,7 +201,7 @@ class ShapeFlow(TextForm, ipywidgets.VBox):
         picture = draw_journey(steps, setting, headline(setting), as_text(setting, steps, costs))
         if setting.sizes.encoder_decoder:
             picture += f"<p style='margin: 0.8em 0 0.2em'>{escape(caption(setting))}</p>"
-            picture += draw_rows(setting.sizes, "Which decoder layer reads which row", rows_said(setting, costs))
+            picture += draw_rows(setting.sizes, _("Which decoder layer reads which row"), rows_said(setting, costs))
         self._picture.value = f"<div style='overflow-x: auto'>{picture}</div>"
 
 
@@ -220,14 +232,24 @@ def panel(setting: Setting) -> str:
 def caption(setting: Setting) -> str:
     """What the picture of the rows shows."""
     rows = 2 * setting.sizes.layers
-    which = f"The {rows} rows of the prefix" if rows <= SHOWN else f"The first {SHOWN} of the prefix's {rows} rows"
-    return f"{which}, and below them the decoder layers that read them. The crossed ones are read by none."
+    text = _(
+        "The {rows} rows of the prefix, and below them the decoder layers that read them. The crossed ones are read "
+        "by none."
+    )
+    if rows > SHOWN:
+        text = _(
+            "The first {shown} of the prefix's {rows} rows, and below them the decoder layers that read them. The "
+            "crossed ones are read by none."
+        )
+    return text.format(rows=rows, shown=SHOWN)
 
 
 def headline(setting: Setting) -> str:
     """What is shown, in one line."""
-    how = "with projection" if setting.projection else "without projection"
-    return f"The journey of a prefix: {setting.sizes.name}, prefix_len {setting.prefix_len}, {how}"
+    text = _("The journey of a prefix: {model}, prefix_len {prefix_len}, without projection")
+    if setting.projection:
+        text = _("The journey of a prefix: {model}, prefix_len {prefix_len}, with projection")
+    return text.format(model=called(setting.sizes.name), prefix_len=setting.prefix_len)
 
 
 def trouble_said(setting: Setting) -> str:
@@ -235,16 +257,17 @@ def trouble_said(setting: Setting) -> str:
     trouble = setting.sizes.trouble
     if trouble is None:
         return ""
-    return (
-        f"As it is, PEFT fails with this model. {trouble.reason} Way out: PrefixTuningConfig({trouble.way_out}, …). "
-        "What is shown here is the journey with it."
+    text = _(
+        "As it is, PEFT fails with this model. {reason} Way out: PrefixTuningConfig({fields}, …). What is shown here "
+        "is the journey with it."
     )
+    return text.format(reason=trouble.reason, fields=trouble.way_out)
 
 
 def as_text(setting: Setting, steps: Sequence[JourneyStep], cost: Cost) -> str:
     """All of it as plain text."""
-    rows = in_columns([(step.operation, f"{step.names} = {step.numbers}", step.dtype) for step in steps])
-    indent = " " * (max(len(step.operation) for step in steps) + 6)
+    rows = in_columns([(step.shown, f"{step.names} = {step.numbers}", step.dtype) for step in steps])
+    indent = " " * (max(columns(step.shown) for step in steps) + 6)
     lines = [headline(setting), *filter(None, [trouble_said(setting)]), ""]
     for number, (step, row) in enumerate(zip(steps, rows, strict=True), start=1):
         lines += [f"{number:>2}  {row}", f"{indent}{step.sentence}"]

@@ -8,10 +8,11 @@ row of the prefix: half of them are read by none.
 from __future__ import annotations
 
 import itertools
-import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from prefix_lab.locale import _
+from prefix_lab.locale.room import wrapped
 from prefix_lab.widgets.colours import COLOURS, OTHER, colours_of
 from prefix_lab.widgets.flow.journey import JourneyStep, Setting, amount, readers_of_rows
 from prefix_lab.widgets.picture import FAINT, Picture
@@ -146,8 +147,8 @@ def draw_between(
 
 def draw_operation(picture: Picture, step: JourneyStep, top: float, fails: bool) -> None:
     """What happens, on the left: the operation, and a sentence on it."""
-    picture.words(-LEFT + 0.05, top + 0.07, ("✗ " if fails else "") + step.operation, 10.5, "start", bold=True)
-    for line, said in enumerate(textwrap.wrap(step.sentence, WRAP)):
+    picture.words(-LEFT + 0.05, top + 0.07, ("✗ " if fails else "") + step.shown, 10.5, "start", bold=True)
+    for line, said in enumerate(wrapped(step.sentence, WRAP)):
         picture.words(-LEFT + 0.05, top + 0.27 + line * 0.17, said, TYPE, "start")
 
 
@@ -155,7 +156,7 @@ def memory(step: JourneyStep) -> list[str]:
     """The type, and what the step takes: a view of what is there takes nothing."""
     if step.key == "ids":
         return [step.dtype]
-    return [step.dtype, amount(step.bytes) if step.copies else "no copy"]
+    return [step.dtype, amount(step.bytes) if step.copies else _("no copy")]
 
 
 SHOWN = 48  # more cells than this would be too narrow for their numbers

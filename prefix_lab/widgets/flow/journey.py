@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
+from prefix_lab.locale import N_, _
 from prefix_lab.shapes import evaluate
 from prefix_lab.widgets.parameters.counting import base_parameters, prefix_parts
 from prefix_lab.widgets.sizes import Sizes, whole
@@ -84,6 +85,11 @@ class JourneyStep(NamedTuple):
     copies: bool
 
     @property
+    def shown(self) -> str:
+        """The operation, as it stands in code, or in words."""
+        return _(self.operation) if " " in self.operation else self.operation
+
+    @property
     def bytes(self) -> int:
         """What the tensors of this step take."""
         return self.count * prod(self.shape) * DTYPES.get(self.dtype, 8)
@@ -100,23 +106,23 @@ class JourneyStep(NamedTuple):
 
 
 SENTENCES = {
-    "ids": "The virtual tokens by number, 0, 1, 2, …: the same for every text.",
-    "lookup": "A table lookup: each virtual token's row holds its keys and values. It trains.",
-    "short lookup": "Looks up a short row for each virtual token.",
-    "linear in": "The projection begins: each number meets all.",
-    "tanh": "Bends each number into −1 to 1. Same shape.",
-    "linear out": "The projection ends: one long vector, keys and values for every layer.",
-    "to": "Cast to the model's own type. The table still trains in float32.",
-    "view": "The long axis is cut in three. Only the borders are new; no number moves.",
-    "cat": "Everything twice: each decoder layer is to get four rows, for self- and for cross-attention.",
-    "permute": "The rows come first, and heads change places with virtual tokens.",
-    "split in 2": "One block for each layer: a key, a value.",
-    "split in 4": "One block for each layer: a key, a value, and two rows for the cross part.",
-    "cache of 2": "A key and a value for each layer. Attention takes them for its past.",
-    "cache of 4": "A key and a value for each layer. The two cross rows of every block are thrown away.",
-    "join": "In every layer the {text}'s own keys and values follow those of the prefix, which every query sees.",
-    "mask": "The mask, if given, grows by prefix_len ones.",
-    "decoder's mask": "The mask, if given, grows by prefix_len ones. The encoder's stays: it never sees a prefix.",
+    "ids": N_("The virtual tokens by number, 0, 1, 2, …: the same for every text."),
+    "lookup": N_("A table lookup: each virtual token's row holds its keys and values. It trains."),
+    "short lookup": N_("Looks up a short row for each virtual token."),
+    "linear in": N_("The projection begins: each number meets all."),
+    "tanh": N_("Bends each number into −1 to 1. Same shape."),
+    "linear out": N_("The projection ends: one long vector, keys and values for every layer."),
+    "to": N_("Cast to the model's own type. The table still trains in float32."),
+    "view": N_("The long axis is cut in three. Only the borders are new; no number moves."),
+    "cat": N_("Everything twice: each decoder layer is to get four rows, for self- and for cross-attention."),
+    "permute": N_("The rows come first, and heads change places with virtual tokens."),
+    "split in 2": N_("One block for each layer: a key, a value."),
+    "split in 4": N_("One block for each layer: a key, a value, and two rows for the cross part."),
+    "cache of 2": N_("A key and a value for each layer. Attention takes them for its past."),
+    "cache of 4": N_("A key and a value for each layer. The two cross rows of every block are thrown away."),
+    "join": N_("In every layer the {text}'s own keys and values follow those of the prefix, which every query sees."),
+    "mask": N_("The mask, if given, grows by prefix_len ones."),
+    "decoder's mask": N_("The mask, if given, grows by prefix_len ones. The encoder's stays: it never sees a prefix."),
 }
 
 
@@ -136,7 +142,7 @@ def journey(setting: Setting) -> list[JourneyStep]:
     ) -> None:
         names = tuple(axes.split())
         shape: Any = tuple(evaluate(name, known) for name in names)
-        sentence, number = SENTENCES[said or key].format(text=text), evaluate(count or "1", known)
+        sentence, number = _(SENTENCES[said or key]).format(text=text), evaluate(count or "1", known)
         steps.append(JourneyStep(key, operation, sentence, names, shape, count, number, dtype, copies))
 
     step("ids", "prompt_tokens", "batch prefix_len", dtype="int64", copies=False)
@@ -158,7 +164,7 @@ def journey(setting: Setting) -> list[JourneyStep]:
     cache = "EncoderDecoderCache" if two else "DynamicCache"
     step("cache", cache, f"batch {heads} prefix_len head_dim", "2·layers", said=f"cache of {block}")
     joined = "2·layers" if sizes.readers == sizes.layers else f"{2 * sizes.readers}"
-    step("join", "attention: cat", f"batch {heads} prefix_len+{text} head_dim", joined)
+    step("join", N_("attention: cat"), f"batch {heads} prefix_len+{text} head_dim", joined)
     mask, said = ("decoder_attention_mask", "decoder's mask") if two else ("attention_mask", "mask")
     step("mask", mask, f"batch prefix_len+{text}", dtype="float32", said=said)
     return steps
@@ -236,22 +242,27 @@ def amount(number: float) -> str:
         if number < 1024 or unit == "GiB":
             break
         number /= 1024
-    return f"{number:.0f} bytes" if unit == "bytes" else f"{number:.1f} {unit}"
+    return _("{number:.0f} bytes").format(number=number) if unit == "bytes" else f"{number:.1f} {unit}"
 
 
 def facts(setting: Setting, cost: Cost) -> list[tuple[str, str]]:
     """What it costs, as (question, answer)."""
-    said = [("Width of a key", width_said(setting)), ("Trainable parameters", f"{cost.trainable:,}")]
+    said = [(_("Width of a key"), width_said(setting)), (_("Trainable parameters"), f"{cost.trainable:,}")]
     if setting.projection:
-        said.append(("… of them", ", ".join(f"{name} {count:,}" for name, count in cost.parts.items())))
+        said.append((_("… of them"), ", ".join(f"{name} {count:,}" for name, count in cost.parts.items())))
     if cost.total is None:
-        said.append(("Share of the whole", "choose a real model to see it"))
+        said.append((_("Share of the whole"), _("choose a real model to see it")))
     else:
-        said.append(("Share of the whole", f"{cost.share:.4f} % of {cost.total:,}, the prefix included"))
-    texts = "one text" if setting.batch == 1 else f"a batch of {setting.batch}"
-    each = f", {amount(cost.cache_bytes / setting.batch)} a text" if setting.batch > 1 else ""
-    said.append((f"Cache, {setting.dtype}", f"{amount(cost.cache_bytes)} for {texts}{each}"))
-    said.append(("Dead rows", dead_said(setting, cost)))
+        share = _("{share:.4f} % of {total:,}, the prefix included").format(share=cost.share, total=cost.total)
+        said.append((_("Share of the whole"), share))
+    cache = _("{size} for one text")
+    if setting.batch > 1:
+        cache = _("{size} for a batch of {batch}, {each} a text")
+    cache = cache.format(
+        size=amount(cost.cache_bytes), batch=setting.batch, each=amount(cost.cache_bytes / setting.batch)
+    )
+    said.append((_("Cache, {dtype}").format(dtype=setting.dtype), cache))
+    said.append((_("Dead rows"), dead_said(setting, cost)))
     return said
 
 
@@ -259,26 +270,43 @@ def width_said(setting: Setting) -> str:
     """How the heads make up the width: `hidden = heads · head_dim = 12 · 64 = 768`."""
     sizes = setting.sizes
     product = f"{setting.cached_heads} · head_dim = {sizes.kv_heads} · {sizes.head_dim} = {sizes.token_dim}"
-    return f"hidden = {product}" if setting.width == "hidden" else f"{product}, while hidden = {sizes.hidden}"
+    if setting.width == "hidden":
+        return f"hidden = {product}"
+    return _("{product}, while hidden = {hidden}").format(product=product, hidden=sizes.hidden)
 
 
 def dead_said(setting: Setting, cost: Cost) -> str:
     """How much of the prefix no layer reads, and what that costs."""
     sizes = setting.sizes
     if not cost.dead_rows:
-        why = (
-            "an odd number of layers goes over every row" if sizes.encoder_decoder else "every layer reads its own two"
+        none = _("none of {rows}: every layer reads its own two")
+        if sizes.encoder_decoder:
+            none = _("none of {rows}: an odd number of layers goes over every row")
+        return none.format(rows=cost.rows)
+    text = _(
+        "{dead} of {rows}: {parameters:,} of the trainable parameters never get a gradient, and take {size} in "
+        "training (float32: weight, gradient, Adam's two moments)"
+    )
+    if sizes.layers % 2 == 0 and sizes.readers == sizes.layers:
+        text = _(
+            "{dead} of {rows}: {parameters:,} of the trainable parameters never get a gradient, and take {size} in "
+            "training (float32: weight, gradient, Adam's two moments); layers i and i+{half} read the same rows"
         )
-        return f"none of {cost.rows}: {why}"
-    shared = sizes.layers % 2 == 0 and sizes.readers == sizes.layers
-    return (
-        f"{len(cost.dead_rows)} of {cost.rows}: {cost.dead_parameters:,} of the trainable parameters never get a "
-        f"gradient, and take {amount(cost.dead_bytes)} in training (float32: weight, gradient, Adam's two moments)"
-        + (f"; layers i and i+{sizes.layers // 2} read the same rows" if shared else "")
+    return text.format(
+        dead=len(cost.dead_rows),
+        rows=cost.rows,
+        parameters=cost.dead_parameters,
+        size=amount(cost.dead_bytes),
+        half=sizes.layers // 2,
     )
 
 
 def rows_said(setting: Setting, cost: Cost) -> str:
     """The rows in one sentence, for those who do not see the picture of them."""
     dead = ", ".join(map(str, cost.dead_rows))
-    return f"Of rows 0 to {cost.rows - 1}, " + (f"these are read by no layer: {dead}." if dead else "each is read.")
+    text = (
+        _("Of rows 0 to {last}, these are read by no layer: {dead}.")
+        if dead
+        else _("Of rows 0 to {last}, each is read.")
+    )
+    return text.format(last=cost.rows - 1, dead=dead)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from prefix_lab.locale import N_, _, paragraph
+from prefix_lab.locale.room import wrapped
 from prefix_lab.widgets.colours import COLOURS, OTHER
 from prefix_lab.widgets.controls import Number, choice, grid
 from prefix_lab.widgets.parameters.counting import Bar, base_parameters, parts_of, ways_to_train
@@ -36,13 +37,13 @@ def draw_bars(bars: Sequence[Bar], title: str, text: str) -> str:
     axes.set_ylim(len(bars) - 0.4, -0.6)
     for place, bar in enumerate(bars):
         draw_bar(axes, bar, place, max(0.5, least))
-    axes.set_yticks(range(len(bars)), [textwrap.fill(bar.label, LONGEST) for bar in bars], parse_math=False)
+    axes.set_yticks(range(len(bars)), ["\n".join(wrapped(bar.label, LONGEST)) for bar in bars], parse_math=False)
     axes.tick_params(colors=INK, labelsize=TYPE, length=0, which="both")
     axes.grid(axis="x", color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.set_xlabel("parameters, each line ten times the one before", color=INK, fontsize=TYPE)
+    axes.set_xlabel(_("parameters, each line ten times the one before"), color=INK, fontsize=TYPE)
     axes.minorticks_off()
-    axes.xaxis.set_major_formatter(lambda value, _: short(value))
+    axes.xaxis.set_major_formatter(lambda value, place: short(value))
     for side in axes.spines.values():
         side.set_visible(False)
     return as_svg(figure, title, text, NARROWEST)
@@ -70,14 +71,18 @@ def draw_bar(axes: Axes, bar: Bar, place: int, left: float) -> None:
 
 def short(number: float) -> str:
     """1,000 → `1 thousand`, as far as words go."""
-    for size, word in ((10**9, " billion"), (10**6, " million"), (10**3, ",000")):
+    for size, words in (
+        (10**9, _("{number:,.0f} billion")),
+        (10**6, _("{number:,.0f} million")),
+        (10**3, "{number:,.0f},000"),
+    ):
         if number >= size:
-            return f"{number / size:,.0f}{word}"
+            return words.format(number=number / size)
     return f"{number:,.0f}"
 
 
-SAID = "What is filled trains; the faint frame goes on to the whole model."
-SAID_OF_MODULE = "What is filled trains, what is hatched is frozen; the faint frame goes on to the whole model."
+SAID = N_("What is filled trains; the faint frame goes on to the whole model.")
+SAID_OF_MODULE = N_("What is filled trains, what is hatched is frozen; the faint frame goes on to the whole model.")
 REACH = {"prefix_len": 200, "encoder_hidden": 4096, "r": 256}
 
 
@@ -135,9 +140,9 @@ class ParameterBars(TextForm, ipywidgets.VBox):
         encoder_hidden = self._sizes.token_dim if self._encoder_hidden is None else self._encoder_hidden
         values = {"prefix_len": prefix_len, "encoder_hidden": encoder_hidden, "r": r}
         names = [*dict.fromkeys([*shipped(), self._sizes.name])]
-        made: dict[str, Any] = {"model": choice(names, "model", value=self._sizes.name)}
+        made: dict[str, Any] = {"model": choice(names, _("model"), value=self._sizes.name)}
         for name, far in REACH.items():
-            made[name] = Number(values[name], 1, far, "r of LoRA" if name == "r" else name)
+            made[name] = Number(values[name], 1, far, _("r of LoRA") if name == "r" else name)
         for name, control in made.items():
             control.observe(lambda change, name=name: self._moved(name, change["new"]), "value")
         return made
@@ -157,15 +162,16 @@ class ParameterBars(TextForm, ipywidgets.VBox):
         if self._module is not None:
             total = self._bars[0].total
             trains = sum(bar.count for bar in self._bars if bar.trains)
-            return (
-                f"{type(self._module).__name__}: {trains:,} of {total:,} parameters train, {100 * trains / total:.4f} %"
-            )
-        return f"What trains, beside the {base_parameters(self._sizes.config):,} parameters of {self._sizes.name}"
+            text = _("{module}: {trains:,} of {total:,} parameters train, {percent:.4f} %")
+            name, percent = type(self._module).__name__, 100 * trains / total
+            return text.format(module=name, trains=trains, total=total, percent=percent)
+        text = _("What trains, beside the {count:,} parameters of {model}")
+        return text.format(count=base_parameters(self._sizes.config), model=self._sizes.name)
 
     def _note(self) -> str:
         if self._module is not None:
-            return SAID_OF_MODULE
-        return f"{SAID} {remarks(self._sizes)}".strip()
+            return _(SAID_OF_MODULE)
+        return paragraph(_(SAID), remarks(self._sizes))
 
     def _draw(self) -> None:
         title, note = escape(self._title()), escape(self._note())
@@ -178,16 +184,21 @@ def remarks(sizes: Sizes) -> str:
     """What a reader of the two prefix bars should know of this model."""
     said = []
     if sizes.encoder_decoder and sizes.layers % 2 == 0 and sizes.readers == sizes.layers:
-        said.append("Half of the prefix's rows never get a gradient here: ShapeFlow shows which.")
+        said.append(_("Half of the prefix's rows never get a gradient here: ShapeFlow shows which."))
     if sizes.trouble is not None:
-        said.append(f"PEFT needs {sizes.trouble.way_out} for this model's prefix; it is counted so.")
-    return " ".join(said)
+        needs = _("PEFT needs {fields} for this model's prefix; it is counted so.")
+        said.append(needs.format(fields=sizes.trouble.way_out))
+    return paragraph(*said)
 
 
 def as_text(title: str, bars: Sequence[Bar], note: str) -> str:
     """The bars as lines of text."""
     rows = [
-        (f"{bar.label}{'' if bar.trains else ', frozen'}", f"{bar.count:,}", f"{bar.percent:8.4f} % of {bar.total:,}")
+        (
+            bar.label if bar.trains else _("{part}, frozen").format(part=bar.label),
+            f"{bar.count:,}",
+            _("{percent:8.4f} % of {total:,}").format(percent=bar.percent, total=bar.total),
+        )
         for bar in bars
     ]
     return "\n".join([title, "", *in_columns(rows, right=[1]), "", note])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from prefix_lab.locale import N_, _
 from prefix_lab.widgets.sizes import FAMILIES, Sizes, whole
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def soft_prompt_parameters(sizes: Sizes, prompt_len: int) -> int:
     return prompt_len * sizes.hidden * (2 if sizes.encoder_decoder else 1)
 
 
-NO_PART = "the model itself"
+NO_PART = N_("the model itself")
 
 
 class Bar(NamedTuple):
@@ -155,11 +156,17 @@ def ways_to_train(sizes: Sizes, prefix_len: int, r: int, encoder_hidden: int | N
     direct = sum(prefix_parts(prefix_len, sizes.layers, sizes.token_dim).values())
     projected = sum(prefix_parts(prefix_len, sizes.layers, sizes.token_dim, encoder_hidden).values())
     return [
-        bar(f"prompt tuning, {prefix_len} tokens", soft_prompt_parameters(sizes, prefix_len)),
-        bar(f"prefix, prefix_len {prefix_len}", direct, prefix=True),
-        bar(f"LoRA, r={r} on {LORA_LAYERS[sizes.config['model_type']]}", lora_parameters(sizes, r)),
-        bar(f"prefix, projected, encoder_hidden {encoder_hidden}", projected, prefix=True),
-        Bar("full fine-tuning", base, base),
+        bar(
+            _("prompt tuning, {prefix_len} tokens").format(prefix_len=prefix_len),
+            soft_prompt_parameters(sizes, prefix_len),
+        ),
+        bar(_("prefix, prefix_len {prefix_len}").format(prefix_len=prefix_len), direct, prefix=True),
+        bar(
+            _("LoRA, r={r} on {layers}").format(r=r, layers=LORA_LAYERS[sizes.config["model_type"]]),
+            lora_parameters(sizes, r),
+        ),
+        bar(_("prefix, projected, encoder_hidden {width}").format(width=encoder_hidden), projected, prefix=True),
+        Bar(_("full fine-tuning"), base, base),
     ]
 
 
@@ -177,7 +184,7 @@ def parts_of(module: nn.Module) -> list[Bar]:
         raise ValueError(f"model has a parameter without a shape yet, {lazy!r}: run the model once, and count then.")
     if not parameters:
         raise ValueError(f"model={type(module).__name__} has no parameters, so nothing trains and nothing is frozen.")
-    roots = common_root([name for name, _ in parameters if adapter_of(module, name) is None])
+    roots = common_root([name for name, parameter in parameters if adapter_of(module, name) is None])
     for name, parameter in parameters:
         label = adapter_of(module, name) or part_of(module, name, roots)
         key = (parameter.requires_grad, label)
@@ -186,7 +193,11 @@ def parts_of(module: nn.Module) -> list[Bar]:
     if not total:
         raise ValueError(f"model={type(module).__name__} has no parameters, so nothing trains and nothing is frozen.")
     ordered = sorted(counts.items(), key=lambda item: not item[0][0])
-    return [Bar(label, count, total, trains, label.startswith("prefix")) for (trains, label), count in ordered if count]
+    return [
+        Bar(label, count, total, trains, label.startswith(_("prefix (prompt_encoder.{name})").partition("(")[0]))
+        for (trains, label), count in ordered
+        if count
+    ]
 
 
 def adapter_of(module: nn.Module, name: str) -> str | None:
@@ -195,10 +206,11 @@ def adapter_of(module: nn.Module, name: str) -> str | None:
     if "prompt_encoder" in parts[:-2]:
         place = parts.index("prompt_encoder") + 1
         which, encoder = parts[place], module.get_submodule(".".join(parts[: place + 1]))
-        kind = "prefix" if type(encoder).__name__ == "PrefixEncoder" else "prompt"
-        return f"{kind} (prompt_encoder.{which})"
+        is_prefix = type(encoder).__name__ == "PrefixEncoder"
+        kind = _("prefix (prompt_encoder.{name})") if is_prefix else _("prompt (prompt_encoder.{name})")
+        return kind.format(name=which)
     if "modules_to_save" in parts[1:]:
-        return f"trained copy of {parts[parts.index('modules_to_save') - 1]}"
+        return _("trained copy of {module}").format(module=parts[parts.index("modules_to_save") - 1])
     if any(part.startswith("lora_") for part in parts):
         return "LoRA (lora_A, lora_B)"
     return None
@@ -219,5 +231,5 @@ def part_of(module: nn.Module, name: str, roots: int) -> str:
     """The module below the common root that a parameter belongs to, with its class: `decoder (T5Stack)`."""
     parts = name.split(".")[:-1][: roots + 1]
     if not parts:
-        return NO_PART
+        return _(NO_PART)
     return f"{'.'.join(parts[roots:]) or parts[-1]} ({type(module.get_submodule('.'.join(parts))).__name__})"

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import ipywidgets
 import numpy as np
 
+from prefix_lab.locale import N_, _, ngettext, paragraph
 from prefix_lab.widgets.picture import TextForm, still_picture
 from prefix_lab.widgets.reshape.draw import KEY_VALUE, colourings, first_choice, legend, picture
 from prefix_lab.widgets.reshape.run import MOVES, Piece, State, count_of, locate, run
@@ -35,11 +36,13 @@ GPT2 = Example(
     START,
     f"{SPLIT}\npermute(2, 0, 3, 1, 4)\nsplit(2)  # layers × (key_value, batch, heads, prefix_len, head_dim)",
     (
-        "What the encoder made: one long vector for each virtual token. In it lie, one after the other, a key and a "
-        "value for each layer.",
-        "The long vector is cut up: 2·layers pieces, in each the heads, in each head its numbers.",
-        "Each layer wants its own piece, and in it each head its own tokens: so the axes change places.",
-        "Two pieces for each layer: the first is its key, the second its value.",
+        N_(
+            "What the encoder made: one long vector for each virtual token. In it lie, one after the other, a key and "
+            "a value for each layer."
+        ),
+        N_("The long vector is cut up: 2·layers pieces, in each the heads, in each head its numbers."),
+        N_("Each layer wants its own piece, and in it each head its own tokens: so the axes change places."),
+        N_("Two pieces for each layer: the first is its key, the second its value."),
     ),
     2,
 )
@@ -49,11 +52,13 @@ T5 = Example(
     "split(4)  # layers × (key_value, batch, heads, prefix_len, head_dim)",
     (
         *GPT2.notes[:2],
-        "An encoder-decoder needs keys and values for two kinds of attention, so all pieces are put there twice.",
+        N_("An encoder-decoder needs keys and values for two kinds of attention, so all pieces are put there twice."),
         GPT2.notes[2],
-        "Four pieces for each layer. The decoder's own attention reads the first two; the two that were meant for "
-        "cross-attention are thrown away. Look which numbers are left: with an even number of layers, half of them are "
-        "nowhere, and never learn.",
+        N_(
+            "Four pieces for each layer. The decoder's own attention reads the first two; the two that were meant for "
+            "cross-attention are thrown away. Look which numbers are left: with an even number of layers, half of "
+            "them are nowhere, and never learn."
+        ),
     ),
     4,
 )
@@ -63,8 +68,12 @@ EXAMPLES = {"GPT-2": GPT2, "T5": T5}
 def meanings(journey: Example, layers: int) -> dict[str, tuple[str, ...]]:
     """What the numbers along an axis stand for: of 2·layers, each layer's key and value."""
     return {
-        "2·layers": tuple(f"{row} of layer {layer}" for layer in range(layers) for row in KEY_VALUE[:2]),
-        "key_value": KEY_VALUE[: journey.rows],
+        "2·layers": tuple(
+            _(row).format(layer=layer)
+            for layer in range(layers)
+            for row in (N_("key of layer {layer}"), N_("value of layer {layer}"))
+        ),
+        "key_value": tuple(map(_, KEY_VALUE[: journey.rows])),
     }
 
 
@@ -106,26 +115,26 @@ class ReshapeView(TextForm, ipywidgets.VBox):
         self.show(fly=False)
 
     def controls(self, last: int, moves: bool) -> None:
-        self.back = ipywidgets.Button(description="Back", icon="arrow-left", tooltip="The step before")
-        self.next = ipywidgets.Button(description="Next", icon="arrow-right", tooltip="The next step")
-        self.step = ipywidgets.IntSlider(0, 0, last, description="Step", style=WIDE)
+        self.back = ipywidgets.Button(description=_("Back"), icon="arrow-left", tooltip=_("The step before"))
+        self.next = ipywidgets.Button(description=_("Next"), icon="arrow-right", tooltip=_("The next step"))
+        self.step = ipywidgets.IntSlider(0, 0, last, description=_("Step"), style=WIDE)
         self.colour_by = ipywidgets.Dropdown(
-            options=[(choice.label, number) for number, choice in enumerate(self.choices)] or [("nothing", None)],
+            options=[(choice.label, number) for number, choice in enumerate(self.choices)] or [(_("nothing"), None)],
             value=first_choice(self.right, self.choices) if self.choices else None,
-            description="Colour by",
+            description=_("Colour by"),
             style=WIDE,
         )
         self.by_view = ipywidgets.Checkbox(
-            False, description="What if it were view, not permute?", indent=False, disabled=not moves
+            False, description=_("What if it were view, not permute?"), indent=False, disabled=not moves
         )
         self.by_view.layout = ipywidgets.Layout(width="auto")
-        self.back.on_click(lambda _: self.go(-1))
-        self.next.on_click(lambda _: self.go(+1))
+        self.back.on_click(lambda button: self.go(-1))
+        self.next.on_click(lambda button: self.go(+1))
         for control in (self.back, self.next):
             control.layout.width = "90px"
         self.step.observe(lambda change: self.show(fly=change.new == change.old + 1), "value")
-        self.colour_by.observe(lambda _: self.show(fly=False), "value")
-        self.by_view.observe(lambda _: self.show(fly=True), "value")
+        self.colour_by.observe(lambda change: self.show(fly=False), "value")
+        self.by_view.observe(lambda change: self.show(fly=True), "value")
         wrap = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
         shown = [self.back, self.next, self.step, self.colour_by, *([self.by_view] if moves else [])]
         self.bar = ipywidgets.HBox(shown, layout=wrap)
@@ -147,10 +156,10 @@ class ReshapeView(TextForm, ipywidgets.VBox):
         self.back.disabled, self.next.disabled = number == 0, number == self.step.max
         colouring = self.choices[self.colour_by.value] if self.choices else None
         lines = [memory_in_words(stages, number)]
-        lines += [self.notes[number]] if number < len(self.notes) else []
+        lines += [_(self.notes[number])] if number < len(self.notes) else []
         if any(stage.instead for stage in stages[: number + 1]):
             lines.append(mistake_in_words(right, now))
-        head = f"Step {step_in_words(stages, number)}"
+        head = step_in_words(stages, number)
         self.words.value = paragraphs(head, [shapes_in_words(now), *lines[1:], lines[0]])
         shown = [*stages[max(number - 1, 0) : number + 1]]
         copies = any(len(set(stage.origins.tolist())) < stage.origins.size for stage in shown)
@@ -183,7 +192,7 @@ def shape_in_words(piece: Piece) -> str:
     """`(batch, 3) = (2, 3)`, or the sizes alone where no axis has a name."""
     numbers = f"({', '.join(map(str, piece.shape))}{',' if len(piece.shape) == 1 else ''})"
     if not any(piece.axes):
-        return numbers if piece.shape else "() = one number"
+        return numbers if piece.shape else _("() = one number")
     names = ", ".join(name or str(size) for name, size in zip(piece.axes, piece.shape, strict=True))
     return f"({names}) = {numbers}"
 
@@ -195,35 +204,49 @@ def shapes_in_words(stage: State) -> str:
     shapes = list(dict.fromkeys(shape_in_words(piece) for piece in stage.pieces))
     if len(shapes) == 1:
         return f"{count_of(stage)} × {shapes[0]}"
-    return " and ".join(shapes) or "no tensors"
+    return "; ".join(shapes) or _("no tensors")
 
 
 def memory_in_words(stages: Sequence[State], number: int) -> str:
     """One line about where the numbers lie: what a step moved, the strides, and whether they are in reading order."""
     stage = stages[number]
-    strides = " and ".join(dict.fromkeys(tuple_of(piece.strides) for piece in stage.pieces))
+    strides = "; ".join(dict.fromkeys(tuple_of(piece.strides) for piece in stage.pieces))
     if stage.step is None:
         piece = stage.pieces[0]
-        order = "in reading order" if piece.contiguous else "not in reading order (not contiguous)"
-        return f"{counted(piece.origins.size)}, in memory {order}: strides {strides}."
+        text = _("{numbers}, in memory not in reading order (not contiguous): strides {strides}.")
+        if piece.contiguous:
+            text = _("{numbers}, in memory in reading order: strides {strides}.")
+        return text.format(numbers=counted(piece.origins.size), strides=strides)
     name, count = "view" if stage.instead else stage.step.operation, stage.origins.size
-    name = {"[]": "The index", "=": "Giving names"}.get(name, name)
+    name = {"[]": _("The index"), "=": _("Giving names")}.get(name, name)
     distinct = np.unique(stage.origins).size
-    again = f", each of the {distinct} {count // distinct} times" if distinct and count > distinct else ""
+    again = bool(distinct) and count > distinct
     if stage.moved:
-        return f"{name} wrote {counted(count)} into new memory{again}: strides {strides}. {order_of(stage)}"
-    before = " and ".join(dict.fromkeys(tuple_of(piece.strides) for piece in stages[number - 1].pieces))
+        text = _("{name} wrote {numbers} into new memory: strides {strides}.")
+        if again:
+            text = _("{name} wrote {numbers} into new memory, each of the {distinct} {times} times: strides {strides}.")
+        times = count // distinct if distinct else 0
+        said = text.format(name=name, numbers=counted(count), strides=strides, distinct=distinct, times=times)
+        return paragraph(said, order_of(stage))
+    before = "; ".join(dict.fromkeys(tuple_of(piece.strides) for piece in stages[number - 1].pieces))
     offsets = [piece.offset for piece in stage.pieces]
-    start = f", from place{'s' * (len(offsets) > 1)} {listed(offsets)} on" if any(offsets) else ""
-    new = f"strides {before} → {strides}" if before != strides else f"strides {strides} as before"
-    zero = " Stride 0 reads the same numbers again." if any(0 in p.strides for p in stage.pieces) and again else ""
-    return f"{name} moved no numbers; it reads the same memory{start}: {new}.{zero} {order_of(stage)}"
+    new = _("strides {before} → {strides}") if before != strides else _("strides {strides} as before")
+    text = _("{name} moved no numbers; it reads the same memory: {strides}.")
+    if any(offsets):
+        text = ngettext(
+            "{name} moved no numbers; it reads the same memory, from place {places} on: {strides}.",
+            "{name} moved no numbers; it reads the same memory, from places {places} on: {strides}.",
+            len(offsets),
+        )
+    new = new.format(before=before, strides=strides)
+    zero = _("Stride 0 reads the same numbers again.") if any(0 in p.strides for p in stage.pieces) and again else ""
+    return paragraph(text.format(name=name, places=listed(offsets), strides=new), zero, order_of(stage))
 
 
 def order_of(stage: State) -> str:
     if all(piece.contiguous for piece in stage.pieces):
-        return "Reading order is memory order (contiguous)."
-    return "Reading order now jumps about in memory (not contiguous): where axes must be joined, view refuses."
+        return _("Reading order is memory order (contiguous).")
+    return _("Reading order now jumps about in memory (not contiguous): where axes must be joined, view refuses.")
 
 
 def mistake_in_words(right: State, wrong: State) -> str:
@@ -231,48 +254,59 @@ def mistake_in_words(right: State, wrong: State) -> str:
     count, off = right.origins.size, np.flatnonzero(right.origins != wrong.origins)
     what = right.step.text if right.step and wrong.instead else ""
     if not off.size:
-        return f"view in place of {what}: here it makes no difference." if what else "No number stands wrong here."
+        same = _("view in place of {step}: here it makes no difference.").format(step=what)
+        return same if what else _("No number stands wrong here.")
     piece, inside = locate(right, int(off[0]))
     place = list(map(int, np.unravel_index(inside, piece.shape)))
-    head = f"view in place of {what}: the same shape, no error, but" if what else "Since view stood for it before,"
-    where = f"{piece.label}, at {place}" if piece.label else f"at {place}"
-    return (
-        f"{head} {off.size} of {count} numbers stand where they should not. E.g. {where}, should be "
-        f"{right.origins[off[0]]}, is {wrong.origins[off[0]]}. view never moves a number; it only counts them off anew."
+    text = _("Since view stood for it before, {off} of {count} numbers stand where they should not.")
+    if what:
+        text = _(
+            "view in place of {step}: the same shape, no error, but {off} of {count} numbers stand where they should "
+            "not."
+        )
+    example = _(
+        "E.g. at {place}, should be {right}, is {wrong}. view never moves a number; it only counts them off anew."
+    )
+    where = f"{piece.label}, {place}" if piece.label else place
+    return paragraph(
+        text.format(step=what, off=off.size, count=count),
+        example.format(place=where, right=right.origins[off[0]], wrong=wrong.origins[off[0]]),
     )
 
 
 def step_in_words(stages: Sequence[State], number: int) -> str:
-    """`2 of 3: permute(2, 0, 1)`."""
+    """`Step 2 of 3: permute(2, 0, 1)`."""
     stage = stages[number]
+    text = _("Step {number} of {all}: {code}")
     if stage.step is None:
-        return f"0 of {len(stages) - 1}: the start"
-    code = f"view in place of {stage.step.text}" if stage.instead else stage.step.text
-    return f"{number} of {len(stages) - 1}: {code}"
+        text = _("Step {number} of {all}: the start")
+    elif stage.instead:
+        text = _("Step {number} of {all}: view in place of {code}")
+    return text.format(number=number, all=len(stages) - 1, code=stage.step and stage.step.text)
 
 
 def journey_in_words(stages: Sequence[State], notes: Sequence[str], right: Sequence[State]) -> str:
     """The whole journey as plain text, for a terminal and for screen readers."""
     lines = []
     for number, stage in enumerate(stages):
-        lines += [f"Step {step_in_words(stages, number)}", f"  {shapes_in_words(stage)}"]
-        lines += [f"  {notes[number]}"] if number < len(notes) else []
+        lines += [step_in_words(stages, number), f"  {shapes_in_words(stage)}"]
+        lines += [f"  {_(notes[number])}"] if number < len(notes) else []
         lines += [f"  {memory_in_words(stages, number)}"]
         if stage is not right[number] and any(one.instead for one in stages[: number + 1]):
             lines.append(f"  {mistake_in_words(right[number], stage)}")
         for piece in stage.pieces:
-            head = f"{piece.label}: " if piece.label else "reads "
-            lines.append(f"  {head}{few(piece.origins)}")
+            reads = f"{piece.label}: {few(piece.origins)}"
+            lines.append(f"  {reads if piece.label else _('reads {numbers}').format(numbers=few(piece.origins))}")
     return "\n".join(lines)
 
 
 def few(numbers: np.ndarray) -> str:
-    shown = " ".join(map(str, numbers[:SHOWN].tolist())) or "no numbers"
-    return f"{shown} … ({numbers.size} numbers)" if numbers.size > SHOWN else shown
+    shown = " ".join(map(str, numbers[:SHOWN].tolist())) or _("no numbers")
+    return _("{first} … ({count} numbers)").format(first=shown, count=numbers.size) if numbers.size > SHOWN else shown
 
 
 def counted(count: int) -> str:
-    return "1 number" if count == 1 else f"{count} numbers"
+    return ngettext("{count} number", "{count} numbers", count).format(count=count)
 
 
 def tuple_of(numbers: Sequence[int]) -> str:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from prefix_lab.locale import N_, _
+from prefix_lab.locale.room import columns
 from prefix_lab.widgets.colours import OTHER, colours_of
 from prefix_lab.widgets.picture import FAINT, IN_THE_PAGE, INCH, INK, wide
 from prefix_lab.widgets.reshape.run import MOVES, State, count_of, locate
@@ -171,13 +173,19 @@ def colourings(stages: Sequence[State], meanings: Mapping[str, Sequence[str]]) -
 def axes_of(stage: State, total: int) -> list[tuple[str, str, np.ndarray | None, int]]:
     """Label, name, index of each number and size, for each axis of the pieces, and for which piece it is in."""
     pieces = stage.pieces
-    where = stage.step.operation if stage.step else "start"
+    where = stage.step.operation if stage.step else _("start")
     numbers = [np.full(piece.origins.size, number) for number, piece in enumerate(pieces)]
-    found = [(f"{stage.each} of {where}", stage.each, numbers, len(pieces))] if stage.many and pieces else []
+    found = (
+        [(_("{axis} of {step}").format(axis=stage.each, step=where), stage.each, numbers, len(pieces))]
+        if stage.many and pieces
+        else []
+    )
     if pieces and all(piece.shape == pieces[0].shape for piece in pieces):
         for axis, (size, name) in enumerate(zip(pieces[0].shape, pieces[0].axes, strict=True)):
             index = np.indices(pieces[0].shape)[axis].ravel()
-            found.append((name or f"axis {axis} of {where}", name, [index] * len(pieces), size))
+            found.append(
+                (name or _("axis {axis} of {step}").format(axis=axis, step=where), name, [index] * len(pieces), size)
+            )
     return [
         (label, name, once(stage.origins, np.concatenate(indices), total), count)
         for label, name, indices, count in found
@@ -225,23 +233,24 @@ def picture(
     if number:
         before = stages[number - 1]
         before_layout, before_frames = arrange(before)
-        head, title = heading("before", before, before_layout)
+        head, title = heading(_("before"), before, before_layout)
         parts.append(group(head, 0))
         parts.append(group(tensor(before, before_layout, before_frames, colouring), HEAD))
         width = max(width, before_layout.width, title)
         y = HEAD + before_layout.height + BETWEEN
         before_cells = before_layout.cells - np.array([0, y])
     wrong = after.origins != right.origins
-    head, title = heading("after" if number else "the start", after, after_layout)
+    head, title = heading(_("after") if number else _("the start"), after, after_layout)
     parts.append(group(head, y))
     moves = before_cells[parents(after)] - after_layout.cells if before_cells is not None and fly else None
     parts.append(group(tensor(after, after_layout, after_frames, colouring, wrong, moves), y + HEAD))
     height = y + HEAD + after_layout.height + 2
+    title_said = _("Step {number} of {all}").format(number=number, all=len(stages) - 1)
     width = max(width, title, 460) + 2
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 0 {width:.0f} {height:.0f}" role="img" '
         f'style="{wide(width / INCH, NARROWEST)}; font-family: sans-serif">'
-        f"<title>Step {number} of {len(stages) - 1}</title><desc>{escape(told)}</desc>{STYLE}{''.join(parts)}</svg>"
+        f"<title>{escape(title_said)}</title><desc>{escape(told)}</desc>{STYLE}{''.join(parts)}</svg>"
     )
 
 
@@ -261,21 +270,21 @@ def group(inner: str, y: float) -> str:
 
 def heading(word: str, stage: State, layout: Layout) -> tuple[str, float]:
     """`after batch 2 → heads 4 ↓`, with a patch of its colour before each axis; and how wide it is."""
-    x = 12.0 + 8 * len(word)
+    x = 12.0 + 8 * columns(word)
     found = [write(0, 13, word, "font-weight: 600")]
     if stage.many:
         text = f"{count_of(stage)} ×"
         found.append(write(x, 13, text))
-        x += 7 * len(text) + 8
+        x += 7 * columns(text) + 8
     piece = stage.pieces[0] if stage.pieces else None
     same = piece and all(one.shape == piece.shape for one in stage.pieces)
     for axis in range(len(piece.shape) if piece and same else 0):
         for colour in colours_of(piece.axes[axis]):
             found.append(f'<rect x="{x:.0f}" y="3" width="9" height="12" rx="2" fill="{colour}"/>')
             x += 10
-        text = f"{piece.axes[axis] or f'axis {axis}:'} {piece.shape[axis]} {layout.ways[axis]}"
+        text = f"{piece.axes[axis] or _('axis {axis}:').format(axis=axis)} {piece.shape[axis]} {layout.ways[axis]}"
         found.append(write(x + 3, 13, text))
-        x += 7 * len(text) + 16
+        x += 7 * columns(text) + 16
     return "".join(found), x
 
 
@@ -292,9 +301,9 @@ def tensor(
     found = [framed(f, colours_of(stage.each)[0], stage.pieces[f.index].label, 2) for f in around]
     for frame in layout.frames:
         name = axes[frame.axis] if 0 <= frame.axis < len(axes) else ""
-        label = f"{name or f'axis {frame.axis}:'} {frame.index}" if frame.axis >= 0 else ""
+        label = f"{name or _('axis {axis}:').format(axis=frame.axis)} {frame.index}" if frame.axis >= 0 else ""
         if frame.axis >= 0 and name == "key_value":
-            label = KEY_VALUE[frame.index % 4]
+            label = _(KEY_VALUE[frame.index % 4])
         found.append(framed(frame, colours_of(name)[0], label))
     seen: set[int] = set()
     for place, ((x, y), origin) in enumerate(zip(layout.cells, stage.origins.tolist(), strict=True)):
@@ -303,14 +312,14 @@ def tensor(
         off = wrong is not None and len(wrong) > place and bool(wrong[place])
         fly = None if moves is None else moves[place]
         found.append(cell(x, y, origin, colouring, copy, off, fly, where(stage, place, origin)))
-    return "".join(found) or write(0, 14, "no numbers: an axis has size 0")
+    return "".join(found) or write(0, 14, _("no numbers: an axis has size 0"))
 
 
-KEY_VALUE = ("key", "value", "cross key, unused", "cross value, unused")
+KEY_VALUE = (N_("key"), N_("value"), N_("cross key, unused"), N_("cross value, unused"))
 
 
 def framed(frame, colour: str, label: str, width: float = 1.3) -> str:
-    fits = len(label) * LETTER < frame.width - 4
+    fits = columns(label) * LETTER < frame.width - 4
     label = label if fits else str(frame.index) if label else ""
     return (
         f'<rect x="{frame.x:.1f}" y="{frame.y:.1f}" width="{frame.width:.1f}" height="{frame.height:.1f}" rx="3" '
@@ -338,8 +347,11 @@ def where(stage: State, place: int, origin: int) -> str:
     """What a cell says when the pointer rests on it: its number, and its index along each axis."""
     piece, inside = locate(stage, place)
     index = np.unravel_index(inside, piece.shape) if piece.shape else ()
-    said = [f"{name or f'axis {axis}:'} {at}" for axis, (name, at) in enumerate(zip(piece.axes, index, strict=True))]
-    return ", ".join([f"number {origin}", *([piece.label] if piece.label else []), *said])
+    said = [
+        f"{name or _('axis {axis}:').format(axis=axis)} {at}"
+        for axis, (name, at) in enumerate(zip(piece.axes, index, strict=True))
+    ]
+    return ", ".join([_("number {number}").format(number=origin), *([piece.label] if piece.label else []), *said])
 
 
 def write(x: float, y: float, text: str, style: str = "", size: float = TYPE) -> str:
@@ -353,7 +365,7 @@ def legend(colouring: Colouring | None, copies: bool, wrong: bool) -> str:
         shown = min(colouring.count, 12)
         items = [patch(colouring, index) for index in range(shown)] + ["…"] * (colouring.count > shown)
         items.insert(0, f"<b>{escape(colouring.label)}</b>")
-    items += ["◥ there already: a copy"] * copies + ["╱ stands where it should not"] * wrong
+    items += [_("◥ there already: a copy")] * copies + [_("╱ stands where it should not")] * wrong
     return f'<div style="display: flex; flex-wrap: wrap; gap: 2px 14px; line-height: 20px">{spans(items)}</div>'
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from prefix_lab.locale import _, ngettext
 from prefix_lab.shapes import name_axes_of
 from prefix_lab.widgets.reshape.written import JOINS, Size, WrittenStep
 
@@ -29,6 +30,7 @@ MOVES = ("permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", 
 PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41)
 Axes = tuple[str, ...]
 LIMIT = 1024  # numbers in a picture
+PIECE = "piece"  # what a split gives, where no comment says it
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,12 @@ class State:
 
 def count_of(stage: State) -> str:
     """`2 layers`, `1 piece`, `3 pieces`."""
-    return f"{len(stage.pieces)} {stage.each}{'s' * (stage.each == 'piece' and len(stage.pieces) != 1)}"
+    count = len(stage.pieces)
+    return (
+        ngettext("{count} piece", "{count} pieces", count).format(count=count)
+        if stage.each == PIECE
+        else f"{count} {stage.each}"
+    )
 
 
 def locate(stage: State, place: int) -> tuple[Piece, int]:
@@ -118,8 +125,14 @@ def stage_of(
     )
     parents = after(step, places if isinstance(before, tuple) else places[0], by_view)
     names = axes_after(step, stage, now, sizes)
-    each = step.each or ("piece" if isinstance(now, tuple) else "")
-    labels = step.args if step.operation == "=" else [f"{each} {i}" for i in range(len(tensors(now)))]
+    each = step.each or (PIECE if isinstance(now, tuple) else "")
+    labels = (
+        step.args
+        if step.operation == "="
+        else [
+            _("piece {number}").format(number=i) if each == PIECE else f"{each} {i}" for i in range(len(tensors(now)))
+        ]
+    )
     pieces = tuple(
         piece_of(one, of, axes, place, None, str(label) if isinstance(now, tuple) else "")
         for one, of, axes, label in zip(tensors(now), tensors(parents), names, labels, strict=True)
@@ -296,5 +309,5 @@ def times(copies: int, name: str) -> str:
         return name
     if re.search(r"[+/|-]", name):
         return ""
-    factor, _, rest = name.partition("·")
+    factor, rest = name.partition("·")[::2]
     return f"{copies * int(factor)}·{rest}" if factor.isdigit() and rest else f"{copies}·{name}"

@@ -13,9 +13,9 @@ EQUAL, SHAPES, DIFFERENT, ONE_SIDE, NO_VALUE = "equal", "shapesOnly", "different
 RESULT = N_("the result")
 TENSOR = ("shape", "dtype", "digest")
 MODULE = ("parameters", "trainable")
-OTHER_NUMBERS = N_("{name}: other numbers")
-OTHER_FACT = N_("{name}: {fact} differs: {here} and {there}")
+OTHER_NUMBERS = N_("{name}: digest differs: other numbers")
 OTHER_COUNT = N_("{name}: {fact}: {here} and {there}")
+OTHER_FACT = N_("{name}: {fact} differs: {here} and {there}")
 OTHER_VALUE = N_("{name}: {here} and {there}")
 
 
@@ -54,7 +54,7 @@ def compared(mine: dict[str, Summary], other: dict[str, Summary]) -> tuple[str, 
         return DIFFERENT, differences[0]
     if not both:
         return NO_VALUE, ""
-    return SHAPES if unsure else EQUAL, ", ".join(map(_, both))
+    return SHAPES if unsure else EQUAL, ", ".join(map(called, both))
 
 
 def compared_here(mine: dict[str, Summary], other: dict[str, Summary]) -> list[tuple[str, str, str]]:
@@ -88,7 +88,7 @@ def compare(label: str, mine: Summary, other: Summary, differences: list[str], u
             here, there = mine.facts.get(fact), other.facts.get(fact)
             if here != there and (fact != "digest" or (here and there)):
                 differs = OTHER_NUMBERS if fact == "digest" else OTHER_FACT
-                differences.append(_(differs).format(name=_(label), fact=fact, here=here, there=there))
+                differences.append(_(differs).format(name=called(label), fact=fact, here=here, there=there))
                 return
         if "shape" in mine.facts and not ("digest" in mine.facts and "digest" in other.facts):
             unsure.append(label)
@@ -97,19 +97,24 @@ def compare(label: str, mine: Summary, other: Summary, differences: list[str], u
         for fact in MODULE:
             if mine.facts[fact] != other.facts[fact]:
                 here, there = (f"{one.facts[fact]:,}" for one in (mine, other))
-                differences.append(_(OTHER_COUNT).format(name=_(label), fact=fact, here=here, there=there))
+                differences.append(_(OTHER_COUNT).format(name=called(label), fact=fact, here=here, there=there))
         return
     if mine.parts and other.parts:
         parts = {name: as_summary(part) for name, part in other.parts}
         if not parts.keys() & dict(mine.parts).keys():
-            differences.append(_(OTHER_VALUE).format(name=_(label), here=mine.text, there=other.text))
+            differences.append(_(OTHER_VALUE).format(name=called(label), here=mine.text, there=other.text))
         for name, part in mine.parts:
             if name in parts:
                 compare(f"{label}.{name}", as_summary(part), parts[name], differences, unsure)
         return
     plain = [one.facts.get("value", one.text) if "value" in one.facts else class_name(one) for one in (mine, other)]
     if plain[0] != plain[1]:
-        differences.append(_(OTHER_VALUE).format(name=_(label), here=mine.text, there=other.text))
+        differences.append(_(OTHER_VALUE).format(name=called(label), here=mine.text, there=other.text))
+
+
+def called(label: str) -> str:
+    """What a value is called where it is shown: what a step returns has no name of its own."""
+    return _(RESULT) if label == RESULT else label
 
 
 def class_name(value: Summary) -> str:

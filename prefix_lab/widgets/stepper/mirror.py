@@ -25,6 +25,7 @@ from prefix_lab.widgets.stepper.compare import (
     NO_VALUE,
     ONE_SIDE,
     SHAPES,
+    called,
     compared,
     compared_here,
     given,
@@ -233,7 +234,7 @@ class Mirror(TakesKeys, anywidget.AnyWidget):
             lines.append(_("{side} at {step}").format(side=label, step=repr(cursor.step)))
         ours, theirs = (held(cursor.recording, cursor.index) for cursor in self.cursors)
         for name, verdict, what in compared_here(ours, theirs):
-            lines.append(f"  {MARKS[verdict]} {what or name}")
+            lines.append(f"  {MARKS[verdict]} {what or called(name)}")
         return "\n".join(lines)
 
 

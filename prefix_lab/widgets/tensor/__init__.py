@@ -11,11 +11,13 @@ import anywidget
 import ipywidgets
 import traitlets
 
+from prefix_lab.locale import N_, _
 from prefix_lab.widgets.colours import colours_of
 from prefix_lab.widgets.controls import Number, choice, grid
 from prefix_lab.widgets.picture import TextForm, still_picture
 from prefix_lab.widgets.tensor.reading import slice_of, source_of, statistics_of
 from prefix_lab.widgets.tensor.shown import (
+    axis_named,
     facts_in_words,
     heat_map,
     in_words,
@@ -25,8 +27,10 @@ from prefix_lab.widgets.tensor.shown import (
     where_in_words,
 )
 
-SPANS = ("whole tensor", "this slice")
-HINT = "Point at a cell, or walk with the arrow keys, to hear its number. A click holds the cell, another lets it go."
+SPANS = (N_("whole tensor"), N_("this slice"))
+HINT = N_(
+    "Point at a cell, or walk with the arrow keys, to hear its number. A click holds the cell, another lets it go."
+)
 STYLE = """
 .prefix-lab-heat { position: relative; display: inline-block; width: 100%; }
 .prefix-lab-heat > svg { display: block; }
@@ -48,7 +52,7 @@ class HeatMap(anywidget.AnyWidget):
     cell = traitlets.List(traitlets.Int()).tag(sync=True)
     held = traitlets.Bool().tag(sync=True)
     said = traitlets.Unicode().tag(sync=True)
-    hint = traitlets.Unicode(HINT).tag(sync=True)
+    hint = traitlets.Unicode().tag(sync=True)
 
 
 class TensorView(TextForm, ipywidgets.VBox):
@@ -68,34 +72,34 @@ class TensorView(TextForm, ipywidgets.VBox):
         self.source = source_of(tensor)
         self.axes = names_of(axes, self.source.shape)
         self.read()
-        self.drawing, self.words = HeatMap(), ipywidgets.HTML()
+        self.drawing, self.words = HeatMap(hint=_(HINT)), ipywidgets.HTML()
         self.drawing.observe(self.met, "cell")
         self.controls(shown_axes(show, self.axes))
         super().__init__([self.words, *([self.bar, self.drawing] if self.source.count else [])])
         self.draw()
 
     def controls(self, show: tuple[int | None, int | None]) -> None:
-        shape, labels = self.source.shape, [name or f"axis {axis}" for axis, name in enumerate(self.axes)]
-        options = [(f"{axis}: {self.axes[axis] or 'axis'} ({size:,})", axis) for axis, size in enumerate(shape)] or [
-            ("none", None)
+        shape, labels = self.source.shape, [axis_named(name, axis) for axis, name in enumerate(self.axes)]
+        options = [(f"{axis}: {self.axes[axis] or _('axis')} ({size:,})", axis) for axis, size in enumerate(shape)] or [
+            (_("none"), None)
         ]
         self.rows, self.columns = (
             choice(options, name, value=axis) if axis is not None else None
-            for name, axis in zip(("Rows", "Columns"), show, strict=True)
+            for name, axis in zip((_("Rows"), _("Columns")), show, strict=True)
         )
         self.sliders = {
             axis: Number(0, 0, size - 1, labels[axis], most=size - 1)
             for axis, size in enumerate(shape)
             if size > 1 and len(shape) > 2
         }
-        self.span = choice(SPANS, "Colours span")
-        self.again = ipywidgets.Button(description="Read again", tooltip="The tensor's numbers as they are now")
-        self.again.on_click(lambda _: self.refresh())
+        self.span = choice([(_(one), one) for one in SPANS], _("Colours span"))
+        self.again = ipywidgets.Button(description=_("Read again"), tooltip=_("The tensor's numbers as they are now"))
+        self.again.on_click(lambda button: self.refresh())
         if self.rows is not None:
             self.rows.observe(lambda change: self.chosen(self.columns, change), "value")
             self.columns.observe(lambda change: self.chosen(self.rows, change), "value")
         for control in (*self.sliders.values(), self.span):
-            control.observe(lambda _: self.draw(), "value")
+            control.observe(lambda change: self.draw(), "value")
         both = [one for one in (self.rows, self.columns) if one is not None and len(shape) > 1]
         self.bar = grid([*both, *self.sliders.values(), self.span, self.again])
 
@@ -123,25 +127,25 @@ class TensorView(TextForm, ipywidgets.VBox):
             slider.layout.display = "none" if axis in self.shown else ""
         if not self.source.count:
             self.slice = None
-            self.words.value = self.head("This tensor has no numbers: an axis has size 0.")
+            self.words.value = self.head(_("This tensor has no numbers: an axis has size 0."))
             return
         others = [axis for axis in range(len(self.axes)) if axis not in self.shown]
         self.fixed = {axis: self.sliders[axis].value if axis in self.sliders else 0 for axis in others}
         self.slice = slice_of(self.source, row, column, self.fixed)
         self.words.value = self.head(sampling_in_words(self.slice))
-        names = tuple("" if axis is None else self.axes[axis] or f"axis {axis}" for axis in self.shown)
+        names = tuple("" if axis is None else axis_named(self.axes[axis], axis) for axis in self.shown)
         limit = self.slice.largest
         if self.span.value == SPANS[0]:
             ends = (self.statistics.least or 0, self.statistics.greatest or 0)
             limit = max(limit, *(abs(float(end)) for end in ends))
-        title = f"Heat map of a tensor {facts_in_words(self.source, self.axes)}"
+        title = _("Heat map of a tensor {facts}").format(facts=facts_in_words(self.source, self.axes))
         with self.drawing.hold_sync():
             self.drawing.cell, self.drawing.held = [], False
             drawn = heat_map(self.slice, names, limit or 1.0, self.source.kind, title, self.text)
             self.drawing.size, self.drawing.place = list(self.slice.numbers.shape), list(drawn.place)
             self.drawing.picture = drawn.svg
 
-    def met(self, _: Any) -> None:
+    def met(self, change: Any) -> None:
         """A reader is at a cell of the picture."""
         self.drawing.said = self.cell_in_words()
 
@@ -153,13 +157,13 @@ class TensorView(TextForm, ipywidgets.VBox):
         at = dict(zip(self.shown, (int(self.slice.rows[row]), int(self.slice.columns[column])), strict=True))
         place = self.fixed | {axis: index for axis, index in at.items() if axis is not None}
         value = self.slice.numbers[row, column]
-        return f"{place_in_words(self.axes, place) or 'the one number'}: {value!s}"
+        return f"{place_in_words(self.axes, place) or _('the one number')}: {value!s}"
 
     def head(self, note: str) -> str:
         """Shape, dtype and device, the statistics and what they are of, as HTML."""
         patches = "".join(
             f'<span style="white-space: nowrap"><span style="display: inline-block; width: 9px; height: 12px; '
-            f'background: {colours_of(name)[0]}; border-radius: 2px"></span> {escape(name or f"axis {axis}")} '
+            f'background: {colours_of(name)[0]}; border-radius: 2px"></span> {escape(axis_named(name, axis))} '
             f"{size:,}</span>"
             for axis, (name, size) in enumerate(zip(self.axes, self.source.shape, strict=True))
         )
@@ -168,7 +172,7 @@ class TensorView(TextForm, ipywidgets.VBox):
         table = "".join(
             f'<span style="white-space: nowrap">{escape(name)} <b>{escape(value)}</b></span>' for name, value in rows
         )
-        scope = f"of {self.statistics.scope}" if self.source.count else ""
+        scope = _("of {scope}").format(scope=self.statistics.scope) if self.source.count else ""
         flex = "display: flex; flex-wrap: wrap; gap: 2px 16px"
         return (
             f'<div style="line-height: 1.6"><div style="{flex}">{patches}<span>{escape(more)}</span></div>'
@@ -184,7 +188,7 @@ class TensorView(TextForm, ipywidgets.VBox):
     def text(self) -> str:
         """What the view shows, in words; the cell that a reader is at, too."""
         if self.source is None:
-            return "<TensorView, closed>"
+            return _("<TensorView, closed>")
         facts, found, kind = facts_in_words(self.source, self.axes), self.statistics, self.source.kind
         if self.slice is None:
             return in_words(facts, found, kind, "", None)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from prefix_lab.locale import _
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -218,8 +220,9 @@ class Statistics:
     @property
     def scope(self) -> str:
         if self.exact:
-            return f"all {self.count:,} numbers" if self.count != 1 else "the one number"
-        return f"{self.looked_at:,} of {self.count:,} numbers, taken at equal distances: the others may differ"
+            return _("all {count:,} numbers").format(count=self.count) if self.count != 1 else _("the one number")
+        text = _("{looked_at:,} of {count:,} numbers, taken at equal distances: the others may differ")
+        return text.format(looked_at=self.looked_at, count=self.count)
 
 
 def statistics_of(source: Source) -> Statistics:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from prefix_lab.locale import N_, _, paragraph
 from prefix_lab.widgets.colours import colours_of
 from prefix_lab.widgets.picture import FAINT, INK, as_svg, new_figure
 from prefix_lab.widgets.table import in_columns
@@ -130,7 +131,7 @@ def stretches(found: np.ndarray) -> list[tuple[int, int, int]]:
     """Row, first column and the one after the last, for each run of marks; equal runs of rows are not joined."""
     edges = np.diff(np.pad(found, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     starts, ends = np.argwhere(edges == 1), np.argwhere(edges == -1)
-    return [(int(row), int(start), int(end)) for (row, start), (_, end) in zip(starts, ends, strict=True)]
+    return [(int(row), int(start), int(end)) for (row, start), (below, end) in zip(starts, ends, strict=True)]
 
 
 EDGE = 4  # rows and columns that the text shows from either end
@@ -147,7 +148,7 @@ def facts_in_words(source: Source, axes: Sequence[str]) -> str:
     """`(batch, hidden) = (2, 8), float32, cpu, requires_grad`."""
     sizes = f"({', '.join(map(str, source.shape))}{',' if len(source.shape) == 1 else ''})"
     names = f"({', '.join(axes)}{',' if len(axes) == 1 else ''}) = " if any(axes) and axes else ""
-    shape = f"{names}{sizes}" if source.shape else "() = one number"
+    shape = f"{names}{sizes}" if source.shape else _("() = one number")
     return ", ".join([shape, source.dtype, source.device, *source.more])
 
 
@@ -155,19 +156,21 @@ def statistics_rows(found: Statistics, kind: str) -> list[tuple[str, str]]:
     """Name and value of each statistic, as text."""
     moments = (found.least, found.greatest, found.mean, found.std)
     rows = [(name, number(value)) for name, value in zip(("min", "max", "mean", "std"), moments, strict=True)]
-    rows.append(("zeros", f"{100 * found.zeros:.3g} %"))
+    rows.append((_("zeros"), f"{100 * found.zeros:.3g} %"))
     faults = [("NaN", f"{found.nan:,}"), ("+Inf", f"{found.plus_inf:,}"), ("-Inf", f"{found.minus_inf:,}")]
     return rows + (faults if kind == "float" else [])
 
 
+ROWS = N_("rows {first}, … {last:,} of {all:,}, each {step:,} from the one before")
+COLUMNS = N_("columns {first}, … {last:,} of {all:,}, each {step:,} from the one before")
+
+
 def chosen_in_words(indices: np.ndarray, size: int, what: str) -> str:
-    """`rows 0, 3, 6, … 189 of 192 (every 3rd)`, or nothing when all are shown."""
+    """`rows 0, 3, 6, … 189 of 192, each 3 from the one before`, or nothing when all are shown."""
     if indices.size == size:
         return ""
-    step = int(indices[1] - indices[0])
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(step % 10, "th") if step % 100 not in (11, 12, 13) else "th"
     first = ", ".join(f"{one:,}" for one in indices[:3].tolist())
-    return f"{what} {first}, … {int(indices[-1]):,} of {size:,} (every {step:,}{ending})"
+    return _(what).format(first=first, last=int(indices[-1]), all=size, step=int(indices[1] - indices[0]))
 
 
 def sampling_in_words(shown: Slice) -> str:
@@ -175,27 +178,35 @@ def sampling_in_words(shown: Slice) -> str:
     if not shown.sampled:
         return ""
     said = [
-        chosen_in_words(shown.rows, shown.full[0], "rows"),
-        chosen_in_words(shown.columns, shown.full[1], "columns"),
+        chosen_in_words(shown.rows, shown.full[0], ROWS),
+        chosen_in_words(shown.columns, shown.full[1], COLUMNS),
     ]
-    marks = (
-        "A mark for NaN or Inf stands also for those left out up to the next."
-        if shown.marks_all
-        else "NaN or Inf between them is not seen."
-    )
-    return f"Too big to draw whole; shown are {' and '.join(filter(None, said))}. {marks}"
+    marks = _("NaN or Inf between them is not seen.")
+    if shown.marks_all:
+        marks = _("A mark for NaN or Inf stands also for those left out up to the next.")
+    return paragraph(_("Too big to draw whole. Shown: {which}.").format(which="; ".join(filter(None, said))), marks)
 
 
 def where_in_words(axes: Sequence[str], row: int | None, column: int | None, fixed: Mapping[int, int]) -> str:
     """`rows: prefix_len, columns: head_dim, at batch 0, heads 1`."""
-    label = [name or f"axis {axis}" for axis, name in enumerate(axes)]
-    said = [f"{what}: {label[axis]}" for what, axis in (("rows", row), ("columns", column)) if axis is not None]
-    return ", ".join(said) + (f", at {place_in_words(axes, fixed)}" if fixed else "")
+    label = [axis_named(name, axis) for axis, name in enumerate(axes)]
+    both = ((_("rows: {axis}"), row), (_("columns: {axis}"), column))
+    said = [what.format(axis=label[axis]) for what, axis in both if axis is not None]
+    return ", ".join([*said, *([_("at {place}").format(place=place_in_words(axes, fixed))] if fixed else [])])
 
 
 def place_in_words(axes: Sequence[str], indices: Mapping[int, int]) -> str:
     """`batch 0, heads 1`, in the tensor's own order."""
-    return ", ".join(f"{axes[axis] or f'axis {axis}:'} {indices[axis]:,}" for axis in sorted(indices))
+    nameless = _("axis {axis}: {index:,}")
+    return ", ".join(
+        f"{axes[axis]} {indices[axis]:,}" if axes[axis] else nameless.format(axis=axis, index=indices[axis])
+        for axis in sorted(indices)
+    )
+
+
+def axis_named(name: str, axis: int) -> str:
+    """An axis by its name, or else by its number."""
+    return name or _("axis {axis}").format(axis=axis)
 
 
 def table_in_words(shown: Slice) -> str:
@@ -221,8 +232,8 @@ def edges(size: int) -> list[int | None]:
 def in_words(facts: str, found: Statistics, kind: str, where: str, shown: Slice | None, cell: str = "") -> str:
     """Everything as plain text, for a terminal and for screen readers."""
     said = ", ".join(f"{name} {value}" for name, value in statistics_rows(found, kind))
-    lines = [f"tensor {facts}"]
+    lines = [_("tensor {facts}").format(facts=facts)]
     if not found.count or shown is None:
-        return "\n".join([*lines, "no numbers: an axis has size 0"])
-    lines.append(f"{said}; of {found.scope}")
+        return "\n".join([*lines, _("no numbers: an axis has size 0")])
+    lines.append(_("{statistics}; of {scope}").format(statistics=said, scope=found.scope))
     return "\n".join([*lines, *filter(None, [where, sampling_in_words(shown), cell]), table_in_words(shown)])

@@ -66,8 +66,8 @@ def test_a_planted_mistake_is_found_at_the_stage_where_it_is_made(monkeypatch):
     found = verdicts(mirror)
     assert [stage for stage in COMPARED if found[stage] != "equal"] == ["encode", "split", "attend"]
     encode = next(one for one in mirror.boundaries if one.stage == "encode")
-    assert encode.what == "past_key_values: other numbers"
-    assert "≠ encode: past_key_values: other numbers" in mirror.text
+    assert encode.what == "past_key_values: digest differs: other numbers"
+    assert "≠ encode: past_key_values: digest differs" in mirror.text
     assert "= choose" in mirror.text
 
 
@@ -217,7 +217,7 @@ NUMBERS = {"digest": "aa"}
     ("mine", "other", "verdict", "what"),
     [
         ({"x": tensor(2, **NUMBERS)}, {"x": tensor(2, **NUMBERS)}, "equal", "x"),
-        ({"x": tensor(2, digest="aa")}, {"x": tensor(2, digest="bb")}, "different", "x: other numbers"),
+        ({"x": tensor(2, digest="aa")}, {"x": tensor(2, digest="bb")}, "different", "x: digest differs: other numbers"),
         ({"x": tensor(2)}, {"x": tensor(2, **NUMBERS)}, "shapesOnly", "x"),
         ({"x": tensor(2, 3)}, {"x": tensor(3, 2)}, "different", "x: shape differs: [2, 3] and [3, 2]"),
         ({"x": tensor(2)}, {"x": Summary("int", "5", {"value": 5})}, "different", "x: shape differs: [2] and None"),
@@ -227,7 +227,7 @@ NUMBERS = {"digest": "aa"}
             {"cache": Summary("a.Cache", "c", {}, (("key", tensor(2, digest="aa")),))},
             {"cache": Summary("b.Cache", "d", {}, (("key", tensor(2, digest="bb")),))},
             "different",
-            "cache.key: other numbers",
+            "cache.key: digest differs: other numbers",
         ),
         (
             {"m": Summary("a.M", "M", {"parameters": 5, "trainable": 5})},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import traitlets
 
 from prefix_lab.debugger import Breakpoint, Recording, record
 from prefix_lab.widgets import Stepper
