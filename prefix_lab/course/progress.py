@@ -42,7 +42,7 @@ LESSONS = (
     Lesson(10, "10_six_tasks_six_forwards", "Six tasks, six forwards", 30),
     Lesson(11, "11_save_load_serve", "Save, load, serve", 25),
     Lesson(12, "12_breakpoints_three_ways", "Breakpoints three ways", 30),
-    Lesson(13, "13_lora_the_other_branch", "LoRA, the other branch", 20),
+    Lesson(13, "13_lora_the_other_branch", "LoRA, the other branch", 25),
     Lesson(14, "14_bug_hunts", "Bug hunts", 75),
     Lesson(15, "15_capstone_your_own_data", "Capstone: your own data", 60),
 )
@@ -141,10 +141,11 @@ EXERCISES = {
         Exercise("which_tool", "choose", 1, 3),
     ),
     13: (
-        Exercise("lora_count", "how many numbers does LoRA train?", 1, 2),
-        Exercise("stale_total", "the stale total", 1, 2),
+        Exercise("lora_branch", "on LoRA's side of the fork", 2, 4),
+        Exercise("lora_learns_first", "which matrix learns first?", 2, 3),
         Exercise("lora_layer", "a LoRA layer of your own", 2, 6),
         Exercise("merge", "merge it", 1, 2),
+        Exercise("stale_total", "the stale total", 1, 2),
     ),
     14: (
         Exercise("hunt_1", "hunt 1 · every shape is right", 2, 9),

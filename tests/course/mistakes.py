@@ -385,16 +385,6 @@ MISTAKES = {
         "which adapter is in use": "[one.upper() for one in right()]",
         "a list of replies": "'replies'",
     },
-    "check_lora_count": {
-        "that is one layer": ("replaced * ", ""),
-        "that is A alone": "replaced * r * wide_in",
-        "that is B alone": "replaced * r * wide_out",
-        "frozen weights": "replaced * wide_in * wide_out",
-        "r rows or columns": (" * r *", " *"),
-        "need not be wide_in": "replaced * r * 2 * wide_in",
-        "no bias any more": "right() + replaced * wide_out",
-        "in every replaced layer": "884736",
-    },
     "check_stale_total": {
         "today's total; a bias more": "right() - replaced * wide_out",
         "as wide as what comes out": "right() - replaced * (wide_out - wide_in)",
