@@ -80,12 +80,20 @@ def exercise(key: str, stage: str | None = None) -> Callable[[Callable[..., str]
     """Mark a check as that of an exercise, by its key in `progress.EXERCISES`: when it passes, that is noted.
 
     With a `stage`, the stop among what the check is given stamps that page of the learner's passport, with the other
-    answers beside it. The learner's random numbers go on afterwards as if no check had been.
+    answers beside it. What was asked by hand when the cell ran before counts as well: to correct an answer, nobody has
+    to look again. The learner's random numbers go on afterwards as if no check had been.
     """
 
     def marked(check: Callable[..., str]) -> Callable[..., Verdict]:
+        looked: dict[str, StopAt] = {}
+
         @functools.wraps(check)
         def checked(*answers: Any, **named: Any) -> Verdict:
+            for stop in [*answers, *named.values()]:
+                if isinstance(stop, StopAt) and stop.by == "hand" and stop.hits:
+                    before, looked[key] = looked.get(key, stop), stop
+                    if before is not stop:
+                        stop.visits[:0], stop.asked[:0] = before.visits, before.asked
             try:
                 with torch.random.fork_rng(devices=[]):
                     praise = check(*answers, **named)
@@ -178,7 +186,7 @@ def tried(answer: Any, *arguments: object) -> Any:
     try:
         result = answer(*arguments)
     except Exception as error:  # whatever the learner's code raises is for the learner to read
-        raise raised("function", error) from error
+        raise raised(N_("function"), error) from error
     if is_open(result):
         raise NotYet(TODO)
     return result
@@ -187,7 +195,7 @@ def tried(answer: Any, *arguments: object) -> Any:
 def raised(what: str, error: Exception, *more: str) -> NotYet:
     """What the learner's code raised; for a name that is not there, with the cell to run first."""
     advice = "{advice}" if (advised := cell_to_run(error)) else ""
-    return NotYet(RAISED, advice, *more, what=what, kind=kind(error), said=str(error).rstrip("."), advice=advised)
+    return NotYet(RAISED, advice, *more, what=_(what), kind=kind(error), said=str(error).rstrip("."), advice=advised)
 
 
 def filled_in(answer: Any, lines: Iterable[str]) -> list[Any]:
