@@ -12,7 +12,8 @@ from tests.widgets.stepper.walks import walk
 pytestmark = pytest.mark.usefixtures("brackets")
 TYPED = ("Shift", "Home", "End", "Esc", "nothing")  # keys, and a watch of `busy`
 SAID = """() => {
-  const code = ".pl-text, .pl-value, .pl-name, .pl-file, .pl-ghost, .pl-fact, .pl-dtype, bdi, kbd, script, style, .pl-problem";
+  const code = ".pl-text, .pl-value, .pl-name, .pl-file, .pl-ghost, .pl-fact, .pl-dtype, .pl-problem, bdi, kbd" +
+    ", style, script";
   const found = [], heard = ["aria-label", "title", "placeholder", "alt", "aria-valuetext"];
   for (const one of document.querySelectorAll("body *")) {
     if (one.closest(code)) continue;
