@@ -53,6 +53,7 @@ def test_a_check_says_nothing_that_is_not_in_the_catalogue(check):
 NAMES = {
     "check_ending": "classes logits",
     "check_lora_layer": "forward down",
+    "check_own_batch": "labels",
     "check_own_split": "train",
     "check_chosen": "config table",
     "check_which_tool": "pdb recording condition bug change",

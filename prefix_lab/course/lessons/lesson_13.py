@@ -194,7 +194,7 @@ def check_lora_layer(answer: Any) -> str:
         raise NotYet(N_("up starts at random, so the layer does not start unchanged: B begins with zeros."))
     if down.weight.eq(0).all():
         raise NotYet(N_("down starts at zero as well as up: then neither ever gets a gradient."))
-    same_tensor(result, plain, "(3, wide_out)", {}, {}, ("One row for each input.", unchanged), name="forward")
+    same_tensor(result, plain, "(3, wide_out)", {}, {}, (N_(N_("One row for each input.")), unchanged), name="forward")
     with torch.no_grad():
         up.weight.copy_(torch.randn(up.weight.shape, generator=random))
     added = x @ down.weight.T @ up.weight.T
