@@ -80,12 +80,20 @@ def exercise(key: str, stage: str | None = None) -> Callable[[Callable[..., str]
     """Mark a check as that of an exercise, by its key in `progress.EXERCISES`: when it passes, that is noted.
 
     With a `stage`, the stop among what the check is given stamps that page of the learner's passport, with the other
-    answers beside it. The learner's random numbers go on afterwards as if no check had been.
+    answers beside it. What was asked by hand when the cell ran before counts as well: to correct an answer, nobody has
+    to look again. The learner's random numbers go on afterwards as if no check had been.
     """
 
     def marked(check: Callable[..., str]) -> Callable[..., Verdict]:
+        looked: dict[str, StopAt] = {}
+
         @functools.wraps(check)
         def checked(*answers: Any, **named: Any) -> Verdict:
+            for stop in [*answers, *named.values()]:
+                if isinstance(stop, StopAt) and stop.by == "hand":
+                    before, looked[key] = looked.get(key, stop), stop
+                    if before is not stop:
+                        stop.visits[:0], stop.asked[:0] = before.visits, before.asked
             try:
                 with torch.random.fork_rng(devices=[]):
                     praise = check(*answers, **named)

@@ -58,7 +58,7 @@ class Exercise(NamedTuple):
 
 EXERCISES = {
     0: (
-        Exercise("what_is_added", "what is a prefix?", 1, 1),
+        Exercise("what_is_added", "what is a prefix?", 1, 2),
         Exercise("first_shape", "say a shape before it is there", 1, 3),
     ),
     1: (
@@ -66,7 +66,7 @@ EXERCISES = {
         Exercise("sizes_from", "from which names?", 2, 5),
         Exercise("frozen", "before, after, and who called", 2, 5),
         Exercise("asked_by", "who asked for the prefix?", 2, 4),
-        Exercise("who_prepares", "who prepares today?", 1, 1),
+        Exercise("who_prepares", "who prepares today?", 1, 2),
     ),
     2: (
         Exercise("attend_with_prefix", "attend with a prefix", 1, 4),
