@@ -20,7 +20,7 @@ Place = int | tuple[int, str]
 """A lesson that names the function or shows its source; or one in which it only runs, and the word it is found by."""
 
 HEAD_NAMED, KEPT, WRITTEN = "modules_to_save", "prompt_embeddings", "adapter_config.json"
-COPIES, STEPS = "ModulesToSaveWrapper", "prepare_inputs_for_generation"
+STEPS = "prepare_inputs_for_generation"
 
 TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
     "choose": {
@@ -36,7 +36,7 @@ TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
     "wrap": {
         f"{TASKS}Seq2SeqLM.__init__": {"": 1},
         f"{TASKS}CausalLM.__init__": {"": (14, STEPS)},
-        f"{TASKS}SequenceClassification.__init__": {"": 14},
+        f"{TASKS}SequenceClassification.__init__": {"": (10, HEAD_NAMED)},
         f"{TASKS}SequenceClassification.add_adapter": {"": (10, HEAD_NAMED)},
         f"{TASKS}TokenClassification.__init__": {"": (10, HEAD_NAMED)},
         f"{TASKS}TokenClassification.add_adapter": {"": (10, HEAD_NAMED)},
@@ -48,14 +48,14 @@ TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
         f"{MODEL}.PeftModel._setup_prompt_encoder": {"": 1},
         "peft.tuners.prefix_tuning.model.PrefixEncoder.__init__": {"": 6},
         f"{OTHER}.set_additional_trainable_modules": {"": (10, HEAD_NAMED)},
-        f"{OTHER}._set_trainable": {"": 14},
-        f"{OTHER}.AuxiliaryTrainingWrapper.__init__": {"": (14, COPIES)},
-        f"{OTHER}.AuxiliaryTrainingWrapper.update": {"": (14, COPIES)},
-        f"{OTHER}.ModulesToSaveWrapper.__init__": {"": 14},
-        f"{OTHER}.ModulesToSaveWrapper.init_modules": {"": (14, COPIES)},
-        f"{OTHER}.ModulesToSaveWrapper.update": {"": (14, f"{COPIES}.update")},
-        f"{OTHER}.ModulesToSaveWrapper.set_adapter": {"": 14},
-        f"{OTHER}._set_layer_requires_grad": {"": 14},
+        f"{OTHER}._set_trainable": {"": (10, HEAD_NAMED)},
+        f"{OTHER}.AuxiliaryTrainingWrapper.__init__": {"": (10, HEAD_NAMED)},
+        f"{OTHER}.AuxiliaryTrainingWrapper.update": {"": (10, HEAD_NAMED)},
+        f"{OTHER}.ModulesToSaveWrapper.__init__": {"": (10, HEAD_NAMED)},
+        f"{OTHER}.ModulesToSaveWrapper.init_modules": {"": (10, HEAD_NAMED)},
+        f"{OTHER}.ModulesToSaveWrapper.update": {"": (10, HEAD_NAMED)},
+        f"{OTHER}.ModulesToSaveWrapper.set_adapter": {"": (10, HEAD_NAMED)},
+        f"{OTHER}._set_layer_requires_grad": {"": (10, HEAD_NAMED)},
     },
     "encode": {
         "peft.tuners.prefix_tuning.model.PrefixEncoder.forward": {"": 6},
@@ -75,14 +75,14 @@ TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
         f"{TASKS}CausalLM.forward": {"": 8},
         f"{TASKS}SequenceClassification.forward": {"": 10},
         f"{TASKS}SequenceClassification._prefix_tuning_forward": {"": 10},
-        f"{TASKS}TokenClassification.forward": {"": (10, "TOKEN_CLS")},
+        f"{TASKS}TokenClassification.forward": {"": 10},
         f"{TASKS}TokenClassification._prefix_tuning_forward": {"": 10},
-        f"{TASKS}QuestionAnswering.forward": {"": (10, "QUESTION_ANS")},
+        f"{TASKS}QuestionAnswering.forward": {"": 10},
         f"{TASKS}QuestionAnswering._prefix_tuning_forward": {"": 10},
-        f"{TASKS}FeatureExtraction.forward": {"": (10, "FEATURE_EXTRACTION")},
+        f"{TASKS}FeatureExtraction.forward": {"": 10},
         f"{MODEL}.PeftModel._adjust_prompt_learning_kwargs": {"": 14},
-        f"{OTHER}.AuxiliaryTrainingWrapper.forward": {"": (14, COPIES)},
-        f"{OTHER}.ModulesToSaveWrapper._forward_wrapped": {"": (14, COPIES)},
+        f"{OTHER}.AuxiliaryTrainingWrapper.forward": {"": (10, HEAD_NAMED)},
+        f"{OTHER}.ModulesToSaveWrapper._forward_wrapped": {"": (10, HEAD_NAMED)},
     },
     "generate": {
         f"{TASKS}Seq2SeqLM.generate": {"": 14},
@@ -99,7 +99,7 @@ TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
         f"{FILES}.get_peft_model_state_dict": {"": 11},
         "peft.tuners.tuners_utils.BasePromptEncoder._get_adapter_state_dict": {"": 11},
         f"{MODEL}.PeftModel.get_prompt_embedding_to_save": {"": 11},
-        f"{OTHER}.ModulesToSaveWrapper.adapter_state_dict": {"": (14, "get_peft_model_state_dict")},
+        f"{OTHER}.ModulesToSaveWrapper.adapter_state_dict": {"": (11, "get_peft_model_state_dict")},
         "peft.config.PeftConfigMixin.save_pretrained": {"": 11},
         "peft.config.PeftConfigMixin.to_dict": {"": (11, WRITTEN)},
         f"{MODEL}.PeftModel.from_pretrained": {"": 11},
@@ -113,7 +113,7 @@ TAUGHT: dict[str, dict[str, dict[str, Place]]] = {
         f"{FILES}._find_mismatched_keys": {"": (11, KEPT)},
         "peft.tuners.tuners_utils.BasePromptEncoder._remap_adapter_state_dict_for_load": {"": (11, KEPT)},
         "peft.tuners.tuners_utils.BasePromptEncoder._load_adapter_state_dict": {"": 11},
-        f"{OTHER}.ModulesToSaveWrapper.adapter_state_dict_load_map": {"": (14, "set_peft_model_state_dict")},
+        f"{OTHER}.ModulesToSaveWrapper.adapter_state_dict_load_map": {"": (11, "set_peft_model_state_dict")},
     },
 }
 """Stage → function of PEFT's → anchor → lesson; the empty anchor is the function's head."""

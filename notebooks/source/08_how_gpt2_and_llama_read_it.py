@@ -9,77 +9,86 @@
 # %% [markdown] lang="en"
 # # 08 · How GPT-2 and Llama read it
 #
-# The prefix is in the cache. How does a model with one stack of layers read it? In this lesson you stand inside the
-# attention layer, and measure what a prefix takes from the text. At the end you will be able to say
+# The prefix is in the cache. How does a model with one stack of layers read it? In this lesson you stop in PEFT's
+# forward and in the attention layer itself, and you see on real words which head looks at the prefix, and when. At the
+# end you will be able to say
 #
 # - what grows by prefix_len, and what does not;
-# - at which position the text begins, and why;
-# - whose key a head reads when there are fewer keys than heads;
+# - whose keys come first, and at which position the text begins;
+# - for which words a trained prefix is read;
 # - what a prefix can, and cannot, change in the very first layer.
 #
-# It takes about 25 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
+# It takes about 30 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
 from prefix_lab.course import make_ready
 
-make_ready()
+make_ready(live=True)  # False: the lesson types at its stops
 
 import peft
 import torch
-from transformers.models.gpt2 import modeling_gpt2
+from transformers.cache_utils import DynamicLayer
 from transformers.models.llama import modeling_llama
 
-import prefix_lab
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import load_tiny_t5, show_progress, show_stage, small_gpt2, small_llama
+from prefix_lab.course import load_tiny, show_progress, show_stage, small_llama, table, world_task
 from prefix_lab.course.lessons.lesson_08 import (
+    check_arrives,
     check_content,
+    check_keys_join,
     check_kv_head,
-    check_with_prefix,
+    check_why_there,
     draw_attention,
-    draw_shares,
+    draw_reading,
 )
+from prefix_lab.course.prefixes import trained_prefix
 from prefix_lab.shapes import named
 from prefix_lab.tasks import PeftModelForCausalLM
-from prefix_lab.widgets import ShapeFlow, TensorView
+from prefix_lab.widgets import ShapeFlow
 
 # %% [markdown] lang="en"
-# ## Where is it?
+# ## A prefix that writes postcards
 #
-# A prefix of 5 virtual tokens, a text of 10 letters. How many logits will come out: 10 or 15? How many tokens does
-# attention look at? Decide, then run the cell. (Random weights do here: what we look at is the same in every GPT-2.)
+# The small GPT-2 was taught six manners to tell about a place, and a postcard is none of them. The prefix of lesson 0
+# makes it write one all the same: ten virtual tokens, trained as in lesson 3. A record of 18 words goes in.
 
 # %%
-model = small_gpt2(layers=3, heads=4, head_dim=8)  # or GPT2LMHeadModel.from_pretrained(…, attn_implementation="eager")
-_, tokenizer = load_tiny_t5()  # reads bytes; for a model of yours, take its own tokenizer
+base, tokenizer = load_tiny("gpt2", attn_implementation="eager")  # "eager": attention that can be looked at
+model = peft.PeftModel.from_pretrained(base, trained_prefix("gpt2_postcard"))
 
-torch.manual_seed(0)
-config = prefix_lab.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5)
-peft_model = prefix_lab.get_peft_model(model, config)
+record = world_task("CAUSAL_LM", "postcard").examples("test")[0][0]
+batch = tokenizer(record, return_tensors="pt")
+written = model.generate(**batch)[0, batch.input_ids.shape[1] :]
+postcard = tokenizer.decode(written, skip_special_tokens=True)
+print(record)
+print(postcard)
 
-text = "never read"
-batch = tokenizer([text], return_tensors="pt", add_special_tokens=False)
-sizes = {"batch": 1, "prefix_len": 5, "source": len(text), "heads": 4, "head_dim": 8, "hidden": 32, "vocab": 384}
+# %% [markdown] lang="en"
+# Ten virtual tokens and 18 words. How many logits will come out: 18 or 28? At how many tokens does attention look?
+# Decide, then run the cell.
+
+# %%
+sizes = {"batch": 1, "prefix_len": 10, "source": 18, "heads": 4, "head_dim": 32, "hidden": 128, "vocab": len(tokenizer)}
 
 
 def show(name, tensor, axes):
-    print(f"{name:20}{named(tensor.shape, axes, sizes)}")
+    print(f"{name:22}{named(tensor.shape, axes, sizes)}")
 
 
 with torch.no_grad():
-    output = peft_model(**batch, output_attentions=True)
+    output = model(**batch, output_attentions=True)
 show("input_ids", batch.input_ids, "batch source")
 show("logits", output.logits, "batch source vocab")
-show("attention, layer 0", output.attentions[0], "batch heads source prefix_len+source")
+show("attentions[0]", output.attentions[0], "batch heads source prefix_len+source")
 
 # %% [markdown] lang="en"
-# There are logits for the text alone. The prefix is only read: it has keys and values, but no queries, so nothing is
-# predicted at its places. That is why the labels stay as they are, too.
+# There are logits for the words alone. The prefix is only read: it has keys and values, and no queries, so nothing is
+# predicted at its places. That is why labels stay as they are, too.
 #
 # ## What PEFT changes on the way in
 #
-# Its forward for language models has three lines that matter. Ours says the same in one screen.
+# Here are both forwards for language models, ours and PEFT's. Three lines matter, and they are marked.
 
 # %%
 show_stage(
@@ -89,179 +98,165 @@ show_stage(
 )
 
 # %% [markdown] lang="en"
-# To see what arrives, we put a hook (lesson 1) in two places: before the base model, and before GPT-2's table of
-# positions.
-
-# %%
-arrived = {}
-listeners = [
-    model.register_forward_pre_hook(lambda module, args, kwargs: arrived.update(kwargs), with_kwargs=True),
-    model.transformer.wpe.register_forward_pre_hook(lambda module, args: arrived.update(position_ids=args[0])),
-]
-with torch.no_grad():
-    peft_model(**batch)
-for listener in listeners:
-    listener.remove()
-
-show("mask that we gave", batch.attention_mask, "batch source")
-show("mask that arrived", arrived["attention_mask"], "batch prefix_len+source")
-print("positions:", arrived["position_ids"].tolist())
-
-# %% [markdown] lang="en"
-# ### Exercise 1 · mask and positions
+# ### Exercise 1 · what is handed on
 #
-# Write what has to be given to the base model when the prefix is in its cache: the mask, (batch, prefix_len+source),
-# and the position of each token of the text, (batch, source).
+# Stop in PEFT's forward. We give a position to each word, 0 to 17, so that you see what becomes of it. Find out with
+# the debugger: how wide is the mask that forward hands to the base model, and at which position does the first word
+# stand then?
 
 # %% [markdown] lang="en" tags=["hint"]
-# Every virtual token may be read: ones. The prefix is the text's past: do they stand before the mask, or behind it?
+# `n` runs one line. The mask has its new width behind the line with `torch.cat`, the positions behind the call of
+# `_adjust_prompt_learning_kwargs`.
 
 # %% [markdown] lang="en" tags=["hint"]
-# `torch.cat([…, attention_mask], dim=1)`. And GPT-2 counts from 0: if
-# prefix_len tokens came before the text, at which position does it begin?
-
+# `r` runs on to the end of the function, and stops there: everything has its last value.
 
 # %% tags=["exercise"]
-def with_prefix(attention_mask, prefix_len):
-    batch, source = attention_mask.shape
-    mask = ...
-    position_ids = ...
-    return mask, position_ids
+positions = torch.arange(18)[None]
+with stop_at("attend", where="peft", suggest=["p attention_mask.shape", "p kwargs['position_ids']", "n", "n"]) as stop:
+    model(**batch, position_ids=positions)
 
-
-check_with_prefix(with_prefix)
-
+check_arrives(stop, {"mask": ..., "first_position": ...})
 
 # %% tags=["solution"]
-def with_prefix(attention_mask, prefix_len):
-    batch, source = attention_mask.shape
-    mask = torch.cat([torch.ones(batch, prefix_len), attention_mask], dim=1)
-    position_ids = torch.arange(prefix_len, prefix_len + source).expand(batch, source)
-    return mask, position_ids
+positions = torch.arange(18)[None]
+with stop_at(
+    "attend",
+    where="peft",
+    commands=["p attention_mask.shape", "r", "p attention_mask.shape", "p kwargs['position_ids'][0, 0]", "c"],
+) as stop:
+    model(**batch, position_ids=positions)
 
-
-check_with_prefix(with_prefix)
+check_arrives(stop, {"mask": 28, "first_position": 10})
 
 # %% [markdown] lang="en"
-# ## Inside the layer, with a debugger
+# And if nobody gives positions? A hook (lesson 1) before GPT-2's table of positions, `wpe`, tells: GPT-2 asks the
+# cache how long the past is, and counts on from there by itself.
+
+# %%
+arrived = []
+listener = base.transformer.wpe.register_forward_pre_hook(lambda module, args: arrived.append(args[0]))
+with torch.no_grad():
+    model(**batch)
+listener.remove()
+print(arrived)
+
+# %% [markdown] lang="en"
+# ## Inside the attention layer
 #
-# A breakpoint at the beginning of `eager_attention_forward`, where GPT-2 multiplies queries with keys. The lesson
-# types for you behind `(Pdb)`. The last command prints layer 0's mask, 1 where a query may look: find the columns of
-# the prefix.
+# Now stop in transformers, where each of the four layers attends. At its first line no key has been made yet. Is the
+# prefix there already? And how many columns does the mask have?
 
 # %%
 with stop_at(
-    modeling_gpt2.eager_attention_forward,
-    commands=[
-        "p module.layer_idx",
-        "p tuple(query.shape)",
-        "p tuple(key.shape)",
-        "p tuple(value.shape)",
-        "p (attention_mask[0, 0] == 0).int()",
-        "c",
-    ],
-    debugger="pdb",
+    "attend",
+    where="transformers",
+    suggest=["p self.layer_idx", "p past_key_values.layers[0].keys.shape", "p attention_mask.shape", "c"],
 ):
-    peft_model(**batch)
+    model(**batch)
 
 # %% [markdown] lang="en"
-# There are 10 queries and 15 keys: the prefix's five came out of the cache, and the text's ten were put behind them. In
-# the five columns on the left every row has a 1: even the first letter may look at the whole prefix.
-
-# %% [markdown] lang="en"
-# ## Fewer keys than heads
+# ### Exercise 2 · where keys are joined
 #
-# A Llama saves memory: several heads that ask share one key and one value. So its prefix is narrower, too. Look at the
-# sizes that preparation fills in, for six heads and two cached ones.
-
-# %%
-llama = small_llama(layers=3, heads=6, kv_heads=2, head_dim=8)
-llama_config = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5)
-torch.manual_seed(0)
-llama_model = peft.get_peft_model(llama, llama_config).eval()
-
-sizes |= {"heads": 6, "kv_heads": 2, "hidden": 48, "layers": 3}
-print("num_attention_heads", llama_config.num_attention_heads, " token_dim", llama_config.token_dim)
-show("the table", llama_model.prompt_encoder["default"].embedding.weight, "prefix_len 2·layers·kv_heads·head_dim")
-show("key of layer 0", llama_model.get_prompt(1).layers[0].keys, "batch kv_heads prefix_len head_dim")
-with torch.no_grad():
-    before = llama_model(**batch, output_attentions=True).attentions[0]
-show("attention, layer 0", before, "batch heads source prefix_len+source")
-
-# %% [markdown] lang="en"
-# Keys for two heads, attention for six. In between, `repeat_kv` hands each cached head to its group:
-
-# %%
-with stop_at(
-    modeling_llama.repeat_kv,
-    commands=["p tuple(hidden_states.shape)", "p n_rep", "u", "p module.num_key_value_groups", "c"],
-    debugger="pdb",
-):
-    llama_model(**batch)
-
-# %% [markdown] lang="en"
-# ### Exercise 2 · whose key does a head read?
-#
-# `heads` heads share `kv_heads` cached ones, in groups of equal size. Write which cached head the head number `head`
-# reads; both are counted from 0.
+# A layer hands its 18 new keys to the cache, and gets all keys back. `DynamicLayer.update` is where that happens. How
+# many keys are there before, and how many after? Whose come first, those of the `"prefix"` or those of the `"words"`?
+# And which layer called: climb to its frame, and ask for its number.
 
 # %% [markdown] lang="en" tags=["hint"]
-# With 6 heads and 2 cached ones, each serves a group of 3. Heads side by side are a group.
+# `self.keys` are the keys in the cache, `key_states` the new ones; the third number of a shape counts them. `n` runs a
+# line; ask before and after the one with `torch.cat`.
 
+# %% [markdown] lang="en" tags=["hint"]
+# `w` shows who called whom. `u` climbs one frame: first into the cache, then into `GPT2Attention.forward`, which knows
+# its `self.layer_idx`.
 
 # %% tags=["exercise"]
-def kv_head_of(head, heads, kv_heads):
-    return ...
+with stop_at(
+    DynamicLayer.update,
+    condition="self.is_initialized",  # not when the cache is built, but when a layer adds to it
+    suggest=["ll", "p self.keys.shape", "p key_states.shape", "n"],
+) as stop:
+    model(**batch)
 
-
-check_kv_head(kv_head_of)
-
+check_keys_join(stop, {"keys_before": ..., "keys_after": ..., "first": ..., "layer": ...})
 
 # %% tags=["solution"]
-def kv_head_of(head, heads, kv_heads):
-    return head // (heads // kv_heads)
+with stop_at(
+    DynamicLayer.update,
+    condition="self.is_initialized",
+    commands=["p self.keys.shape", "n", "n", "p self.keys.shape", "u", "u", "p self.layer_idx", "c"],
+) as stop:
+    model(**batch)
 
-
-check_kv_head(kv_head_of)
+check_keys_join(stop, {"keys_before": 10, "keys_after": 28, "first": "prefix", "layer": 0})
 
 # %% [markdown] lang="en"
-# Is it so? We change the prefix of cached head 1 in layer 0, and nothing else. Which of the six heads look elsewhere?
+# ## Which head reads it, for which word?
+#
+# Let us give the model the record and the postcard in one, and look at every head of every layer. A column is a word,
+# a row a head; the fuller a cell, the more of its attention that head gives to the prefix when it stands at that word.
+# Right of the line stands the postcard. (What is written *at* a word is the *next* word.)
 
 # %%
-table = llama_model.prompt_encoder["default"].embedding.weight
-kept = table.detach().clone()
+told = tokenizer(f"{record} {postcard}", return_tensors="pt")
+words = tokenizer.convert_ids_to_tokens(told.input_ids[0])
 with torch.no_grad():
-    table.view(5, 6, 2, 8)[:, 0, 1] += 1.0  # (prefix_len, 2·layers, kv_heads, head_dim): piece 0 is layer 0's key
-    after = llama_model(**batch, output_attentions=True).attentions[0]
-    table.copy_(kept)  # as it was
-for head in range(6):
-    moved = (after[0, head] - before[0, head]).abs().max()
-    print(f"head {head}: attention moved by up to {moved:.3f}")
+    steered = model(**told, output_attentions=True)
+    with model.disable_adapter():
+        plain = model(**told)
+draw_reading(steered.attentions, words, prefix_len=10, sentence=18)
 
 # %% [markdown] lang="en"
-# For a big Llama this makes the prefix four times smaller. `ShapeFlow` shows the whole journey for Llama 3 8B, 32
-# heads with 8 cached: move `kv_heads`, and see what the cache and the trained table weigh.
+# The same in numbers, from the sign `=` on. `p_with` and `p_without` are the chances of the postcard's next word with
+# the prefix and without it; `share` is how much of its attention the model gives to the prefix there, as a mean over
+# all 16 heads.
 
 # %%
-ShapeFlow("llama-3-8b", prefix_len=20)
+looks = torch.stack(steered.attentions)[:, 0, :, :, :10].sum(-1).mean((0, 1))  # (layers, heads, words) → (words,)
+chances = [output.logits[0].softmax(-1) for output in (steered, plain)]
+rows = []
+for place in range(17, len(words) - 1):
+    following = told.input_ids[0, place + 1]
+    with_prefix, without = (f"{one[place, following]:.0%}" for one in chances)
+    rows.append((words[place], words[place + 1], with_prefix, without, f"{looks[place]:.0%}"))
+table(("at", "next", "p_with", "p_without", "share"), rows)
+
+# %% [markdown] lang="en"
+# ### Exercise 3 · why there?
+#
+# Three places: `name`, the first word; the sign `=`, at which the model begins to write; and `amber` in the postcard,
+# the first word of the place's name. Two of them look hard at the prefix, one hardly. Why? Choose for each:
+#
+# - `"few_others"`: there is hardly anything else to look at;
+# - `"how_to_say"`: what comes next depends on the manner, and only the prefix knows it;
+# - `"in_the_record"`: what comes next stands in the record.
+
+# %% [markdown] lang="en" tags=["hint"]
+# Compare `p_with` and `p_without` at `=` and at `amber`. And how many words may `name` look at?
+
+# %% tags=["exercise"]
+check_why_there({"name": ..., "=": ..., "amber": ...})
+
+# %% tags=["solution"]
+check_why_there({"name": "few_others", "=": "how_to_say", "amber": "in_the_record"})
 
 # %% [markdown] lang="en"
 # ## What a prefix does to layer 0
 #
-# Back to GPT-2. The prefix's columns take a share of each query's attention, and the text gets the rest. How large the
-# share is depends on layer and head:
+# One head of layer 0, asked by the postcard's words: the ten columns on the left are the prefix.
 
 # %%
-draw_shares(output.attentions, prefix_len=5)
+layer, head = 0, 2
+draw_attention({f"layer={layer}, head={head}": steered.attentions[layer][0, head]}, words, asking=17)
 
 # %% [markdown] lang="en"
-# The text's part has become smaller. Has it also become **another**? Let us take the prefix's columns away, and make
-# the rest add up to 1 again.
+# The words' part has become smaller than it was without a prefix. Has it also become **another**? Let us take the
+# prefix's columns away, and make the rest add up to 1 again.
 #
-# ### Exercise 3 · attention without the prefix's share
+# ### Exercise 4 · attention without the prefix's share
 
 # %% [markdown] lang="en" tags=["hint"]
-# `attention[..., prefix_len:]` keeps the text's columns. Their sum over the last axis is what was left for the text.
+# `attention[..., prefix_len:]` keeps the words' columns. Their sum over the last axis is what was left for the words.
 
 # %% [markdown] lang="en" tags=["hint"]
 # What makes numbers add up to 1 that add up to something else? `keepdim=True` lets the shapes fit.
@@ -284,72 +279,106 @@ def content(attention, prefix_len):
 check_content(content)
 
 # %% [markdown] lang="en"
-# Now the same text through the base model, without any prefix. Its positions would begin at 0; we let them begin at 5,
-# as they did behind the prefix. (The next cells use our own `content`, so that they run before yours does.)
-
-
-# %%
-def content_ours(attention, prefix_len):
-    return torch.nn.functional.normalize(attention[..., prefix_len:], p=1, dim=-1)
-
-
-with torch.no_grad():
-    positions = torch.arange(len(text))[None]
-    shifted = model(**batch, position_ids=positions + 5, output_attentions=True).attentions
-    unshifted = model(**batch, position_ids=positions, output_attentions=True).attentions
-
-for layer, attention in enumerate(output.attentions):
-    kept = content_ours(attention, 5)
-    far = [(kept - base[layer]).abs().max().item() for base in (shifted, unshifted)]
-    print(f"layer {layer}: largest difference {far[0]:.1e} with positions from 5, {far[1]:.1e} from 0")
+# Now the same words through the base model, without any prefix, at the positions that they have behind one: from 10
+# on. Printed is the largest difference in each layer. (The cell uses a `content` of its own, so that it runs before
+# yours does.)
 
 # %%
-head = 1
-draw_attention(
-    {
-        "with prefix": output.attentions[0][0, head],
-        "its text alone, rescaled": content_ours(output.attentions[0], 5)[0, head],
-        "the base model": shifted[0][0, head],
-    },
-    text,
+with torch.no_grad(), model.disable_adapter():
+    moved = torch.arange(10, 10 + len(words))[None]
+    unsteered = model(**told, position_ids=moved, output_attentions=True).attentions
+
+for layer, attention in enumerate(steered.attentions):
+    kept = torch.nn.functional.normalize(attention[..., 10:], p=1, dim=-1)
+    print(f"layer={layer} {(kept - unsteered[layer]).abs().max():.7f}")
+
+# %% [markdown] lang="en"
+# In layer 0 nothing differs but the last digits: softmax gives the prefix its share, and leaves the weights of the
+# words in proportion. A prefix **cannot** make a head of layer 0 prefer another word. It adds the same ten values to
+# each query's result, more or less of them: lesson 2's law again. It was proved by Aleksandar Petrov, Philip Torr and
+# Adel Bibi (“When Do Prompting and Prefix-Tuning Work? A Theory of Capabilities and Limitations”, 2023,
+# [arXiv 2310.19698](https://arxiv.org/abs/2310.19698)). In layer 1 the inputs differ already, so anything may move.
+
+# %% [markdown] lang="en"
+# ## Llama: fewer keys than heads
+#
+# A Llama saves memory: several heads that ask share one key and one value. So its prefix is narrower, too. No trained
+# Llama ships with the course; this one is small and its numbers are random, which is enough for shapes. It has six
+# heads, and two of them are cached.
+
+# %%
+llama = small_llama(layers=3, heads=6, kv_heads=2, head_dim=8)  # or a Llama of yours: AutoModelForCausalLM
+torch.manual_seed(0)
+llama_config = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=10)
+llama_model = peft.get_peft_model(llama, llama_config).eval()
+
+sizes |= {"heads": 6, "kv_heads": 2, "head_dim": 8, "hidden": 48, "layers": 3}
+print("num_attention_heads", llama_config.num_attention_heads, " token_dim", llama_config.token_dim)
+show(
+    "embedding.weight", llama_model.prompt_encoder["default"].embedding.weight, "prefix_len 2·layers·kv_heads·head_dim"
 )
-
-# %% [markdown] lang="en"
-# In layer 0 the two are the same: softmax gives the prefix its share, and leaves the text's weights in proportion. A
-# prefix **cannot** make a head of layer 0 prefer another letter. It adds the same few values to each query's result,
-# more or less of them: that is lesson 2's law again, and [Petrov, Torr and Bibi](https://arxiv.org/abs/2310.19698)
-# prove it. In layer 1 the inputs differ already, so anything may move.
-
-# %% [markdown] lang="en"
-# ### And Llama?
-#
-# GPT-2 adds a vector for each position; a Llama turns queries and keys by an angle, and only the distance of two
-# tokens counts. Will it matter there where the positions begin?
-
-# %%
+show("cache.layers[0].keys", llama_model.get_prompt(1).layers[0].keys, "batch kv_heads prefix_len head_dim")
 with torch.no_grad():
-    attention = llama_model(**batch, output_attentions=True).attentions[0]
-    for start in (5, 0):
-        base = llama(**batch, position_ids=positions + start, output_attentions=True).attentions[0]
-        print(f"positions from {start}: largest difference {(content_ours(attention, 5) - base).abs().max():.1e}")
+    before = llama_model(**batch, output_attentions=True).attentions[0]
+show("attentions[0]", before, "batch heads source prefix_len+source")
 
 # %% [markdown] lang="en"
-# Among the letters it makes no difference. (The prefix's own keys are never turned: a Llama turns keys before it caches
-# them, and the prefix is in the cache from the start. But the queries are turned, each by its position, so how much of
-# its attention a letter gives to the prefix does depend on its position.)
-#
-# Look at all heads yourself; the first five columns are the prefix.
+# Keys for two heads, attention for six. In between, `repeat_kv` hands each cached head to its group. Stop there, and
+# look at what comes in and at how many copies it makes; `r` leads to its end.
 
 # %%
-TensorView(output.attentions[0], "batch heads source prefix_len+source")
+with stop_at(
+    modeling_llama.repeat_kv,
+    times=1,
+    suggest=["p hidden_states.shape", "p n_rep", "r", "p hidden_states[0, :, :, 0, 0]", "u", "p module.layer_idx", "c"],
+):
+    llama_model(**batch)
+
+# %% [markdown] lang="en"
+# ### Exercise 5 · whose key does a head read?
+#
+# Heads are counted from 0. Which of the two cached ones does head 4 read?
+
+# %% [markdown] lang="en" tags=["hint"]
+# Six heads make two groups of three, and heads side by side are a group. The next experiment shows it: below, the
+# prefix of cached head 1 is changed.
+
+# %% tags=["exercise"]
+check_kv_head(...)
+
+# %% tags=["solution"]
+check_kv_head(1)
+
+# %% [markdown] lang="en"
+# Is it so? We change the prefix of cached head 1 in layer 0, and nothing else. Which of the six heads look elsewhere?
+
+# %%
+weight = llama_model.prompt_encoder["default"].embedding.weight
+kept = weight.detach().clone()
+with torch.no_grad():
+    weight.view(10, 6, 2, 8)[:, 0, 1] += 1.0  # (prefix_len, 2·layers, kv_heads, head_dim): row 0 is layer 0's key
+    after = llama_model(**batch, output_attentions=True).attentions[0]
+    weight.copy_(kept)  # as it was
+for head in range(6):
+    print(f"head={head} {(after[0, head] - before[0, head]).abs().max():.3f}")
+
+# %% [markdown] lang="en"
+# For a big Llama this makes the prefix four times smaller. `ShapeFlow` shows the whole way for Llama 3 8B, 32 heads
+# with 8 cached: move `kv_heads`, and see what the cache and the trained table weigh.
+
+# %%
+ShapeFlow("llama-3-8b", prefix_len=20)
 
 # %% [markdown] lang="en"
 # ## What you have seen
 #
 # - The prefix has keys and values and no queries. The mask grows by prefix_len ones in front; ids, labels and logits
 #   stay; positions begin at prefix_len.
+# - Its keys lie in the cache before a layer has made any, and stand before the words' keys.
+# - While it writes, the model looks at the prefix most where the text does not tell how to go on, and least in the
+#   middle of a name.
+# - In layer 0 a prefix rescales: it takes a share, and the words keep their proportions.
 # - Grouped-query models cache few heads, and the prefix has only those.
-# - In layer 0 a prefix rescales: it takes a share, and the text keeps its proportions.
 #
 # Read next: `PeftModelForCausalLM` in `prefix_lab/tasks.py`, which shows `generate` too; in transformers
 # `modeling_llama.py`, from `repeat_kv` to `LlamaAttention`. Lesson 9 asks how a T5 reads its prefix.

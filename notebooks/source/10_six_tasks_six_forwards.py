@@ -9,290 +9,356 @@
 # %% [markdown] lang="en"
 # # 10 · Six tasks, six forwards
 #
-# `get_peft_model` has six classes to choose from. All of them make the same prefix. So why six? At the end you will be
-# able to say, for each of them,
+# `get_peft_model` has six classes to choose from. All of them make the same prefix. So why six? In this lesson you
+# stop in the forward of each one, always with the same few questions. At the end you will be able to say, for each of
+# them,
 #
 # - which mask grows by `prefix_len`, and which stays as you gave it;
-# - what becomes of your labels, token types and positions;
+# - what becomes of labels and token types;
 # - who runs the head, and what trains beside the prefix.
 #
-# It takes about 20 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
+# It takes about 30 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
 # %%
 # first of all, and again after each restart
 from prefix_lab.course import make_ready
 
-make_ready()
+make_ready(live=True)  # False: the lesson types at its stops
 
 import warnings
 
 import peft
 import torch
 from transformers import (
-    BertConfig,
-    BertForQuestionAnswering,
-    BertForSequenceClassification,
-    BertForTokenClassification,
-    BertModel,
-    GPT2Config,
-    GPT2LMHeadModel,
-    T5Config,
-    T5ForConditionalGeneration,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForQuestionAnswering,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
 )
 
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import after_exercise, listen, show_progress, table
+from prefix_lab.course import load_tiny, show_progress, table, world_task
+from prefix_lab.course.experiments import show
 from prefix_lab.course.lessons.lesson_10 import (
+    check_causal_lm,
     check_ending,
-    check_grown_mask,
-    check_trainable,
-    check_widths,
+    check_feature_extraction,
+    check_question_ans,
+    check_seq_2_seq_lm,
+    check_seq_cls,
+    check_token_cls,
+    check_which_trains,
     draw_masks,
-    record_classification,
 )
 from prefix_lab.shapes import named
-from prefix_lab.widgets import ParameterBars, Stepper, predict
+from prefix_lab.widgets import ParameterBars
 
 torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy machine ten times slower
 
 # %% [markdown] lang="en"
-# ## Six small models
+# ## Six jobs in one small world
 #
-# They are built from a config with random weights: in this lesson shapes are what counts. To look at a model of your
-# own, put it in its place, as in the line with `#`: a local folder, or a hub name if you have a line to it. Then the
-# widths below are your model's, and everything else stays.
+# Three models were pretrained on what is said about places to eat, and each job takes one of them: GPT-2 writes on, T5
+# says a record in words, and BERT is put to four uses. Its heads are new, their numbers random. To look at a model of
+# your own, put it in its place: `AutoModelForSequenceClassification.from_pretrained(…)` and its tokenizer.
 
 # %%
-torch.manual_seed(0)
-bert = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64, "vocab_size": 100}
-gpt2 = {"n_embd": 32, "n_layer": 2, "n_head": 4, "vocab_size": 100, "bos_token_id": 1, "eos_token_id": 1}
-t5 = {"d_model": 32, "d_kv": 8, "num_layers": 2, "num_heads": 4, "d_ff": 64, "vocab_size": 100}
 models = {
-    "SEQ_CLS": BertForSequenceClassification(BertConfig(**bert, num_labels=3)),
-    "TOKEN_CLS": BertForTokenClassification(BertConfig(**bert, num_labels=3)),
-    "QUESTION_ANS": BertForQuestionAnswering(BertConfig(**bert)),
-    "FEATURE_EXTRACTION": BertModel(BertConfig(**bert)),
-    "CAUSAL_LM": GPT2LMHeadModel(GPT2Config(**gpt2)),
-    "SEQ_2_SEQ_LM": T5ForConditionalGeneration(T5Config(**t5, decoder_start_token_id=0)),
+    "CAUSAL_LM": load_tiny("gpt2", AutoModelForCausalLM),
+    "SEQ_2_SEQ_LM": load_tiny("t5", AutoModelForSeq2SeqLM),
+    "SEQ_CLS": load_tiny("bert", AutoModelForSequenceClassification, num_labels=2),
+    "TOKEN_CLS": load_tiny("bert", AutoModelForTokenClassification, num_labels=4),
+    "QUESTION_ANS": load_tiny("bert", AutoModelForQuestionAnswering),
+    "FEATURE_EXTRACTION": load_tiny("bert", AutoModel),
 }
-# models["SEQ_CLS"] = BertForSequenceClassification.from_pretrained("a/local/folder")
-models["CAUSAL_LM"].loss_type = "ForCausalLM"  # transformers guesses it from the class's name, and not from this one
+tasks = {task_type: world_task(task_type) for task_type in models}
+examples = {task_type: task.examples("test")[:2] for task_type, task in tasks.items()}
+table(
+    ("task type", "model", "what is read", "what is to be given"),
+    [
+        (
+            task_type,
+            type(models[task_type][0]).__name__,
+            tasks[task_type].source(one),
+            str(tasks[task_type].target(one)),
+        )
+        for task_type, (one, _) in examples.items()
+    ],
+)
 
 # %% [markdown] lang="en"
-# Each is wrapped by PEFT with a prefix of five. One line chooses the class, as in lesson 3.
+# Each model is wrapped by PEFT with a prefix of five, and two examples of each job become a batch. (T5 also gets a mask
+# for its target, and the question its token types: 0 for the question, 1 for the text.) Keep the widths in mind.
 
 # %%
-wrapped = {}
-for task, model in models.items():
-    config = peft.PrefixTuningConfig(task_type=task, num_virtual_tokens=5)
-    wrapped[task] = peft.get_peft_model(model, config).eval()
-    print(f"{task:20} {type(model).__name__:30} → {type(wrapped[task]).__name__}")
+wrapped, batches = {}, {}
+for task_type, (base, tokenizer) in models.items():
+    torch.manual_seed(0)
+    config = peft.PrefixTuningConfig(task_type=task_type, num_virtual_tokens=5)
+    wrapped[task_type] = peft.get_peft_model(base, config).eval()
+    batches[task_type] = tasks[task_type].batch(tokenizer, examples[task_type])
+
+batches["SEQ_2_SEQ_LM"]["decoder_attention_mask"] = (batches["SEQ_2_SEQ_LM"]["labels"] != -100).long()
+questions, texts = [one[0] for one in examples["QUESTION_ANS"]], [one[1] for one in examples["QUESTION_ANS"]]
+read = models["QUESTION_ANS"][1](questions, texts, padding=True, return_tensors="pt")
+batches["QUESTION_ANS"]["token_type_ids"] = read["token_type_ids"]
+for task_type, batch in batches.items():
+    print(task_type, type(wrapped[task_type]).__name__)
+    print("  ", {name: tuple(tensor.shape) for name, tensor in batch.items()})
 
 # %% [markdown] lang="en"
-# ## Stand where the mask grows
+# Now one stop in each. `"attend"` stops in the forward of whichever class runs. `r` runs on to the end of a function
+# and stops there, with everything at its last value: so ask before it, and after it.
 #
-# Here is a recording of PEFT's own source: the classifying BERT, once forwards and backwards. You stand in its forward,
-# before one line. Answer first; then step on with →, and watch `attention_mask`.
-
-# %%
-recording = record_classification()
-question = predict(recording, at="PeftModelForSequenceClassification.forward", name="attention_mask")
-question
-
-# %% [markdown] lang="en"
-# ### Exercise 1 · the line where the mask grows
+# ### Exercise 1 · CAUSAL_LM
 #
-# What shape will it have? Answer in the picture, or here: with names, as in `"(batch, source)"`, or with numbers.
+# `PeftModelForCausalLM`: you know it from lesson 8. How wide are mask and labels when they are handed on?
 
 # %% [markdown] lang="en" tags=["hint"]
-# `torch.cat(..., dim=1)` puts two tensors side by side; the second axis becomes as long as both together.
+# `p attention_mask.shape` and `p labels.shape`, at the end of forward.
 
 # %% tags=["exercise"]
-check_grown_mask(question, ...)
+with stop_at("attend", where="peft", suggest=["p attention_mask.shape", "r", "p attention_mask.shape"]) as stop:
+    wrapped["CAUSAL_LM"](**batches["CAUSAL_LM"])
+
+check_causal_lm(stop, {"mask": ..., "labels": ...})
 
 # %% tags=["solution"]
-check_grown_mask(question, "(batch, prefix_len+source)")
+with stop_at("attend", where="peft", commands=["r", "p attention_mask.shape", "p labels.shape", "c"]) as stop:
+    wrapped["CAUSAL_LM"](**batches["CAUSAL_LM"])
+
+check_causal_lm(stop, {"mask": 54, "labels": 49})
 
 # %% [markdown] lang="en"
-# ## Fill the table
+# ### Exercise 2 · SEQ_2_SEQ_LM
 #
-# Two texts of seven tokens, the second one padded; for the T5 a target of six. Every model gets all that its task can
-# take: labels, token types, positions.
-
-# %%
-ids = torch.randint(3, 100, (2, 7))
-attention_mask = torch.tensor([[1, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 0, 0]])
-texts = {"input_ids": ids, "attention_mask": attention_mask}
-places = {"position_ids": torch.arange(7).expand(2, -1)}
-kinds = {"token_type_ids": torch.ones_like(ids)}
-inputs = {
-    "SEQ_CLS": texts | places | kinds | {"labels": torch.tensor([0, 2])},
-    "TOKEN_CLS": texts | places | kinds | {"labels": torch.randint(3, (2, 7))},
-    "QUESTION_ANS": texts
-    | places
-    | kinds
-    | {"start_positions": torch.tensor([1, 2]), "end_positions": torch.tensor([3, 4])},
-    "FEATURE_EXTRACTION": texts | places | kinds,
-    "CAUSAL_LM": texts | places | kinds | {"labels": ids.clone()},
-    "SEQ_2_SEQ_LM": texts | {"labels": ids[:, :6].clone(), "decoder_attention_mask": attention_mask[:, :6].clone()},
-}
-
-# %% [markdown] lang="en"
-# ### Exercise 2 · which mask arrives how wide?
-#
-# Before you look: for each task, how wide are the two masks when they arrive in the model? Give two numbers, or `None`
-# in the second place for a model that has no decoder beside an encoder.
+# `PeftModelForSeq2SeqLM`: two stacks, two masks. How wide is each of them when it is handed on?
 
 # %% [markdown] lang="en" tags=["hint"]
-# A mask has one column for each key that attention may read. So ask: which attention reads the prefix?
-
-# %% [markdown] lang="en" tags=["hint"]
-# In an encoder-decoder, PEFT fills only the cache of the decoder's self-attention. The encoder's attention finds
-# nothing new.
-
+# Ask for `attention_mask` and for `decoder_attention_mask`. A mask has one column for each key that may be read.
 
 # %% tags=["exercise"]
-def widths(task_type, prefix_len, source, target):
-    attention_mask = ...
-    decoder_attention_mask = ...
-    return attention_mask, decoder_attention_mask
+with stop_at("attend", where="peft", suggest=["p attention_mask.shape", "r", "p attention_mask.shape"]) as stop:
+    wrapped["SEQ_2_SEQ_LM"](**batches["SEQ_2_SEQ_LM"])
 
-
-check_widths(widths)
-
+check_seq_2_seq_lm(stop, {"attention_mask": ..., "decoder_attention_mask": ...})
 
 # %% tags=["solution"]
-def widths(task_type, prefix_len, source, target):
-    if task_type == "SEQ_2_SEQ_LM":
-        return source, prefix_len + target
-    return prefix_len + source, None
+with stop_at(
+    "attend", where="peft", commands=["r", "p attention_mask.shape", "p decoder_attention_mask.shape", "c"]
+) as stop:
+    wrapped["SEQ_2_SEQ_LM"](**batches["SEQ_2_SEQ_LM"])
 
-
-check_widths(widths)
+check_seq_2_seq_lm(stop, {"attention_mask": 18, "decoder_attention_mask": 36})
 
 # %% [markdown] lang="en"
-# Now run all six, and see what arrives. `listen` puts a hook before the base model and one before the backbone inside
-# it. It says which of the two got the cache, and what else came with it.
+# ## Three that PEFT has to finish itself
+#
+# A BERT with a head has no place for a cache in its forward; the BERT inside has one. So PEFT runs the BERT inside, and
+# then does dropout, head and loss *itself*, in a second function: `_prefix_tuning_forward`. In pdb, `b` sets a
+# breakpoint of your own there, and `c` runs on to it.
+#
+# ### Exercise 3 · SEQ_CLS
+#
+# `PeftModelForSequenceClassification`: praise or complaint? How wide is the mask now, what does the head read, and what
+# does it give? (Shapes, as in `(2, 21, 128)`.)
+
+# %% [markdown] lang="en" tags=["hint"]
+# At the end of `_prefix_tuning_forward`, `pooled_output` is what went into the head, and `logits` what came out.
+
+# %% tags=["exercise"]
+with stop_at(
+    "attend", where="peft", suggest=["b self._prefix_tuning_forward", "c", "p attention_mask.shape", "r"]
+) as stop:
+    wrapped["SEQ_CLS"](**batches["SEQ_CLS"])
+
+check_seq_cls(stop, {"mask": ..., "head_reads": ..., "logits": ...})
+
+# %% tags=["solution"]
+with stop_at(
+    "attend",
+    where="peft",
+    commands=[
+        "b self._prefix_tuning_forward",
+        "c",
+        "p attention_mask.shape",
+        "r",
+        "p pooled_output.shape",
+        "p logits.shape",
+        "c",
+    ],
+) as stop:
+    wrapped["SEQ_CLS"](**batches["SEQ_CLS"])
+
+check_seq_cls(stop, {"mask": 26, "head_reads": (2, 128), "logits": (2, 2)})
+
+# %% [markdown] lang="en"
+# ### Exercise 4 · TOKEN_CLS
+#
+# `PeftModelForTokenClassification`: which words name a food, a price, an area? The same three questions. What is
+# different?
+
+# %% [markdown] lang="en" tags=["hint"]
+# The local name is another one here: `sequence_output`. `ll` lists the whole function.
+
+# %% tags=["exercise"]
+with stop_at(
+    "attend", where="peft", suggest=["b self._prefix_tuning_forward", "c", "p attention_mask.shape", "r"]
+) as stop:
+    wrapped["TOKEN_CLS"](**batches["TOKEN_CLS"])
+
+check_token_cls(stop, {"mask": ..., "head_reads": ..., "logits": ...})
+
+# %% tags=["solution"]
+with stop_at(
+    "attend",
+    where="peft",
+    commands=[
+        "b self._prefix_tuning_forward",
+        "c",
+        "p attention_mask.shape",
+        "r",
+        "p sequence_output.shape",
+        "p logits.shape",
+        "c",
+    ],
+) as stop:
+    wrapped["TOKEN_CLS"](**batches["TOKEN_CLS"])
+
+check_token_cls(stop, {"mask": 26, "head_reads": (2, 21, 128), "logits": (2, 21, 4)})
+
+# %% [markdown] lang="en"
+# ### Exercise 5 · QUESTION_ANS
+#
+# `PeftModelForQuestionAnswering`: where in the text does the answer stand? How wide is the mask, and what does the head
+# give? And the token types that we gave: are they `"handed_on"` to BERT, or `"dropped"`?
+
+# %% [markdown] lang="en" tags=["hint"]
+# In `_prefix_tuning_forward`, `kwargs` is what BERT is called with, once `past_key_values` is in it: `p list(kwargs)`
+# at the end.
+
+# %% tags=["exercise"]
+with stop_at(
+    "attend",
+    where="peft",
+    suggest=["p token_type_ids.shape", "b self._prefix_tuning_forward", "c", "p attention_mask.shape", "r"],
+) as stop:
+    wrapped["QUESTION_ANS"](**batches["QUESTION_ANS"])
+
+check_question_ans(stop, {"mask": ..., "logits": ..., "token_type_ids": ...})
+
+# %% tags=["solution"]
+with stop_at(
+    "attend",
+    where="peft",
+    commands=[
+        "b self._prefix_tuning_forward",
+        "c",
+        "p attention_mask.shape",
+        "r",
+        "p logits.shape",
+        "p list(kwargs)",
+        "c",
+    ],
+) as stop:
+    wrapped["QUESTION_ANS"](**batches["QUESTION_ANS"])
+
+check_question_ans(stop, {"mask": 39, "logits": (2, 34, 2), "token_type_ids": "dropped"})
+
+# %% [markdown] lang="en"
+# This forward names token types and positions in its signature, and never passes them on: no error, no warning. BERT
+# then takes question and text for one. The other two of these three hand token types on; those that call the whole
+# model drop them with a warning.
+#
+# ### Exercise 6 · FEATURE_EXTRACTION
+#
+# `PeftModelForFeatureExtraction`: four sentences, and a vector is wanted for each of their tokens. How wide is the
+# mask, and what shape have the vectors that come out?
+
+# %% [markdown] lang="en" tags=["hint"]
+# At the end of a function pdb knows what it gives back: `p __return__.last_hidden_state.shape`.
+
+# %% tags=["exercise"]
+with stop_at("attend", where="peft", suggest=["p attention_mask.shape", "r", "p attention_mask.shape"]) as stop:
+    wrapped["FEATURE_EXTRACTION"](**batches["FEATURE_EXTRACTION"])
+
+check_feature_extraction(stop, {"mask": ..., "vectors": ...})
+
+# %% tags=["solution"]
+with stop_at(
+    "attend", where="peft", commands=["r", "p attention_mask.shape", "p __return__.last_hidden_state.shape", "c"]
+) as stop:
+    wrapped["FEATURE_EXTRACTION"](**batches["FEATURE_EXTRACTION"])
+
+check_feature_extraction(stop, {"mask": 33, "vectors": (4, 28, 128)})
+
+# %% [markdown] lang="en"
+# ## Side by side
+#
+# All six once more, without a stop. A hook (lesson 1) before the model that PEFT calls tells what arrives there: the
+# BERT inside for three of them, the whole model for the others.
 
 # %%
-sizes = {"batch": 2, "source": 7, "target": 6, "prefix_len": 5, "hidden": 32, "vocab": 100}
-heard, warned = {}, {}
-for task, model in wrapped.items():
-    with warnings.catch_warnings(record=True) as complaints:
-        warnings.simplefilter("always")
-        heard[task] = listen(model, inputs[task])
-    warned[task] = [str(one.message) for one in complaints if "oken type" in str(one.message)]
+heard, outputs = {}, {}
+for task_type, model in wrapped.items():
+    inside = "bert" if task_type in ("SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS") else ""  # "" is the whole model
 
-masks = []
-for task, (_, arrived, _) in heard.items():
-    for name in ("attention_mask", "decoder_attention_mask"):
-        if name in inputs[task]:
-            masks.append((task, name, inputs[task][name], arrived[name]))
-after_exercise(2, draw_masks(masks))
+    def hear(module, args, kwargs, task_type=task_type):
+        heard[task_type] = dict(kwargs)
 
+    listener = model.get_base_model().get_submodule(inside).register_forward_pre_hook(hear, with_kwargs=True)
+    outputs[task_type] = model(**batches[task_type])
+    listener.remove()
+
+masks = [
+    (task_type, name, batches[task_type][name], heard[task_type][name])
+    for task_type in wrapped
+    for name in ("attention_mask", "decoder_attention_mask")
+    if name in batches[task_type]
+]
+draw_masks(masks)
 
 # %% [markdown] lang="en"
 # Six masks grew, one stayed. Red is the prefix: always readable, always in front. Padding stays where it was. (Give no
 # mask at all, and none is made: then everything may be read, the prefix too.)
 #
-# And the rest of what you gave:
-
+# And the labels: do they arrive in the model? Who makes the loss of them, the model or PEFT? And what comes out?
 
 # %%
-def fate(task, name):
-    """What became of an input: its first number, before and after."""
-    if name not in inputs[task]:
-        return "not given"
-    now = heard[task][1].get(name)
-    if now is None:
-        return "dropped, with a warning" if warned[task] else "dropped, silently"
-    before, after = int(inputs[task][name].flatten()[0]), int(now.flatten()[0])
-    return f"arrives, {before} became {after}" if before != after else "arrives as it was"
-
-
-def shape_of(output):
-    name = next(name for name in ("logits", "start_logits", "last_hidden_state") if name in output)
-    axes = {2: "batch source", 3: "batch source|target vocab|hidden"}[output[name].dim()]
-    return f"{name} {named(output[name].shape, axes, sizes)}"
-
-
-table(
-    ("task", "the cache goes to", "labels", "token_type_ids", "position_ids", "out"),
-    [
-        (
-            task,
-            door,
-            "go in too" if "labels" in arrived else "stay with PEFT" if "loss" in output else "none",
-            fate(task, "token_type_ids"),
-            fate(task, "position_ids"),
-            shape_of(output),
-        )
-        for task, (door, arrived, output) in heard.items()
-    ],
-)
+rows = []
+for task_type, output in outputs.items():
+    labels = "labels" in heard[task_type]
+    loss = ("base_model" if labels else "peft") if "loss" in output else "-"
+    name = next(name for name in output if name != "loss")
+    rows.append((task_type, labels, loss, f"{name} {tuple(output[name].shape)}"))
+table(("task_type", "labels", "loss", "output"), rows)
 
 # %% [markdown] lang="en"
-# Read it row by row. What is worth remembering:
-#
-# - **Labels are never padded**, and logits never cover the prefix: they are made where there are queries, and the
-#   prefix has none.
-# - **Positions move by prefix_len**, 0 became 5, so that the text stands behind the prefix.
-# - **Token types** are dropped by two tasks, with a warning. `QUESTION_ANS` drops token types *and* positions without
-#   a word: its forward names them in its signature, and never passes them on. BERT then counts positions itself, from
-#   `prefix_len`, so nothing is lost but your own choice of them, and of the token types.
-#
-# Prompt tuning (Lester, Al-Rfou and Constant, “The Power of Scale for Parameter-Efficient Prompt Tuning”, 2021, [arXiv
+# **Labels are never padded**, and what comes out never covers the prefix. Prompt tuning (Brian Lester, Rami Al-Rfou and
+# Noah Constant, “The Power of Scale for Parameter-Efficient Prompt Tuning”, 2021, [arXiv
 # 2104.08691](https://arxiv.org/abs/2104.08691)) puts its vectors among the inputs. So its logits cover the virtual
 # tokens too, and the labels have to be padded:
 
 # %%
 prompt_config = peft.PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5)
-prompt_model = peft.get_peft_model(GPT2LMHeadModel(GPT2Config(**gpt2)), prompt_config).eval()
-_, _, prefix_output = heard["CAUSAL_LM"]
-prompt_output = prompt_model(**texts)
-print("prefix tuning, logits:", named(prefix_output.logits.shape, "batch source vocab", sizes))
-print("prompt tuning, logits:", named(prompt_output.logits.shape, "batch prefix_len+source vocab", sizes))
+prompt_model = peft.get_peft_model(load_tiny("gpt2")[0], prompt_config).eval()
+sizes = {"batch": 2, "source": 49, "prefix_len": 5, "vocab": len(models["CAUSAL_LM"][1])}
+prompt_output = prompt_model(**batches["CAUSAL_LM"])
+print("prefix_tuning", named(outputs["CAUSAL_LM"].logits.shape, "batch source vocab", sizes))
+print("prompt_tuning", named(prompt_output.logits.shape, "batch prefix_len+source vocab", sizes))
 
 # %% [markdown] lang="en"
-# ## Why three tasks go to the backbone
+# ### Exercise 7 · end the forward yourself
 #
-# A BERT with a head has no place for a cache in its forward; the BERT inside has one. So PEFT runs the BERT inside,
-# and does dropout, head and loss *itself*. Stop there with pdb, and look at both forwards:
-
-# %%
-seq_cls = wrapped["SEQ_CLS"]
-with stop_at(
-    peft.PeftModelForSequenceClassification._prefix_tuning_forward,
-    commands=[
-        "p tuple(attention_mask.shape)",
-        "p 'past_key_values' in inspect.signature(self.base_model.forward).parameters",
-        "p self.transformer_backbone_name",
-        "p 'past_key_values' in inspect.signature(self.base_model.bert.forward).parameters",
-        "p self.cls_layer_name",
-        "u",
-        "p kwargs.keys()",
-        "c",
-    ],
-    debugger="pdb",
-):
-    seq_cls(**inputs["SEQ_CLS"])
-
-# %% [markdown] lang="en"
-# The stepper stands in the same function, where the backbone has answered. Step on: dropout, head, loss.
-
-# %%
-pooled = next(step for step in recording.steps if "pooled_output" in step.changed)
-Stepper(recording, at=pooled, height="520px")
-
-# %% [markdown] lang="en"
-# ### Exercise 3 · end the forward yourself
-#
-# Write that end. `outputs[0]` is a vector for each token, (batch, source, hidden); `outputs[1]` the pooled vector, one
-# for each text, (batch, hidden). `dropout` and `classifier` are modules to call. Return the loss and the logits.
+# Write what PEFT does at the end of `_prefix_tuning_forward` for `SEQ_CLS`. `outputs[0]` is a vector for each token,
+# (batch, source, hidden); `outputs[1]` the pooled vector, one for each text, (batch, hidden). `dropout` and
+# `classifier` are modules to call. Return the loss and the logits.
 
 # %% [markdown] lang="en" tags=["hint"]
-# Three calls in a row make the logits: `classifier(dropout(...))` of the pooled vector.
+# The pooled vector goes through the dropout, and what comes out of it through the classifier.
 
 # %% [markdown] lang="en" tags=["hint"]
 # `torch.nn.functional.cross_entropy(logits, labels)` does the softmax itself.
@@ -318,84 +384,79 @@ def ending(outputs, dropout, classifier, labels):
 check_ending(ending)
 
 # %% [markdown] lang="en"
-# Ours is written once for the three tasks (`prefix_lab/beside/task_classes.py`). The same weights, the same texts: is
-# it the same?
+# Ours is written once for the three tasks (`prefix_lab/beside/task_classes.py`). The same weights, the same texts: are
+# logits and loss the same, to the last bit?
 
 # %%
-torch.manual_seed(1)
-ours_base = BertForSequenceClassification(BertConfig(**bert, num_labels=3))
-torch.manual_seed(1)
-their_base = BertForSequenceClassification(BertConfig(**bert, num_labels=3))
-torch.manual_seed(2)
-ours = prefix_lab.get_peft_model(ours_base, prefix_lab.PrefixTuningConfig("SEQ_CLS", num_virtual_tokens=5)).eval()
-torch.manual_seed(2)
-theirs = peft.get_peft_model(their_base, peft.PrefixTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=5)).eval()
-one, two = ours(**inputs["SEQ_CLS"]), theirs(**inputs["SEQ_CLS"])
-print("logits equal:", torch.equal(one.logits, two.logits), "· loss equal:", torch.equal(one.loss, two.loss))
+base, _ = load_tiny("bert", AutoModelForSequenceClassification, num_labels=2)
+torch.manual_seed(0)
+ours = prefix_lab.get_peft_model(base, prefix_lab.PrefixTuningConfig("SEQ_CLS", num_virtual_tokens=5)).eval()
+one, two = ours(**batches["SEQ_CLS"]), outputs["SEQ_CLS"]
+print(torch.equal(one.logits, two.logits), torch.equal(one.loss, two.loss))
 
 # %% [markdown] lang="en"
 # ## What trains beside the prefix
 #
-# A classifier's head is new, and starts with random numbers; frozen, it would keep them. So PEFT wraps it: the original
-# stays frozen, and a copy trains and is saved. A language model's head was trained with the model, and stays frozen.
-
-# %%
-for task, model in wrapped.items():
-    trains = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-    print(f"{task:20}", ", ".join(name.removeprefix("base_model.") for name in trains))
-print("\nwhat PEFT's config says of it:", seq_cls.peft_config["default"].modules_to_save)
-
-# %% [markdown] lang="en"
-# Each name stands there twice, since both `add_adapter` and the class's own `__init__` add it. It does no harm.
-
-# %%
-ParameterBars(seq_cls)
-
-# %% [markdown] lang="en"
-# ### Exercise 4 · count what trains
+# ### Exercise 8 · in which tasks does a head train?
 #
-# For `SEQ_CLS`: the prefix, and a linear head with a bias from `hidden` to `classes`. How many numbers train?
+# Think first; the next cell prints it.
+#
+# - `"a"`: in all that have a head, the two language models among them;
+# - `"b"`: in none: the base is frozen, and a head belongs to it;
+# - `"c"`: in `SEQ_CLS`, `TOKEN_CLS` and `QUESTION_ANS`;
+# - `"d"`: in all four for which BERT is used.
 
 # %% [markdown] lang="en" tags=["hint"]
-# The prefix: `prefix_len` rows with a key and a value for every layer, each `hidden` wide.
-
+# Which of the six heads is new, and which was pretrained with its model?
 
 # %% tags=["exercise"]
-def trainable(prefix_len, layers, hidden, classes):
-    return ...
-
-
-check_trainable(trainable)
-
+check_which_trains(...)
 
 # %% tags=["solution"]
-def trainable(prefix_len, layers, hidden, classes):
-    prefix = prefix_len * 2 * layers * hidden
-    head = hidden * classes + classes
-    return prefix + head
+check_which_trains("c")
 
+# %%
+for task_type, model in wrapped.items():
+    trains = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    print(f"{task_type:20}", ", ".join(name.removeprefix("base_model.") for name in trains))
+print(wrapped["SEQ_CLS"].peft_config["default"].modules_to_save)
 
-check_trainable(trainable)
+# %% [markdown] lang="en"
+# A classifier's head is new. So PEFT wraps it: the original stays frozen, and a copy trains and is saved. The last line
+# is what PEFT's config says of it, `modules_to_save`. (Each name stands there twice, since both `add_adapter` and the
+# class's own `__init__` add it. It does no harm.)
+
+# %%
+ParameterBars(wrapped["SEQ_CLS"])
 
 # %% [markdown] lang="en"
 # ## Switch the prefix off
 #
 # `disable_adapter()` should give the base model back for a moment. In PEFT it does so for the tasks that can generate;
-# for the other four it trips over a variable that only generation sets. Ours works for all six.
+# for the other four it trips over a variable that only generation sets. Ours works for all six; the last line says
+# whether its logits are the same when the prefix is off.
 
 # %%
-for task, model in wrapped.items():
+for task_type, model in wrapped.items():
     try:
         with model.disable_adapter(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model(**inputs[task])
-        print(f"{task:20} works")
+            model(**batches[task_type])
+        print(f"{task_type:20} ok")
     except UnboundLocalError as error:
-        print(f"{task:20} {type(error).__name__}: {str(error)[:62]}…")
+        print(f"{task_type:20} {type(error).__name__}: {str(error)[:62]}…")
 
 with ours.disable_adapter():
-    off = ours(**inputs["SEQ_CLS"])
-print("\nours, SEQ_CLS, off: logits change:", not torch.equal(off.logits, one.logits))
+    off = ours(**batches["SEQ_CLS"])
+print(torch.equal(off.logits, one.logits))
+
+# %% [markdown] lang="en"
+# ## How well does it do?
+#
+# That was measured for all six, beside LoRA and beside training the whole model:
+
+# %%
+show("tasks")
 
 # %% [markdown] lang="en"
 # ## What you have seen
@@ -404,8 +465,7 @@ print("\nours, SEQ_CLS, off: logits change:", not torch.equal(off.logits, one.lo
 # work themselves, because the head's own forward has no place for a past. The mask that grows is always that of the
 # attention which reads the prefix.
 #
-# Read next: `prefix_lab/tasks.py` and `prefix_lab/beside/task_classes.py`, each class a screen at most. Lesson 8 showed
-# what happens inside attention once the mask has grown; lesson 03 trains.
+# Read next: `prefix_lab/tasks.py` and `prefix_lab/beside/task_classes.py`, each class a screen at most.
 
 # %%
 show_progress(10)

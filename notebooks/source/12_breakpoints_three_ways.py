@@ -9,16 +9,18 @@
 # %% [markdown] lang="en"
 # # 12 · Breakpoints three ways
 #
-# A forward pass gives a number that you do not believe, or an error from deep inside somebody else's package. Can you
-# stop exactly there, and look around? At the end of this lesson you will be able to
+# By now you have stopped at every stage, in our code and in PEFT's, with `n`, `s`, `u`, `p`, `c`. Often that is all
+# one needs. This lesson is about the rest: a stop in the one call of three hundred that matters, a value that you
+# change to see what comes of it, an error that has already happened, a way back; and about other debuggers than pdb.
+# At the end you will be able to
 #
-# - stop at any stage of the walk, in our code, in PEFT's and in transformers': with pdb, in JupyterLab, in VS Code;
-# - stop only when it matters, by a condition;
-# - change a value at a stop, and see what comes of it;
-# - read an error's shapes by name, and walk a recording backwards;
+# - go to a line by its text, watch a value, and stop by a condition;
+# - change the program that you stand in;
+# - take the same stop to JupyterLab's debugger and to VS Code;
+# - read an error after the fact, and walk a recording backwards;
 # - choose the tool that fits the question.
 #
-# It takes about 25 minutes. Leave JupyterLab's debugger (the bug at the top right) off until the lesson asks for it.
+# It takes about 30 minutes. Leave JupyterLab's debugger (the bug at the top right) off until the lesson asks for it.
 #
 # Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
@@ -26,7 +28,7 @@
 # first of all, and again after each restart
 from prefix_lab.course import make_ready
 
-make_ready()
+make_ready(live=True)  # False: the lesson types at its stops
 
 import tempfile
 from pathlib import Path
@@ -35,37 +37,37 @@ import peft
 import torch
 from transformers import T5Config, T5ForConditionalGeneration
 
-import prefix_lab
 from prefix_lab.breakpoints import break_at, breakpoints, clear, explain, stop_at
-from prefix_lab.course import load_tiny_t5, record_walk, show_progress, show_stage
+from prefix_lab.course import load_tiny_t5, record_walk, show_progress
+from prefix_lab.course.editor import Editor
 from prefix_lab.course.lessons.lesson_12 import (
-    Editor,
-    check_commands,
     check_condition,
-    check_split_shapes,
+    check_unread,
+    check_watched,
+    check_which_tool,
     launch_configurations,
-    line_with,
+    line_of,
 )
 from prefix_lab.shapes import name_axes
 
 # %% [markdown] lang="en"
-# ## Two models to stop in
+# ## A model to stop in
 #
-# The same tiny T5 twice, once with our prefix and once with PEFT's. The last line finds the names of all axes, so that
-# the debugger can show them. That takes some seconds the first time; then they are kept.
+# The tiny T5 with PEFT's prefix, and two words to be reversed. The last line finds the names of all axes, so that
+# `shapes()` can show them. That takes some seconds the first time; then they are kept.
 
 
 # %%
 settings = {"task_type": "SEQ_2_SEQ_LM", "num_virtual_tokens": 20, "prefix_projection": True}
 
 
-def with_prefix(library, seed=0):
+def with_prefix(seed=0):
     base, _ = load_tiny_t5()  # or AutoModelForSeq2SeqLM.from_pretrained("a/folder")
     torch.manual_seed(seed)
-    return library.get_peft_model(base, library.PrefixTuningConfig(**settings)).eval()
+    return peft.get_peft_model(base, peft.PrefixTuningConfig(**settings)).eval()
 
 
-ours, theirs = with_prefix(prefix_lab), with_prefix(peft)
+theirs = with_prefix()
 _, tokenizer = load_tiny_t5()  # or AutoTokenizer.from_pretrained("a/folder")
 batch = tokenizer(["garden", "piano"], padding=True, return_tensors="pt")
 batch["labels"] = tokenizer(["nedrag", "onaip"], padding=True, return_tensors="pt").input_ids
@@ -75,115 +77,51 @@ names = name_axes("T5, projected")
 # (Another T5 goes through the same lines with other numbers. For a GPT-2, load an `AutoModelForCausalLM`, set
 # `"task_type": "CAUSAL_LM"`, and find names with `name_axes("GPT-2, projected")`: there is no `cat` on the way then.)
 #
-# ## The place
+# ## pdb, further · to a line by its text
 #
-# We will stand in `encode`. Two lines do the work: one looks the virtual tokens up, one projects them.
-
-# %%
-show_stage("encode", mark=("self.embedding(prefix)", "self.transform("))
-
-# %% [markdown] lang="en"
-# ## First way · pdb, by the name of a stage
+# PEFT's `get_prompt` is long, and the interesting part begins after thirty `n`. Three commands go to a line at once:
 #
-# `with stop_at("encode"):` opens a debugger when the block comes to that stage. It works wherever Python has a
-# keyboard: in a cell, in a terminal, over ssh. In a plain Python that is pdb, with the prompt `(Pdb)`; in a notebook it
-# is IPython's edition of it, whose prompt is `ipdb>`. The commands are the same. Here the lesson types for you, so that
-# the notebook runs through: `n` runs one line, `shapes()` prints the tensors by name, `c` goes on.
+# | type | to |
+# |---|---|
+# | `tbreak 787` | stop at that line, once; then `c` |
+# | `until 795` | run on until a line behind it |
+# | `jump 86` | go there **without** running what lies between, back as well |
+#
+# They want numbers, and lines move with every release. So `line_of` looks a number up, in your installation, by what
+# stands in the line. And `display` shows a value again whenever it has changed:
 
 # %%
-with stop_at("encode", commands=["n", "shapes()", "c"]):
-    ours(**batch)
-
-# %% [markdown] lang="en"
-# The arrow stands before the line that runs **next**. Now the same stage in PEFT, in your own installation: only
-# `where` changes. `u 3` goes up three callers at once, past two of torch's own, to the function that asked for the
-# prefix.
-
-# %%
-with stop_at("encode", where="peft", commands=["n", "n", "shapes()", "u 3", "p batch_size", "c"]):
+view = line_of(peft.PeftModel.get_prompt, "past_key_values = past_key_values.view(")
+after = line_of(peft.PeftModel.get_prompt, "if peft_config.num_transformer_submodules == 2:")
+watch = [f"tbreak {view}", "c", "display past_key_values.shape", f"until {after}", "c"]
+with stop_at("split", where="peft", suggest=watch):
     theirs(**batch)
 
 # %% [markdown] lang="en"
-# | type | to | | type | to |
-# |---|---|---|---|---|
-# | `n` | run one line | | `w` | see who called whom |
-# | `s` | step into a call | | `u`, `d` | go up to the caller, and down again |
-# | `r` | go on until the function returns | | `p x.shape` | print an expression |
-# | `c` | go on | | `shapes()` | print all tensors here, by name |
-# | `tbreak file:line` | stop there, once | | `q` | quit |
+# ### Exercise 1 · the line that doubles
 #
-# Now you: take the `#` away. A box opens below the cell; type `n`, `shapes()`, and `c` to leave. Until you leave, no
-# other cell runs.
-
-# %%
-# with stop_at("encode"): ours(**batch)
-
-# %% [markdown] lang="en"
-# ### Exercise 1 · commands for pdb
-#
-# You stand where **our** `PrefixEncoder.forward` begins. Which commands show the shape after the projection? The check
-# types your list at a model with sizes drawn anew, and reads what the debugger shows.
+# One of the next lines makes an axis of `past_key_values` twice as long. Which one? Go on from there, one line at a
+# time, with the shape on display before and after.
 
 # %% [markdown] lang="en" tags=["hint"]
-# Look at our source above: with projection, which lines run before `past_key_values` has its value? The `if` counts as
-# well.
+# Type the commands from above, all but the last `c`. From then on it is `n`.
 
 # %% [markdown] lang="en" tags=["hint"]
-# The arrow must stand **behind** the line that makes it. How many times `n` is that? Then print the shape, and go on.
+# The arrow shows the line that runs next. When `display` shows a new shape, the line that you have just left made it.
 
 # %% tags=["exercise"]
-commands = ...
-check_commands(commands)
-
-# %% tags=["solution"]
-commands = ["n", "n", "n", "p past_key_values.shape", "c"]
-check_commands(commands)
-
-# %% [markdown] lang="en"
-# ## Further inside: a line by its text
-#
-# PEFT's `get_prompt` is long, and `n` would take many times. pdb's `tbreak` goes to a line at once, but lines move with
-# every release. So we find the line by what stands in it: `line_with` gives `file:line`, read from your installation.
-
-# %%
-get_prompt = peft.PeftModel.get_prompt
-view = line_with(get_prompt, "past_key_values = past_key_values.view(")
-with stop_at("split", where="peft", commands=[f"tbreak {view}", "c", "shapes()", "c"]):
+with stop_at("split", where="peft", suggest=watch) as stop:
     theirs(**batch)
 
-# %% [markdown] lang="en"
-# ### Exercise 2 · what split makes
-#
-# That was before the `view`. Which axes has `past_key_values` **after** the `view`, after the `cat`, and each block
-# (`past_key_values[0]`) after the `split`? Move the stop, and look. Texts to stop before:
-#
-# - `if peft_config.num_transformer_submodules == 2:`
-# - `past_key_values = past_key_values.permute(`
-# - `base_model = self.get_base_model()`
-
-# %% [markdown] lang="en" tags=["hint"]
-# Before the `if` the `view` has run, before the `permute` the `cat` has, and before `base_model` all three have.
-
-# %% [markdown] lang="en" tags=["hint"]
-# Replace the text in `line_with(...)` above by one of these, and run that cell again. `shapes()` says the names.
-
-# %% tags=["exercise"]
-check_split_shapes(
-    {
-        "view": ...,  # such as "(batch, prefix_len, 2·layers·hidden)"
-        "cat": ...,
-        "split": ...,  # one block
-    }
-)
+line = ...  # the whole line, in quotes
+check_watched(stop, line)
 
 # %% tags=["solution"]
-check_split_shapes(
-    {
-        "view": "(batch, prefix_len, 2·layers, heads, head_dim)",
-        "cat": "(batch, prefix_len, 4·layers, heads, head_dim)",
-        "split": "(4, batch, heads, prefix_len, head_dim)",
-    }
-)
+with stop_at("split", where="peft", commands=[*watch[:-1], "n", "n", "c"]) as stop:
+    theirs(**batch)
+
+line = "past_key_values = torch.cat([past_key_values, past_key_values], dim=2)"
+check_watched(stop, line)
 
 # %% [markdown] lang="en"
 # ## Only when it matters
@@ -194,8 +132,7 @@ check_split_shapes(
 # once: a debugger would only pass by, without a word.
 
 # %%
-look = ["p self.layer_idx", "p mask.shape", "c"]
-with stop_at("attend", where="transformers", commands=look * 3, debugger="pdb"):  # pdb itself prints less than ipdb
+with stop_at("attend", where="transformers", times=2, suggest=["p self.layer_idx", "p mask.shape", "c"] * 2):
     theirs(**batch)
 
 try:
@@ -204,7 +141,7 @@ except ValueError as error:
     print(error)
 
 # %% [markdown] lang="en"
-# ### Exercise 3 · only in the second layer
+# ### Exercise 2 · only in the second layer
 #
 # Write the condition with which the debugger stops in the decoder's second layer, and in no other.
 
@@ -223,17 +160,18 @@ check_condition(condition)
 # ## What if? Change it
 #
 # A debugger can do what no recording can: change the program that it stands in. What would the loss be, if the prefix
-# were all zeros? Guess: the same as without a prefix? Behind `!` stands any Python statement.
+# were all zeros? Guess first: the same as without a prefix? Behind `!` stands any Python statement. (Type it as it is
+# suggested; another change gives another loss.)
 
 # %%
-there = line_with(peft.PrefixEncoder.forward, "return past_key_values")
-change = [f"tbreak {there}", "c", "!_ = past_key_values.zero_()", "c"]
+end = line_of(peft.PrefixEncoder.forward, "return past_key_values")
+losses = {}
 with torch.no_grad():
-    as_it_is = theirs(**batch).loss
-    with stop_at("encode", where="peft", commands=change):
-        zeroed = theirs(**batch).loss
-    without = theirs.get_base_model()(**batch).loss
-print(f"\nloss: this prefix {as_it_is:.4f}, zeros {zeroed:.4f}, no prefix {without:.4f}")
+    losses["as it is"] = theirs(**batch).loss.item()
+    with stop_at("encode", where="peft", suggest=[f"until {end}", "!_ = past_key_values.zero_()", "c"]):
+        losses["zeros"] = theirs(**batch).loss.item()
+    losses["without"] = theirs.get_base_model()(**batch).loss.item()
+losses
 
 # %% [markdown] lang="en"
 # Zeros are not nothing: keys of zero still take their share of the softmax.
@@ -251,44 +189,87 @@ def loss_and_sureness(model):
 
 print("no prefix:", loss_and_sureness(load_tiny_t5()[0]))
 for seed in range(6):
-    print(f"seed {seed}:   ", loss_and_sureness(with_prefix(peft, seed)))
+    print(f"seed {seed}:   ", loss_and_sureness(with_prefix(seed)))
 
 # %% [markdown] lang="en"
 # It is no luck: each of them does. Without its instruction the model is very sure, and wrong, and being sure of a wrong
 # letter costs most. A random prefix disturbs it. It knows no more than before, but it is less sure.
 #
-# ## Second way · JupyterLab's debugger
+# ### Exercise 3 · a prefix that nobody reads
 #
-# The same by name: `break_at`. It puts a breakpoint into whichever debugger is attached, with the same `where`,
-# `condition` and `times`. With the bug off, none is attached, and it says what to do.
+# Zeros were not enough. Stop where the T5 begins, with the prefix in its hands, and change **one** thing there so that
+# the loss is that without a prefix, to the last digit. PEFT may make its prefix as ever.
 
-# %%
-break_at("encode", where="peft", condition="prefix.shape[0] == 2")
+# %% [markdown] lang="en" tags=["hint"]
+# `a` prints the arguments that a function was called with. Which one is the prefix?
+
+# %% [markdown] lang="en" tags=["hint"]
+# An argument is a name like any other: behind `!` you can give it another value. With which value is this T5 called by
+# somebody who has no prefix?
+
+# %% tags=["exercise"]
+with torch.no_grad(), stop_at(T5ForConditionalGeneration.forward, suggest=["p type(past_key_values)", "c"]) as stop:
+    unread = theirs(**batch).loss
+
+check_unread(stop, unread, losses)
+
+# %% tags=["solution"]
+with torch.no_grad(), stop_at(T5ForConditionalGeneration.forward, commands=["!past_key_values = None", "c"]) as stop:
+    unread = theirs(**batch).loss
+
+check_unread(stop, unread, losses)
 
 # %% [markdown] lang="en"
-# So switch on **the bug** at the top right of the notebook, left of "Python 3"; it turns orange. Then run the next
-# cell.
+# And with `jump` a line runs **again**, with what you have changed. Here the projection gets zeros in place of the
+# table's rows. What comes out is what its biases make of nothing, the same for each virtual token:
+
+# %%
+project = line_of(peft.PrefixEncoder.forward, "past_key_values = self.transform(")
+again = [f"until {end}", "p past_key_values.std(1).mean()", "!_ = prefix_tokens.zero_()", f"jump {project}", "n"]
+with torch.no_grad(), stop_at("encode", where="peft", suggest=[*again, "p past_key_values.std(1).mean()", "c"]):
+    theirs(**batch)
+
+# %% [markdown] lang="en"
+# For more than one line of Python there is `interact`: a Python of its own in the middle of the stop, with everything
+# that the function knows; Ctrl + D, or an empty answer to `exit()`, leads back to pdb.
+#
+# **Over ssh** all this is the same, since it needs a keyboard and nothing else. Put the `with stop_at(...)` into a
+# script and run it, or begin with `python -m pdb train.py`. (A plain `breakpoint()` in a line of yours opens pdb, too.)
+#
+# ## Second way · JupyterLab's debugger
+#
+# The same stop, with the mouse. Switch on **the bug** at the top right of the notebook, left of "Python 3"; it turns
+# orange. Then run the next cell: while a debugger is attached, `stop_at` gives it the breakpoint, for as long as the
+# block runs.
 #
 # ![The notebook's toolbar, with the bug at its right end in orange](pictures/breakpoints-bug.png)
-#
-# It stops inside PEFT. Here is what you see after two clicks on *next*; with the bug off, the cell simply runs.
+
+# %%
+with stop_at("encode", where="peft", suggest=["n", "n", "shapes()", "c"]) as stop:
+    theirs(**batch)
+print(stop.by, [(visit.function, visit.line) for visit in stop.visits])
+
+# %% [markdown] lang="en"
+# With the bug on, it stops inside PEFT. Here is what you see after two clicks on *next*; with the bug off, pdb stops.
 #
 # ![JupyterLab's debugger inside PEFT: PrefixEncoder.forward with the line of self.transform highlighted, the variables
 # prefix, Tensor (2, 20) int64, and prefix_tokens, Tensor (2, 20, 128) float32, and the call stack with forward on
 # top](pictures/breakpoints-stopped.png)
-
-# %%
-theirs(**batch).loss
-
-# %% [markdown] lang="en"
+#
 # Above the call stack are the buttons: *continue* (F9), *terminate*, *next* (F10), *step in* (F11), *step out* (Shift +
 # F11). Unfold a tensor for its statistics and numbers, a module for its parts, a cache for its layers:
 #
 # ![The variables, with prefix_tokens unfolded to shape, dtype, device, requires_grad, grad, items, and statistics with
 # min, max, mean, nan and inf](pictures/breakpoints-unfolded.png)
 #
-# The pane *Breakpoints* lists those that you clicked. Those that have a stage's name, and how often each was reached
-# and stopped, are listed by `breakpoints()`. Look, take them away, and switch the bug **off** again.
+# A breakpoint that stays is `break_at`: it stops in every cell from then on, until it is cleared. `breakpoints()` lists
+# those that are set, and how often each was reached.
+
+# %%
+break_at("encode", where="peft", condition="prefix.shape[0] == 2")
+
+# %%
+theirs(**batch).loss
 
 # %%
 breakpoints()
@@ -297,14 +278,14 @@ breakpoints()
 clear()
 
 # %% [markdown] lang="en"
-# Two things to know. A breakpoint on a line of a **cell** needs no `break_at`: with the bug on, click left of the line
-# number. And pdb and the bug do not go together on Python 3.11: while the bug is on, `stop_at` refuses, and says so.
+# Now switch the bug **off** again. (A breakpoint on a line of a **cell** needs no name: with the bug on, click left of
+# the line number.)
 #
 # ## Third way · VS Code
 #
 # Open the folder of this project in VS Code. Then **Run and Debug** (Ctrl + Shift + D) offers what stands in
 # `.vscode/launch.json`; F5 starts it, F10 and F11 step. All of them have `"justMyCode": false`: without it, VS Code
-# never stops in PEFT. `break_at(...)` works there too, in a notebook with *Debug Cell* and in a script.
+# never stops in PEFT. `stop_at` and `break_at` work there too, in a notebook with *Debug Cell* and in a script.
 
 # %%
 launch_configurations()
@@ -347,8 +328,11 @@ except RuntimeError as error:
 explained
 
 # %% [markdown] lang="en"
-# That tells you the line, its tensors by name, the axis that cannot be cut, the stage, and where to stop next. And the
-# way out: say the width that fits, heads · head_dim:
+# That tells you the line, its tensors by name, the axis that cannot be cut, the stage, and where to stop next. To look
+# around for yourself, type `%debug` in the next cell after an error: pdb opens in the function that failed, with all
+# its values, and `u` leads to whoever called it. `n` does nothing there any more, since nothing runs.
+#
+# And the way out: say the width that fits, heads · head_dim:
 
 # %%
 flan = T5ForConditionalGeneration(sizes)
@@ -358,22 +342,38 @@ peft.get_peft_model(flan, config)(**batch).logits.shape
 # %% [markdown] lang="en"
 # ## Which, when?
 #
-# | you want to | take |
-# |---|---|
-# | **stop** at a stage, anywhere, also over ssh | `with stop_at("split"):` |
-# | **look** around with the mouse | `break_at("split")` and JupyterLab's bug, or VS Code |
-# | **change** a value and see what comes of it | pdb, or the debugger's console |
-# | **go back** to where a number came from | `Stepper(recording)`, or `prefix-lab dap` and VS Code |
-# | stop in **someone else's source** | `where="peft"` or `"transformers"`; any other line: `tbreak` and `line_with` |
-# | understand an **error** that has happened | `explain()`; outside of this walk `shape_error()` |
+# ### Exercise 4 · choose
 #
+# | | you want to | |
+# |---|---|---|
+# | `"a"` | be logged in on a server, and try expressions of your own in the middle of `get_prompt` | |
+# | `"b"` | know what the tensors were, after an error came from deep inside torch and the call is over | |
+# | `"c"` | go from a wrong number back to where it came from | |
+# | `"d"` | look at one of three hundred calls, the one whose mask has a zero in it | |
+# | `"e"` | open a cache of twelve layers, and wander through it with the mouse | |
+# | `"f"` | know what the loss would be if this mask were all ones, and edit no file | |
+#
+# Choose for each: `"pdb"`, a plain stop · `"condition"` · `"change"`, a value at a stop · `"bug"`, JupyterLab's or VS
+# Code's debugger · `"post_mortem"`, `explain()` and `%debug` · `"recording"`, with `Stepper`, a replay or
+# `prefix-lab dap`. Each one is wanted once.
+
+# %% tags=["exercise"]
+check_which_tool({"a": ..., "b": ..., "c": ..., "d": ..., "e": ..., "f": ...})
+
+# %% tags=["solution"]
+check_which_tool(
+    {"a": "pdb", "b": "post_mortem", "c": "recording", "d": "condition", "e": "bug", "f": "change"},
+)
+
+# %% [markdown] lang="en"
 # ## What you have seen
 #
 # A stage has a name, and each debugger can be sent there by it. What you see is the same everywhere: where you are, who
-# called, and every tensor with its axes.
+# called, and every tensor with its axes. What differs is what you can do: pdb changes things, the bug shows them, a
+# recording goes back.
 #
 # Read next: `prefix_lab/breakpoints/places.py`, how a stage becomes a file and a line of what is installed, and
-# Python's own page on pdb. Lesson 14 has ten broken copies of a stage to use all this on.
+# Python's own page on pdb. Lesson 14 has seven broken files to use all this on.
 
 # %%
 show_progress(12)

@@ -1,197 +1,226 @@
-"""Ten copies of a stage of the walk for lesson 14, each with one mistake. Most raise no error.
+"""Lesson 14's hunts: the branches of `rewrite`, each with one bug, and what each function of a branch gives.
 
-Each says which stage it is, and where PEFT does it. `trials` puts a learner's line into one and runs it against PEFT.
+A branch is a file of its own, so that every debugger shows it. `visits` notes what comes out of each function while a
+report runs; held against those of the right file, they say where the first wrong number is made.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers.cache_utils import DynamicCache, EncoderDecoderCache
+from transformers.cache_utils import Cache, EncoderDecoderCache
 
-from prefix_lab import PrefixTuningConfig, tasks
-from prefix_lab.beside import task_classes
-from prefix_lab.beside.adapters import PeftModel, find_word_embeddings
-from prefix_lab.encoder import PrefixEncoder
-from prefix_lab.past import split_layers
-from prefix_lab.tasks import get_batch_size
+ORIGINAL = Path(__file__).with_name("rewrite.py")
+BUGS = {
+    1: (
+        "rows = rows.movedim(2, 0).transpose(2, 3)",
+        "rows = rows.movedim(2, 0).reshape(-1, batch, self.config.num_attention_heads, prefix_len, rows.shape[-1])",
+    ),
+    2: ("(self.config.num_virtual_tokens, 0), value=1.0)", "(0, self.config.num_virtual_tokens), value=1.0)"),
+    3: ("embedding(numbers, self.embedding.weight)", "embedding(numbers, self.embedding.weight.data)"),
+    4: (
+        "cache = self.to_cache(self.to_rows(prefix))",
+        'cache = self.made.setdefault(("cache", batch_size), self.to_cache(self.to_rows(prefix)))',
+    ),
+    5: ("return encoder.to(reference.device)", "return encoder.to(reference)"),
+    6: (
+        "encoder, config = self.prompt_encoder[adapter_name]",
+        "encoder, config = self.prompt_encoder[self.active_adapter]",
+    ),
+    7: (
+        "return positions + self.config.num_virtual_tokens",
+        "return positions + max(self.config.num_virtual_tokens - filled, 0)",
+    ),
+}
+"""Hunt → what stands in the right file, and what in the branch."""
 
-# The ten are as a learner finds them. What is wrong with each is said in lesson 14, and nowhere here.
+_folder = TemporaryDirectory(prefix="hunts-")  # gone when Python ends
 
 
-class Hunt1(tasks.PeftModelForSeq2SeqLM):
-    """`wrap`: a T5, and a prefix encoder beside it. Compare `peft.peft_model.PeftModel._setup_prompt_encoder`."""
-
-    def _setup_prompt_encoder(self, adapter_name: str, config: PrefixTuningConfig) -> None:
-        """The prefix trains, the base model does not."""
-        config.num_transformer_submodules = 2
-        self.word_embeddings = find_word_embeddings(self.base_model)
-        self.prompt_encoder = nn.ModuleDict()
-        self.prompt_encoder[adapter_name] = PrefixEncoder(config)
-        self.prompt_tokens = {adapter_name: torch.arange(2 * config.num_virtual_tokens)}
-        for child in self.children():
-            child.requires_grad_(False)
+@cache
+def branch(number: int) -> ModuleType:
+    """Mika's file as it is in that hunt; 0 is the one without a bug."""
+    source = ORIGINAL.read_text(encoding="utf-8")
+    if number:
+        right, wrong = BUGS[number]
+        source = source.replace(right, wrong)
+    return loaded(source, f"hunt_{number}" if number else "right")
 
 
-def hunt_2(prefix: Tensor, layers: int, heads: int) -> tuple[Tensor, ...]:
-    """`split`: (batch, prefix_len, 2·layers·hidden) → a block for each layer, its key and its value.
+def loaded(source: str, name: str) -> ModuleType:
+    """The source as a module, in a file that debuggers and recordings find. Raises what the source raises."""
+    path = Path(_folder.name, f"{name}.py")
+    path.write_text(source, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    exec(compile(source, str(path), "exec"), module.__dict__)
+    return module
 
-    Compare `peft.peft_model.PeftModel.get_prompt`.
+
+class Visit(NamedTuple):
+    """One call of a function of a branch, when it returns: its name, what it gives, as it was then, and who waits."""
+
+    function: str
+    gave: dict[str, Any]
+    callers: frozenset[str]
+
+
+class Kept(NamedTuple):
+    """A tensor as it was."""
+
+    numbers: Tensor
+    trains: bool  # a gradient can flow back through it
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.numbers.shape)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.numbers.dtype
+
+
+def visits(module: ModuleType, report: Callable[[ModuleType], Any]) -> list[Visit]:
+    """What each function of the module gives while the report runs with it, in the order in which they return."""
+    found: list[Visit] = []
+
+    def watch(frame: Any, event: str, value: Any) -> None:
+        code = frame.f_code
+        if event == "return" and code.co_filename == module.__file__ and "<" not in code.co_name:
+            found.append(Visit(code.co_qualname, dict(parts(value)), frozenset(above(frame))))
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        report(module)
+    finally:
+        sys.setprofile(before)
+    return found
+
+
+def above(frame: Any) -> Iterator[str]:
+    """The functions that wait for this one, direct callers and theirs."""
+    while frame := frame.f_back:
+        yield frame.f_code.co_qualname
+
+
+def parts(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The tensors and plain values in what a function gives, each with its place in it."""
+    if isinstance(value, Tensor):
+        yield path, Kept(value.detach().clone(), value.requires_grad)
+    elif isinstance(value, EncoderDecoderCache):
+        yield from parts(value.self_attention_cache, path)
+        yield from parts(value.cross_attention_cache, f"{path}.cross_attention_cache")
+    elif isinstance(value, Cache):
+        yield f"{path}.length", value.get_seq_length() if len(value) else 0
+        for number, layer in enumerate(value.layers):
+            if layer.is_initialized:
+                yield from parts({"keys": layer.keys, "values": layer.values}, f"{path}.layers[{number}]")
+    elif isinstance(value, nn.Module):
+        yield from parts(dict(value.named_parameters()), path)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, Mapping):
+        yield from parts(dataclasses.asdict(value), path)
+    elif isinstance(value, Mapping):
+        for name, one in value.items():
+            yield from parts(one, f"{path}.{name}")
+    elif isinstance(value, list | tuple):
+        for number, one in enumerate(value):
+            yield from parts(one, f"{path}[{number}]")
+    else:
+        yield path, value if isinstance(value, bool | int | float | str | None) else type(value).__name__
+
+
+def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two functions gave the same, bit for bit."""
+    return one.keys() == other.keys() and all(same_part(one[path], other[path]) for path in one)
+
+
+def same_part(one: Any, other: Any) -> bool:
+    if not (isinstance(one, Kept) and isinstance(other, Kept)):
+        return type(one) is type(other) and not isinstance(one, Kept) and one == other
+    alike = (one.shape, one.dtype, one.trains) == (other.shape, other.dtype, other.trains)
+    return alike and torch.equal(one.numbers, other.numbers)
+
+
+class Difference(NamedTuple):
+    """Where two runs of a report part: the function, which of its calls that is, and what it gives on both sides."""
+
+    function: str
+    call: int
+    gave: dict[str, Any]
+    right: dict[str, Any]
+    callers: frozenset[str]
+
+
+def differences(broken: list[Visit], right: list[Visit]) -> list[Difference]:
+    """Each call that gives something else than the same call in the right file, the first one first."""
+    calls: dict[str, list[dict[str, Any]]] = {}
+    for one in right:
+        calls.setdefault(one.function, []).append(one.gave)
+    counts: dict[str, int] = {}
+    found = []
+    for function, gave, callers in broken:
+        call = counts[function] = counts.get(function, 0) + 1
+        there = calls.get(function, [])
+        expected = there[call - 1] if call <= len(there) else None
+        if expected is not None and not same(gave, expected):
+            found.append(Difference(function, call, gave, expected, callers))
+    return found
+
+
+MEASURES = ("mean", "sum", "min", "max")
+CLOSE = {"rtol": 1e-3, "atol": 6e-5}  # a tensor is printed with four digits
+
+
+def places(seen: Any, gave: Mapping[str, Any]) -> set[Any]:
+    """Where in what a function gives a learner's observation is true.
+
+    A tuple is a shape, a list a row of numbers, a number a length or a measure, a text a dtype; True and False say
+    whether a gradient flows.
     """
-    batch, prefix_len, width = prefix.shape
-    head_dim = width // (2 * layers * heads)
-    rows = prefix.view(batch, prefix_len, 2 * layers, heads, head_dim)
-    rows = rows.permute(2, 0, 1, 3, 4).reshape(2 * layers, batch, heads, prefix_len, head_dim)
-    return rows.split(2)
+    return {(path, *place) for path, one in gave.items() for place in places_in(seen, one)}
 
 
-class Hunt3(tasks.PeftModelForCausalLM):
-    """`attend`: a GPT-2, and text that goes on. Compare `peft.peft_model.PeftModelForCausalLM.forward`."""
-
-    def forward(
-        self,
-        input_ids: Any = None,
-        attention_mask: Any = None,
-        inputs_embeds: Any = None,
-        labels: Any = None,
-        **kwargs: Any,
-    ) -> Any:
-        """The base model's forward, with the prefix as its past."""
-        batch_size = get_batch_size(input_ids, inputs_embeds)
-        self.shift_position_ids(kwargs)
-        kwargs["past_key_values"] = self.get_prompt(batch_size)
-        return self.base_model(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            inputs_embeds=inputs_embeds,
-            labels=labels,
-            **kwargs,
-        )
+def places_in(seen: Any, one: Any) -> Iterator[tuple[Any, ...]]:
+    if not isinstance(one, Kept):
+        if type(seen) is type(one) and seen == one:
+            yield ("itself",)
+        return
+    if isinstance(seen, bool):
+        yield from [("trains",)] * (seen == one.trains)
+    elif isinstance(seen, torch.dtype | str):
+        yield from [("dtype",)] * (str(seen).removeprefix("torch.") == str(one.dtype).removeprefix("torch."))
+    elif isinstance(seen, tuple):
+        yield from [("shape",)] * (tuple(seen) == one.shape)
+    elif isinstance(seen, int | float) and one.numbers.numel():
+        numbers = one.numbers.double()
+        wanted = torch.tensor(float(seen)).double()
+        yield from ((name,) for name in MEASURES if torch.isclose(getattr(numbers, name)(), wanted, **CLOSE))
+    elif isinstance(seen, list | Tensor):
+        yield from rows(seen, one.numbers)
 
 
-def hunt_4(prefix: Tensor, layers: int, heads: int) -> DynamicCache:
-    """`split`: (batch, prefix_len, 2·layers·hidden) → a cache with a key and a value for each layer.
-
-    Compare `peft.peft_model.PeftModel.get_prompt`.
-    """
-    batch, prefix_len, width = prefix.shape
-    head_dim = width // (2 * layers * heads)
-    rows = prefix.view(batch, prefix_len, 2 * layers, heads, head_dim).permute(2, 0, 3, 1, 4)
-    pairs = []
-    for number in range(layers):
-        key, value = rows[number::layers]
-        pairs.append((key, value))
-    return DynamicCache(pairs)
+FEWEST = 3  # numbers of a row that are enough to know it by
 
 
-class Hunt5(task_classes.PeftModelForSequenceClassification):
-    """`wrap`: a BERT that sorts texts. Compare `peft.peft_model.PeftModelForSequenceClassification.__init__`."""
-
-    def add_adapter(
-        self, adapter_name: str, peft_config: PrefixTuningConfig, autocast_adapter_dtype: bool = True
-    ) -> None:
-        """Attach a prefix, and a copy of every module that `modules_to_save` names."""
-        PeftModel.add_adapter(self, adapter_name, peft_config, autocast_adapter_dtype)
-        self.name_the_head(peft_config)
-
-
-def hunt_6(models: Iterable[Any], prefix_len: int) -> list[Any]:
-    """`prepare`: a prefix of the same length for each of several models, by PEFT itself.
-
-    Compare `peft.utils.other._prepare_prompt_learning_config`.
-    """
-    from peft import PrefixTuningConfig, get_peft_model
-
-    wrapped = []
-    config = PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=prefix_len)
-    for model in models:
-        wrapped.append(get_peft_model(model, config))
-    return wrapped
-
-
-class Hunt7(tasks.PeftModelForSeq2SeqLM):
-    """`attend`: a T5 with labels. Compare `peft.peft_model.PeftModelForSeq2SeqLM.forward`."""
-
-    def next_tokens(self, labels: Tensor | None) -> Tensor | None:
-        """(batch, target) → (batch, target): for each place the token after it, and -100 for the last."""
-        if labels is None:
-            return None
-        nothing = torch.full_like(labels[:, :1], -100)
-        return torch.cat((labels[:, 1:], nothing), dim=1)
-
-    def forward(
-        self,
-        input_ids: Any = None,
-        attention_mask: Any = None,
-        inputs_embeds: Any = None,
-        decoder_attention_mask: Any = None,
-        labels: Any = None,
-        **kwargs: Any,
-    ) -> Any:
-        """The base model's forward, with the prefix in the decoder's cache."""
-        kwargs["past_key_values"] = self.get_prompt(get_batch_size(input_ids, inputs_embeds))
-        return self.base_model(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            inputs_embeds=inputs_embeds,
-            decoder_attention_mask=self.prepend_prefix(decoder_attention_mask),
-            labels=self.next_tokens(labels),
-            **kwargs,
-        )
-
-
-class Hunt8(tasks.PeftModelForSeq2SeqLM):
-    """`wrap` and `encode`: a T5 in bfloat16. Compare `peft.peft_model.PeftModel.get_prompt`."""
-
-    def _setup_prompt_encoder(self, adapter_name: str, config: PrefixTuningConfig) -> None:
-        """The prefix lives on the base model's device."""
-        for child in self.base_model.children():
-            child.requires_grad_(False)
-        config.num_transformer_submodules = 2
-        self.word_embeddings = find_word_embeddings(self.base_model)
-        self.prompt_encoder = nn.ModuleDict()
-        encoder = PrefixEncoder(config)
-        self.prompt_encoder[adapter_name] = encoder.to(next(self.base_model.parameters()))
-        self.prompt_tokens = {adapter_name: torch.arange(2 * config.num_virtual_tokens)}
-
-    def encode_prefix(self, batch_size: int) -> Tensor:
-        """(batch, prefix_len, 2·layers·hidden), in the base model's precision."""
-        config, encoder = self.active_peft_config, self.prompt_encoder[self.active_adapter]
-        prompt_tokens = self.prompt_tokens[self.active_adapter][: config.num_virtual_tokens].expand(batch_size, -1)
-        prefix = encoder(prompt_tokens.to(encoder.embedding.weight.device))
-        return prefix.to(self.base_model.dtype)
-
-
-class Hunt9(tasks.PeftModelForSeq2SeqLM):
-    """`split`: a T5, up to the cache. Compare `peft.peft_model.PeftModel.get_prompt`."""
-
-    def get_prompt(self, batch_size: int) -> EncoderDecoderCache:
-        """The prefix as the cache that the base model reads."""
-        config = self.active_peft_config
-        prefix = self.encode_prefix(batch_size)
-        return self.as_cache(split_layers(prefix, config.num_layers, config.num_attention_heads, 2))
-
-    def as_cache(self, blocks: Sequence[Tensor]) -> EncoderDecoderCache:
-        """Blocks of four rows, two for self- and two for cross-attention → a decoder's cache."""
-        own = DynamicCache([(block[0], block[1]) for block in blocks])
-        cross = DynamicCache([(block[2], block[3]) for block in blocks])
-        cache = EncoderDecoderCache(own, cross)
-        return cache
-
-
-class Hunt10(tasks.PeftModelForCausalLM):
-    """`attend`: a GPT-2 that writes. Compare `peft.peft_model.PeftModelForCausalLM`."""
-
-    def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """What the base model is called with for each new token."""
-        model_kwargs = self.base_model_prepare_inputs_for_generation(*args, **kwargs)
-        cache = model_kwargs.get("past_key_values")
-        filled = 0 if cache is None else cache.get_seq_length()
-        if filled and filled >= model_kwargs["input_ids"].shape[1]:
-            model_kwargs["input_ids"] = model_kwargs["input_ids"][:, -1:]
-        model_kwargs["attention_mask"] = self.prepend_prefix(model_kwargs.get("attention_mask"))
-        if not filled:
-            self.shift_position_ids(model_kwargs)
-            model_kwargs["past_key_values"] = self.get_prompt(model_kwargs["input_ids"].shape[0])
-        return model_kwargs
+def rows(seen: Any, numbers: Tensor) -> Iterator[tuple[Any, ...]]:
+    """The places of a row, or of all numbers, in a tensor."""
+    try:
+        wanted = torch.as_tensor(seen).detach().double()
+    except (TypeError, ValueError, RuntimeError):
+        return
+    if wanted.shape == numbers.shape and torch.allclose(wanted, numbers.double(), **CLOSE):
+        yield ("all",)
+    elif wanted.dim() == 1 and numbers.dim() and min(FEWEST, numbers.shape[-1]) <= len(wanted) <= numbers.shape[-1]:
+        flat = numbers.double().reshape(-1, numbers.shape[-1])[:, : len(wanted)]
+        yield from ((int(at),) for at in torch.isclose(flat, wanted, **CLOSE).all(-1).nonzero())

@@ -13,6 +13,7 @@ THREE = ["n"] * 3
 SIZES_FROM = {"num_layers": "num_hidden_layers", "token_dim": "d_model", "num_attention_heads": "num_heads"}
 FROZEN = {"before": 68, "after": 0, "called_by": "add_adapter"}
 ASKED_BY = {"shape": (3, 10, 1024), "asked_by": "get_prompt"}
+WHY_THERE = {"name": "few_others", "=": "how_to_say", "amber": "in_the_record"}
 
 
 def filled_wrongly(lines, five="5 is no"):
@@ -203,33 +204,22 @@ MISTAKES = {
         "view gives every axis its size": "prefix",
         "first view, then permute": "right()[None]",
     },
-    "check_with_prefix": {
-        "the mask must grow": "(attention_mask, right()[1])",
-        "it grew along batch": (
-            "torch.ones(batch, prefix_len), attention_mask], dim=1",
-            "torch.ones(prefix_len, source), attention_mask]",
-        ),
-        "behind the text": "(right()[0].roll(-prefix_len, 1), right()[1])",
-        "0 hides a key": ("torch.ones(batch, prefix_len)", "torch.zeros(batch, prefix_len)"),
-        "own padding was lost": "(torch.ones_like(right()[0]), right()[1])",
-        "1 where a key may be read": "(right()[0] + 1, right()[1])",
-        "virtual tokens have none": "(right()[0], torch.arange(right()[0].shape[1])[None])",
-        "one for each token of the text": "(right()[0], torch.arange(2))",
-        "as if there were no prefix": "(right()[0], right()[1] - prefix_len)",
-        "one too early": "(right()[0], right()[1] - 1)",
-        "one too late": "(right()[0], right()[1] + 1)",
-        "counts on from the past": "(right()[0], right()[1] * 2)",
-        "two things are wanted": "right()[0]",
-        "put your answer": "(right()[0], ...)",
+    "check_why_there": filled_wrongly(WHY_THERE, "5 is none of")
+    | {
+        "nothing is written yet": WHY_THERE | {"name": "how_to_say"},
+        "the first word": WHY_THERE | {"name": "in_the_record"},
+        "17 words before it": WHY_THERE | {"=": "few_others"},
+        "in which manner": WHY_THERE | {"=": "in_the_record"},
+        "more words to look at": WHY_THERE | {"amber": "few_others"},
+        "only “bell” can follow": WHY_THERE | {"amber": "how_to_say"},
     },
     "check_kv_head": {
-        "these take turns": "head % kv_heads",
-        "its place within its group": "head % (heads // kv_heads)",
-        "divide by the size of a group": "head // kv_heads",
-        "only kv_heads of them": "head",
-        "how many asking heads": "-1",
-        "a number is wanted": "'1'",
-        "a whole number is wanted": "head / (heads // kv_heads)",
+        "put your answer": ...,
+        "turn by turn": 0,
+        "divide by the size of a group": 2,
+        "that many heads share one": 3,
+        "two that are cached": 4,
+        "the number of a cached head": "1",
     },
     "check_content": {
         "do not add up to 1": ("kept / kept.sum(dim=-1, keepdim=True)", "kept"),
@@ -266,22 +256,19 @@ MISTAKES = {
         "put your answer": "(right()[0], ...)",
     },
     "check_encoder_sees": {
-        "Do you compare logits?": ("encoder_last_hidden_state", "logits"),
-        "really without the prefix": "False",
-        "the other way round": "not right()",
-        "an experiment leaves it": "[one.zero_() for one in peft_model.prompt_encoder.parameters()] and False",
-        "True or False is wanted": "'yes'",
+        "put your answer": ...,
+        "logits change as soon as": "a",
+        "made of the logits": "b",
+        "never get a gradient": "d",
+        "choose one of a, b, c, d": "e",
+        "this is 5": 5,
     },
-    "check_widths": {
-        "the encoder never sees": ("return source, prefix_len", "return prefix_len + source, prefix_len"),
-        "so its mask has to grow": ("source, prefix_len + target", "source, target"),
-        "about the target": ("source, prefix_len + target", "source, prefix_len + source"),
-        "which stack reads": ("source, prefix_len + target", "source, prefix_len"),
-        "the second is None": ("prefix_len + source, None", "prefix_len + source, prefix_len + target"),
-        "more keys than": ("prefix_len + source, None", "source, None"),
-        "covers the prefix and": ("prefix_len + source, None", "prefix_len, None"),
-        "put your answer": "(..., ...)",
-        "two things are wanted": "prefix_len + source",
+    "check_which_trains": {
+        "put your answer": ...,
+        "stays frozen like all of it": "a",
+        "would keep them for ever": "b",
+        "there is no head": "d",
+        "choose one of a, b, c, d": "f",
     },
     "check_ending": {
         "one answer for each token": "(torch.tensor(0.0), classifier(dropout(outputs[0])))",
@@ -296,14 +283,6 @@ MISTAKES = {
         "one answer for each text": "(right()[0], right()[1][:1])",
         "two things are wanted": "right()[1]",
         "put your answer": "(..., ...)",
-    },
-    "check_trainable": {
-        "the prefix alone": ("prefix + head", "prefix"),
-        "the head alone": ("prefix + head", "head"),
-        "has a bias": (" + classes", ""),
-        "only its copy trains": ("prefix + head", "prefix + 2 * head"),
-        "a key and a value": ("prefix_len * 2 *", "prefix_len *"),
-        "count the prefix": "739",
     },
     "check_commands": {
         "put your answer": ...,
@@ -457,6 +436,67 @@ MISTAKES = {
         "expected is weight + scaling": "weight",
         "a matrix like weight": "(b @ a).T[:1]",
     },
+    "check_own_split": {
+        "are in both lists": "(rows, right()[1])",
+        "in neither list": "(right()[0][1:], right()[1])",
+        "a row twice": "([*right()[0], right()[0][0]], right()[1])",
+        "a quarter is wanted": "(right()[0][1:], [*right()[1], right()[0][0]])",
+        "each other's place": "right()[::-1]",
+        "the order of the file": "(rows[len(rows) // 4 :], rows[: len(rows) // 4])",
+        "give a seed": ("random.Random(0)", "random"),
+        "shuffle a copy": ("random.Random(0).sample(rows, len(rows))", "rows; random.Random(0).shuffle(rows)"),
+        "nothing is held out": "(rows, [])",
+        "two things are wanted": "rows",
+        "two lists of rows": "(3, 4)",
+    },
+    "check_own_batch": {
+        "a dictionary with": "[right()]",
+        "labels is missing": "{'input_ids': right()['input_ids'], 'attention_mask': right()['attention_mask']}",
+        "put your answer": "right() | {'labels': ...}",
+        "the end is missing": (", tokenizer.eos_token_id]", "]"),
+        "the source counts": ("[-100] * len(source) + target", "source + target"),
+        "padding counts": ('("labels", labels, -100)', '("labels", labels, tokenizer.pad_token_id)'),
+        "shifted by one": ("[-100] * len(source) + target", "[-100] * (len(source) - 1) + target + [-100]"),
+        "0 for padding": ("[1] * len(source + target)", "[1] * len(source)"),
+        "its target and the end, in this order": (
+            "input_ids.append(source + target)",
+            "input_ids.append(target + source)",
+        ),
+        "never learn to stop": ("len(source) + target)", "len(source) + target[:-1] + [-100])"),
+        "the labels of row": ("len(source) + target)", "len(source) + target[::-1])"),
+        "a tensor of whole numbers": "right() | {'input_ids': right()['input_ids'].float()}",
+        "expected (batch, longest)": "{name: one[:2] for name, one in right().items()}",
+    },
+    "check_own_fit": {
+        "a list of as many": ("return losses", "return losses[-1:]"),
+        "plain numbers": ("loss.item()", "loss"),
+        "no gradient has reached": ("        loss.backward()\n", ""),
+        "has not moved": ("        optimizer.step()\n", ""),
+        "numbers of the base": (
+            "[one for one in model.parameters() if one.requires_grad]",
+            "[one.requires_grad_() for one in model.parameters()]",
+        ),
+        "were added up": ("        optimizer.zero_grad()\n", ""),
+        "the loss rises": ("loss.backward()", "(-loss).backward()"),
+        "training mode": ("    model.eval()\n", ""),
+        "the model's own on this batch": ("append(loss.item())", "append(loss.item() + 1)"),
+        "put your answer": "[...] * steps",
+    },
+    "check_own_load": {
+        "the base alone": ("peft.PeftModel.from_pretrained(model, folder)", "model"),
+        "at random": (
+            "peft.PeftModel.from_pretrained(model, folder)",
+            "peft.get_peft_model(model, peft.PrefixTuningConfig(task_type='CAUSAL_LM', num_virtual_tokens=3))",
+        ),
+        "training mode": (".eval()", ".train()"),
+        "one and the same base": (
+            "AutoModelForCausalLM.from_pretrained(base_name)",
+            "load.__dict__.setdefault('kept', AutoModelForCausalLM.from_pretrained(base_name))",
+        ),
+        "is the base another one": ("    return", "    model.lm_head.weight.data.mul_(2)\n    return"),
+        "a model with an adapter": "3",
+        "your function raised": ("(base_name)", "('no such folder')"),
+    },
 }
 
 ALSO_RIGHT = {
@@ -474,7 +514,6 @@ ALSO_RIGHT = {
     ],
     "check_classes": [dict(JOBS)],
     "check_outcomes": [{case: f" {name} " for case, name in CASES.items()}],
-    "check_with_prefix": ["(right()[0].long(), right()[1][0])"],
     "check_content": ["torch.nn.functional.normalize(attention[..., prefix_len:], p=1, dim=-1)"],
     "check_silent_rows": ["torch.tensor(right())"],
     "check_commands": [

@@ -1,247 +1,224 @@
-"""Lesson 14's hunts: each mend that is right passes, and each plausible wrong one is told its cause."""
+"""Lesson 14's hunts: Mika's file is PEFT's, each bug is silent, each suspicion and mend is told its cause."""
 
-import inspect
-from typing import Any, NamedTuple
+import ast
+from pathlib import Path
 
+import jupytext
+import peft
 import pytest
 import torch
 
-from prefix_lab.course import hunts
+from notebooks.build import SOURCE
+from prefix_lab.course import hunts, trials
 from prefix_lab.course.checking import NotYet
 from prefix_lab.course.lessons import lesson_14
-from prefix_lab.course.trials import found, mend
+from prefix_lab.course.progress import EXERCISES
+
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+CODE = [
+    cell
+    for cell in jupytext.read(SOURCE / "14_bug_hunts.py", fmt="py:percent").cells
+    if cell.cell_type == "code" and "exercise" not in cell.metadata.get("tags", [])
+]
 
 
-class Hunt(NamedTuple):
-    """The wrong line, mends that are right, and for each wrong mend (of that line, or of another one) its cause."""
+class Hunt:
+    """A hunt's report and the lesson's own answer to it, from the cells of the notebook."""
 
-    wrong: str
-    right: list[str]
-    mistakes: dict[str, str | tuple[str, str]]
+    def __init__(self, number):
+        self.number, names = number, {}
+        imports = [one for one in ast.parse(CODE[0].source).body if isinstance(one, ast.Import | ast.ImportFrom)]
+        exec(compile(ast.Module(imports, []), "imports", "exec"), names)
+        names["check_hunt"] = self.given
+        names["print"] = lambda *told: None
+        for cell in CODE:
+            if f"hunts.branch({number})" in cell.source or f"check_hunt({number}, " in cell.source:
+                exec(compile(cell.source, f"hunt {number}", "exec"), names)
+        self.names = names
+
+    def given(self, number, report, where, seen, wrong, right):
+        self.report = report
+        self.answers = {"where": where, "seen": seen, "wrong": wrong, "right": right}
+
+    def check(self, **other):
+        return lesson_14.check_hunt(self.number, self.report, **{**self.answers, **other})
 
 
-HEAD = "class Hunt1(tasks.PeftModelForSeq2SeqLM):"
-FREEZE = "for child in self.children():"
-ROWS = "rows = rows.permute(2, 0, 1, 3, 4).reshape(2 * layers, batch, heads, prefix_len, head_dim)"
-ADD = "PeftModel.add_adapter(self, adapter_name, peft_config, autocast_adapter_dtype)\nself.name_the_head(peft_config)"
-NAME = "self.name_the_head(peft_config)"
-CONFIG = 'config = PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=prefix_len)'
-NEW = 'PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=prefix_len{})'
-LOOP = "wrapped.append(get_peft_model(model, config))"
-ENCODER = "self.prompt_encoder[adapter_name] = encoder.to({})"
-CACHE = "cache = EncoderDecoderCache(own, cross)"
-ALL = "cache.is_updated = dict.fromkeys(range(len(blocks)), {})"
-SHIFT = "if not filled:\n    self.shift_position_ids(model_kwargs)"
+FOUND = {}
 
-HUNTS = {
-    1: Hunt(
-        FREEZE,
-        ["for child in self.base_model.children():", "for child in [self.base_model]:"],
-        {
-            "wrong way round": "for child in self.prompt_encoder.children():",
-            "still nothing trains": "for child in self.modules():",
-            "of the base model too": ("child.requires_grad_(False)", "child.requires_grad_(True)"),
-            "with prefix_projection=True": (
-                "child.requires_grad_(False)",
-                "child.requires_grad_(False)\nself.prompt_encoder[adapter_name].embedding.requires_grad_(True)",
-            ),
+
+@pytest.fixture
+def hunt(request):
+    number = request.param
+    if number not in FOUND:
+        FOUND[number] = Hunt(number)
+    return FOUND[number]
+
+
+ALL = sorted(hunts.BUGS)
+ALSO_RIGHT = {
+    1: {"right": "rows = rows.permute(2, 0, 3, 1, 4)"},
+    2: {
+        "seen": [0.0, 0.0, 0.0],
+        "right": "return torch.cat((torch.ones(len(mask), self.config.num_virtual_tokens), mask), dim=1)",
+    },
+    3: {"where": "look_up()", "right": "return self.embedding(numbers)"},
+    4: {"right": "cache = self.to_cache(self.to_rows(self.encode(batch_size)))"},
+    5: {"seen": "torch.bfloat16", "right": "return encoder.to(self.base_model.device)"},
+    6: {"where": "PrefixEncoder.look_up"},
+    7: {"right": "return self.config.num_virtual_tokens + positions"},
+}
+MISTAKES = {
+    1: {
+        "would be true as well": {"seen": lambda names: (8, 1, 4, names["prefix_len"], 32)},
+        "step in.": {"where": "PrefixModel.get_prompt"},
+        "go back towards": {"where": "PrefixModel.to_cache"},
+        "nothing is wrong yet": {"where": "PrefixModel.encode"},
+        "never reached": {"where": "PrefixModel.load_adapter"},
+        "earlier draw": {"seen": [9.0, 9.0, 9.0, 9.0]},
+        "still shows something else": {"right": "rows = rows.permute(2, 0, 3, 1, 4).flip(0)"},
+        "it stops": {"right": "rows = rows.movedim(2, 0)"},
+    },
+    2: {
+        "each time": {"where": "PrefixModel.to_rows"},
+        "would be true as well": {"seen": 1.0},
+        "at its call number 1": {"right": "return mask.float()"},
+        "a gpt-2 that goes on, with padding and without": {
+            "right": "more = self.config.num_virtual_tokens * (len(mask) < 3)\n"
+            "return nn.functional.pad(mask.float(), (more, 0), value=1.0)"
         },
-    ),
-    2: Hunt(
-        ROWS,
-        ["rows = rows.permute(2, 0, 3, 1, 4)", "rows = rows.permute(2, 0, 3, 1, 4).contiguous()"],
-        {
-            "reshape alone renumbers": "rows = rows.reshape(2 * layers, batch, heads, prefix_len, head_dim)",
-            "have not changed places": "rows = rows.permute(2, 0, 1, 3, 4)",
-            "which old axis": "rows = rows.permute(2, 0, 4, 1, 3).reshape(2 * layers, batch, heads, prefix_len, -1)",
-            "expected (key and value": "rows = rows.permute(2, 3, 0, 1, 4)",
-            "expected one for each": ("return rows.split(2)", "return rows.split(layers)"),
-            "expected a tuple": ("return rows.split(2)", "return rows"),
-        },
-    ),
-    3: Hunt(
-        "attention_mask=attention_mask,",
-        ["attention_mask=self.prepend_prefix(attention_mask),"],
-        {
-            "no mask arrives": "attention_mask=None,",
-            "as long as the text": "attention_mask=attention_mask.float() if attention_mask is not None else None,",
-            "stand behind the text": "attention_mask=None if attention_mask is None else __import__('torch').cat("
-            "(attention_mask, self.prepend_prefix(attention_mask)[:, : -attention_mask.shape[1]] * 0 + 1), dim=1),",
-            "0 hides, 1 shows": "attention_mask=None if attention_mask is None else __import__('torch').nn.functional."
-            "pad(attention_mask, (self.active_peft_config.num_virtual_tokens, 0)),",
-            "expected (batch, prefix_len+tokens)": "attention_mask=None if attention_mask is None else "
-            "self.prepend_prefix(self.prepend_prefix(attention_mask)),",
-        },
-    ),
-    4: Hunt(
-        "key, value = rows[number::layers]",
-        [
-            "key, value = rows[2 * number : 2 * number + 2]",
-            "key, value = rows[2 * number], rows[2 * number + 1]",
-            "key, value = rows.split(2)[number]",
-        ],
-        {
-            "the key comes first": "value, key = rows[2 * number : 2 * number + 2]",
-            "at the other end": "key, value = rows.split(2)[-1 - number]",
-            "reads rows (1, 2)": "key, value = rows[number : number + 2]",
-            "reads rows (0, 0)": "key, value = rows[2 * number], rows[2 * number]",
-        },
-    ),
-    5: Hunt(
-        ADD,
-        ["\n".join(reversed(ADD.splitlines())), NAME + "\n" + ADD],
-        {
-            "it is never saved": (NAME, NAME + "\nself.base_model.classifier.requires_grad_(True)"),
-            "besides, not instead": 'peft_config.modules_to_save = ["classifier", "score"]\n' + ADD.splitlines()[0],
-            "when is the head named": (NAME, "self.name_the_head(self.peft_config[adapter_name])"),
-            "which PEFT leaves frozen": NAME + "\n" + ADD + "\nself.base_model.bert.embeddings.requires_grad_(True)",
-        },
-    ),
-    6: Hunt(
-        LOOP,
-        [
-            f"wrapped.append(get_peft_model(model, {NEW.format('')}))",
-            "from copy import deepcopy\nwrapped.append(get_peft_model(model, deepcopy(config)))",
-            f"config = {NEW.format('')}\n{LOOP}",
-        ],
-        {
-            "differ in layers": "from copy import copy\nconfig = copy(config)\n" + LOOP,
-            "differ in heads and widths": f"config = {NEW.format(', token_dim=models[0].config.n_embd')}\n{LOOP}",
-            "they share one config": LOOP + "\nconfig.num_layers = None",
-            "no list": LOOP + "\nbreak",
-        },
-    ),
-    7: Hunt(
-        "labels=self.next_tokens(labels),",
-        ["labels=labels,"],
-        {
-            "one place late": "labels=None if labels is None else labels.roll(1, dims=1),",
-            "which computes the loss": "labels=None,",
-            "can copy them": "labels=labels,\ndecoder_input_ids=labels,",
-            "one place early": "labels=None if labels is None else labels.roll(-1, dims=1),",
-            "other labels": "labels=None if labels is None else labels.clamp(min=0),",
-        },
-    ),
-    8: Hunt(
-        ENCODER.format("next(self.base_model.parameters())"),
-        [
-            ENCODER.format("next(self.base_model.parameters()).device"),
-            ENCODER.format("self.base_model.device"),
-        ],
-        {
-            "kept in torch.bfloat16": ENCODER.format("self.base_model.dtype"),
-            "gets keys in torch.float32": ENCODER.format("self.base_model.float().device"),
-            "to its device": "self.prompt_encoder[adapter_name] = encoder",
-            "kept in torch.float64": ENCODER.format("torch.float64"),
-            "something rounded it": ENCODER.format("self.base_model.dtype).to(torch.float32"),
-        },
-    ),
-    9: Hunt(
-        CACHE,
-        [
-            "cache = EncoderDecoderCache(own, DynamicCache())",
-            f"{CACHE}\ncache.cross_attention_cache = DynamicCache()\n{ALL.format(False)}",
-        ],
-        {
-            "come behind it": f"{CACHE}\n{ALL.format(False)}",
-            "is_updated says": f"{CACHE}\ncache.cross_attention_cache = DynamicCache()",
-            "never asked for": f"{CACHE}\n{ALL.format(True)}",
-            "positions of past": "cache = EncoderDecoderCache(DynamicCache(), DynamicCache())",
-            "full and says so": (
-                "cross = DynamicCache([(block[2], block[3]) for block in blocks])",
-                "cross = DynamicCache([(block[2] * 0, block[3] * 0) for block in blocks])",
-            ),
-        },
-    ),
-    10: Hunt(
-        SHIFT,
-        ["self.shift_position_ids(model_kwargs)\nif not filled:"],
-        {
-            "the prefix is not counted": "if not filled:",
-            "the prefix is counted twice": "self.shift_position_ids(model_kwargs)\n" + SHIFT,
-            "call 2": SHIFT + "\n    self.shift_position_ids({})",
-            "call 1 puts": "if filled:\n    self.shift_position_ids(model_kwargs)\nif not filled:",
-            "count what stands before it": "self.shift_position_ids(model_kwargs)\n"
-            "if model_kwargs.get('position_ids') is not None:\n    model_kwargs['position_ids'] += 1\nif not filled:",
-        },
-    ),
+    },
+    3: {
+        "would be true as well": {"seen": "float32"},
+        "is what prefixencoder.look_up would give": {"seen": True},
+        "go back towards": {"where": "PrefixModel.to_rows"},
+        "each time": {"where": "PrefixModel.virtual_tokens"},
+        "still shows": {"right": "return nn.functional.embedding(numbers, self.embedding.weight).detach()"},
+    },
+    4: {
+        "another of its calls": {"seen": lambda names: names["prefix_len"]},
+        "each time": {"where": "PrefixModel.to_cache"},
+        "step in.": {"where": "PrefixModel.generate"},
+        "still shows": {"right": "cache = self.made.setdefault(batch_size, self.to_cache(self.to_rows(prefix)))"},
+    },
+    5: {
+        "go back towards": {"where": "PrefixEncoder.look_up"},
+        "would be true as well": {"seen": True},
+        "is what prefixmodel.placed would give": {"seen": "float32"},
+        "placed, at its call number 1": {"right": "return encoder.to(reference).float()"},
+    },
+    6: {
+        "go back towards": {"where": "TextThatGoesOn.forward"},
+        "step in.": {"where": "PrefixModel.save_pretrained"},
+        "beside": {"where": "PrefixModel.set_adapter"},
+        "earlier draw": {"seen": 0.5},
+        "still shows": {"right": 'encoder, config = self.prompt_encoder["default"], self.peft_config[adapter_name]'},
+    },
+    7: {
+        "nothing is wrong yet": {"where": "PrefixModel.get_prompt"},
+        "step in.": {"where": "TextThatGoesOn.prepare_inputs_for_generation"},
+        "would be true as well": {"seen": (1, 1)},
+        "still shows": {"right": "return positions + self.config.num_virtual_tokens + filled"},
+    },
 }
 
 
-def check(number: int, wrong: Any, right: Any) -> Any:
-    return lesson_14.check_hunt(number, wrong, right)
+def test_mikas_file_without_a_bug_gives_what_peft_gives():
+    trials.hold_against_peft(hunts.branch(0), lambda by: None)
 
 
-@pytest.mark.parametrize(("number", "right"), [(number, right) for number in HUNTS for right in HUNTS[number].right])
-def test_a_right_mend_passes(number, right):
-    verdict = check(number, HUNTS[number].wrong, right)
+@pytest.mark.parametrize("number", ALL)
+def test_each_bug_is_one_line_that_stands_there_once_and_changes_no_signature(number):
+    right, wrong = hunts.BUGS[number]
+    source = hunts.ORIGINAL.read_text()
+    assert source.count(right) == 1
+    assert wrong not in source
+    assert max(map(len, source.replace(right, wrong).splitlines())) <= 120
+    assert len(EXERCISES[14]) == len(lesson_14.PRAISE) == len(hunts.BUGS)
+
+
+@pytest.mark.parametrize("hunt", ALL, indirect=True)
+def test_the_lessons_answer_passes_and_so_does_another_that_is_as_good(hunt):
+    assert hunt.check().passed, hunt.check()
+    verdict = hunt.check(**ALSO_RIGHT[hunt.number])
     assert verdict.passed, verdict
 
 
-@pytest.mark.parametrize(("number", "cause"), [(number, cause) for number in HUNTS for cause in HUNTS[number].mistakes])
-def test_a_wrong_mend_is_told_its_cause(number, cause):
-    mistake = HUNTS[number].mistakes[cause]
-    wrong, right = (HUNTS[number].wrong, mistake) if isinstance(mistake, str) else mistake
-    verdict = check(number, wrong, right)
+@pytest.mark.parametrize(
+    ("hunt", "cause"), [(number, cause) for number in ALL for cause in MISTAKES[number]], indirect=["hunt"]
+)
+def test_a_wrong_suspicion_and_a_wrong_mend_are_told_their_cause(hunt, cause):
+    wrong = MISTAKES[hunt.number][cause]
+    verdict = hunt.check(**{name: one(hunt.names) if callable(one) else one for name, one in wrong.items()})
     assert not verdict.passed
-    assert cause.lower() in verdict.text.lower()
+    assert cause in verdict.text.lower(), verdict
+    assert len(verdict.text) < 500
 
 
-@pytest.mark.parametrize("number", HUNTS)
-def test_the_stub_is_not_answered_yet_and_the_copy_as_it_stands_is_not_right(number):
-    assert "Put your answer" in check(number, ..., ...).text
-    assert "Put your answer" in check(number, HUNTS[number].wrong, ...).text
-    assert "as it stood" in check(number, HUNTS[number].wrong, HUNTS[number].wrong).text
-    harmless = check(number, HUNTS[number].wrong, HUNTS[number].wrong + "  # a remark")
-    assert not harmless.passed
+@pytest.mark.parametrize("hunt", [2], indirect=True)
+def test_the_stub_is_open_and_what_was_seen_comes_before_the_mend(hunt):
+    open_ = dict.fromkeys(("where", "seen", "wrong", "right"), ...)
+    assert "Put your answer" in hunt.check(**open_).text
+    assert "`seen` is still open" in hunt.check(seen=..., wrong=..., right=...).text
+    assert "Well seen" in hunt.check(wrong=..., right=...).text
+    assert "as it stood" in hunt.check(right=hunt.answers["wrong"]).text
 
 
 @pytest.mark.parametrize(
-    ("wrong", "right", "said"),
+    ("other", "said"),
     [
-        (3, "pass", "wrong is 3"),
-        (FREEZE, ["pass"], "right is ['pass']"),
-        ("", "pass", "wrong is empty"),
-        ("for child in self.childs():", "pass", "Did you mean: for child in self.children():"),
-        ("<script>alert(1)</script>", "pass", "The copy has no such line"),
-        (FREEZE, "for child in", "no Python any more"),
-        (FREEZE, "", "no Python any more"),
-        (FREEZE, "raise SystemExit('<script>')\nfor child in ():", "it stops, SystemExit"),
-        (FREEZE, "raise ZeroDivisionError\nfor child in ():", "it stops, ZeroDivisionError"),
-        (HEAD, HEAD.replace("Hunt1", "Other"), "there is no Hunt1 any more"),
-        (HEAD, "class Hunt1(no_such_module.Base):", "cannot be loaded, NameError"),
+        ({"where": 3}, "where is 3"),
+        ({"where": "<script>"}, "has no function"),
+        ({"where": "to_row"}, "Did you mean: PrefixModel.to_rows"),
+        ({"seen": {"a": 1}}, "a tuple, a list"),
+        ({"seen": ["<script>", 2, 3]}, "nothing of the kind"),
+        ({"wrong": 3}, "wrong is 3"),
+        ({"wrong": ""}, "wrong is empty"),
+        ({"wrong": "rows = rows.movedim(2, 0)"}, "no such line"),
+        ({"wrong": "rows = rows.movedim(2, 0).reshape(-1, batch)"}, "Did you mean: rows ="),
+        ({"right": "rows = ("}, "no Python any more"),
+        ({"right": "raise SystemExit('<script>')"}, "it stops, SystemExit"),
+        ({"wrong": "class PrefixModel(nn.Module):", "right": "class PrefixModel(nn.Modul):"}, "cannot be loaded"),
     ],
 )
-def test_a_hostile_answer_is_answered_in_words(wrong, right, said):
-    verdict = check(1, wrong, right)
+@pytest.mark.parametrize("hunt", [1], indirect=True)
+def test_a_hostile_answer_is_answered_in_words(hunt, other, said):
+    verdict = hunt.check(**other)
     assert not verdict.passed
     assert said in verdict.text
     assert "<script>" not in verdict._repr_html_()
 
 
+@pytest.mark.parametrize("hunt", [1], indirect=True)
+def test_a_report_that_shows_no_bug_or_fails_is_told(hunt):
+    def check(report):
+        return lesson_14.check_hunt(1, report, **hunt.answers).text
+
+    assert "gives the same with Mika's branch" in check(lambda by: None)
+    assert "raised ZeroDivisionError" in check(lambda by: 1 / 0)
+    assert "without brackets" in check(hunt.report(peft))
+
+
 def test_a_line_that_stands_there_twice_is_to_be_given_with_its_neighbour():
     lines = ["    x = 1", "    y = 2", "    x = 1"]
     with pytest.raises(NotYet, match="more than once"):
-        found(lines, ["x = 1"])
-    assert found(lines, ["x = 1", "y = 2"]) == (0, 2)
+        trials.found(lines, ["x = 1"])
+    assert trials.found(lines, ["x = 1", "y = 2"]) == (0, 2)
 
 
-def test_a_mend_keeps_the_indentation_of_the_line():
-    mended = mend(hunts.hunt_6, f"        {LOOP}  ", f"    if True:\n        {LOOP}\n    pass")
-    assert f"        if True:\n            {LOOP}\n        pass\n" in inspect.getsource(mended)
-
-
-def test_a_mend_leaves_the_copy_as_it_was():
-    before = inspect.getsource(hunts.hunt_2)
-    assert check(2, ROWS, HUNTS[2].right[0]).passed
-    assert inspect.getsource(hunts.hunt_2) == before
-    assert hunts.hunt_2(torch.zeros(2, 3, 80), 2, 5)[0].shape == (2, 2, 5, 3, 4)
-
-
-@pytest.mark.parametrize("number", [1, 9])
-def test_a_check_leaves_the_learners_random_numbers_alone(number):
+@pytest.mark.parametrize("hunt", [1], indirect=True)
+def test_a_check_leaves_the_branch_and_the_learners_random_numbers_alone(hunt):
     torch.manual_seed(0)
     first = torch.rand(3)
     torch.manual_seed(0)
-    check(number, HUNTS[number].wrong, HUNTS[number].right[0])
+    hunt.check()
     assert torch.equal(torch.rand(3), first)
+    assert hunts.BUGS[1][1] in Path(hunts.branch(1).__file__).read_text()
+
+
+def test_what_was_seen_is_read_in_every_form():
+    gave = dict(hunts.parts({"a": torch.arange(6.0).view(2, 3), "b": "name"}))
+    for seen in ((2, 3), "float32", torch.float32, 2.5, 15, [3, 4, 5], torch.arange(6).view(2, 3), False, "name"):
+        assert hunts.places(seen, gave), seen
+    for seen in ((3, 2), "float16", 2.6, [3, 4, 6], [], [[1, 2], [3]], True, "other", torch.ones(2, 2)):
+        assert not hunts.places(seen, gave), seen

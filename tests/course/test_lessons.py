@@ -75,20 +75,6 @@ def test_without_its_question_the_check_says_which_cell_to_run(hostile):
     assert "run the cell that shows it" in lesson_00.check_first_shape(hostile, "(2, 3, 5)").text
 
 
-def test_the_mask_that_grows_is_asked_for_and_a_wrong_shape_is_told_its_axis():
-    with torch.random.fork_rng(), record(["peft"]) as recording:
-        lesson_10.classify(lesson_10.CLASSIFIED)
-
-    def answered(shape):
-        at = "PeftModelForSequenceClassification.forward"
-        return lesson_10.check_grown_mask(predict(recording, at=at, name="attention_mask", score=Score()), shape)
-
-    assert not answered(...).passed
-    assert "Axis 1" in answered("(2, 7)").text
-    assert "it has 2" in answered((2, 5, 7)).text
-    assert answered((2, 12)).passed
-
-
 @pytest.mark.parametrize("job", lesson_04.JOBS)
 def test_a_wrong_class_is_told_what_it_is_for(job):
     for wrong in lesson_04.CLASSES:
@@ -253,8 +239,11 @@ PICTURES = {
     "✗ flan-t5-small: 512 read, 384 cached": lambda: lesson_05.draw_widths(),
     "✗ 384": lambda: lesson_05.show_sizes(),
     "368,640": lambda: lesson_06.draw_forms(12, 768, (768, 64), 20),
-    "40% of it on the prefix": lambda: lesson_08.draw_attention(
-        {"with <b>": EVEN, "alone": EVEN[:, 2:]}, ["$", " ", "<"]
+    "2 words ask 5 keys; 40% of their attention is on the prefix": lambda: lesson_08.draw_attention(
+        {"with <b>": EVEN, "alone": EVEN[:, 2:]}, ["$", " ", "<"], asking=1
+    ),
+    "layer 0: 40%, 40% on average; most in head 0 at “ ”, 40%": lambda: lesson_08.draw_reading(
+        [EVEN.expand(1, 2, 3, 5)], ["$", " ", "<b>"], prefix_len=2, sentence=1
     ),
     "layer 0: 40%": lambda: lesson_08.draw_shares([EVEN[None, None]], prefix_len=2),
     "2 of 4 rows get a gradient; none at all: 2, 3.": lambda: lesson_09.draw_rows(

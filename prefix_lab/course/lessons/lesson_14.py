@@ -1,120 +1,148 @@
-"""Lesson 14: a learner's line is put into a hunt's copy, and the mended copy is run against PEFT."""
+"""Lesson 14: what a learner suspects of a branch of Mika's file, and has seen, is held against a run; then the mend."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+import ast
+import difflib
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from prefix_lab.course import hunts, trials
-from prefix_lab.course.checking import Verdict, exercise
-from prefix_lab.course.shown import Drawn, drawn, plain_axes
-from prefix_lab.widgets.colours import COLOURS
-from prefix_lab.widgets.picture import FAINT, INK, new_figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-
-def rows_read(split: Callable[[Tensor], Any], layers: int, width: int) -> list[int]:
-    """For each layer's key, then its value: the row that it came from, told by numbers that were put there."""
-    marks = torch.arange(2 * layers).repeat_interleave(width // (2 * layers)).float().expand(1, 1, -1)
-    cache = split(marks)
-    return [int(one.flatten()[0]) for layer in cache.layers for one in (layer.keys, layer.values)]
-
-
-def draw_rows(found: Mapping[str, list[int]]) -> Drawn:
-    """Who reads which row: a filled square for each key and value; `found` has a list for each side."""
-    figure = new_figure(7.6, 3.4)
-    told = []
-    for place, (name, rows) in enumerate(found.items(), 1):
-        count = len(rows)
-        axes = figure.add_subplot(1, len(found), place)
-        readers = [f"{'value' if number % 2 else 'key'} of layer {number // 2}" for number in range(count)]
-        for number, row in enumerate(rows):
-            kind = {"hatch": "////", "fill": False} if number % 2 else {"facecolor": COLOURS["layers"]}
-            square = (row - 0.42, number - 0.42)
-            axes.add_patch(_square(square, edgecolor=COLOURS["layers"], linewidth=1.2, **kind))
-        plain_axes(axes, name, "row of the prefix", "")
-        axes.set_xlim(-0.5, count - 0.5)
-        axes.set_ylim(count - 0.5, -0.5)
-        axes.set_xticks(range(count))
-        axes.set_yticks(range(count), labels=readers if place == 1 else [])
-        axes.grid(color=FAINT, linewidth=0.4)
-        axes.set_axisbelow(True)
-        axes.set_aspect("equal")
-        pairs = zip(readers, rows, strict=True)
-        told.append(f"{name}: " + ", ".join(f"{reader} reads row {row}" for reader, row in pairs))
-    return drawn(figure, "Which row of the prefix each layer's key and value is", ".\n".join(told) + ".")
-
-
-def _square(corner: tuple[float, float], **look: Any) -> Any:
-    from matplotlib.patches import Rectangle
-
-    return Rectangle(corner, 0.84, 0.84, **look)
-
-
-def draw_moves(moved: Mapping[str, list[float]]) -> Drawn:
-    """How far the prefix's numbers are, on average, from where they began, after each step."""
-    title = "How far the prefix has moved"
-    figure, axes = two_lines({name: [1e4 * far for far in shares] for name, shares in moved.items()}, "prefix_len")
-    plain_axes(axes, title, "training step", "mean distance, in 0.0001", axis="y")
-    told = "; ".join(f"{name}: {far[-1]:.5f} after {len(far)} steps" for name, far in moved.items())
-    return drawn(figure, f"{title} since training began, on average", f"{told}.")
-
-
-def draw_positions(places: Mapping[str, list[int]], prefix_len: int) -> Drawn:
-    """The position of the newest token at each call of the base model; the prefix lies below the line."""
-    figure, axes = two_lines(places, "source")
-    axes.axhspan(-0.5, prefix_len - 0.5, color=COLOURS["prefix_len"], alpha=0.25, linewidth=0)
-    axes.annotate("the prefix", (1, (prefix_len - 1) / 2), color=INK, fontsize=9, va="center")
-    plain_axes(axes, "Where the newest token is put", "call of the base model", "position", axis="y")
-    axes.set_ylim(-0.5, None)
-    told = "; ".join(f"{name}: positions {', '.join(map(str, found))}" for name, found in places.items())
-    return drawn(figure, "The position of the newest token at each call of the base model", f"{told}.")
-
-
-def two_lines(found: Mapping[str, list[float]], colour: str) -> tuple[Figure, Axes]:
-    """The copy's numbers and the right ones, each with its name at its end; counted from 1."""
-    figure = new_figure(7.2, 3.0)
-    axes = figure.add_subplot()
-    looks = [{"linestyle": "--", "marker": "x"}, {"linestyle": "-", "marker": "o"}]
-    for (name, numbers), look in zip(found.items(), looks, strict=True):
-        axes.plot(range(1, len(numbers) + 1), numbers, color=COLOURS[colour], markersize=5, **look)
-        axes.annotate(name, (len(numbers), numbers[-1]), xytext=(8, -3), textcoords="offset points", color=INK)
-    longest = max(map(len, found.values()))
-    axes.set_xlim(0.6, 1.18 * longest)
-    axes.set_xticks(range(1, longest + 1))
-    return figure, axes
-
+from prefix_lab.course.checking import TODO, NotYet, Verdict, brief, exercise, is_open, kind
+from prefix_lab.locale import N_, _
+from prefix_lab.widgets.table import Table, table
 
 PRAISE = (
-    "The base model is frozen, the prefix trains, and its gradient is PEFT's.",
-    "Every number is where attention looks for it; permute moved the axes, and no reshape was needed.",
-    "The mask is (batch, prefix_len+tokens), and all logits are PEFT's, with padding too.",
-    "Layer i reads rows 2i and 2i+1, its key and its value, as in PEFT.",
-    "The head is named before the modules are copied; it trains, and it is saved.",
-    "Every model has a config of its own, with its own sizes.",
-    "The labels arrive as they were given, and loss and logits are PEFT's.",
-    "Trained in float32, read in the base's precision, on the base's device: as PEFT does.",
-    "Cross-attention starts empty and is filled from the source; loss and text are PEFT's.",
-    "Every call gets positions behind the prefix, and the text is PEFT's, token by token.",
+    N_(
+        "Right shape, right mean, and each number in the wrong place: to_rows has to move axes, and reshape moves none."
+    ),
+    N_("The virtual tokens stand before the text, and so do their ones. pad takes (before, behind)."),
+    N_("The table trains again. .data gives the numbers without the way back to them, and nothing warns."),
+    N_("Each call gets a cache of its own. A model writes into the cache that it is given."),
+    N_("The table stays in float32, on the model's device. .to(tensor) takes over the tensor's dtype as well."),
+    N_("Each adapter is kept by its own name, whichever is in use."),
+    N_("Every token stands behind the whole prefix, at each call, not only at the first."),
 )
-HUNTS = {
-    number: (
-        getattr(hunts, f"Hunt{number}", None) or getattr(hunts, f"hunt_{number}"),
-        getattr(trials, f"trial_{number:02}"),
-        praise,
-    )
-    for number, praise in enumerate(PRAISE, 1)
-}
-"""Number → the copy, its trial, and what is said of a right mend."""
+NO_REPORT = N_(
+    "The second argument is the report itself: run the hunt's first cell, and give `report` without brackets."
+)
+REPORT_FAILS = N_("The report raised {kind}: {said}. Put the hunt's first cell back as it was.")
+NO_BUG = N_(
+    "This report gives the same with Mika's branch and without the bug. Put the hunt's first cell back as it was."
+)
+NO_NAME = N_("where is {given}; a function's name is wanted, as text, in quotes.")
+NO_FUNCTION = N_("The file has no function {given!r}. The table at the top has their names.")
+NOT_RUN = N_("{where} does not run in this report at all: a stop there is never reached.")
+INSIDE = N_("What goes wrong happens inside {where}: in a function that it calls, or in one that those call. Step in.")
+NOT_FIRST = N_("What {where} gives is wrong, but it was handed something wrong already: go back towards the beginning.")
+RIGHT_EACH_TIME = N_("Each time that {where} runs in this report ({count}), it gives what it gives without the bug.")
+EARLIER = N_("When it last returns, nothing is wrong yet: look at what comes after it.")
+BESIDE = N_("What goes wrong does not pass through it: look beside it.")
+SEEN_OPEN = N_("Now look. `seen` is still open: what does {where} give in Mika's file, while this report runs?")
+NO_EVIDENCE = N_("seen is {given}; a tuple, a list, a number, a dtype's name, True or False is wanted.")
+SO_IN_BOTH = N_("That is true of what {where} gives, and without the bug it would be true as well: {given}.")
+LOOK_ON = N_(
+    "What else is there, or at another of its calls? The shape, the dtype, the mean, a row of the numbers, whether a "
+    "gradient flows."
+)
+AS_WITHOUT = N_("That is what {where} would give without the bug: {given}. What does it give in Mika's file?")
+NOT_SEEN = N_("{where} gives nothing of the kind in this report: {given}.")
+ANEW = N_("Words and sizes are drawn anew whenever the hunt's first cell runs. Perhaps this was an earlier draw?")
+FOUND = N_("Well seen: what {where} gives is the first thing that is wrong. Now mend it, with `wrong` and `right`.")
 
 
-def check_hunt(number: int, wrong: Any, right: Any) -> Verdict:
-    """The line of a hunt that is wrong, or lines, and what should stand there."""
-    copy, trial, praise = HUNTS[number]
-    return exercise(f"hunt_{number}")(trials.hunted)(copy, trial, wrong, right, praise)
+def functions() -> dict[str, str]:
+    """Each function of Mika's file, and what its first line says that it gives."""
+    found = {}
+    for top in ast.parse(hunts.ORIGINAL.read_text(encoding="utf-8")).body:
+        inside = top.body if isinstance(top, ast.ClassDef) else [top]
+        for one in inside:
+            if isinstance(one, ast.FunctionDef) and one.name not in ("__init__", "config"):
+                name = one.name if one is top else f"{top.name}.{one.name}"
+                found[name] = (ast.get_docstring(one) or "").partition("\n")[0]
+    return found
+
+
+def show_functions() -> Table:
+    """The functions of Mika's file, from top to bottom."""
+    return table((_("function"), _("what it is to do")), list(functions().items()))
+
+
+def check_hunt(number: int, report: Any, where: Any, seen: Any, wrong: Any, right: Any) -> Verdict:
+    """Where the first wrong thing is given and what was seen there; then the line, and what should stand there."""
+    return exercise(f"hunt_{number}")(hunted)(number, report, where, seen, wrong, right)
+
+
+def hunted(number: int, report: Any, where: Any, seen: Any, wrong: Any, right: Any) -> str:
+    if is_open(where):
+        raise NotYet(TODO)
+    broken = hunts.branch(number)
+    name = observed(broken, report, where, seen)
+    if is_open(wrong) or is_open(right):
+        raise NotYet(FOUND, where=name)
+    trials.hold_against_peft(trials.mend(broken, wrong, right), report)
+    return _(PRAISE[number - 1])
+
+
+def observed(broken: ModuleType, report: Any, where: Any, seen: Any) -> str:
+    """The function's name, where it is the first that gives something wrong and this was seen there."""
+    name = named(where)
+    mine, right = (ran(report, module) for module in (broken, hunts.branch(0)))
+    apart = hunts.differences(mine, right)
+    if not apart:
+        raise NotYet(NO_BUG)
+    if name != apart[0].function:
+        raise elsewhere(name, mine, apart)
+    if is_open(seen):
+        raise NotYet(SEEN_OPEN, where=name)
+    if not isinstance(seen, bool | int | float | str | tuple | list | torch.dtype | Tensor):
+        raise NotYet(NO_EVIDENCE, given=brief(seen))
+    calls = [one for one in apart if one.function == name]
+    if any(hunts.places(seen, one.gave) - hunts.places(seen, one.right) for one in calls):
+        return name
+    if any(hunts.places(seen, one.gave) for one in mine if one.function == name):
+        raise NotYet(SO_IN_BOTH, LOOK_ON, where=name, given=brief(seen))
+    if any(hunts.places(seen, one.right) for one in calls):
+        raise NotYet(AS_WITHOUT, where=name, given=brief(seen))
+    raise NotYet(NOT_SEEN, ANEW, where=name, given=brief(seen))
+
+
+def named(where: Any) -> str:
+    """A function's whole name; the end of it is enough where there is one such function."""
+    known = functions()
+    if callable(where) and getattr(where, "__qualname__", None) in known:
+        return where.__qualname__
+    if not isinstance(where, str):
+        raise NotYet(NO_NAME, given=brief(where))
+    given = where.strip().removesuffix("()")
+    found = [name for name in known if name == given or name.endswith(f".{given}")]
+    if len(found) != 1:
+        near = difflib.get_close_matches(given, found or known, n=1, cutoff=0.4)
+        raise NotYet(NO_FUNCTION, trials.NEAR if near else "", given=brief(where)[1:-1], line=near[0] if near else "")
+    return found[0]
+
+
+def ran(report: Any, module: ModuleType) -> list[hunts.Visit]:
+    if not callable(report):
+        raise NotYet(NO_REPORT)
+    try:
+        return hunts.visits(module, trials.fixed(report))
+    except (Exception, SystemExit) as error:
+        raise NotYet(REPORT_FAILS, kind=kind(error), said=str(error).rstrip(".")) from error
+
+
+def elsewhere(name: str, mine: Sequence[hunts.Visit], apart: Sequence[hunts.Difference]) -> NotYet:
+    """Why the first wrong number is not this function's."""
+    at = [place for place, one in enumerate(mine) if one.function == name]
+    if not at:
+        return NotYet(NOT_RUN, where=name)
+    if name in apart[0].callers:
+        return NotYet(INSIDE, where=name)
+    if any(one.function == name for one in apart):
+        return NotYet(NOT_FIRST, where=name)
+    first = next(place for place, one in enumerate(mine) if one.gave is apart[0].gave)
+    return NotYet(RIGHT_EACH_TIME, EARLIER if at[-1] < first else BESIDE, where=name, count=len(at))
