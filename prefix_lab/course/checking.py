@@ -90,7 +90,7 @@ def exercise(key: str, stage: str | None = None) -> Callable[[Callable[..., str]
         @functools.wraps(check)
         def checked(*answers: Any, **named: Any) -> Verdict:
             for stop in [*answers, *named.values()]:
-                if isinstance(stop, StopAt) and stop.by == "hand":
+                if isinstance(stop, StopAt) and stop.by == "hand" and stop.hits:
                     before, looked[key] = looked.get(key, stop), stop
                     if before is not stop:
                         stop.visits[:0], stop.asked[:0] = before.visits, before.asked

@@ -90,6 +90,15 @@ def test_a_stop_that_never_was_or_that_the_lesson_typed_at_is_told(capsys):
     assert "the lesson typed, and you watched" in check_inner(stopped(commands=None, suggest=["n", "p y"])).text
 
 
+def test_what_a_person_saw_when_the_cell_ran_before_counts_when_they_correct_their_answer(capsys):
+    looked, left_at_once = stopped("n", "p y", "c"), stopped("c")
+    looked.by = left_at_once.by = "hand"
+    check_inner(looked)
+    assert check_inner(left_at_once).passed
+    assert show_passport().stamps[0].asked == ["n", "p y", "c", "c"]
+    assert not check_inner(stopped("c")).passed
+
+
 def test_what_was_seen_stands_in_the_passport_and_what_was_not_says_where_it_is_to_be_seen(capsys):
     check_inner(stopped("p x", "c"), answer=5)  # not yet
     assert show_passport().stamps == ()
