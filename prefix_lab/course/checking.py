@@ -63,7 +63,7 @@ NOT_THERE = N_(
 OTHER_FRAME = N_("You saw it in `{there}`, with `{command}`. It is to be seen in `{function}`: `u` and `d` lead there.")
 TOO_EARLY = N_(
     "In `{function}` you typed `{command}` at line {line}, before it had a value there: `n` runs the line that makes "
-    "it."
+    "it. (Or is a name spelt otherwise? `ll` shows the source.)"
 )
 NOT_SEEN = N_("You stood in `{function}`, and what is to be seen was not printed there. You asked: {commands}.")
 NO_QUESTION = N_("The first argument is the question: run the cell that shows it, and then this one.")
@@ -312,8 +312,10 @@ def answered_shape(prediction: Any, answer: Any) -> str:
 
 
 MOVES = re.compile(
-    r"(n|next|s|step|c|cont|continue|r|return|u|up|d|down|w|where|bt|l|list|ll|longlist|source|h|help)\b"
+    r"(n|next|s|step|c|cont|continue|r|return|unt|until|u|up|d|down|w|where|bt|l|list|ll|longlist|source|b|break|tbreak"
+    r"|h|help|q|quit|exit|EOF)\b"
 )
+"""Commands that lead somewhere or show source, and no value."""
 
 
 def seen_there(
@@ -323,8 +325,8 @@ def seen_there(
 
     `function` is the qualified name of the function to stand in, `shown` a text, or several of which one is enough,
     that an answer there holds; without it, any command that was typed there will do. How it was asked does not matter,
-    but a listing of source shows no value. `causes` has the likely mistake for another text that was printed there. Of
-    another debugger only the places are known: they are enough, and None is given.
+    but a listing of source shows no value. `causes` has the likely mistake for another text that was printed there.
+    What was asked in another debugger is not known: that it stopped is enough, and None is given.
     """
     if is_open(stop):
         raise NotYet(TODO)
@@ -334,14 +336,14 @@ def seen_there(
         raise NotYet(NEVER_STOPPED)
     if stop.by == "lesson":
         raise NotYet(LESSON_TYPED)
-    if stop.by == "debugger" and any(one.function == function for one in stop.visits):
+    if stop.by == "debugger":
         return None
     wanted = (shown,) if isinstance(shown, str) else tuple(shown)
     asked = [one for one in stop.asked if not (MOVES.match(one.command) and wanted)]
     here = [one for one in asked if one.function == function]
     if found := next((one for one in here if not wanted or any(holds(one.answer, text) for text in wanted)), None):
         return found
-    if stop.by == "debugger" or not [one for one in stop.asked if not MOVES.match(one.command)]:
+    if not [one for one in stop.asked if not MOVES.match(one.command)]:
         raise NotYet(NOTHING_ASKED, function=stop.visits[0].function)
     for one in asked:
         if any(holds(one.answer, text) for text in wanted):
