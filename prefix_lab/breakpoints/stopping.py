@@ -290,6 +290,7 @@ class StagePdb:
             self.set_quit()
 
     def type_commands(self) -> None:
+        self.preloop()  # shows what `display` was asked for, where it has changed
         going_on = False
         while not going_on:
             line = self.stop.typed.pop(0) if self.stop.typed else "continue"
