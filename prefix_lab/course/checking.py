@@ -186,7 +186,7 @@ def tried(answer: Any, *arguments: object) -> Any:
     try:
         result = answer(*arguments)
     except Exception as error:  # whatever the learner's code raises is for the learner to read
-        raise raised("function", error) from error
+        raise raised(N_("function"), error) from error
     if is_open(result):
         raise NotYet(TODO)
     return result
@@ -195,7 +195,7 @@ def tried(answer: Any, *arguments: object) -> Any:
 def raised(what: str, error: Exception, *more: str) -> NotYet:
     """What the learner's code raised; for a name that is not there, with the cell to run first."""
     advice = "{advice}" if (advised := cell_to_run(error)) else ""
-    return NotYet(RAISED, advice, *more, what=what, kind=kind(error), said=str(error).rstrip("."), advice=advised)
+    return NotYet(RAISED, advice, *more, what=_(what), kind=kind(error), said=str(error).rstrip("."), advice=advised)
 
 
 def filled_in(answer: Any, lines: Iterable[str]) -> list[Any]:
