@@ -247,8 +247,8 @@ text = plain_text | {"decoder_input_ids": garden}  # it reads the word and, to k
 # ### Exercise 3 · the same line, in a debugger
 #
 # `get_prompt` makes the cache that PEFT hands over; here we hand it to the frozen model ourselves. Stop where its first
-# layer reads it. How many keys does that layer hold before the line with `torch.cat` has run, and how many after it?
-# And who asked? Climb from the cache up to the attention, and see its class.
+# layer reads it. How many keys does that layer hold `before` the line with `torch.cat` has run, and how many `after`
+# it? Then climb from the cache up to the attention: it is `asked_by` which class? Look first; below, you write it down.
 
 # %%
 cache = peft_model.get_prompt(batch_size=1)
