@@ -27,7 +27,6 @@ _HOMES = {
     "make_batch": "tasks",
     "make_ready": "ready",
     "rate_at": "training",
-    "record_prompt": "small_models",
     "record_walk": "small_models",
     "seen_words": "letters",
     "self_check": "ready",
