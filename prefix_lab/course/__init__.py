@@ -20,7 +20,6 @@ _HOMES = {
     "exact_match": "letters",
     "get_task": "letters",
     "held_out_words": "letters",
-    "listen": "small_models",
     "load_model": "loading",
     "load_tiny": "tiny",
     "load_tiny_t5": "small_models",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 import transformers  # its families are imported where one is made, each in its turn
-from torch import Tensor, nn
+from torch import nn
 from transformers import PreTrainedModel
 from transformers.utils import logging
 
@@ -237,30 +237,6 @@ def record_walk(
         torch.manual_seed(0)
         walk()
     return recording.with_names(name_axes(f"T5, {'projected' if projection else 'direct'}")) if named else recording
-
-
-def listen(peft_model: nn.Module, inputs: Mapping[str, Tensor]) -> tuple[str, dict[str, Any], Any]:
-    """Run the model, and listen at two doors: that of the base model, and that of the backbone inside it.
-
-    Returns which of the two PEFT knocked at, what was handed over there, and the output.
-    """
-    doors = {"the base model": peft_model.get_base_model()}
-    if backbone := getattr(peft_model, "transformer_backbone_name", None):
-        doors[f"the backbone, {backbone}"] = doors["the base model"].get_submodule(backbone)
-    arrived: dict[str, dict[str, Any]] = {}
-    listeners = [
-        module.register_forward_pre_hook(
-            lambda module, args, kwargs, door=door: arrived.setdefault(door, dict(kwargs)) and None, with_kwargs=True
-        )
-        for door, module in doors.items()
-    ]
-    try:
-        output = peft_model(**inputs)
-    finally:
-        for listener in listeners:
-            listener.remove()
-    door = next(iter(arrived))  # the first one that was opened
-    return door, arrived[door], output
 
 
 def arriving(model: nn.Module, name: str, call: Callable[[], Any]) -> list[Any]:
