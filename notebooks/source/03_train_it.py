@@ -331,7 +331,7 @@ table(("record", "disable_adapter()", "prefix"), zip(records, without, answers(p
 # Nothing was written before the records. GPT-2 writes postcards because each of its attention heads reads ten keys and
 # ten values more, which no word has ever made.
 #
-# *Short path: go on to lesson 06 from here.*
+# *Short path: go on to lesson 07 from here.*
 #
 # ## What has moved
 #
