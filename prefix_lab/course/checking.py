@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from prefix_lab.breakpoints.live import Asked
 from prefix_lab.breakpoints.stopping import StopAt
@@ -103,7 +103,9 @@ def exercise(key: str, stage: str | None = None) -> Callable[[Callable[..., str]
             given = [*answers, *named.values()]
             stops = [one for one in given if isinstance(one, StopAt) and one.visits]
             if stage is not None and stops:
-                passport.stamp(stage, key, stops[0], [brief(one) for one in given if not isinstance(one, StopAt)])
+                passport.stamp(
+                    stage, key, stops[0], [brief(one) for one in given if not isinstance(one, StopAt | nn.Module)]
+                )
             return Verdict(True, praise)
 
         checked.exercise = key
