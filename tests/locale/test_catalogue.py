@@ -1,6 +1,7 @@
 """The catalogue: as the sources are now, with every place of a template in its translation, and no dates."""
 
 import ast
+import csv
 import re
 from string import Formatter
 
@@ -110,3 +111,44 @@ def test_every_lessons_code_can_be_shown_with_its_comments_in_another_language(m
     for source in lessons():
         for cell in code_of(source):
             assert ast.dump(ast.parse(commented(cell, "zh"))) == ast.dump(ast.parse(cell))
+
+
+def terms():
+    """English → Chinese, from the table of terms."""
+    with (locale.FOLDER / "terms.csv").open(encoding="utf-8", newline="") as file:
+        return {row["English"]: row["中文"] for row in csv.DictReader(file)}
+
+
+ONE_WAY = (
+    "prefix",
+    "virtual token",
+    "breakpoint",
+    "gradient",
+    "mask",
+    "encoder",
+    "decoder",
+    "cross-attention",
+    "frozen",
+)
+"""Terms that have one word in Chinese, wherever they stand."""
+
+
+@pytest.mark.parametrize("term", ONE_WAY)
+def test_a_term_is_said_in_one_way(term):
+    chinese, wrong = terms()[term], []
+    for _, message in TRANSLATED:
+        one = message.id[0] if isinstance(message.id, tuple) else message.id
+        said = re.search(rf"(?<![\w_`.\-]){term}s?(?![\w_`=(.-])", re.sub(r"`[^`]*`|\{[^}]*\}", " ", one))
+        if said and chinese not in messages.forms(message)[0]:
+            wrong.append((one, messages.forms(message)[0]))
+    assert wrong == []
+
+
+def test_chinese_has_its_own_punctuation_and_a_space_beside_latin():
+    wrong = []
+    for language, message in TRANSLATED:
+        text = re.sub(r"`[^`]*`", "`", messages.forms(message)[0])
+        half = re.search(r"[一-鿿][,;:?!]|[,;?!][一-鿿]|您", text)
+        close = re.search(r"[一-鿿][A-Za-z0-9]|[A-Za-z0-9][一-鿿]", text)
+        wrong += [text] if language == "zh_CN" and (half or close) else []
+    assert wrong == []
