@@ -87,7 +87,7 @@ names = name_axes("T5, projected")
 # | type | to |
 # |---|---|
 # | `tbreak 787` | stop at that line, once; then `c` |
-# | `until 795` | run on until a line behind it |
+# | `until 794` | run on to that line, or to a later one |
 # | `jump 86` | go there **without** running what lies between, back as well |
 #
 # They want numbers, and lines move with every release. So `line_of` looks a number up, in your installation, by what
@@ -234,8 +234,8 @@ with stop_at("encode", where="peft", suggest=[*again, "p past_key_values.std(1).
     reverse(theirs)
 
 # %% [markdown] lang="en"
-# For more than one line of Python there is `interact`: a Python of its own in the middle of the stop, with everything
-# that the function knows; Ctrl + D, or an empty answer to `exit()`, leads back to pdb.
+# For more than one line of Python there is `interact`, in a terminal: a Python of its own in the middle of the stop,
+# with everything that the function knows. Ctrl + D leads back to pdb.
 #
 # **Over ssh** all this is the same, since it needs a keyboard and nothing else. Put the `with stop_at(...)` into a
 # script and run it, or begin with `python -m pdb train.py`. (A plain `breakpoint()` in a line of yours opens pdb, too.)
@@ -334,7 +334,7 @@ explained
 # %% [markdown] lang="en"
 # That tells you the line, its tensors by name, the axis that cannot be cut, the stage, and where to stop next. To look
 # around for yourself, type `%debug` in the next cell after an error: pdb opens in the function that failed, with all
-# its values, and `u` leads to whoever called it. `n` does nothing there any more, since nothing runs.
+# its values, and `u` leads to whoever called it. Nothing runs any more, so `n` and `s` only leave it.
 #
 # And the way out: say the width that fits, heads · head_dim:
 

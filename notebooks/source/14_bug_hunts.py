@@ -289,8 +289,8 @@ for name, by in {"Mika": mika, "PEFT": peft}.items():
     print(f"{name}: {dict(zip(words, answers, strict=True))}")
 
 # %% [markdown] lang="en"
-# A random prefix disturbs the T5, so no answer is good yet; but they should be the same on both sides. Stand where a
-# word begins, and let the first one pass with `c`. What is it that the second one is called with?
+# A random prefix disturbs the T5, so some answers are no good; but they should be the same on both sides. Stand where
+# a word begins, and let the first one pass with `c`. What is it that the second one is called with?
 
 # %%
 prepare = mika.TextToText.prepare_inputs_for_generation
