@@ -205,14 +205,14 @@ for seed in range(6):
 # the loss is that without a prefix, to the last digit. PEFT may make its prefix as ever.
 
 # %% [markdown] lang="en" tags=["hint"]
-# `a` prints the arguments that a function was called with. Which one is the prefix?
+# `p list(locals())` has the names of all that the function was called with. Which one is the prefix?
 
 # %% [markdown] lang="en" tags=["hint"]
 # An argument is a name like any other: behind `!` you can give it another value. With which value is this T5 called by
 # somebody who has no prefix?
 
 # %% tags=["exercise"]
-with stop_at(T5ForConditionalGeneration.forward, suggest=["a", "c"]) as stop:
+with stop_at(T5ForConditionalGeneration.forward, suggest=["p list(locals())", "c"]) as stop:
     unread = reverse(with_prefix()).loss
 
 check_unread(stop, reverse(load_tiny_t5()[0]).loss, unread)
