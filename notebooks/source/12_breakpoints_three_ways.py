@@ -82,7 +82,7 @@ names = name_axes("T5, projected")
 #
 # ## pdb, further · to a line by its text
 #
-# PEFT's `get_prompt` is long, and the interesting part begins after thirty `n`. Three commands go to a line at once:
+# PEFT's `get_prompt` is long, and the interesting part is not at its beginning. Three commands go to a line at once:
 #
 # | type | to |
 # |---|---|
@@ -350,7 +350,7 @@ reverse(peft.get_peft_model(flan, config)).logits.shape
 #
 # | | you want to | |
 # |---|---|---|
-# | `"a"` | be logged in on a server, and try expressions of your own in the middle of `get_prompt` | |
+# | `"a"` | try expressions of your own in the middle of `get_prompt`, on a server, over ssh | |
 # | `"b"` | know what the tensors were, after an error came from deep inside torch and the call is over | |
 # | `"c"` | go from a wrong number back to where it came from | |
 # | `"d"` | look at one of three hundred calls, the one whose mask has a zero in it | |
