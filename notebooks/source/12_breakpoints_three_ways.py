@@ -38,7 +38,7 @@
 #
 # 大约需要 30 分钟。JupyterLab 的调试器（右上角的小虫按钮）先关着，课里叫你打开时再打开。
 #
-# 从头开始：**Shift + Enter** 运行一个单元格，并移到下一个。
+# 从最上面开始：**Shift + Enter** 运行一个单元格，并走到下一个。
 
 # %%
 # first of all, and again after each restart
@@ -544,7 +544,7 @@ check_which_tool(
 #
 # 每个阶段都有名字，无论哪种调试器，都能凭这个名字停到那里。看到的东西也都一样：你在哪里，是谁调用的，每个张量和它的轴。不同的是你能做什么：pdb 能改，小虫看得方便，录制能往回走。
 #
-# 接下来读：`prefix_lab/breakpoints/places.py`，它讲一个阶段怎样变成你所装版本里的某个文件、某一行；还有 Python 官方文档里讲 pdb 的那一页。
+# 接着读：`prefix_lab/breakpoints/places.py`，它讲一个阶段怎样变成你所装版本里的某个文件、某一行；还有 Python 官方文档里讲 pdb 的那一页。
 # 第 14 课有七个坏掉的文件，可以把这些全用上。
 
 # %%
