@@ -92,8 +92,12 @@ def build(source: Path, language: str, solved: bool = False) -> NotebookNode:
 
 def comments(source: Path) -> list[str]:
     """What the comments in a lesson's code say, each once and in order."""
-    cells = [cell.source for cell in jupytext.read(source, fmt="py:percent").cells if cell.cell_type == "code"]
-    return [*dict.fromkeys(text for code in cells for _, _, text in comments_in(code))]
+    return [*dict.fromkeys(text for code in code_of(source) for _, _, text in comments_in(code))]
+
+
+def code_of(source: Path) -> list[str]:
+    """The code cells of a lesson, solutions as well."""
+    return [cell.source for cell in jupytext.read(source, fmt="py:percent").cells if cell.cell_type == "code"]
 
 
 def comments_in(code: str) -> list[tuple[int, int, str]]:

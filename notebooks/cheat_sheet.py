@@ -1,4 +1,5 @@
-"""The page to print, a line for each stage of the walk: `python -m notebooks.cheat_sheet` writes docs/cheat-sheet.md.
+"""The page to print, a line for each stage of the walk: `python -m notebooks.cheat_sheet` writes docs/cheat-sheet.md,
+and the same as docs/cheat-sheet.html, which a browser prints on one sheet of A4.
 
 Stages, files and shapes come from `prefix_lab/stages.py` and the installed PEFT; what to type there and the usual
 error stand here, and a test types every command where it is said to work.
@@ -10,9 +11,12 @@ import inspect
 from pathlib import Path
 from typing import NamedTuple
 
+from markdown_it import MarkdownIt
+
 from prefix_lab.stages import STAGES, Flow, Stage
 
 PAGE = Path(__file__).parents[1] / "docs" / "cheat-sheet.md"
+PRINTED = PAGE.with_suffix(".html")
 
 
 class Look(NamedTuple):
@@ -71,8 +75,8 @@ One line for each stage of the walk. To stop there, live, in PEFT's own source:
 ```python
 from prefix_lab.breakpoints import stop_at
 
-with stop_at("encode", where="peft"):  # any name of the first column; leave `where` out for our code
-    peft_model(**batch)  # choose, prepare and wrap: get_peft_model(model, config); keep: save_pretrained(folder)
+with stop_at("encode", where="peft") as stop:  # a name of the first column; without `where`, in our code
+    peft_model(**batch)  # choose, prepare, wrap: get_peft_model(model, config) · keep: save_pretrained(folder)
 ```
 
 | stage | PEFT's | shapes | type | the usual error, and what it means |
@@ -81,25 +85,53 @@ with stop_at("encode", where="peft"):  # any name of the first column; leave `wh
 
 FOOT = """
 **pdb.** `n` next line · `s` step into the call · `r` on to the function's return, then `p __return__` · `u` and `d` up
-to the caller and down again · `w` who called whom · `l` the lines around · `p x.shape` print · `a` the arguments ·
-`b file:line, condition` a breakpoint · `tbreak file:line` one that stops once · `c` go on · `q` quit · `!x = 1` run a
-statement. In a notebook the prompt is `ipdb>`, and the commands are the same. `shapes()` at a `stop_at` prints every
-tensor there with its axes.
+to the caller and down again, `u 3` three at once · `w` who called whom · `l` the lines around, `ll` the whole function
+· `p x.shape` print · `a` the arguments · `b file:line, condition` a breakpoint · `tbreak file:line` one that stops once
+· `c` go on · `q` quit the block · `!x = 1` run a statement. In a notebook the prompt is `ipdb>`, and the commands are
+the same. `shapes()` prints every tensor there with its axes. To stop anywhere else:
+`stop_at(peft.PrefixEncoder.__init__)`, any function or method written in Python; `condition="batch_size == 2"`,
+`times=1`.
 
 **Shapes.** prefix_len is PEFT's `num_virtual_tokens`. 2·layers: a key and a value for each layer. hidden = heads ·
 head_dim; in a grouped-query model (Llama 3), kv_heads · head_dim. The shapes are those of an encoder-decoder; a GPT-2
 has source in place of target.
 
 **Stepper.** `n` `s` `o` over, into, out; `N` `S` `O` backwards; `b` breakpoint; `c` `C` to the next one, to the one
-before; `?` all keys.
+before; `?` all keys. **Passport.** `prefix-lab passport` in a terminal: what you have seen, stage by stage.
 
-`python -m notebooks.cheat_sheet` writes this page from the table of stages. Words: [glossary](glossary.md).
+`python -m notebooks.cheat_sheet` writes this page from the table of stages, and
+[the same to print](cheat-sheet.html), one sheet of A4. Words: [glossary](glossary.md).
+"""
+
+STYLE = """
+@page { size: A4 landscape; margin: 8mm }
+body { font: 8pt/1.25 system-ui, sans-serif; margin: 0 auto; max-width: 281mm; padding: 0 }
+h1 { font-size: 12pt; margin: 0 }
+p, pre { margin: 1.2mm 0 }
+code { font: 7.1pt ui-monospace, monospace }
+table { border-collapse: collapse; margin: 1.5mm 0; width: 100% }
+th, td { border: 0.3pt solid #888; padding: 0.7mm 1.2mm; text-align: left; vertical-align: top }
+td code { overflow-wrap: anywhere }
+table { table-layout: fixed }
+th:nth-child(1) { width: 6% }
+th:nth-child(2) { width: 17% }
+th:nth-child(3) { width: 24% }
+th:nth-child(4) { width: 23% }
 """
 
 
 def page() -> str:
     """The whole page, as Markdown."""
     return HEAD + "".join(line(number, row) for number, row in enumerate(STAGES, 1)) + FOOT
+
+
+def printed() -> str:
+    """The whole page, to be printed by a browser."""
+    body = MarkdownIt("commonmark", {"html": True}).enable("table").render(page())
+    return (
+        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Prefix tuning in PEFT: cheat sheet</title>\n'
+        f"<style>{STYLE}</style>\n{body}</html>\n"
+    )
 
 
 def line(number: int, row: Stage) -> str:
@@ -128,8 +160,9 @@ def said(flow: Flow) -> str:
 
 
 def main() -> None:
-    PAGE.write_text(page(), encoding="utf8")
-    print(f"wrote {PAGE.relative_to(PAGE.parents[1])}")
+    for path, text in ((PAGE, page()), (PRINTED, printed())):
+        path.write_text(text, encoding="utf8")
+        print(f"wrote {path.relative_to(path.parents[1])}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ the `.mo` beside, which gettext reads. `--check` writes nothing, and fails where
 """
 
 import argparse
+import ast
 import io
 import sys
 from collections.abc import Iterator
@@ -18,12 +19,14 @@ from babel.messages.pofile import read_po, write_po
 
 from notebooks.build import comments, lessons
 from prefix_lab.course.progress import EXERCISES, LESSONS
+from prefix_lab.debugger.shown import HAPPENS
 from prefix_lab.locale import DOMAIN, FOLDER
 from prefix_lab.stages import STAGES
 
 ROOT = Path(__file__).parent.parent
 LANGUAGES = ("zh_CN",)
-PYTHON = {"_": (1,), "N_": (1,), "ngettext": (1, 2), "NotYet": (1,)}
+COUNTED = ("{count} step", "{count} steps", "{count} call", "{count} calls")
+PYTHON = ("_", "N_", "ngettext", "NotYet")  # whose texts in quotes are messages; of ngettext both forms are one
 JAVASCRIPT = {"N_": (1,)}
 HEAD = ("Language", "Plural-Forms", "MIME-Version", "Content-Type", "Content-Transfer-Encoding")
 WIDTH = 110
@@ -55,6 +58,8 @@ def messages() -> Iterator[Shown]:
     yield from (("prefix_lab/stages.py", said) for said in flows if " " in said)  # the others are names of the code
     titles = [*(one.title for one in LESSONS), *(one.title for all in EXERCISES.values() for one in all)]
     yield from (("prefix_lab/course/progress.py", title) for title in titles)
+    yield from (("prefix_lab/debugger/shown.py", said) for said in HAPPENS.values())
+    yield from (("prefix_lab/debugger/calls.py", text) for text in COUNTED)
     for path in lessons():
         yield from ((name(path), text) for text in comments(path))
 
@@ -64,7 +69,22 @@ def name(path: Path) -> str:
 
 
 def in_python(path: Path) -> list[str | tuple[str, ...]]:
-    return [text for _, text, _, _ in extract_from_file("python", path, keywords=PYTHON) if any(text)]
+    """Those of the calls of `PYTHON`, inside f-strings as well, where Babel does not look."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    found = []
+    for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
+        name = getattr(call.func, "id", "")
+        if name in PYTHON:
+            texts = [text for one in call.args for text in texts_in(one)]
+            found += [tuple(texts)] if name == "ngettext" and texts else filter(None, texts)
+    return found
+
+
+def texts_in(node: ast.expr) -> list[str]:
+    """A text in quotes; where there is a choice of two, both."""
+    if isinstance(node, ast.IfExp):
+        return texts_in(node.body) + texts_in(node.orelse)
+    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
 
 
 def in_javascript(path: Path) -> list[str]:

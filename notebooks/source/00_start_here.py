@@ -32,7 +32,15 @@ make_ready(live=True)  # False: the lesson types at its stops
 from peft import PeftModel
 
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import before_and_after, draw_network, load_tiny, self_check, show_progress, world_task
+from prefix_lab.course import (
+    before_and_after,
+    draw_network,
+    load_tiny,
+    self_check,
+    show_passport,
+    show_progress,
+    world_task,
+)
 from prefix_lab.course.lessons.lesson_00 import check_first_shape, check_what_is_added, draw_walk
 from prefix_lab.course.prefixes import trained_prefix
 from prefix_lab.debugger import record
@@ -51,8 +59,9 @@ self_check()
 # ## See it work
 #
 # This GPT-2 is tiny, under a million numbers, and knows one small world: places to eat, and what people say about
-# them. It reads a record, and writes a sentence. Below, PEFT loads a **trained prefix** that ships with the course. The
-# first line is what GPT-2 writes by itself, with the prefix switched off; the second is what it writes with it.
+# them. It reads a record, and writes a sentence. Below, PEFT loads a **trained prefix** that ships with the course.
+# (What PEFT adds to a model is called an *adapter*; here it is the prefix.) The first line is what GPT-2 writes by
+# itself, with the prefix switched off; the second is what it writes with it.
 
 # %%
 base, tokenizer = load_tiny("gpt2")
@@ -228,8 +237,9 @@ check_first_shape(question, "(2, 10, 1024)")
 # - `w` shows where you are: who called whom, the innermost last;
 # - `c` lets the program go on. `q` leaves, too.
 #
-# You cannot break anything. If you run many cells at once, the lesson types for you, and says so; and with
-# `make_ready(live=False)` in the first cell it always does.
+# You cannot break anything. When it is over, the same cell is still the chosen one: go on with a click on the next. If
+# you run many cells at once, the lesson types for you, and says so; with `make_ready(live=False)` in the first cell it
+# always does.
 
 # %%
 with stop_at("split", where="peft", suggest=["p batch_size", "w", "c"]):
@@ -241,10 +251,15 @@ with stop_at("split", where="peft", suggest=["p batch_size", "w", "c"]):
 # ## Your passport
 #
 # In the lessons you find things out at such stops: which class was chosen, what is frozen, who asked for the prefix.
-# What you found, where you stood and what you typed goes into your **passport**, a page for each of the eight stages.
-# PASSPORT
-#
-# Solved exercises are noted beside it, in a small file on this machine; nothing is sent anywhere.
+# What you found, where you stood and what you typed is stamped into your **passport**, which has a place for each of
+# the eight stages. It is for you, to look up, and for whoever wants to see that you have been there.
+
+# %%
+show_passport()
+
+# %% [markdown] lang="en"
+# Still empty; lesson 01 has four stamps for you. `prefix-lab passport` shows it in a terminal, and saves it to print.
+# Solved exercises are noted beside it, in a small file on this machine, and nothing is sent anywhere.
 #
 # ## Your way through the course
 #

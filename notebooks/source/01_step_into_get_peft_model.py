@@ -19,7 +19,8 @@
 # - say what has moved in PEFT since 2023.
 #
 # It takes about 35 minutes. Run each cell **by itself**, with Shift + Enter: at a stop, a line to type into opens below
-# it. `c` lets the program go on, `q` leaves, and you cannot break anything.
+# it. `c` lets the program go on, `q` leaves, and you cannot break anything. Afterwards the same cell is still the
+# chosen one: go on with a click on the next.
 
 # %%
 # first of all, and again after each restart
@@ -37,7 +38,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokeni
 
 import prefix_lab
 from prefix_lab.breakpoints import stop_at
-from prefix_lab.course import show_progress, show_source, show_stage
+from prefix_lab.course import show_passport, show_progress, show_source, show_stage
 from prefix_lab.course.lessons.lesson_01 import (
     check_asked_by,
     check_chosen,
@@ -141,7 +142,8 @@ with stop_at("choose", where="peft", suggest=into):
 # ### Exercise 1 · which class, and in which table?
 #
 # Now a GPT-2, which is made for another task. Stop, go to the last line, and find out there: what is the table called,
-# and which class does it have for this task? Then write both names down, and run the cell again.
+# and which class does it have for this task? Then write both names down, and run the cell again. (What you have seen
+# counts: the second time, `c` is enough.)
 
 # %% [markdown] lang="en" tags=["hint"]
 # `until` with the number that was printed above. Now the arrow stands before the line with the table. `l` lists the
@@ -449,7 +451,11 @@ torch.equal(*logits)
 #
 # One line, `get_peft_model(model, peft_config)`: a table chose a class, a few names gave the sizes, a loop froze the
 # model, and an encoder was put beside it. You have stood at each of these places, and your passport has the stamps.
-#
+
+# %%
+show_passport()
+
+# %% [markdown] lang="en"
 # Read next: PEFT's `mapping_func.py`, the function that you stepped through, and ours, `prefix_lab/mapping.py`.
 
 # %%

@@ -79,9 +79,11 @@ def postcard(place):
     return f"we are at the {place.name} in the {place.area}. we eat {place.food}, and the food is {place.rating}!"
 
 
-seen, held_out = (
-    [(record, postcard(place)) for record, _, place in world.examples(part)] for part in ("train", "test")
-)
+def pairs(part):
+    return [(record, postcard(place)) for record, _, place in world.examples(part)]
+
+
+seen, held_out = pairs("train"), pairs("test")
 
 
 def exact_match(model, examples):
@@ -226,46 +228,47 @@ show_stage("learn", mark=("torch.autograd.backward(",))
 # %% [markdown] lang="en"
 # ### Exercise 3 · where is the gradient?
 #
-# One step, in four lines, with a stop at `backward`. Which parameters have a gradient **before** this line, and which
-# **after** it? `with_gradient()` lists them; it is yours, so only your own frame knows it. Climb there from torch's
-# frame, look, run the one line, and look again.
-#
-# Then say what you found: how many parameters had a gradient before the line and how many after it, and the shape of
-# the one that you saw.
+# `one_step` is a step in plain lines, with a rate of 0, so that nothing moves yet. Stop it in `backward`. Which
+# parameters have a gradient **before** this line of `one_step`, and which **after** it? `with_gradient()` lists them.
+# It is yours, and torch does not know it: climb from torch's frame to your own (`u`), look, run the one line, and look
+# again.
+
+
+# %%
+def with_gradient():
+    return {name: tuple(one.grad.shape) for name, one in peft_model.named_parameters() if one.grad is not None}
+
+
+def one_step():
+    optimizer = torch.optim.AdamW([prefix], lr=0.0)
+    loss = peft_model(**batch).loss
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+with torch.no_grad():
+    prefix.copy_(start)  # each run of this cell begins anew
+with stop_at("learn", suggest=["p self", "u", "p with_gradient()"]) as stop:
+    one_step()
+
+# %% [markdown] lang="en"
+# What did you find? How many parameters had a gradient before the line, how many after it, and what shape has the one
+# that you saw?
 
 # %% [markdown] lang="en" tags=["hint"]
-# After `u` you stand in this cell, at `loss.backward()`, which has not finished: an empty `{}` is what there is to see.
+# After `u` you stand in `one_step`, at `loss.backward()`, which has not finished: an empty `{}` is what there is to
+# see.
 
 # %% [markdown] lang="en" tags=["hint"]
-# `n` runs the line of the frame in which you stand. In your own frame, that is the whole of `loss.backward()`.
-
+# `n` runs the line of the frame in which you stand. In `one_step`, that is the whole of `loss.backward()`.
 
 # %% tags=["exercise"]
-def with_gradient():
-    return {name: tuple(one.grad.shape) for name, one in peft_model.named_parameters() if one.grad is not None}
-
-
-optimizer = torch.optim.AdamW([prefix], lr=0.0)
-with stop_at("learn", suggest=["p self", "u", "p with_gradient()"]) as stop:
-    loss = peft_model(**batch).loss
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-
 check_gradient(stop, {"before": ..., "after": ..., "shape": ...})
 
-
 # %% tags=["solution"]
-def with_gradient():
-    return {name: tuple(one.grad.shape) for name, one in peft_model.named_parameters() if one.grad is not None}
-
-
-optimizer = torch.optim.AdamW([prefix], lr=0.0)
 with stop_at("learn", commands=["p self", "u", "p with_gradient()", "n", "p with_gradient()", "c"]) as stop:
-    loss = peft_model(**batch).loss
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    one_step()
 
 check_gradient(stop, {"before": 0, "after": 1, "shape": (10, 1024)})
 
@@ -310,7 +313,6 @@ for step in range(1, steps + 1):
     optimizer.step()
     if step == 1 or step % 10 == 0:
         print(f"step {step:2}   loss {loss.item():.3f}   exact match {exact_match(peft_model, held_out[:40]):.1%}")
-peft_model.eval()
 # %% [markdown] lang="en"
 # ## After
 #
@@ -331,7 +333,7 @@ table(("record", "disable_adapter()", "prefix"), zip(records, without, answers(p
 # Nothing was written before the records. GPT-2 writes postcards because each of its attention heads reads ten keys and
 # ten values more, which no word has ever made.
 #
-# *Short path: go on to lesson 06 from here.*
+# *Short path: go on to lesson 07 from here.*
 #
 # ## What has moved
 #

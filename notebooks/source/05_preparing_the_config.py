@@ -36,7 +36,7 @@ from prefix_lab.course import show_progress, show_stage
 from prefix_lab.course.lessons.lesson_05 import (
     check_grouped,
     check_next_model,
-    check_read_from,
+    check_not_asked_for,
     check_rescue,
     config_of,
     draw_widths,
@@ -96,51 +96,42 @@ prepare = peft.utils.other._prepare_prompt_learning_config
 flan = config_of("flan-t5-small")
 
 # %% [markdown] lang="en"
-# ### Exercise 1 · read from which name?
+# ### Exercise 1 · a name that nobody asks for
 #
-# Step through it with flan-t5-small's config. From which name is each of the three sizes read? The first name that
-# this model knows wins, and what stands below it is never looked at. Print `peft_config.token_dim` once before it is
-# filled, and once after. (Enter alone repeats the last command: after one `n`, it steps on.)
+# In lesson 01 you watched the arrow pass the names of a T5. Now flan-t5-small, a T5 as well. What does preparation make
+# of its width and its heads? And one name in `model_config` says how wide a head of this model really is: which one?
+# Preparation never asks for it. (`r` runs to the end of the function, `pp` prints a dictionary line by line.)
 
 # %% [markdown] lang="en" tags=["hint"]
-# A line runs when the arrow `->` has moved on from it. An `if` whose name is not there leads to the next `elif`.
+# Behind `r`, both fields are filled: `p peft_config.token_dim, peft_config.num_attention_heads`.
 
 # %% [markdown] lang="en" tags=["hint"]
-# `num_layers` comes first, `token_dim` second. The number of heads is read last. Before you leave with `c`, print the
-# three: `p peft_config.num_layers, peft_config.token_dim, peft_config.num_attention_heads`.
+# `pp model_config` is long. Look among the names that begin with `d_`, and compare each with the source above: is it
+# asked for?
 
 # %% tags=["exercise"]
 config = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
-with stop_at("prepare", where="peft", suggest=["p peft_config.token_dim", "n", "n", "n", "c"]) as stop:
+with stop_at("prepare", where="peft", suggest=["p peft_config.token_dim", "r", "c"]) as stop:
     prepare(config, flan)
 
-check_read_from(stop, {"num_layers": ..., "token_dim": ..., "num_attention_heads": ...})
+check_not_asked_for(stop, {"token_dim": ..., "num_attention_heads": ..., "width_of_a_head": ...})
 
 # %% tags=["solution"]
 config = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)
-steps = ["p peft_config.token_dim", *["n"] * 14, "p peft_config.token_dim", *["n"] * 4, "c"]
-with stop_at("prepare", where="peft", commands=steps) as stop:
+look = ["r", "p peft_config.token_dim, peft_config.num_attention_heads", 'p model_config["d_kv"]', "c"]
+with stop_at("prepare", where="peft", commands=look) as stop:
     prepare(config, flan)
 
-check_read_from(stop, {"num_layers": "num_hidden_layers", "token_dim": "d_model", "num_attention_heads": "num_heads"})
+check_not_asked_for(stop, {"token_dim": 512, "num_attention_heads": 6, "width_of_a_head": "d_kv"})
 
 # %% [markdown] lang="en"
-# (flan-t5-small's file says `num_layers`. transformers knows it by a second name, `num_hidden_layers`, for all models
-# alike, and PEFT asks for that one first.)
-#
-# Here is what the model's config says of its sizes. Which of these names does preparation never look at?
-
-# %%
-{name: getattr(flan, name) for name in ("d_model", "num_heads", "d_kv", "num_layers")}
-
-# %% [markdown] lang="en"
-# `d_kv` is how wide one head is: 64. Six heads of 64 are 384, and the model is 512 wide. Most models have
-# heads · head_dim = hidden, and preparation takes that for granted.
+# `d_kv` is 64. Six heads of 64 are 384, and the model is 512 wide. Most models have heads · head_dim = hidden, and
+# preparation takes that for granted: 512 // 6 is 85, and 6 · 85 is not 512.
 #
 # ### Exercise 2 · rescue flan-t5-small
 #
 # Preparation fills only what is `None`. So one argument more saves the model: which `token_dim` fits what flan-t5-small
-# keeps in its cache? Try numbers until `get_prompt` gives a key of the model's own shape; the check does the same.
+# keeps in its cache? `give_prefix("flan-t5-small", token_dim=...)`, from the top of this lesson, tries a number.
 
 # %% [markdown] lang="en" tags=["hint"]
 # `token_dim` is how many numbers one key has, all heads side by side. PEFT divides it by the number of heads again.
@@ -197,15 +188,15 @@ draw_widths()
 # ### Exercise 3 · a size that is written twice
 #
 # With Llama's config, `token_dim` is written, and later written again. Stop before the second time, print it, step on,
-# and print it once more. To get there at once, `unt 1198` runs on **until** line 1198; the number depends on your
-# PEFT, so the cell finds it by the text of the line. Then fill in both values, how many heads the prefix gets, and the
+# and print it once more. To get there at once, `until` runs to a line; its number depends on your PEFT, so the
+# next cell finds it by the text of the line. Then fill in both values, how many heads the prefix gets, and the
 # name in Llama's config that decides it.
 
 
 # %%
 def until(function, text):
     lines, first = inspect.getsourcelines(function)
-    return f"unt {next(number for number, line in enumerate(lines, first) if text in line)}"
+    return f"until {next(number for number, line in enumerate(lines, first) if text in line)}"
 
 
 grouped = 'and ("num_key_value_heads" in model_config)'
@@ -216,7 +207,8 @@ until(prepare, grouped)
 # `p model_config["num_attention_heads"]`, and the same for that name.
 
 # %% [markdown] lang="en" tags=["hint"]
-# Go on with `n` until the arrow has passed `peft_config.token_dim = head_dim * num_key_value_heads`.
+# Go on with `n` until the arrow has passed `peft_config.token_dim = head_dim * num_key_value_heads`, or run to the end
+# of the function with `r`.
 
 # %% tags=["exercise"]
 config = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=20)
@@ -228,7 +220,7 @@ check_grouped(stop, {"token_dim_first": ..., "token_dim_then": ..., "heads": ...
 # %% tags=["solution"]
 config = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=20)
 show = "p peft_config.token_dim, peft_config.num_attention_heads"
-with stop_at("prepare", where="peft", commands=[until(prepare, grouped), show, *["n"] * 8, show, "c"]) as stop:
+with stop_at("prepare", where="peft", commands=[until(prepare, grouped), show, "r", show, "c"]) as stop:
     prepare(config, config_of("llama-3-8b"))
 
 check_grouped(stop, {"token_dim_first": 4096, "token_dim_then": 1024, "heads": 8, "decided_by": "num_key_value_heads"})
@@ -257,7 +249,7 @@ for name in ("t5-small", "t5-base"):
 # the sizes.) Stand in it with the used config, and see which `if` it does not enter any more:
 
 # %%
-with stop_at("prepare", where="peft", suggest=["p peft_config.num_layers is None", *["n"] * 7, "c"]):
+with stop_at("prepare", where="peft", suggest=["p peft_config.num_layers is None", *["n"] * 5, "c"]):
     prepare(used, config_of("t5-base"))
 
 # %% [markdown] lang="en"
@@ -266,12 +258,10 @@ with stop_at("prepare", where="peft", suggest=["p peft_config.num_layers is None
 # t5-small was wrapped with `config`, a prefix with a projection (the small network that lesson 06 is about). Now you
 # want the same for t5-base, as if t5-small had never been there. Which config do you give it?
 #
-# | | |
-# |---|---|
-# | `"copy"` | `dataclasses.replace(config)` |
-# | `"three"` | `dataclasses.replace(config, num_layers=None, token_dim=None, num_attention_heads=None)` |
-# | `"anew"` | `PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20, prefix_projection=True)` |
-# | `"layers"` | `config` itself, after `config.num_layers = 12` |
+# - `"a"`: `dataclasses.replace(config)`
+# - `"b"`: `dataclasses.replace(config, num_layers=None, token_dim=None, num_attention_heads=None)`
+# - `"c"`: `config` itself, after `config.num_layers = 12`
+# - `"d"`: `PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20, prefix_projection=True)`
 
 # %% [markdown] lang="en" tags=["hint"]
 # Which fields are filled? Print a config before and after `prepare(config, config_of("t5-small"))`, and compare.
@@ -280,7 +270,7 @@ with stop_at("prepare", where="peft", suggest=["p peft_config.num_layers is None
 check_next_model(...)
 
 # %% tags=["solution"]
-check_next_model("anew")
+check_next_model("d")
 
 # %% [markdown] lang="en"
 # Ours looks at the sizes, and says what may have happened:

@@ -93,16 +93,8 @@ print(f"{loss.item():.4f}")
 # No arithmetic at all: a table, and a lookup. Each text in the batch asks for the same virtual tokens, 0 to 19, and
 # token 3 becomes row 3 of the table, (batch, prefix_len) → (batch, prefix_len, 2·layers·hidden).
 #
-# What asked for it? Stop once more, and climb. `u 3` goes up three frames at once, past two of torch's own, which stand
-# between a module that is called and its `forward`.
-
-# %%
-with stop_at("encode", where="peft", suggest=["u 3", "p batch_size", "p prompt_tokens.shape", "u", "c"]):
-    direct(**batch)
-
-# %% [markdown] lang="en"
-# `get_prompt` asked, and it was asked by the forward of the task's class. Neither handed over a word of the texts: only
-# how many there are.
+# `get_prompt` asked for it, as you saw in lesson 01, and it handed over not a word of the texts: only how many there
+# are.
 #
 # ## Why the factor 2?
 #
@@ -120,12 +112,12 @@ def attend(keys, values):
 
 
 for name, pair in {
-    "as it is": (keys, values),
-    "keys · 2": (2 * keys, values),
-    "values · 2": (keys, 2 * values),
+    "keys, values": (keys, values),
+    "2 * keys": (2 * keys, values),
+    "2 * values": (keys, 2 * values),
 }.items():
     weights, found = attend(*pair)
-    print(f"{name:11} looks at", *(f"{one:5.2f}" for one in weights), "  finds", *(f"{one:5.2f}" for one in found))
+    print(f"{name:12} weights", *(f"{one:5.2f}" for one in weights), "  found", *(f"{one:5.2f}" for one in found))
 
 # %% [markdown] lang="en"
 # A key decides **where** attention looks, a value **what** it finds there. They are trained separately, so each layer
@@ -214,12 +206,10 @@ for form in (direct, projected):
 #
 # You take 40 virtual tokens in place of 20. How many numbers does the **projected** form train then?
 #
-# | | |
-# |---|---|
-# | `"twice"` | twice as many, 121,472 |
-# | `"small_rows"` | 2,560 more: 20 rows of 128 |
-# | `"wide_rows"` | 15,360 more: 20 rows of 768 |
-# | `"same"` | as many as before, since all virtual tokens share the MLP |
+# - `"a"`: twice as many, 121,472
+# - `"b"`: 2,560 more, 20 rows of 128
+# - `"c"`: 15,360 more, 20 rows of 768
+# - `"d"`: as many as before, since all virtual tokens share the MLP
 
 # %% [markdown] lang="en" tags=["hint"]
 # Which of the five lines printed above has a 20 in its shape?
@@ -228,7 +218,7 @@ for form in (direct, projected):
 check_more_tokens(...)
 
 # %% tags=["solution"]
-check_more_tokens("small_rows")
+check_more_tokens("b")
 
 # %% [markdown] lang="en"
 # For a gpt2, twelve layers of 768: with PEFT's own width of the MLP, as wide as the model, the projection trains forty

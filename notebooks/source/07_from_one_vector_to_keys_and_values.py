@@ -82,7 +82,7 @@ show_stage(
 # %%
 def until(text):
     lines, first = inspect.getsourcelines(peft.PeftModel.get_prompt)
-    return f"unt {next(number for number, line in enumerate(lines, first) if text in line)}"
+    return f"until {next(number for number, line in enumerate(lines, first) if text in line)}"
 
 
 before_view = until("past_key_values = past_key_values.view(")
@@ -99,7 +99,7 @@ print(before_view, after_view, after_split, sep="\n")
 # `past_key_values[0]`, `past_key_values[1]`, … Find the block, and the place in it. Type the commands printed above.
 
 # %% [markdown] lang="en" tags=["hint"]
-# After the `view`: `unt` with the second number, then `p (past_key_values == 3400).nonzero()[0]`.
+# After the `view`: `until` with the second number, then `p (past_key_values == 3400).nonzero()[0]`.
 
 # %% [markdown] lang="en" tags=["hint"]
 # After the `split`, `past_key_values` is a tuple. Ask every block at once:
@@ -263,7 +263,7 @@ def written(model, texts):
 reader, _ = load_tiny("gpt2")  # a new one: the one above has a prefix of addresses around it
 alone = written(reader, records)
 told = written(reader, [f"plain : {record}" for record in records])
-table(("written without an instruction", "written after plain :"), zip(alone, told, strict=True))
+table(("alone", "plain :"), zip(alone, told, strict=True))
 
 # %% [markdown] lang="en"
 # Let it read the two words, and look what is in its cache then: for each layer a key and a value, each (batch, heads,
@@ -278,7 +278,8 @@ TensorView(read.layers[0].keys, "batch heads source head_dim", show=("head_dim",
 # %% [markdown] lang="en"
 # Now the way of this lesson backwards: tokens to the front, then the pieces, then the heads, all in one row. PEFT does
 # it in `initialize_kv_prefix_from_text`: it lets the base model read, packs the cache into a table, and loads it into a
-# prefix of as many virtual tokens, two. Stop where it packs, and see what comes in.
+# prefix of as many virtual tokens, two. Stop where it packs, and see what comes in. By hand it is one `permute`: are
+# the two tables equal?
 
 # %%
 spoken = peft.get_peft_model(load_tiny("gpt2")[0], peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=2))
@@ -291,7 +292,7 @@ with stop_at(
 pieces = [one[0] for layer in read.layers for one in (layer.keys, layer.values)]  # each (heads, source, head_dim)
 by_hand = torch.stack(pieces).permute(2, 0, 1, 3).flatten(1)  # (prefix_len, 2·layers·hidden)
 print(named(by_hand.shape, "prefix_len 2·layers·hidden", sizes | {"prefix_len": 2}))
-print("by hand as PEFT's:", torch.equal(by_hand, packed))
+print(torch.equal(by_hand, packed))
 
 # %% [markdown] lang="en"
 # Does `get_prompt` give the model its own keys and values back? And what does the model write now, when it reads the
@@ -301,8 +302,7 @@ print("by hand as PEFT's:", torch.equal(by_hand, packed))
 pairs = zip(spoken.get_prompt(1).layers, read.layers, strict=True)
 print([torch.equal(a.keys, b.keys) and torch.equal(a.values, b.values) for a, b in pairs])
 prefixed = written(spoken.eval(), records)
-print("as after the words:", prefixed == told)
-table(("written with the two words as a prefix",), [(text,) for text in prefixed])
+print(prefixed == told, *prefixed, sep="\n")
 
 # %% [markdown] lang="en"
 # So every text can be made into a prefix. But not every prefix comes from a text: training may give it any numbers,

@@ -102,7 +102,7 @@ show_stage(
 #
 # Stop in PEFT's forward. We give a position to each word, 0 to 17, so that you see what becomes of it. Find out with
 # the debugger: how wide is the mask that forward hands to the base model, and at which position does the first word
-# stand then?
+# stand then? Run the cell with the stop by itself, ask, and write what you found into the cell below it.
 
 # %% [markdown] lang="en" tags=["hint"]
 # `n` runs one line. The mask has its new width behind the line with `torch.cat`, the positions behind the call of
@@ -111,11 +111,12 @@ show_stage(
 # %% [markdown] lang="en" tags=["hint"]
 # `r` runs on to the end of the function, and stops there: everything has its last value.
 
-# %% tags=["exercise"]
+# %%
 positions = torch.arange(18)[None]
 with stop_at("attend", where="peft", suggest=["p attention_mask.shape", "p kwargs['position_ids']", "n", "n"]) as stop:
     model(**batch, position_ids=positions)
 
+# %% tags=["exercise"]
 check_arrives(stop, {"mask": ..., "first_position": ...})
 
 # %% tags=["solution"]
@@ -170,7 +171,7 @@ with stop_at(
 # `w` shows who called whom. `u` climbs one frame: first into the cache, then into `GPT2Attention.forward`, which knows
 # its `self.layer_idx`.
 
-# %% tags=["exercise"]
+# %%
 with stop_at(
     DynamicLayer.update,
     condition="self.is_initialized",  # not when the cache is built, but when a layer adds to it
@@ -178,6 +179,7 @@ with stop_at(
 ) as stop:
     model(**batch)
 
+# %% tags=["exercise"]
 check_keys_join(stop, {"keys_before": ..., "keys_after": ..., "first": ..., "layer": ...})
 
 # %% tags=["solution"]

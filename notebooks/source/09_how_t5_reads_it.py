@@ -33,6 +33,7 @@ import prefix_lab
 from prefix_lab.breakpoints import stop_at
 from prefix_lab.course import after_exercise, make_batch, show_progress, show_stage, train, world_task
 from prefix_lab.course.experiments import show
+from prefix_lab.course.lessons.lesson_08 import draw_reading
 from prefix_lab.course.lessons.lesson_09 import (
     check_crossing,
     check_encoder_sees,
@@ -128,6 +129,7 @@ after_exercise(1, draw_rows(gradient, {"decoder": 4}, "peft, layers=4"))
 # ### Exercise 2 · the twins
 #
 # Look at the first key's first numbers in all four layers. Which layer has the same prefix as layer 0? And as layer 1?
+# Run the cell with the stop by itself, ask, and write what you found into the cell below it.
 
 # %% [markdown] lang="en" tags=["hint"]
 # `c` leads to the next layer. Ask the same in each: `p self.layer_idx`, and the long question from the suggestions.
@@ -135,7 +137,7 @@ after_exercise(1, draw_rows(gradient, {"decoder": 4}, "peft, layers=4"))
 # %% [markdown] lang="en" tags=["hint"]
 # Four numbers of layers, and four answers: two and two of them are alike, to the last digit.
 
-# %% tags=["exercise"]
+# %%
 with stop_at(
     "attend",
     where="transformers",
@@ -147,6 +149,7 @@ with stop_at(
 ) as stop:
     peft_model(**batch)
 
+# %% tags=["exercise"]
 check_twins(stop, {"twin_of_0": ..., "twin_of_1": ...})
 
 # %% tags=["solution"]
@@ -176,7 +179,7 @@ check_twins(stop, {"twin_of_0": 2, "twin_of_1": 3})
 # The suggestions ask for the first. For the second, run to the end of the function (`r`), where `key_states` are the
 # keys that were looked at.
 
-# %% tags=["exercise"]
+# %%
 with stop_at(
     T5Attention.forward,
     condition="key_value_states is not None",  # cross-attention alone
@@ -184,6 +187,7 @@ with stop_at(
 ) as stop:
     peft_model(**batch)
 
+# %% tags=["exercise"]
 check_crossing(stop, {"cached": ..., "keys": ...})
 
 # %% tags=["solution"]
@@ -202,7 +206,19 @@ with stop_at(
 check_crossing(stop, {"cached": 0, "keys": 18})
 
 # %% [markdown] lang="en"
-# Its keys are those of the source, and nothing else. So it must have happened earlier, where the long vector is cut.
+# Its keys are those of the source, and nothing else. Self-attention alone reads the prefix. Here it is on words, as in
+# lesson 8: the more of its attention a head gives to the prefix, the fuller the cell. (`<pad>` is where T5 begins to
+# write, and what is written *at* a word is the next word.)
+
+# %%
+with torch.no_grad():
+    seen = peft_model(**batch, output_attentions=True)
+written = tokenizer.convert_ids_to_tokens([model.config.decoder_start_token_id, *batch["labels"][0]][:-1])
+draw_reading(seen.decoder_attentions, written, prefix_len=5)
+
+# %% [markdown] lang="en"
+# Most at the beginning, where T5 decides to ask. (The twins, layers 0 and 2, look at the same keys, each with queries
+# of its own.) But where do the missing rows lie? It must have happened earlier, where the long vector is cut.
 #
 # ## The scene
 #
@@ -368,7 +384,7 @@ for layout, prefix_len in (("peft", 12), ("paper", 4)):
 
 # %% [markdown] lang="en"
 # A little, here: the decoder can do most of this work alone. Where the encoder has to read otherwise than it was
-# taught, it decides everything. That was measured with another tiny T5, which reads letters and has to write words
+# taught, the layout decides. That was measured with another tiny T5, which reads letters and has to write words
 # backwards without being told:
 
 # %%

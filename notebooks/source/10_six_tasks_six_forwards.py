@@ -77,15 +77,10 @@ models = {
 tasks = {task_type: world_task(task_type) for task_type in models}
 examples = {task_type: task.examples("test")[:2] for task_type, task in tasks.items()}
 table(
-    ("task type", "model", "what is read", "what is to be given"),
+    ("task_type", "model", "source", "target"),
     [
-        (
-            task_type,
-            type(models[task_type][0]).__name__,
-            tasks[task_type].source(one),
-            str(tasks[task_type].target(one)),
-        )
-        for task_type, (one, _) in examples.items()
+        (task_type, type(models[task_type][0]).__name__, task.source(one), str(task.target(one)))
+        for (task_type, (one, _)), task in zip(examples.items(), tasks.values(), strict=True)
     ],
 )
 
@@ -110,8 +105,9 @@ for task_type, batch in batches.items():
     print("  ", {name: tuple(tensor.shape) for name, tensor in batch.items()})
 
 # %% [markdown] lang="en"
-# Now one stop in each. `"attend"` stops in the forward of whichever class runs. `r` runs on to the end of a function
-# and stops there, with everything at its last value: so ask before it, and after it.
+# Now one stop in each. Run the cell with the stop by itself, ask, and write what you found into the cell below it.
+# `"attend"` stops in the forward of whichever class runs. `r` runs on to the end of a function and stops there, with
+# everything at its last value: so ask before it, and after it.
 #
 # ### Exercise 1 · CAUSAL_LM
 #
@@ -120,10 +116,11 @@ for task_type, batch in batches.items():
 # %% [markdown] lang="en" tags=["hint"]
 # `p attention_mask.shape` and `p labels.shape`, at the end of forward.
 
-# %% tags=["exercise"]
+# %%
 with stop_at("attend", where="peft", suggest=["p attention_mask.shape", "r", "p attention_mask.shape"]) as stop:
     wrapped["CAUSAL_LM"](**batches["CAUSAL_LM"])
 
+# %% tags=["exercise"]
 check_causal_lm(stop, {"mask": ..., "labels": ...})
 
 # %% tags=["solution"]
@@ -140,10 +137,11 @@ check_causal_lm(stop, {"mask": 54, "labels": 49})
 # %% [markdown] lang="en" tags=["hint"]
 # Ask for `attention_mask` and for `decoder_attention_mask`. A mask has one column for each key that may be read.
 
-# %% tags=["exercise"]
+# %%
 with stop_at("attend", where="peft", suggest=["p attention_mask.shape", "r", "p attention_mask.shape"]) as stop:
     wrapped["SEQ_2_SEQ_LM"](**batches["SEQ_2_SEQ_LM"])
 
+# %% tags=["exercise"]
 check_seq_2_seq_lm(stop, {"attention_mask": ..., "decoder_attention_mask": ...})
 
 # %% tags=["solution"]
@@ -169,12 +167,13 @@ check_seq_2_seq_lm(stop, {"attention_mask": 18, "decoder_attention_mask": 36})
 # %% [markdown] lang="en" tags=["hint"]
 # At the end of `_prefix_tuning_forward`, `pooled_output` is what went into the head, and `logits` what came out.
 
-# %% tags=["exercise"]
+# %%
 with stop_at(
     "attend", where="peft", suggest=["b self._prefix_tuning_forward", "c", "p attention_mask.shape", "r"]
 ) as stop:
     wrapped["SEQ_CLS"](**batches["SEQ_CLS"])
 
+# %% tags=["exercise"]
 check_seq_cls(stop, {"mask": ..., "head_reads": ..., "logits": ...})
 
 # %% tags=["solution"]
@@ -204,12 +203,13 @@ check_seq_cls(stop, {"mask": 26, "head_reads": (2, 128), "logits": (2, 2)})
 # %% [markdown] lang="en" tags=["hint"]
 # The local name is another one here: `sequence_output`. `ll` lists the whole function.
 
-# %% tags=["exercise"]
+# %%
 with stop_at(
     "attend", where="peft", suggest=["b self._prefix_tuning_forward", "c", "p attention_mask.shape", "r"]
 ) as stop:
     wrapped["TOKEN_CLS"](**batches["TOKEN_CLS"])
 
+# %% tags=["exercise"]
 check_token_cls(stop, {"mask": ..., "head_reads": ..., "logits": ...})
 
 # %% tags=["solution"]
@@ -240,7 +240,7 @@ check_token_cls(stop, {"mask": 26, "head_reads": (2, 21, 128), "logits": (2, 21,
 # In `_prefix_tuning_forward`, `kwargs` is what BERT is called with, once `past_key_values` is in it: `p list(kwargs)`
 # at the end.
 
-# %% tags=["exercise"]
+# %%
 with stop_at(
     "attend",
     where="peft",
@@ -248,6 +248,7 @@ with stop_at(
 ) as stop:
     wrapped["QUESTION_ANS"](**batches["QUESTION_ANS"])
 
+# %% tags=["exercise"]
 check_question_ans(stop, {"mask": ..., "logits": ..., "token_type_ids": ...})
 
 # %% tags=["solution"]
@@ -281,10 +282,11 @@ check_question_ans(stop, {"mask": 39, "logits": (2, 34, 2), "token_type_ids": "d
 # %% [markdown] lang="en" tags=["hint"]
 # At the end of a function pdb knows what it gives back: `p __return__.last_hidden_state.shape`.
 
-# %% tags=["exercise"]
+# %%
 with stop_at("attend", where="peft", suggest=["p attention_mask.shape", "r", "p attention_mask.shape"]) as stop:
     wrapped["FEATURE_EXTRACTION"](**batches["FEATURE_EXTRACTION"])
 
+# %% tags=["exercise"]
 check_feature_extraction(stop, {"mask": ..., "vectors": ...})
 
 # %% tags=["solution"]
@@ -417,8 +419,10 @@ check_which_trains("c")
 
 # %%
 for task_type, model in wrapped.items():
-    trains = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-    print(f"{task_type:20}", ", ".join(name.removeprefix("base_model.") for name in trains))
+    print(task_type)
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            print("   ", name.removeprefix("base_model."))
 print(wrapped["SEQ_CLS"].peft_config["default"].modules_to_save)
 
 # %% [markdown] lang="en"

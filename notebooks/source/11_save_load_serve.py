@@ -60,10 +60,12 @@ def postcard(place):
     return f"we are at the {place.name} in the {place.area}. we eat {place.food}, and the food is {place.rating}!"
 
 
-seen, held_out = (
-    [(record, postcard(place)) for record, _, place in world.examples(part)] for part in ("train", "test")
-)
-postcards = TaskForCausalLM("postcards", seen, held_out)
+def pairs(part):
+    return [(record, postcard(place)) for record, _, place in world.examples(part)]
+
+
+held_out = pairs("test")
+postcards = TaskForCausalLM("postcards", pairs("train"), held_out)
 
 gpt2, tokenizer = load_tiny("gpt2")
 torch.manual_seed(0)
@@ -136,6 +138,10 @@ show_stage(
 #
 # (For the first two, ask in the frame of `get_peft_model_state_dict`; for the last, run the line that makes it.)
 
+# %%
+with stop_at(peft.PrefixEncoder._get_adapter_state_dict, suggest=["p config.inference_mode", "u"]) as saving:
+    peft_model.save_pretrained(folder)
+
 # %% [markdown] lang="en" tags=["hint"]
 # `u` climbs to `get_peft_model_state_dict`. There, `p len(state_dict)` counts. Python's own tools work at the prompt,
 # too:
@@ -146,23 +152,15 @@ show_stage(
 # `d` leads back down. There `n` runs a line, and the second one makes `prompt_embeddings`.
 
 # %% tags=["exercise"]
-with stop_at(peft.PrefixEncoder._get_adapter_state_dict, suggest=["p config.inference_mode", "u"]) as stop:
-    peft_model.save_pretrained(folder)
-
-check_kept_keys(stop, {"at_hand": ..., "of_projection": ..., "written": ...})
+check_kept_keys(saving, {"at_hand": ..., "of_projection": ..., "written": ...})
 
 # %% tags=["solution"]
-with stop_at(
-    peft.PrefixEncoder._get_adapter_state_dict,
-    commands=[
-        *("p config.inference_mode", "u", "p len(state_dict)"),
-        "p [name for name in list(state_dict) if 'prompt_encoder' in name]",
-        *("d", "n", "n", "p prompt_embeddings.shape", "c"),
-    ],
-) as stop:
+names, made = "[name for name in list(state_dict) if 'prompt_encoder' in name]", "prompt_embeddings.shape"
+look = ["u", "p len(state_dict)", f"p {names}", "d", "n", "n", f"p {made}", "c"]
+with stop_at(peft.PrefixEncoder._get_adapter_state_dict, commands=look) as saving:
     peft_model.save_pretrained(folder)
 
-check_kept_keys(stop, {"at_hand": 59, "of_projection": 4, "written": (10, 1024)})
+check_kept_keys(saving, {"at_hand": 59, "of_projection": 4, "written": (10, 1024)})
 
 # %% [markdown] lang="en"
 # So the projection is thrown away with open eyes. `get_prompt_embedding_to_save` runs the encoder a last time and keeps
@@ -172,42 +170,42 @@ check_kept_keys(stop, {"at_hand": 59, "of_projection": 4, "written": (10, 1024)}
 # ## Load
 #
 # `PeftModel.from_pretrained` reads the config, wraps the base as `get_peft_model` does, and calls `load_adapter`. That
-# one reads the file (`load_peft_weights`) and hands the tensors out (`set_peft_model_state_dict`); for a prefix, the
-# encoder's `_load_adapter_state_dict` puts them into its table.
+# one reads the file (`load_peft_weights`) and gives the tensors to `set_peft_model_state_dict`. There, torch's own
+# `load_state_dict` is called with `strict=False`: what does not fit is left out, and nothing is said. A line later PEFT
+# calls the encoder's `_load_adapter_state_dict`. Two calls for one tensor?
 #
-# ### Exercise 2 · an encoder for what was kept
+# ### Exercise 2 · who takes the numbers?
 #
-# The config in the file still says `prefix_projection: true`, and the numbers in the other file fit no projection any
-# more. Stop where the new encoder is made. What does the config say of `inference_mode` there, and how large is the
-# `table` that is made?
+# Stop in the second of them, and look at `load_result` of the first, one frame above: which name of the file did the
+# model not expect, and how many of its own names are `missing_keys`, which the file does not have? Then run the line
+# on which you stand, and see what it changes: is `self.embedding.weight` now what the file says?
+
+# %%
+with stop_at(peft.PrefixEncoder._load_adapter_state_dict, suggest=["p list(state_dict)", "u"]) as loading:
+    loaded = peft.PeftModel.from_pretrained(load_tiny("gpt2")[0], folder)
 
 # %% [markdown] lang="en" tags=["hint"]
-# `p config.inference_mode`, then `n` until you see which way the `if` goes.
+# `load_result` has two lists, `missing_keys` and `unexpected_keys`. One of them is long: `len` counts it.
 
 # %% [markdown] lang="en" tags=["hint"]
-# Behind the line that makes it, `self` has an `embedding`, which has a `weight`.
+# `d` leads back down, and `torch.equal(self.embedding.weight, state_dict["prompt_embeddings"])` compares, before `n`
+# and after it.
 
 # %% tags=["exercise"]
-with stop_at(peft.PrefixEncoder.__init__, suggest=["p config.prefix_projection", "n", "n"]) as stop:
-    loaded = peft.PeftModel.from_pretrained(load_tiny("gpt2")[0], folder)
-
-check_loaded(stop, {"inference_mode": ..., "table": ...})
+check_loaded(loading, {"unexpected": ..., "missing": ...})
 
 # %% tags=["solution"]
-with stop_at(
-    peft.PrefixEncoder.__init__,
-    commands=[
-        *("p config.prefix_projection", "p config.inference_mode", *["n"] * 9),
-        *("p self.embedding.weight.shape", "c"),
-    ],
-) as stop:
-    loaded = peft.PeftModel.from_pretrained(load_tiny("gpt2")[0], folder)
+equal = "p torch.equal(self.embedding.weight, state_dict['prompt_embeddings'])"
+look = [equal, "u", "p load_result.unexpected_keys", "p len(load_result.missing_keys)", "d", "n", equal, "c"]
+with stop_at(peft.PrefixEncoder._load_adapter_state_dict, commands=look) as loading:
+    peft.PeftModel.from_pretrained(load_tiny("gpt2")[0], folder)
 
-check_loaded(stop, {"inference_mode": True, "table": (10, 1024)})
+check_loaded(loading, {"unexpected": "prompt_embeddings", "missing": 55})
 
 # %% [markdown] lang="en"
-# `save_pretrained` has written `inference_mode: true` into the file, though yours was trained with `false`. So the
-# encoder gets a table for the kept keys and values, and no `transform`. Is the answer the same?
+# The first call took nothing: 55 names were missing, the base's and the encoder's own, and the only name in the file
+# was unexpected. It is the second call that puts the numbers into the encoder's table. (That the encoder has a table
+# that wide, and no projection, you saw in lesson 06.) Is the answer the same?
 
 # %%
 batch = postcards.batch(tokenizer, held_out[:4])

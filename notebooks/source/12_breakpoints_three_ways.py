@@ -53,29 +53,32 @@ from prefix_lab.shapes import name_axes
 # %% [markdown] lang="en"
 # ## A model to stop in
 #
-# The tiny T5 with PEFT's prefix, and two words to be reversed. The last line finds the names of all axes, so that
-# `shapes()` can show them. That takes some seconds the first time; then they are kept.
+# The tiny T5 with PEFT's prefix, and two words that it is to reverse. The last line finds the names of all axes, so
+# that `shapes()` can show them. That takes some seconds the first time; then they are kept.
 
 
 # %%
-settings = {"task_type": "SEQ_2_SEQ_LM", "num_virtual_tokens": 20, "prefix_projection": True}
-
-
 def with_prefix(seed=0):
+    config = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20, prefix_projection=True)
     base, _ = load_tiny_t5()  # or AutoModelForSeq2SeqLM.from_pretrained("a/folder")
     torch.manual_seed(seed)
-    return peft.get_peft_model(base, peft.PrefixTuningConfig(**settings)).eval()
+    return peft.get_peft_model(base, config).eval()
+
+
+def reverse(model):
+    _, tokenizer = load_tiny_t5()  # or AutoTokenizer.from_pretrained("a/folder")
+    words = tokenizer(["garden", "piano"], padding=True, return_tensors="pt")
+    labels = tokenizer(["nedrag", "onaip"], padding=True, return_tensors="pt").input_ids
+    with torch.no_grad():
+        return model(**words, labels=labels)
 
 
 theirs = with_prefix()
-_, tokenizer = load_tiny_t5()  # or AutoTokenizer.from_pretrained("a/folder")
-batch = tokenizer(["garden", "piano"], padding=True, return_tensors="pt")
-batch["labels"] = tokenizer(["nedrag", "onaip"], padding=True, return_tensors="pt").input_ids
 names = name_axes("T5, projected")
 
 # %% [markdown] lang="en"
 # (Another T5 goes through the same lines with other numbers. For a GPT-2, load an `AutoModelForCausalLM`, set
-# `"task_type": "CAUSAL_LM"`, and find names with `name_axes("GPT-2, projected")`: there is no `cat` on the way then.)
+# `task_type="CAUSAL_LM"`, and find names with `name_axes("GPT-2, projected")`: there is no `cat` on the way then.)
 #
 # ## pdb, further · to a line by its text
 #
@@ -90,12 +93,16 @@ names = name_axes("T5, projected")
 # They want numbers, and lines move with every release. So `line_of` looks a number up, in your installation, by what
 # stands in the line. And `display` shows a value again whenever it has changed:
 
+
 # %%
-view = line_of(peft.PeftModel.get_prompt, "past_key_values = past_key_values.view(")
-after = line_of(peft.PeftModel.get_prompt, "if peft_config.num_transformer_submodules == 2:")
-watch = [f"tbreak {view}", "c", "display past_key_values.shape", f"until {after}", "c"]
-with stop_at("split", where="peft", suggest=watch):
-    theirs(**batch)
+def past_the_view():
+    view = line_of(peft.PeftModel.get_prompt, "past_key_values.view(")
+    after = line_of(peft.PeftModel.get_prompt, "if peft_config.num_transformer_submodules == 2:")
+    return [f"tbreak {view}", "c", "display past_key_values.shape", f"until {after}"]
+
+
+with stop_at("split", where="peft", suggest=[*past_the_view(), "c"]):
+    reverse(theirs)
 
 # %% [markdown] lang="en"
 # ### Exercise 1 · the line that doubles
@@ -104,21 +111,21 @@ with stop_at("split", where="peft", suggest=watch):
 # time, with the shape on display before and after.
 
 # %% [markdown] lang="en" tags=["hint"]
-# Type the commands from above, all but the last `c`. From then on it is `n`.
+# Type the commands that are suggested above the prompt. From then on it is `n`.
 
 # %% [markdown] lang="en" tags=["hint"]
 # The arrow shows the line that runs next. When `display` shows a new shape, the line that you have just left made it.
 
 # %% tags=["exercise"]
-with stop_at("split", where="peft", suggest=watch) as stop:
-    theirs(**batch)
+with stop_at("split", where="peft", suggest=past_the_view()) as stop:
+    reverse(with_prefix())
 
 line = ...  # the whole line, in quotes
 check_watched(stop, line)
 
 # %% tags=["solution"]
-with stop_at("split", where="peft", commands=[*watch[:-1], "n", "n", "c"]) as stop:
-    theirs(**batch)
+with stop_at("split", where="peft", commands=[*past_the_view(), "n", "n", "c"]) as stop:
+    reverse(with_prefix())
 
 line = "past_key_values = torch.cat([past_key_values, past_key_values], dim=2)"
 check_watched(stop, line)
@@ -133,7 +140,7 @@ check_watched(stop, line)
 
 # %%
 with stop_at("attend", where="transformers", times=2, suggest=["p self.layer_idx", "p mask.shape", "c"] * 2):
-    theirs(**batch)
+    reverse(theirs)
 
 try:
     stop_at("encode", condition="prefix_tokens.shape[0] == 1")
@@ -165,13 +172,11 @@ check_condition(condition)
 
 # %%
 end = line_of(peft.PrefixEncoder.forward, "return past_key_values")
-losses = {}
-with torch.no_grad():
-    losses["as it is"] = theirs(**batch).loss.item()
-    with stop_at("encode", where="peft", suggest=[f"until {end}", "!_ = past_key_values.zero_()", "c"]):
-        losses["zeros"] = theirs(**batch).loss.item()
-    losses["without"] = theirs.get_base_model()(**batch).loss.item()
-losses
+as_it_is = reverse(theirs).loss
+with stop_at("encode", where="peft", suggest=[f"until {end}", "!_ = past_key_values.zero_()", "c"]):
+    zeros = reverse(theirs).loss
+without = reverse(theirs.get_base_model()).loss
+print(f"loss: this prefix {as_it_is:.4f}, zeros {zeros:.4f}, no prefix {without:.4f}")
 
 # %% [markdown] lang="en"
 # Zeros are not nothing: keys of zero still take their share of the softmax.
@@ -182,8 +187,7 @@ losses
 
 # %%
 def loss_and_sureness(model):
-    with torch.no_grad():
-        output = model(**batch)
+    output = reverse(model)
     return f"loss {output.loss:.2f}, to its favourite letter {output.logits.softmax(-1).amax(-1).mean():.0%}"
 
 
@@ -208,16 +212,16 @@ for seed in range(6):
 # somebody who has no prefix?
 
 # %% tags=["exercise"]
-with torch.no_grad(), stop_at(T5ForConditionalGeneration.forward, suggest=["p type(past_key_values)", "c"]) as stop:
-    unread = theirs(**batch).loss
+with stop_at(T5ForConditionalGeneration.forward, suggest=["a", "c"]) as stop:
+    unread = reverse(with_prefix()).loss
 
-check_unread(stop, unread, losses)
+check_unread(stop, reverse(load_tiny_t5()[0]).loss, unread)
 
 # %% tags=["solution"]
-with torch.no_grad(), stop_at(T5ForConditionalGeneration.forward, commands=["!past_key_values = None", "c"]) as stop:
-    unread = theirs(**batch).loss
+with stop_at(T5ForConditionalGeneration.forward, commands=["!past_key_values = None", "c"]) as stop:
+    unread = reverse(with_prefix()).loss
 
-check_unread(stop, unread, losses)
+check_unread(stop, reverse(load_tiny_t5()[0]).loss, unread)
 
 # %% [markdown] lang="en"
 # And with `jump` a line runs **again**, with what you have changed. Here the projection gets zeros in place of the
@@ -226,8 +230,8 @@ check_unread(stop, unread, losses)
 # %%
 project = line_of(peft.PrefixEncoder.forward, "past_key_values = self.transform(")
 again = [f"until {end}", "p past_key_values.std(1).mean()", "!_ = prefix_tokens.zero_()", f"jump {project}", "n"]
-with torch.no_grad(), stop_at("encode", where="peft", suggest=[*again, "p past_key_values.std(1).mean()", "c"]):
-    theirs(**batch)
+with stop_at("encode", where="peft", suggest=[*again, "p past_key_values.std(1).mean()", "c"]):
+    reverse(theirs)
 
 # %% [markdown] lang="en"
 # For more than one line of Python there is `interact`: a Python of its own in the middle of the stop, with everything
@@ -246,7 +250,7 @@ with torch.no_grad(), stop_at("encode", where="peft", suggest=[*again, "p past_k
 
 # %%
 with stop_at("encode", where="peft", suggest=["n", "n", "shapes()", "c"]) as stop:
-    theirs(**batch)
+    reverse(theirs)
 print(stop.by, [(visit.function, visit.line) for visit in stop.visits])
 
 # %% [markdown] lang="en"
@@ -269,7 +273,7 @@ print(stop.by, [(visit.function, visit.line) for visit in stop.visits])
 break_at("encode", where="peft", condition="prefix.shape[0] == 2")
 
 # %%
-theirs(**batch).loss
+reverse(theirs).loss
 
 # %%
 breakpoints()
@@ -322,7 +326,7 @@ with Editor(folder / "walk.recording") as editor:
 sizes = T5Config(d_model=512, num_heads=6, d_kv=64, num_layers=2, vocab_size=384, decoder_start_token_id=0)
 flan = T5ForConditionalGeneration(sizes)
 try:
-    peft.get_peft_model(flan, peft.PrefixTuningConfig(**settings))(**batch)
+    reverse(peft.get_peft_model(flan, peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20)))
 except RuntimeError as error:
     explained = explain(error)
 explained
@@ -336,8 +340,8 @@ explained
 
 # %%
 flan = T5ForConditionalGeneration(sizes)
-config = peft.PrefixTuningConfig(**settings, token_dim=6 * 64)
-peft.get_peft_model(flan, config)(**batch).logits.shape
+config = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20, token_dim=6 * 64)
+reverse(peft.get_peft_model(flan, config)).logits.shape
 
 # %% [markdown] lang="en"
 # ## Which, when?

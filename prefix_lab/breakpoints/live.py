@@ -6,6 +6,7 @@ import builtins
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -34,9 +35,7 @@ ANOTHER_CELL = N_(
     "Another cell was run while this stop waited for you, so the program goes on without stopping again. Run this cell "
     "by itself to stop here anew."
 )
-INTERRUPTED = N_(
-    "Interrupted: the stop is left, and the rest of the block did not run. Run the cell again to come back."
-)
+INTERRUPTED = N_("Interrupted: the stop is left, and the rest of the block did not run. Run it again to come back.")
 
 _live = True
 
@@ -85,6 +84,14 @@ def short(file: str) -> str:
     """A file from its package on: `peft/peft_model.py`, wherever it is installed."""
     above = [folder for folder in map(os.path.abspath, sys.path) if file.startswith(folder + os.sep)]
     return file.removeprefix(max(above, key=len, default="")).replace(os.sep, "/").lstrip("/")
+
+
+WIDTH = 100  # a notebook breaks longer lines within a word
+
+
+def say(text: str, page: Any = None) -> None:
+    """A sentence above or below what the debugger prints."""
+    print(textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False), file=page)
 
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")

@@ -37,6 +37,7 @@ from prefix_lab.breakpoints.live import (
     at_the_keyboard,
     nobody_types,
     running_kernel,
+    say,
     short,
     visit,
 )
@@ -135,7 +136,7 @@ class StopAt:
         self.by, said = self.who_types()
         if self.by == "debugger":
             self.breakpoint.seen = lambda frame: self.visits.append(visit(frame))
-            print(said)
+            say(said)
             set_for_a_block(self.breakpoint)
             return self
         refuse_another_tracer()
@@ -144,7 +145,7 @@ class StopAt:
         self.over = False
         self.pdb = new_pdb(self)
         if said:
-            print(said)
+            say(said)
         self.before = sys.gettrace()  # of a debugger that is on, or was switched off
         self.outermost = sys._getframe(1)
         self.traced = {frame: frame.f_trace for frame in outwards(self.outermost)}
@@ -173,10 +174,10 @@ class StopAt:
         else:
             self.stop_watching()
         if kind is not None and issubclass(kind, bdb.BdbQuit):
-            print(_(self.pdb.left))
+            say(_(self.pdb.left))
             return True
         if error is None and not self.breakpoint.hits:
-            print(self.never())
+            say(self.never())
         return False
 
     def stop_watching(self) -> None:
@@ -220,13 +221,12 @@ class StopAt:
         """After `continue`, which would have switched pdb off for good."""
         sys.settrace(self.watch)
 
-    def announce(self, frame: FrameType) -> str:
-        """Where the program stands and how to leave; and what to try."""
-        file = short(frame.f_code.co_filename)
-        said = [_(STOPPED).format(function=frame.f_code.co_qualname, file=file, line=frame.f_lineno)]
+    def announce(self, frame: FrameType) -> None:
+        """Say where the program stands and how to leave; and what to try."""
+        page, file = self.pdb.stdout.page, short(frame.f_code.co_filename)
+        say(_(STOPPED).format(function=frame.f_code.co_qualname, file=file, line=frame.f_lineno), page)
         if self.suggest:
-            said.append(_(TRY).format(commands="  ·  ".join(self.suggest)))
-        return "\n".join(said)
+            say(_(TRY).format(commands="  ·  ".join(self.suggest)), page)
 
 
 def refuse_another_tracer() -> None:
@@ -276,12 +276,12 @@ class StagePdb:
             return
         if not self.announced:
             self.announced = True
-            print(self.stop.announce(self.curframe), file=self.stdout.page)
+            self.stop.announce(self.curframe)
         try:
             with at_the_keyboard():
                 super().cmdloop(intro)
         except AnotherCell:
-            print(_(ANOTHER_CELL), file=self.stdout.page)
+            say(_(ANOTHER_CELL), self.stdout.page)
             self.stop.over = True
             self.clear_all_breaks()
             self.set_continue()
@@ -290,6 +290,7 @@ class StagePdb:
             self.set_quit()
 
     def type_commands(self) -> None:
+        self.preloop()  # shows what `display` was asked for, where it has changed
         going_on = False
         while not going_on:
             line = self.stop.typed.pop(0) if self.stop.typed else "continue"

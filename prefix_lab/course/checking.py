@@ -63,7 +63,7 @@ NOT_THERE = N_(
 OTHER_FRAME = N_("You saw it in `{there}`, with `{command}`. It is to be seen in `{function}`: `u` and `d` lead there.")
 TOO_EARLY = N_(
     "In `{function}` you typed `{command}` at line {line}, before it had a value there: `n` runs the line that makes "
-    "it."
+    "it. (Or is a name spelt otherwise? `ll` shows the source.)"
 )
 NOT_SEEN = N_("You stood in `{function}`, and what is to be seen was not printed there. You asked: {commands}.")
 NO_QUESTION = N_("The first argument is the question: run the cell that shows it, and then this one.")
@@ -80,12 +80,20 @@ def exercise(key: str, stage: str | None = None) -> Callable[[Callable[..., str]
     """Mark a check as that of an exercise, by its key in `progress.EXERCISES`: when it passes, that is noted.
 
     With a `stage`, the stop among what the check is given stamps that page of the learner's passport, with the other
-    answers beside it. The learner's random numbers go on afterwards as if no check had been.
+    answers beside it. What was asked by hand when the cell ran before counts as well: to correct an answer, nobody has
+    to look again. The learner's random numbers go on afterwards as if no check had been.
     """
 
     def marked(check: Callable[..., str]) -> Callable[..., Verdict]:
+        looked: dict[str, StopAt] = {}
+
         @functools.wraps(check)
         def checked(*answers: Any, **named: Any) -> Verdict:
+            for stop in [*answers, *named.values()]:
+                if isinstance(stop, StopAt) and stop.by == "hand" and stop.hits:
+                    before, looked[key] = looked.get(key, stop), stop
+                    if before is not stop:
+                        stop.visits[:0], stop.asked[:0] = before.visits, before.asked
             try:
                 with torch.random.fork_rng(devices=[]):
                     praise = check(*answers, **named)
@@ -178,7 +186,7 @@ def tried(answer: Any, *arguments: object) -> Any:
     try:
         result = answer(*arguments)
     except Exception as error:  # whatever the learner's code raises is for the learner to read
-        raise raised("function", error) from error
+        raise raised(N_("function"), error) from error
     if is_open(result):
         raise NotYet(TODO)
     return result
@@ -187,7 +195,7 @@ def tried(answer: Any, *arguments: object) -> Any:
 def raised(what: str, error: Exception, *more: str) -> NotYet:
     """What the learner's code raised; for a name that is not there, with the cell to run first."""
     advice = "{advice}" if (advised := cell_to_run(error)) else ""
-    return NotYet(RAISED, advice, *more, what=what, kind=kind(error), said=str(error).rstrip("."), advice=advised)
+    return NotYet(RAISED, advice, *more, what=_(what), kind=kind(error), said=str(error).rstrip("."), advice=advised)
 
 
 def filled_in(answer: Any, lines: Iterable[str]) -> list[Any]:
@@ -304,8 +312,10 @@ def answered_shape(prediction: Any, answer: Any) -> str:
 
 
 MOVES = re.compile(
-    r"(n|next|s|step|c|cont|continue|r|return|u|up|d|down|w|where|bt|l|list|ll|longlist|source|h|help)\b"
+    r"(n|next|s|step|c|cont|continue|r|return|unt|until|u|up|d|down|w|where|bt|l|list|ll|longlist|source|b|break|tbreak"
+    r"|h|help|q|quit|exit|EOF)\b"
 )
+"""Commands that lead somewhere or show source, and no value."""
 
 
 def seen_there(
@@ -315,8 +325,8 @@ def seen_there(
 
     `function` is the qualified name of the function to stand in, `shown` a text, or several of which one is enough,
     that an answer there holds; without it, any command that was typed there will do. How it was asked does not matter,
-    but a listing of source shows no value. `causes` has the likely mistake for another text that was printed there. Of
-    another debugger only the places are known: they are enough, and None is given.
+    but a listing of source shows no value. `causes` has the likely mistake for another text that was printed there.
+    What was asked in another debugger is not known: that it stopped is enough, and None is given.
     """
     if is_open(stop):
         raise NotYet(TODO)
@@ -326,14 +336,14 @@ def seen_there(
         raise NotYet(NEVER_STOPPED)
     if stop.by == "lesson":
         raise NotYet(LESSON_TYPED)
-    if stop.by == "debugger" and any(one.function == function for one in stop.visits):
+    if stop.by == "debugger":
         return None
     wanted = (shown,) if isinstance(shown, str) else tuple(shown)
     asked = [one for one in stop.asked if not (MOVES.match(one.command) and wanted)]
     here = [one for one in asked if one.function == function]
     if found := next((one for one in here if not wanted or any(holds(one.answer, text) for text in wanted)), None):
         return found
-    if stop.by == "debugger" or not [one for one in stop.asked if not MOVES.match(one.command)]:
+    if not [one for one in stop.asked if not MOVES.match(one.command)]:
         raise NotYet(NOTHING_ASKED, function=stop.visits[0].function)
     for one in asked:
         if any(holds(one.answer, text) for text in wanted):

@@ -8,14 +8,15 @@ from typing import Any
 from prefix_lab.course.loading import tokenizer_of
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.course.tasks import TaskOfExamples
+from prefix_lab.locale import N_, _, paragraph
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.picture import new_figure
 from prefix_lab.widgets.table import Table, table
 
-UNCHANGED = (
+UNCHANGED = N_(
     "{trained:,} numbers trained; the other {frozen:,} are the same to the last bit (fingerprint {fingerprint})."
 )
-ALL_TRAINED = "All {trained:,} numbers trained."
+ALL_TRAINED = N_("All {trained:,} numbers trained.")
 
 
 class History(list[float]):
@@ -33,9 +34,10 @@ class History(list[float]):
     @property
     def text(self) -> str:
         """Where the training is, in a line."""
-        loss = f" · loss {self[-1]:.4f}" if self else ""
-        right = f" · right {100 * self.scores[-1][1]:.1f} %" if self.scores else ""
-        return f"step {len(self)} of {self.steps}{loss}{right}"
+        said = [_("step {step} of {steps}").format(step=len(self), steps=self.steps)]
+        said += [_("loss {loss:.4f}").format(loss=self[-1])] if self else []
+        said += [_("right {percent:.1f} %").format(percent=100 * self.scores[-1][1])] if self.scores else []
+        return " · ".join(said)
 
     def table(self) -> Table:
         """One row for each measurement: the step, the mean loss since the last one, and what was right, in percent."""
@@ -45,7 +47,7 @@ class History(list[float]):
             loss = f"{sum(since) / len(since):.4f}" if since else ""
             rows.append((step, loss, "" if share is None else f"{100 * share:.1f}"))
             before = step
-        return table(("step", "loss, mean since the last", "right, %"), rows, self.below)
+        return table((N_("step"), N_("loss, mean since the last"), N_("right, %")), rows, self.below)
 
     def plot(self) -> Drawn:
         """Loss and what was right over the steps."""
@@ -74,7 +76,7 @@ def before_and_after(model: Any, task: TaskOfExamples, tokenizer: Any = None, co
         (task.source(example), as_text(old), as_text(new), as_text(task.target(example)))
         for example, old, new in zip(some, before, after, strict=True)
     ]
-    return table(("held-out example", "without the adapter", "with it", "a right answer"), rows)
+    return table((N_("held-out example"), N_("without the adapter"), N_("with it"), N_("a right answer")), rows)
 
 
 def as_text(answer: Any) -> str:
@@ -88,11 +90,13 @@ def draw_training(losses: Sequence[float], scores: Sequence[tuple[int, float]], 
     left, right = figure.subplots(1, 2)
     left.plot(range(1, len(losses) + 1), losses, color=COLOURS["prefix_len"], linewidth=1)
     left.set(xlim=(0, steps), ylim=(0, None))
-    plain_axes(left, "loss of each batch", "step", "cross entropy, nats a token", axis="y")
-    at, percent = [step for step, _ in scores], [100 * share for _, share in scores]
+    plain_axes(left, _("loss of each batch"), _("step"), _("cross entropy, nats a token"), axis="y")
+    at, percent = [step for step, share in scores], [100 * share for step, share in scores]
     right.plot(at, percent, color=COLOURS["prefix_len"], marker="o", markersize=4, linewidth=1.4)
     right.set(xlim=(-0.02 * steps, 1.02 * steps), ylim=(-3, 103))
-    plain_axes(right, "held-out examples that are right", "step", "right, %", axis="y")
-    said = f"The loss went from {losses[0]:.2f} to {losses[-1]:.4f} in {len(losses)} steps. Right: "
-    said += ", ".join(f"{100 * share:.1f} % at step {step}" for step, share in scores) + "."
-    return drawn(figure, "Training the prefix", said)
+    plain_axes(right, _("held-out examples that are right"), _("step"), _("right, %"), axis="y")
+    loss = _("The loss went from {first:.2f} to {last:.4f} in {count} steps.")
+    one, right = _("{percent:.1f} % at step {step}"), _("Right: {measured}.")
+    measured = ", ".join(one.format(percent=100 * share, step=step) for step, share in scores)
+    loss = loss.format(first=losses[0], last=losses[-1], count=len(losses))
+    return drawn(figure, _("Training the prefix"), paragraph(loss, right.format(measured=measured)))

@@ -14,17 +14,18 @@ from torch import nn
 
 from prefix_lab.course.history import History
 from prefix_lab.debugger.storage import write_whole
+from prefix_lab.locale import N_, _
 
 NAME = "training.pt"
 OTHER = (
     "folder={folder!r} holds a training with {name}={kept!r}, and this one has {name}={given!r}. Give another folder, "
     "or call train as it was called then."
 )
-STOPPED = (
+STOPPED = N_(
     "Stopped at step {step} of {steps}. What was learnt until now is in the model, and the history in this exception's "
     "`history`. With train(..., folder='a folder') the same call would go on from here."
 )
-STOPPED_AND_KEPT = (
+STOPPED_AND_KEPT = N_(
     "Stopped at step {step} of {steps}. All of it is kept in {folder!r}: the same call goes on from here."
 )
 
@@ -34,7 +35,7 @@ class Interrupted(KeyboardInterrupt):
 
     def __init__(self, history: History, folder: str | Path | None):
         template = STOPPED if folder is None else STOPPED_AND_KEPT
-        super().__init__(template.format(step=len(history), steps=history.steps, folder=str(folder)))
+        super().__init__(_(template).format(step=len(history), steps=history.steps, folder=str(folder)))
         self.history = history
 
 

@@ -23,8 +23,8 @@ from prefix_lab.stages import STAGES
 if TYPE_CHECKING:
     from prefix_lab.breakpoints.stopping import StopAt
 
-OPENED_BY = {"choose": 4, "prepare": 5, "wrap": 1, "encode": 6, "split": 7, "attend": 8, "learn": 3, "keep": 11}
-"""Stage → the lesson in which a learner stops there."""
+OPENED_BY = {"choose": 1, "prepare": 1, "wrap": 1, "encode": 1, "split": 7, "attend": 8, "learn": 3, "keep": 11}
+"""Stage → the first lesson with an exercise that stamps it."""
 
 TITLE = N_("Passport: what I saw in prefix tuning")
 COUNT = N_("{seen} of {all} stages seen, {live} of them with my own hands.")
@@ -223,11 +223,11 @@ STYLE = """
 .prefix-lab-passport section { break-inside: avoid; border: 1px solid; border-radius: 6px; padding: 6px 10px;
   margin: 0 0 10px; }
 .prefix-lab-passport section.open { border-style: dashed; opacity: 0.75; }
-.prefix-lab-passport h3, .prefix-lab-passport p { margin: 2px 0; }
-.prefix-lab-passport table { border-collapse: collapse; font-size: 0.9em; margin: 2px 0; }
-.prefix-lab-passport th, .prefix-lab-passport td { text-align: left; font-weight: normal; padding: 0 1em 0 0;
-  font-family: monospace; vertical-align: top; }
-.prefix-lab-passport .stamp { font-style: italic; text-align: right; }
+.prefix-lab-passport section h3, .prefix-lab-passport section p { margin: 2px 0; }
+.prefix-lab-passport section table { border-collapse: collapse; font-size: 0.9em; margin: 2px 0; }
+.prefix-lab-passport tbody th, .prefix-lab-passport tbody td { text-align: left; vertical-align: top;
+  font-weight: normal; font-family: monospace; padding: 0 1em 0 0; }
+.prefix-lab-passport section .stamp { font-style: italic; text-align: right; }
 """
 PAGE = """
 :root { color-scheme: light dark; }

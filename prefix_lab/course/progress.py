@@ -42,7 +42,7 @@ LESSONS = (
     Lesson(10, "10_six_tasks_six_forwards", "Six tasks, six forwards", 30),
     Lesson(11, "11_save_load_serve", "Save, load, serve", 25),
     Lesson(12, "12_breakpoints_three_ways", "Breakpoints three ways", 30),
-    Lesson(13, "13_lora_the_other_branch", "LoRA, the other branch", 20),
+    Lesson(13, "13_lora_the_other_branch", "LoRA, the other branch", 25),
     Lesson(14, "14_bug_hunts", "Bug hunts", 75),
     Lesson(15, "15_capstone_your_own_data", "Capstone: your own data", 60),
 )
@@ -59,7 +59,7 @@ class Exercise(NamedTuple):
 
 EXERCISES = {
     0: (
-        Exercise("what_is_added", "what is a prefix?", 1, 1),
+        Exercise("what_is_added", "what is a prefix?", 1, 2),
         Exercise("first_shape", "say a shape before it is there", 1, 3),
     ),
     1: (
@@ -67,7 +67,7 @@ EXERCISES = {
         Exercise("sizes_from", "from which names?", 2, 5),
         Exercise("frozen", "before, after, and who called", 2, 5),
         Exercise("asked_by", "who asked for the prefix?", 2, 4),
-        Exercise("who_prepares", "who prepares today?", 1, 1),
+        Exercise("who_prepares", "who prepares today?", 1, 2),
     ),
     2: (
         Exercise("attend_with_prefix", "attend with a prefix", 1, 4),
@@ -88,7 +88,7 @@ EXERCISES = {
         Exercise("who_fills", "who calls it?", 1, 3),
     ),
     5: (
-        Exercise("read_from", "read from which name?", 1, 4),
+        Exercise("not_asked_for", "a name that nobody asks for", 1, 4),
         Exercise("rescue", "rescue flan-t5-small", 2, 3),
         Exercise("grouped", "a size that is written twice", 2, 4),
         Exercise("next_model", "a config for the next model", 2, 2),
@@ -109,7 +109,7 @@ EXERCISES = {
         Exercise("keys_join", "where keys are joined", 2, 5),
         Exercise("why_there", "why there?", 2, 3),
         Exercise("content", "attention without the prefix's share", 2, 3),
-        Exercise("kv_head", "whose key does a head read?", 1, 1),
+        Exercise("kv_head", "whose key does a head read?", 1, 2),
     ),
     9: (
         Exercise("silent_rows", "rows that never learn", 2, 5),
@@ -126,11 +126,11 @@ EXERCISES = {
         Exercise("question_ans", "QUESTION_ANS", 2, 3),
         Exercise("feature_extraction", "FEATURE_EXTRACTION", 1, 2),
         Exercise("ending", "end the forward yourself", 2, 4),
-        Exercise("which_trains", "in which tasks does a head train?", 1, 1),
+        Exercise("which_trains", "in which tasks does a head train?", 1, 2),
     ),
     11: (
         Exercise("kept_keys", "which keys are written?", 2, 5),
-        Exercise("loaded", "an encoder for what was kept", 2, 4),
+        Exercise("loaded", "who takes the numbers?", 2, 4),
         Exercise("serve", "serve several from one base", 2, 5),
         Exercise("who_notices", "who notices?", 1, 2),
     ),
@@ -141,10 +141,11 @@ EXERCISES = {
         Exercise("which_tool", "choose", 1, 3),
     ),
     13: (
-        Exercise("lora_count", "how many numbers does LoRA train?", 1, 2),
-        Exercise("stale_total", "the stale total", 1, 2),
+        Exercise("lora_branch", "on LoRA's side of the fork", 2, 4),
+        Exercise("lora_learns_first", "which matrix learns first?", 2, 3),
         Exercise("lora_layer", "a LoRA layer of your own", 2, 6),
         Exercise("merge", "merge it", 1, 2),
+        Exercise("stale_total", "the stale total", 1, 2),
     ),
     14: (
         Exercise("hunt_1", "hunt 1 · every shape is right", 2, 9),

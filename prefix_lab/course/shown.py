@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefix_lab.course.progress import lesson
+from prefix_lab.locale import N_, _, ngettext
+from prefix_lab.locale.room import columns
 from prefix_lab.stages import STAGES, Stage, resolve, stage
 from prefix_lab.widgets.picture import FAINT, INK, as_svg
 from prefix_lab.widgets.stepper.page import HERE
@@ -58,7 +60,7 @@ def plain_axes(axes: Axes, title: str, below: str = "", left: str = "", **grid: 
         axes.set_axisbelow(True)
 
 
-SIDES = ("ours", "PEFT's")
+SIDES = (N_("ours: {function}"), N_("PEFT's: {function}"))
 AROUND = 2  # lines that stay in view on both sides of a marked one
 FEWEST = 4  # lines that are worth folding
 BEGINNING = 10  # lines in view where the marks are all in the other pane
@@ -118,15 +120,15 @@ class SourceView(NamedTuple):
             f'<figure><figcaption>{escape(title)}</figcaption><div class="code">{self.folded(source)}</div></figure>'
             for title, source in self.panes
         )
-        head = f"{strip_of(self.stage)}<p>{escape(self.stage.sentence)}</p>" if self.stage else ""
+        head = f"{strip_of(self.stage)}<p>{escape(_(self.stage.sentence))}</p>" if self.stage else ""
         return f'{STYLE}<div class="prefix-lab-stage">{head}<div class="panes">{panes}</div></div>'
 
     def __repr__(self) -> str:
-        panes = "\n\n".join(f"{title}\n{'-' * len(title)}\n{self.plain(source)}" for title, source in self.panes)
+        panes = "\n\n".join(f"{title}\n{'-' * columns(title)}\n{self.plain(source)}" for title, source in self.panes)
         if not self.stage:
             return panes
         strip = " > ".join(row.name.upper() if row.name == self.stage.name else row.name for row in STAGES)
-        return f"{strip}\n{self.stage.sentence}\n\n{panes}"
+        return f"{strip}\n{_(self.stage.sentence)}\n\n{panes}"
 
     def is_marked(self, line: str) -> bool:
         return any(text in line for text in self.mark)
@@ -149,7 +151,7 @@ class SourceView(NamedTuple):
         for open_, stretch in groupby(range(len(lines)), self.in_view(lines).__contains__):
             stretch = [*stretch]
             text = f"<pre>{''.join(coloured[at] for at in stretch)}</pre>"
-            found.append(text if open_ else f"<details><summary>{len(stretch)} more lines</summary>{text}</details>")
+            found.append(text if open_ else f"<details><summary>{more_lines(len(stretch))}</summary>{text}</details>")
         return "".join(found)
 
     def in_view(self, lines: list[str]) -> set[int]:
@@ -175,6 +177,11 @@ class SourceView(NamedTuple):
         return found
 
 
+def more_lines(count: int) -> str:
+    """What a folded stretch says of itself."""
+    return ngettext("{count} more line", "{count} more lines", count).format(count=count)
+
+
 def strip_of(now: Stage) -> str:
     """The stages in their order, each a link to its lesson where the notebook lies beside."""
     rows = []
@@ -182,7 +189,7 @@ def strip_of(now: Stage) -> str:
         notebook = f"{lesson(OPENED_BY[row.name]).file}.ipynb"
         name = f'<a href="{notebook}">{row.name}</a>' if row.name != now.name and Path(notebook).exists() else row.name
         rows.append(f"<li{' aria-current=step' if row.name == now.name else ''}>{name}</li>")
-    return f'<ol aria-label="stages of the walk">{"".join(rows)}</ol>'
+    return f'<ol aria-label="{_("Stages of the walk")}">{"".join(rows)}</ol>'
 
 
 def indent(line: str) -> int:
@@ -194,7 +201,7 @@ def coloured_lines(source: str) -> list[str]:
     from pygments.lexers import PythonLexer
 
     lines = [""]
-    for _, kind, text in PythonLexer().get_tokens_unprocessed(source):
+    for _place, kind, text in PythonLexer().get_tokens_unprocessed(source):
         letter = letter_of(kind)
         for number, part in enumerate(text.split("\n")):
             if number:
@@ -218,13 +225,16 @@ def show_stage(
     """
     row = stage(name)
     if pair:
-        panes = tuple((f"{whose}: {dotted(one)}", readable(one)) for whose, one in zip(SIDES, pair, strict=True))
+        panes = tuple(
+            (_(whose).format(function=dotted(one)), readable(one)) for whose, one in zip(SIDES, pair, strict=True)
+        )
     else:
         ours = "\n\n\n".join(readable(resolve(path, name)) for path in (*texts("also", also, row.ours), row.ours))
         if row.ours == row.peft:
-            panes = ((f"both: {row.ours}", ours),)
+            panes = ((_("both: {function}").format(function=row.ours), ours),)
         else:
-            panes = ((f"ours: {row.ours}", ours), (f"PEFT's: {row.peft}", readable(row.function("peft"))))
+            whose = (_(side).format(function=one) for side, one in zip(SIDES, (row.ours, row.peft), strict=True))
+            panes = tuple(zip(whose, (ours, readable(row.function("peft"))), strict=True))
     return marked(panes, mark, row)
 
 
@@ -241,8 +251,10 @@ def marked(panes: tuple[tuple[str, str], ...], mark: str | Sequence[str], row: S
     """The sources with their marks, each of which stands in one of them."""
     mark = texts("mark", mark, "torch.cat(")
     for text in mark:
-        if not any(text in source for _, source in panes):
-            raise ValueError(f"mark={text!r} is in none of {', '.join(title for title, _ in panes)}. Take another.")
+        if not any(text in source for title, source in panes):
+            raise ValueError(
+                f"mark={text!r} is in none of {', '.join(title for title, source in panes)}. Take another."
+            )
     return SourceView(panes, tuple(mark), row)
 
 

@@ -26,6 +26,7 @@ from prefix_lab.course.history import ALL_TRAINED, UNCHANGED, History
 from prefix_lab.course.kept import Interrupted, Kept, Stop
 from prefix_lab.course.loading import tokenizer_of
 from prefix_lab.course.tasks import IGNORED, Batch, Task, drawn, moved
+from prefix_lab.locale import _
 
 MEASUREMENTS = 10
 
@@ -255,5 +256,5 @@ def said_of_base(model: nn.Module, fingerprint: str) -> str:
     numbers = {yes: sum(p.numel() for p in model.parameters() if p.requires_grad is yes) for yes in (True, False)}
     if frozen_digest(model) != fingerprint:
         raise RuntimeError("A number of the model that does not train has changed: something writes into the base.")
-    template = UNCHANGED if fingerprint else ALL_TRAINED
+    template = _(UNCHANGED if fingerprint else ALL_TRAINED)
     return template.format(trained=numbers[True], frozen=numbers[False], fingerprint=fingerprint)

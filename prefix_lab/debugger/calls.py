@@ -7,7 +7,7 @@ from html import escape
 from pathlib import PurePath
 
 from prefix_lab.debugger.steps import NONE, RecordedSteps
-from prefix_lab.debugger.text import count_of
+from prefix_lab.debugger.text import _, count_of
 
 LINES = 40  # of an outline
 DEEPEST = 12  # calls inside one another
@@ -81,7 +81,7 @@ def outline(recording: RecordedSteps) -> str:
     for name, count, seconds, where in rows[:LINES]:
         lines.append(f"  {name:<{widths[0]}}  {count:>{widths[1]}}  {seconds:>{widths[2]}}  {where}".rstrip())
     if len(rows) > LINES:
-        lines.append(f"  … and {len(rows) - LINES} more; see recording.calls")
+        lines.append(_("  … and {count} more; see recording.calls").format(count=len(rows) - LINES))
     return "\n".join(lines + [f"  {note}" for note in closing_words(recording)])
 
 
@@ -89,16 +89,25 @@ def heading(recording: RecordedSteps) -> str:
     columns = recording.columns
     frames = [frame for frame, first in enumerate(columns.frame_first) if first != NONE]
     threads = len(set(columns.turn_thread))
-    said = f"Recording of {count_of(len(columns), 'step')} in {count_of(len(frames), 'call')}"
-    return said + (f" and {threads} threads" if threads > 1 else "")
+    steps = count_of(len(columns), "{count} step", "{count} steps")
+    calls = count_of(len(frames), "{count} call", "{count} calls")
+    if threads > 1:
+        return _("Recording of {steps} in {calls} and {threads} threads").format(
+            steps=steps, calls=calls, threads=threads
+        )
+    return _("Recording of {steps} in {calls}").format(steps=steps, calls=calls)
 
 
 def add_rows(call: Call, depth: int, rows: list[tuple[str, str, str, str]]) -> None:
     count = f"{call.count}×" if call.count > 1 else ""
-    rows.append(("  " * depth + call.function, count, in_time(call.seconds), f"step {call.first}, {where(call)}"))
+    rows.append(("  " * depth + call.function, count, in_time(call.seconds), place_in_words(call)))
     if depth < DEEPEST:
         for inner in call.calls:
             add_rows(inner, depth + 1, rows)
+
+
+def place_in_words(call: Call) -> str:
+    return _("step {step}, {place}").format(step=call.first, place=where(call))
 
 
 def where(call: Call) -> str:
@@ -113,7 +122,7 @@ def in_time(seconds: float) -> str:
 
 def closing_words(recording: RecordedSteps) -> list[str]:
     """How it ended, and what it lacks."""
-    ended = [f"It ended with {recording.exception}."] if recording.exception else []
+    ended = [_("It ended with {error}.").format(error=recording.exception)] if recording.exception else []
     return [*ended, *recording.notes]
 
 
@@ -127,7 +136,7 @@ def html_outline(recording: RecordedSteps) -> str:
 def html_call(call: Call, depth: int) -> str:
     count = f" {call.count}×" if call.count > 1 else ""
     title = escape(f"{call.function}{count} {in_time(call.seconds)}")
-    place = f"<small>{escape(f'step {call.first}, {where(call)}')}</small>"
+    place = f"<small>{escape(place_in_words(call))}</small>"
     if not call.calls or depth >= DEEPEST:
         return f'<div style="margin-left: 1.2em"><code>{title}</code> {place}</div>'
     inner = "".join(html_call(one, depth + 1) for one in call.calls)

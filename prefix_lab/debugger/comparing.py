@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from prefix_lab.debugger.steps import NONE, RecordedSteps, Step, number_of
 from prefix_lab.debugger.summary import Summary, shortened
+from prefix_lab.debugger.text import _
 
 
 @dataclass(frozen=True)
@@ -82,35 +83,36 @@ def diff(ours: RecordedSteps, theirs: RecordedSteps) -> Difference | None:
     if len(first) == len(second):
         return None
     at = min(len(first), len(second))
-    longer = f"One recording ends after {at:,} steps, the other goes on."
+    longer = _("One recording ends after {count} steps, the other goes on.").format(count=f"{at:,}")
     return Difference(first[at] if len(first) > at else None, second[at] if len(second) > at else None, longer)
 
 
 def difference_of(mine: Step, other: Step, alike: dict[tuple[int, int], bool]) -> str:
     """In what two steps differ; empty when they do not."""
     if mine.event != other.event:
-        return f"One is a {mine.event}, the other a {other.event}."
+        return _("One is a {mine}, the other a {other}.").format(mine=mine.event, other=other.event)
     if mine.function != other.function:
-        return f"One is in {mine.function}, the other in {other.function}."
+        return _("One is in {mine}, the other in {other}.").format(mine=mine.function, other=other.function)
     if mine.line != other.line and mine.text != other.text:
-        return "They are at different lines."
+        return _("They are at different lines.")
     pairs = [bound_by(mine), bound_by(other)]
-    if [name for name, _ in pairs[0]] != [name for name, _ in pairs[1]]:
-        return f"They bind different names: {names_of(pairs[0])}, and {names_of(pairs[1])}."
-    for (name, number), (_, number_there) in zip(*pairs, strict=True):
+    if [name for name, value in pairs[0]] != [name for name, value in pairs[1]]:
+        text = _("They bind different names: {mine}, and {other}.")
+        return text.format(mine=names_of(pairs[0]), other=names_of(pairs[1]))
+    for (name, number), (_name, number_there) in zip(*pairs, strict=True):
         key = (number, number_there)
         if key not in alike:
             alike[key] = mine.recording.value(number).alike(other.recording.value(number_there))
         if not alike[key]:
             here, there = mine.recording.value(number), other.recording.value(number_there)
-            return f"{name or 'The value'} differs: {both_told(here, there)}."
+            return _("{name} differs: {values}.").format(name=name or _("The value"), values=both_told(here, there))
     return ""
 
 
 def both_told(here: Summary, there: Summary) -> str:
     """Two values; where their texts are the same, the first fact that is not."""
     if here.text != there.text:
-        return f"{here}, and {there}"
+        return _("{here}, and {there}").format(here=here, there=there)
     names = [name for name in {**here.facts, **there.facts} if here.facts.get(name) != there.facts.get(name)]
     if not names:
         return f"{here}, inside"

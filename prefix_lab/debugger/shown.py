@@ -8,7 +8,7 @@ from typing import Any
 
 from prefix_lab.debugger.steps import NONE, Step
 from prefix_lab.debugger.summary import Summary, as_summary
-from prefix_lab.debugger.text import clipped
+from prefix_lab.debugger.text import _, clipped
 
 GIVEN = {"return": "returned", "yield": "yielded", "exception": "raised"}  # what a step's `value` is called
 HAPPENS = {"call": "is called", "return": "returns", "yield": "yields", "exception": "raises"}
@@ -23,7 +23,7 @@ def place_of(file: str, line: int) -> str:
 def happening(step: Step) -> str:
     """What a step is, if it is no mere line: `returns 2`, `raises ValueError: no`."""
     given = f" {text_of(step.value)}" if step.value is not None else ""
-    return HAPPENS[step.event] + given if step.event in HAPPENS else ""
+    return _(HAPPENS[step.event]) + given if step.event in HAPPENS else ""
 
 
 def given_by(step: Step) -> dict[str, Summary]:

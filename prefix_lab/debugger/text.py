@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -11,6 +12,12 @@ if TYPE_CHECKING:
 
 LONGEST = 1000  # characters of one value
 NEAR = 4  # lines, or names, that are offered instead
+
+
+def _(text: str) -> str:
+    """The text in the reader's language, where somebody who shows it has brought the languages along; else itself."""
+    languages = sys.modules.get("prefix_lab.locale")
+    return languages._(text) if languages else text
 
 
 def visible(text: str) -> str:
@@ -30,9 +37,9 @@ def clipped(text: str) -> str:
     return visible(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…")
 
 
-def count_of(number: int, thing: str) -> str:
+def count_of(number: int, one: str, many: str) -> str:
     """`1 step`, `1,234 steps`."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+    return _(one if number == 1 else many).format(count=f"{number:,}")
 
 
 def listed(names: list[str], most: int = 12) -> str:

@@ -11,9 +11,9 @@ text is its own key. `python -m notebooks.messages` writes the catalogue anew fr
 
 Rooms that show something import this one: breakpoints, course, shapes, terminal, walk, widgets. It imports nothing of
 ours. The essence and the debugger do not know it: the sentences of `stages.STAGES`, and titles of lessons and
-exercises, are taken into the catalogue as data, and whoever shows them says `_(stage.sentence)`; what the debugger
-says to a reader is handled in the same way, by the room that shows it. Errors about wrong arguments stay English, as
-do those of torch and PEFT: every reader of theirs meets them so.
+exercises, are taken into the catalogue as data, and whoever shows them says `_(stage.sentence)`; the debugger's own
+texts are translated where a room that shows them has brought this one along (`debugger/text.py`). Errors about wrong
+arguments stay English, as do those of torch and PEFT: every reader of theirs meets them so.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from prefix_lab.debugger import Recording
-from prefix_lab.debugger.text import count_of, visible, visible_lines
+from prefix_lab.debugger.text import visible, visible_lines
 from prefix_lab.locale import _, ngettext
 from prefix_lab.shapes import with_kept_names
 from prefix_lab.terminal.signs import has_signs
@@ -47,7 +47,7 @@ def check_first(recording: Recording, first: int) -> None:
     """Raises `ValueError` when there is no step `first` to begin with."""
     steps = len(recording)
     if first and first >= steps:
-        last = f"the last of {count_of(steps, 'step')} is {steps - 1}" if steps else "the recording has no steps"
+        last = f"the last of {steps:,} steps is {steps - 1}" if steps else "the recording has no steps"
         raise ValueError(f"argument --from: {first} was given, and {last}")
 
 

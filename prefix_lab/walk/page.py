@@ -105,7 +105,7 @@ def rows_about(head: About) -> Iterator[Row]:
         yield Row("" if place else _("texts"), text)
     yield Row(_("beside"), beside(head))
     yield BLANK
-    numbers = max(len(str(size)) for _, size, _ in head.axes)
+    numbers = max(len(str(size)) for name, size, meaning in head.axes)
     yield from block(
         _("axes"), [(name, f"{size:<{numbers}}  {meaning}") for name, size, meaning in head.axes], numbers + 2
     )

@@ -16,7 +16,7 @@ def test_a_person_types_and_what_was_asked_is_kept_with_its_answer_and_frame(ker
         kernel.answer(line)
     said = kernel.finish(cell)
     assert "Stopped in PrefixEncoder.forward, peft/tuners/prefix_tuning/model.py, line " in said
-    assert "`c` goes on, `q` leaves the block.\nTry: n  ·  p prefix.shape  ·  c\n" in said
+    assert "`q` leaves the block.\nTry: n  ·  p prefix.shape  ·  c\n" in said
     assert said.index("Stopped in") < said.index("*** NameError") < said.index("torch.Size([2, 20])")
     assert said.endswith("after\n")
     told = kernel.run("print(stop.by, *[(one.command, one.answer, one.function) for one in stop.asked], sep='\\n')")
@@ -39,6 +39,16 @@ def test_of_cells_that_are_run_at_once_none_waits(kernel: Kernel):
     _, second, third = map(kernel.finish, cells)
     assert "Several cells were run at once" in second
     assert TYPED in third
+
+
+def test_in_vs_code_a_cell_that_follows_the_one_before_at_once_was_not_run_by_hand(kernel: Kernel):
+    kernel.run("__vsc_ipynb_file__ = 'lesson.ipynb'")
+    first = kernel.start("import time; time.sleep(0.2)")
+    then = kernel.start(STOP)  # as VS Code does: a request of its own, later than the first
+    kernel.finish(first)
+    assert "Several cells were run at once" in kernel.finish(then)
+    cell = kernel.start("del __vsc_ipynb_file__")
+    kernel.finish(cell)
 
 
 def test_the_switch_and_the_environment_let_the_lesson_type(kernel: Kernel):

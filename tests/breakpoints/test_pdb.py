@@ -1,6 +1,8 @@
 """pdb at a stage: commands are typed, shapes are shown, nothing stays behind."""
 
 import builtins
+import os
+import subprocess
 import sys
 
 import pytest
@@ -97,6 +99,39 @@ def test_it_stops_in_any_function_at_its_first_statement_until_the_commands_are_
     said = capsys.readouterr().out
     assert said.index("(Pdb) p x\n3\n") < said.index("(Pdb) p y\n6\n") < said.index("103")
     assert stop.hits == 1
+
+
+IN_A_TERMINAL = """
+from prefix_lab.breakpoints import stop_at
+def inner(x):
+    y = x * 2
+    return y
+with stop_at(inner, suggest=["n", "p y + 1", "c"]) as stop:
+    print("inner gives", inner(3))
+print(stop.by, [one.command for one in stop.asked])
+"""
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("nonsense\nn\np y\nc\n", ["`c` goes on", "Try: n  ·  p y + 1  ·  c", "NameError", "inner gives 6", "hand ["]),
+        ("\x04", ["Quit: the rest of the block did not run.", "hand ["]),
+        (None, ["Nobody can type here", "(Pdb) p y + 1", "7", "inner gives 6", "lesson ['n', 'p y + 1', 'c']"]),
+    ],
+)
+def test_in_a_terminal_a_person_types_and_in_a_pipe_the_lesson(tmp_path, keys, words):
+    program = tmp_path / "program.py"
+    program.write_text(IN_A_TERMINAL)
+    ours, theirs = os.openpty()
+    os.write(ours, (keys or "").encode())
+    stdin = subprocess.DEVNULL if keys is None else theirs
+    command = [sys.executable, "-W", "ignore", str(program)]
+    done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=60, check=True)
+    os.close(ours)
+    os.close(theirs)
+    for word in words:
+        assert word in done.stdout
 
 
 def test_a_function_that_was_never_reached_is_told(capsys):

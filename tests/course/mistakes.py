@@ -7,7 +7,7 @@ else is the answer itself.
 
 from prefix_lab.course.lessons.lesson_02 import ORDER_MATTERS, WHY
 from prefix_lab.course.lessons.lesson_04 import CASES, JOBS
-from prefix_lab.course.lessons.lesson_12 import AFTER_SPLIT
+from prefix_lab.course.lessons.lesson_12 import TOOLS
 
 THREE = ["n"] * 3
 SIZES_FROM = {"num_layers": "num_hidden_layers", "token_dim": "d_model", "num_attention_heads": "num_heads"}
@@ -153,17 +153,17 @@ MISTAKES = {
     },
     "check_next_model": {
         "put your answer": ...,
-        "6 layers and 8 heads": "copy",
-        "encoder_hidden_size was filled too": "three",
-        "would say 12 layers": "layers",
-        "'<script>' is none of": "<script>",
+        "6 layers and 8 heads": "a",
+        "encoder_hidden_size was filled too": " (B) ",
+        "would say 12 layers": "c",
+        "choose one of a, b, c, d": "a new one",
     },
     "check_more_tokens": {
         "put your answer": ...,
-        "only what has prefix_len in its shape": "twice",
-        "what the table alone would cost": "wide_rows",
-        "a row of its own": "same",
-        "2560 is none of": 2560,
+        "only what has prefix_len in its shape": "a",
+        "what the table alone would cost": "c",
+        "a row of its own": "d",
+        "choose one of a, b, c, d": 2560,
     },
     "check_fold": {
         "let the MLP work on it": "encoder.embedding.weight",
@@ -284,42 +284,39 @@ MISTAKES = {
         "two things are wanted": "right()[1]",
         "put your answer": "(..., ...)",
     },
-    "check_commands": {
+    "check_watched": {
         "put your answer": ...,
-        "such as": "n",
-        "at least one": [],
-        "each command is a text": [3],
-        "NEXT": ["n", "n", "p past_key_values.shape", "c"],
-        "before the projection": [*THREE, "p prefix_tokens.shape", "c"],
-        "what came in": ["p prefix.shape", "c"],
-        "Put it last": ["c", "n", "n", "p past_key_values.shape"],
-        "lets it go on": ["n", "q"],
-        "torch's own code": ["n", "n", "s", "s", "s", "p self"],
-        "Ask for .shape": [*THREE, "p past_key_values", "c"],
-        "showed no shape": THREE,
-        "SyntaxError": [*THREE, "p '<script>'["],
-        "AttributeError": [*THREE, "p past_key_values.shapes", "c"],
-        "from the keyboard": ["n", "interact"],
-        "'restart' asks for more": ["restart"],
-        "q ends the whole program": ["exit()"],
-        "SystemExit": ["!raise SystemExit"],
-        "KeyError": ["!raise KeyError(3)"],
+        "no such line": "past_key_values = 2 * past_key_values",
+        "cuts the last axis": "past_key_values = past_key_values.view(",
+        "moves axes": "past_key_values = past_key_values.permute([2, 0, 3, 1, 4]).split(",
+        "the one below": "if peft_config.num_transformer_submodules == 2:",
+        "twice": "past_key_values = prompt_encoder(prompt_tokens)",
+        "makes no axis longer": "base_model = self.get_base_model()",
+        "not seen it happen": ('"n", "n", "c"', '"c"'),
     },
-    "check_split_shapes": {
-        "put your answer": AFTER_SPLIT | {"view": ...},
-        "the dictionary of the cell": ["batch"],
-        "the line 'cat' is gone": {"view": AFTER_SPLIT["view"]},
-        "view: these are the numbers": AFTER_SPLIT | {"view": "(2, 20, 6, 4, 32)"},
-        "view has cut hidden": AFTER_SPLIT | {"view": "batch, prefix_len, 2·layers, hidden"},
-        "view: every axis is there": AFTER_SPLIT | {"view": "batch prefix_len 2·layers head_dim heads"},
-        "'rows' is no axis": AFTER_SPLIT | {"view": "batch prefix_len rows heads head_dim"},
-        "cat puts the tensor": AFTER_SPLIT | {"cat": AFTER_SPLIT["view"]},
-        "cat makes one axis": AFTER_SPLIT | {"cat": "batch prefix_len layers heads head_dim"},
-        "What does permute put first": AFTER_SPLIT | {"split": "batch heads prefix_len head_dim 4"},
-        "a block for each layer": AFTER_SPLIT | {"split": "4·layers batch heads prefix_len head_dim"},
-        "How many rows": AFTER_SPLIT | {"split": "layers batch heads prefix_len head_dim"},
-        "Stop behind that line": AFTER_SPLIT | {"split": "2 batch heads prefix_len head_dim"},
-        "write the names in one text": AFTER_SPLIT | {"cat": 7},
+    "check_unread": {
+        "put your answer": None,
+        "as a number": "low",
+        "nothing was changed": ("!past_key_values = None", "p past_key_values"),
+        "no key at all": (
+            "!past_key_values = None",
+            "!_ = [one.keys.zero_() for one in past_key_values.self_attention_cache.layers]",
+        ),
+        "something changed": ("!past_key_values = None", "!attention_mask = attention_mask[:, :3]"),
+    },
+    "check_which_tool": filled_wrongly(dict(TOOLS))
+    | {
+        "no page": TOOLS | {"a": "bug"},
+        "call is over": TOOLS | {"b": "recording"},
+        "only goes forward": TOOLS | {"c": "pdb"},
+        "three hundred": TOOLS | {"d": "pdb"},
+        "matter of the mouse": TOOLS | {"c": "bug"},
+        "cannot run on differently": TOOLS | {"f": "recording"},
+        "not what would": TOOLS | {"e": "change"},
+        "not the difficulty": TOOLS | {"a": "condition"},
+        "ended the call": TOOLS | {"c": "post_mortem"},
+        "changes nothing": TOOLS | {"e": "recording"},
+        "which tool is made for it": TOOLS | {"f": "pdb"},
     },
     "check_condition": {
         "put your answer": ...,
@@ -387,16 +384,6 @@ MISTAKES = {
         "Replies that you gave: 1": ("in requests", "in requests[:1]"),
         "which adapter is in use": "[one.upper() for one in right()]",
         "a list of replies": "'replies'",
-    },
-    "check_lora_count": {
-        "that is one layer": ("replaced * ", ""),
-        "that is A alone": "replaced * r * wide_in",
-        "that is B alone": "replaced * r * wide_out",
-        "frozen weights": "replaced * wide_in * wide_out",
-        "r rows or columns": (" * r *", " *"),
-        "need not be wide_in": "replaced * r * 2 * wide_in",
-        "no bias any more": "right() + replaced * wide_out",
-        "in every replaced layer": "884736",
     },
     "check_stale_total": {
         "today's total; a bias more": "right() - replaced * wide_out",
@@ -516,16 +503,9 @@ ALSO_RIGHT = {
     "check_outcomes": [{case: f" {name} " for case, name in CASES.items()}],
     "check_content": ["torch.nn.functional.normalize(attention[..., prefix_len:], p=1, dim=-1)"],
     "check_silent_rows": ["torch.tensor(right())"],
-    "check_commands": [
-        [*THREE, "shapes()"],
-        [*THREE, "past_key_values.size()", "c"],
-        ["r", "p tuple(past_key_values.shape)"],
-    ],
-    "check_split_shapes": [
-        AFTER_SPLIT,
-        AFTER_SPLIT | {"view": "[batch_size, num_virtual_tokens, 2*num_layers, num_heads, head_dim]"},
-        AFTER_SPLIT | {"cat": "batch prefix_len 4 * layers heads head_dim"},
-    ],
+    "check_watched": [("line = ", 'line = "-> " + ')],
+    "check_unread": [("!past_key_values = None", "past_key_values=None")],
+    "check_which_tool": [{place: f" {tool.upper()} " for place, tool in TOOLS.items()}],
     "check_condition": [" self.layer_idx in (1,) and past_key_values is not None"],
     "check_step": [
         (

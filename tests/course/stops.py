@@ -47,9 +47,9 @@ COUNTED, MADE = (
     f"{HANDED_BACK}: p prompt_embeddings.shape → torch.Size([10, 1024])",
 )
 KEPT = {"at_hand": 59, "of_projection": 4, "written": (10, 1024)}
-LOADED = {"inference_mode": True, "table": (10, 1024)}
-WIDE = typed("PrefixEncoder.__init__: p self.embedding → Embedding(10, 1024)")
-AFTERWARDS = typed("<module>: p with_gradient() → {'prompt_encoder.default.embedding.weight': (10, 1024)}")
+LOADED = {"unexpected": "prompt_embeddings", "missing": 55}
+COMPARED = typed("set_peft_model_state_dict: p len(load_result.missing_keys) → 55")
+AFTERWARDS = typed("one_step: p with_gradient() → {'prompt_encoder.default.embedding.weight': (10, 1024)}")
 
 LIVE = {
     "check_same_line": Live(
@@ -81,15 +81,15 @@ LIVE = {
     "check_gradient": Live(
         [
             (AFTERWARDS, GRADIENT),
-            (typed("<module>: prefix.grad.shape → torch.Size([10, 1024])"), GRADIENT | {"shape": "[10, 1024]"}),
+            (typed("one_step: prefix.grad.shape → torch.Size([10, 1024])"), GRADIENT | {"shape": "[10, 1024]"}),
             (typed(by="debugger", at="Tensor.backward"), GRADIENT),
         ],
         {
             "put your answer": (AFTERWARDS, GRADIENT | {"after": ...}),
-            "the lesson typed": (typed("<module>: p with_gradient() → {}", by="lesson"), GRADIENT),
+            "the lesson typed": (typed("one_step: p with_gradient() → {}", by="lesson"), GRADIENT),
             "without asking anything": (typed("Tensor.backward: c → "), GRADIENT),
-            "`backward` has not run yet": (typed("<module>: p with_gradient() → {}"), GRADIENT),
-            "have not stood in `<module>`": (
+            "`backward` has not run yet": (typed("one_step: p with_gradient() → {}"), GRADIENT),
+            "have not stood in `one_step`": (
                 typed("Tensor.backward: p with_gradient() → *** NameError: name 'with_gradient' is not defined"),
                 GRADIENT,
             ),
@@ -123,21 +123,21 @@ LIVE = {
     ),
     "check_loaded": Live(
         [
-            (WIDE, LOADED),
-            (typed(by="debugger", at="PrefixEncoder.__init__"), LOADED),
+            (COMPARED, LOADED),
+            (typed("set_peft_model_state_dict: p load_result → _IncompatibleKeys(missing_keys=['wte'])"), LOADED),
+            (COMPARED, LOADED | {"unexpected": ["prompt_embeddings"]}),
+            (typed(by="debugger", at="BasePromptEncoder._load_adapter_state_dict"), LOADED),
         ],
         {
-            "put your answer": (WIDE, LOADED | {"table": ...}),
-            "the lesson typed": (typed("PrefixEncoder.__init__: p config.inference_mode → True", by="lesson"), LOADED),
-            "was not there yet": (
-                typed("PrefixEncoder.__init__: p self.embedding → *** AttributeError: it has no attribute 'embedding'"),
-                LOADED,
-            ),
-            "was not printed there": (typed("PrefixEncoder.__init__: p config.inference_mode → True"), LOADED),
-            "true or false is wanted": (WIDE, LOADED | {"inference_mode": "yes"}),
-            "a projection would have been made": (WIDE, LOADED | {"inference_mode": False}),
-            "the small table": (WIDE, LOADED | {"table": "(10, 128)"}),
-            "the shape of `self.embedding.weight`": (WIDE, LOADED | {"table": 10}),
+            "put your answer": (COMPARED, LOADED | {"missing": ...}),
+            "the lesson typed": (typed("set_peft_model_state_dict: u → ", by="lesson"), LOADED),
+            "have not stood in": (typed("BasePromptEncoder._load_adapter_state_dict: p list(state_dict) → []"), LOADED),
+            "a name is wanted": (COMPARED, LOADED | {"unexpected": 1}),
+            "the model has this one": (COMPARED, LOADED | {"unexpected": "prompt_encoder.default.embedding.weight"}),
+            "load_result.unexpected_keys": (COMPARED, LOADED | {"unexpected": "weight"}),
+            "a whole number is wanted": (COMPARED, LOADED | {"missing": "all"}),
+            "that many were unexpected": (COMPARED, LOADED | {"missing": 1}),
+            "counts them": (COMPARED, LOADED | {"missing": 59}),
         },
     ),
 }

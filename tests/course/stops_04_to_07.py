@@ -1,6 +1,6 @@
 """What learners see and miss at the live stops of lessons 04 to 07, in the form of `stops.LIVE`."""
 
-from prefix_lab.course.lessons.lesson_05 import GROUPED, READ_FROM
+from prefix_lab.course.lessons.lesson_05 import GROUPED, MADE
 from prefix_lab.course.lessons.lesson_06 import ENCODED
 from tests.course.stops import Live, never, typed
 
@@ -11,7 +11,8 @@ BOTH = typed(
 FILE = "peft/tuners/prefix_tuning/__init__.py"
 CLIMBED = typed(f"{REGISTER}: p name → 'prefix_tuning'", f"<module>: u → > /x/{FILE}(23)<module>()", "<module>: c → ")
 PREPARE, FORWARD, INIT = "_prepare_prompt_learning_config", "PrefixEncoder.forward", "PrefixEncoder.__init__"
-FILLED = typed(f"{PREPARE}: p peft_config.token_dim → None", f"{PREPARE}: p peft_config.token_dim → 512")
+READ = f"{PREPARE}: p peft_config.token_dim → 512"
+ASKED = typed(READ, f"{PREPARE}: pp model_config → {{'d_ff': 1024,\n 'd_kv': 64}}")
 TWICE = typed(f"{PREPARE}: p peft_config.token_dim → 4096", f"{PREPARE}: p peft_config.token_dim → 1024")
 SMALL = f"{FORWARD}: p prefix_tokens.shape → torch.Size([3, 20, 128])"
 WIDE = f"{FORWARD}: p past_key_values.shape → torch.Size([3, 20, 768])"
@@ -61,21 +62,25 @@ LIVE = {
             "have not been there yet": (typed(f"{REGISTER}: p name → 'prefix_tuning'"), FILE),
         },
     ),
-    "check_read_from": Live(
+    "check_not_asked_for": Live(
         [
-            (FILLED, READ_FROM),
-            (typed(f"{PREPARE}: p peft_config.num_layers, peft_config.token_dim → (8, 512)"), READ_FROM),
-            (typed(by="debugger", at=PREPARE), READ_FROM),
+            (ASKED, MADE),
+            (typed(READ, f"{PREPARE}: p model_config['d_kv'] → 64"), MADE | {"width_of_a_head": "['d_kv']"}),
+            (typed(by="debugger", at=PREPARE), MADE),
         ],
         {
-            "put your answer": (FILLED, READ_FROM | {"token_dim": ...}),
-            "is no name of a size": (FILLED, READ_FROM | {"token_dim": 512}),
-            "never looks at that name": (FILLED, READ_FROM | {"token_dim": "d_kv"}),
-            "asks for another one first": (FILLED, READ_FROM | {"num_layers": "num_layers"}),
-            "has no such name": (FILLED, READ_FROM | {"token_dim": "hidden_size"}),
-            "the name of another size": (FILLED, READ_FROM | {"token_dim": "num_heads"}),
-            "still None": (typed(f"{PREPARE}: p peft_config.token_dim → None"), READ_FROM),
-            "the lesson typed": (typed(f"{PREPARE}: p 1 → 1", by="lesson"), READ_FROM),
+            "put your answer": (ASKED, MADE | {"token_dim": ...}),
+            "run on with `r`": (ASKED, MADE | {"token_dim": 384}),
+            "not true": (ASKED, MADE | {"num_attention_heads": True}),
+            "does ask for it": (ASKED, MADE | {"width_of_a_head": "d_model"}),
+            "feed-forward": (ASKED, MADE | {"width_of_a_head": "d_ff"}),
+            "how wide is one": (ASKED, MADE | {"width_of_a_head": "num_heads"}),
+            "other families": (ASKED, MADE | {"width_of_a_head": "head_dim"}),
+            "the name is wanted": (ASKED, MADE | {"width_of_a_head": 64}),
+            "shows all names": (ASKED, MADE | {"width_of_a_head": ["d_kv"]}),
+            "still None": (typed(f"{PREPARE}: p peft_config.token_dim → None"), MADE),
+            "what the model itself says": (typed(READ), MADE),
+            "the lesson typed": (typed(f"{PREPARE}: p 1 → 1", by="lesson"), MADE),
         },
     ),
     "check_grouped": Live(

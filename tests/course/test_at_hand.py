@@ -19,6 +19,7 @@ from prefix_lab.course.small_models import small_ids, small_t5
 from prefix_lab.stages import STAGES
 
 DOCS = cheat_sheet.PAGE.parent
+WHOLE = re.MULTILINE | re.DOTALL
 PAGES = ("glossary.md", "cheat-sheet.md", "teachers-guide.md", "before-you-begin.md", "what-is-taught.md")
 
 
@@ -28,6 +29,7 @@ def text_of(page: str) -> str:
 
 def test_the_cheat_sheet_is_what_the_stages_make():
     assert text_of("cheat-sheet.md") == cheat_sheet.page(), "run python -m notebooks.cheat_sheet"
+    assert text_of("cheat-sheet.html") == cheat_sheet.printed(), "run python -m notebooks.cheat_sheet"
     assert list(cheat_sheet.LOOKS) == [row.name for row in STAGES]
 
 
@@ -56,6 +58,17 @@ def test_the_glossary_has_every_axis_of_the_stages():
     }
     explained = set(re.findall(r"^- \*\*(\w+)\*\*:", text_of("glossary.md"), re.MULTILINE))
     assert axes - explained == set()
+
+
+def test_a_word_of_the_glossary_does_its_work_in_the_lessons_that_it_names():
+    astray = []
+    for names, where in re.findall(r"^- \*\*([^*]+)\*\*(?:(?!\n- ).)*?\[([\d, ]+)\]$", text_of("glossary.md"), WHOLE):
+        for number in where.split(", "):
+            [source] = SOURCE.glob(f"{number}_*.py")
+            text = " ".join(source.read_text(encoding="utf8").replace("# ", "").replace("_", " ").split()).lower()
+            if not any(name.strip("`").lower().replace("_", " ") in text for name in names.split(", ")):
+                astray.append((names, number))
+    assert astray == []
 
 
 def test_the_answers_of_the_self_test_are_what_python_prints():
@@ -95,4 +108,4 @@ def test_every_link_of_a_page_leads_to_a_file(page):
     links = re.findall(r"\]\(([^)#]+)\)", text_of(page))
     here = [link for link in links if not link.startswith("https://")]
     assert [link for link in here if not (DOCS / link).exists()] == []
-    assert all(Path(link).suffix in (".md", ".ipynb") for link in here)
+    assert all(Path(link).suffix in (".md", ".ipynb", ".html") for link in here)

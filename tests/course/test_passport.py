@@ -1,6 +1,7 @@
 """A stop that answers an exercise stamps the passport; a check sees whether a thing was seen, and says what is not."""
 
 import json
+from importlib import import_module
 
 import pytest
 
@@ -8,11 +9,14 @@ from prefix_lab.breakpoints import stop_at
 from prefix_lab.course import passport, progress, show_passport
 from prefix_lab.course.checking import exercise, seen_there
 from prefix_lab.course.passport import read_passport
+from prefix_lab.course.progress import EXERCISES
 from prefix_lab.stages import STAGES
 from prefix_lab.terminal.commands import main
 from tests.tiny_models import refuses
 
 pytestmark = pytest.mark.usefixtures("no_tracer")
+
+ENCODE, SPLIT = (one.key for one in EXERCISES[6][:2])
 
 
 def inner(x):
@@ -24,13 +28,13 @@ def outer(x):
     return inner(x) + 1
 
 
-@exercise("key_and_value", stage="encode")
+@exercise(ENCODE, stage="encode")
 def check_inner(stop, answer=...):
     seen_there(stop, "inner", "6", {"3": "That is x; you were asked for y."})
     return "So it is."
 
 
-@exercise("fold", stage="split")
+@exercise(SPLIT, stage="split")
 def check_outer(stop):
     seen_there(stop, "outer")
     return "So it is."
@@ -90,6 +94,15 @@ def test_a_stop_that_never_was_or_that_the_lesson_typed_at_is_told(capsys):
     assert "the lesson typed, and you watched" in check_inner(stopped(commands=None, suggest=["n", "p y"])).text
 
 
+def test_what_a_person_saw_when_the_cell_ran_before_counts_when_they_correct_their_answer(capsys):
+    looked, left_at_once = stopped("n", "p y", "c"), stopped("c")
+    looked.by = left_at_once.by = "hand"
+    check_inner(looked)
+    assert check_inner(left_at_once).passed
+    assert show_passport().stamps[0].asked == ["n", "p y", "c", "c"]
+    assert not check_inner(stopped("c")).passed
+
+
 def test_what_was_seen_stands_in_the_passport_and_what_was_not_says_where_it_is_to_be_seen(capsys):
     check_inner(stopped("p x", "c"), answer=5)  # not yet
     assert show_passport().stamps == ()
@@ -112,10 +125,15 @@ def test_what_was_seen_stands_in_the_passport_and_what_was_not_says_where_it_is_
     assert text in capsys.readouterr().out
 
 
-def test_each_stage_has_a_lesson_that_opens_it():
-    assert list(passport.OPENED_BY) == [stage.name for stage in STAGES]
-    for stage in STAGES:
-        assert passport.lesson_for(stage.name)
+def test_a_stage_that_was_not_seen_names_the_first_lesson_whose_exercise_stamps_it():
+    stamping: dict[str, int] = {}
+    for number, exercises in EXERCISES.items():
+        module = import_module(f"prefix_lab.course.lessons.lesson_{number:02}")
+        for one in exercises:
+            stage = getattr(getattr(module, f"check_{one.key}", None), "stage", None)
+            if stage is not None:
+                stamping.setdefault(stage, number)
+    assert {stage.name: stamping.get(stage.name) for stage in STAGES} == passport.OPENED_BY
 
 
 def test_damaged_lines_are_passed_over_and_a_lesson_that_is_forgotten_takes_its_stamps_along(notes, capsys):
@@ -142,7 +160,7 @@ def test_a_saved_passport_can_be_read_by_a_program_and_tells_when_it_was_altered
     assert main(["passport", "--save", str(path)]) == 0
     found = read_passport(path)
     assert found == show_passport()
-    assert found.solved == ("key_and_value",)
+    assert found.solved == (ENCODE,)
     assert "<b>'" not in path.read_text() or ending != "html"
     path.write_text(path.read_text().replace('"by": "list"', '"by": "hand"'))
     with refuses(ValueError, "altered after it was saved"):

@@ -93,8 +93,8 @@ def named(line: str, given: Any, right: str, causes: Mapping[str, str]) -> None:
 
 def seen_by_stepping(stop: Any, function: str) -> bool:
     """Whether the learner stepped into that function, or, by climbing or by `w`, saw its name."""
-    if not isinstance(stop, StopAt) or stop.by == "lesson":
-        return False
+    if not isinstance(stop, StopAt) or stop.by in ("lesson", "debugger"):
+        return isinstance(stop, StopAt) and stop.by == "debugger"  # where it was stepped is not known
     name = function.rpartition(".")[2]
     here = any(one.function == function for one in [*stop.visits, *stop.asked])
     return here or any(f"{name}(" in one.answer for one in stop.asked if one.command.split()[0] in ("w", "where", "bt"))

@@ -197,7 +197,7 @@ SHOWN = ("prompt_encoder.default.embedding.weight", "(10, 1024)", "[10, 1024]")
 TOO_EARLY = N_("You saw `{{}}`: `backward` has not run yet. `n` runs the line on which you stand; then ask again.")
 NO_COUNT = N_("{name}: how many parameters had a gradient? A whole number is wanted, and this is {given}.")
 OLD_GRADIENT = N_("before: `zero_grad` threw all gradients away, and `backward` had not made new ones yet.")
-NONE_AFTER = N_("after: `n` in your own frame runs `backward` to its end. What does `with_gradient()` print then?")
+NONE_AFTER = N_("after: `n` in `one_step` runs `backward` to its end. What does `with_gradient()` print then?")
 TOO_MANY = N_("after: `with_gradient()` prints a name and a shape for each. How many names were there?")
 ANOTHER_SHAPE = N_("shape: it stands behind the name that `with_gradient()` printed, and this is {given}.")
 
@@ -209,7 +209,7 @@ def check_gradient(stop: Any, answer: Any = ...) -> str:
     if getattr(stop, "by", "") == "debugger":  # which shows all frames, and tells nobody what was looked at in them
         seen_there(stop, "Tensor.backward")
     else:
-        seen_there(stop, "<module>", SHOWN, {"{}": TOO_EARLY})
+        seen_there(stop, "one_step", SHOWN, {"{}": TOO_EARLY})
     for name, one in (("before", before), ("after", after)):
         if not isinstance(plain(one), int) or isinstance(one, bool):
             raise NotYet(NO_COUNT, name=name, given=brief(one))

@@ -1,4 +1,4 @@
-"""Lesson 5: the sizes that ship, as PEFT reads them; which name each comes from, and the token_dim that fits."""
+"""Lesson 5: the sizes that ship, as PEFT reads them; a name that nobody asks for, and the token_dim that fits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM, PreTrainedModel
 
 from prefix_lab import PrefixTuningConfig
-from prefix_lab.course.checking import TODO, NotYet, brief, exercise, filled_in, is_open, plain, seen_there
+from prefix_lab.course.checking import TODO, NotYet, brief, chosen, exercise, filled_in, is_open, plain, seen_there
 from prefix_lab.course.shown import Drawn, drawn, plain_axes
 from prefix_lab.locale import N_, _
 from prefix_lab.prepare import explain_preparation
@@ -103,51 +103,43 @@ def draw_widths() -> Drawn:
     return drawn(figure, _("The width that is read and the width that is cached"), "\n".join(told))
 
 
-READ_FROM = {"num_layers": "num_hidden_layers", "token_dim": "d_model", "num_attention_heads": "num_heads"}
-"""Field → the name in flan-t5-small's config that it is read from."""
-KNOWN = ("num_hidden_layers", "num_layers", "n_layer", "hidden_size", "n_embd", "d_model", "num_attention_heads",
-         "n_head", "num_heads", "encoder_attention_heads", "num_key_value_heads", "d_kv", "head_dim")  # fmt: skip
-NO_NAME = N_("{line}: {given} is no name of a size. Write one that stands in the lines you stepped through.")
-NEVER_ASKED = N_("{line}: not {given}. Preparation never looks at that name.")
-LATER = N_(
-    "{line}: not {given}. flan-t5-small knows that name too, and PEFT asks for another one first: which `if` did the "
-    "arrow go into?"
-)
-NOT_THERE = N_(
-    "{line}: not {given}. This model has no such name, so the arrow went on to the next line: watch it there."
-)
-OTHER_FIELD = N_("{line}: not {given}. That is the name of another size.")
-
-
-@exercise("read_from", stage="prepare")
-def check_read_from(stop: Any, answer: Any) -> str:
-    """`answer` has the name in flan-t5-small's config that each size is read from, and its width was seen there."""
-    check_names(answer)
-    seen_there(stop, PREPARE, "512", {"None": TOO_EARLY})
-    return _("num_hidden_layers, d_model, num_heads: the first name that the model knows, of each list.")
-
-
 PREPARE = "_prepare_prompt_learning_config"
+MADE = {"token_dim": 512, "num_attention_heads": 6, "width_of_a_head": "d_kv"}
+"""What preparation makes of flan-t5-small, and the name that it never asks for."""
+WIDTHS = {
+    "d_model": N_("{line}: `d_model` is the width of the model, and preparation does ask for it."),
+    "d_ff": N_("{line}: `d_ff` is the width of the feed-forward layers, where there are no heads."),
+    "num_heads": N_("{line}: `num_heads` is how many heads there are. How wide is one?"),
+    "head_dim": N_(
+        "{line}: other families say `head_dim`. What does this T5 call it? `pp model_config` shows its names."
+    ),
+    64: N_("{line}: 64 is right, and the name is wanted: under which name does it stand in `model_config`?"),
+}
+PRINTED = N_("{line}: not {given}. Run on with `r`, and print it there.")
+OTHER_NAME = N_("{line}: not {given}. `pp model_config` shows all names of this model.")
 TOO_EARLY = N_(
-    "When you printed it, token_dim was still None. Step on with `n` until the arrow has passed the line that writes "
+    "When you printed it, token_dim was still None. Go on until the arrow has passed the line that writes "
     "`peft_config.token_dim`, and print it again."
 )
+ONLY_MADE = N_("You saw what preparation makes. Print what the model itself says of a head, too: `pp model_config`.")
 
 
-def check_names(answer: Any) -> None:
-    """The three names, and a reason for each that is wrong."""
-    names = dict(zip(READ_FROM, (str(one).strip() for one in filled_in(answer, READ_FROM)), strict=True))
-    for line, given in names.items():
-        if given not in KNOWN:
-            raise NotYet(NO_NAME, line=line, given=brief(answer[line]))
-    for line, right in READ_FROM.items():
-        given = names[line]
-        if given in ("d_kv", "head_dim"):
-            raise NotYet(NEVER_ASKED, line=line, given=given)
-        if given != right and given in READ_FROM.values():
-            raise NotYet(OTHER_FIELD, line=line, given=given)
-        if given != right:
-            raise NotYet(LATER if given == "num_layers" else NOT_THERE, line=line, given=given)
+@exercise("not_asked_for", stage="prepare")
+def check_not_asked_for(stop: Any, answer: Any) -> str:
+    """`answer` has what preparation makes of flan-t5-small, and the name of a head's width, seen in preparation."""
+    given = dict(zip(MADE, map(plain, filled_in(answer, MADE)), strict=True))
+    for line in ("token_dim", "num_attention_heads"):
+        if isinstance(given[line], bool) or given[line] != MADE[line]:
+            raise NotYet(PRINTED, line=line, given=brief(answer[line]))
+    name = given["width_of_a_head"]
+    if isinstance(name, str):
+        name = name.strip(" []'\"")
+    if name != MADE["width_of_a_head"]:
+        said = WIDTHS.get(name, OTHER_NAME) if isinstance(name, str | int) else OTHER_NAME
+        raise NotYet(said, line="width_of_a_head", given=brief(answer["width_of_a_head"]))
+    seen_there(stop, PREPARE, "512", {"None": TOO_EARLY})
+    seen_there(stop, PREPARE, "64", {"512": ONLY_MADE})
+    return _("Six heads of 64 are not 512, and preparation has not asked.")
 
 
 FLAN = "flan-t5-small"
@@ -236,27 +228,20 @@ def check_twice(answer: Any) -> None:
 
 
 CONFIGS = {
-    "copy": N_("A copy has the sizes of t5-small filled in like the original: t5-base would get 6 layers and 8 heads."),
-    "three": N_(
-        "These three are open again. But encoder_hidden_size was filled too, with 512: the projection inside would "
-        "be as wide as t5-small, not as t5-base."
+    "a": N_("A copy has the sizes of t5-small filled in like the original: t5-base would get 6 layers and 8 heads."),
+    "b": N_(
+        "These three are open again. But encoder_hidden_size was filled too, with 512: the projection inside would be "
+        "as wide as t5-small, not as t5-base."
     ),
-    "layers": N_(
-        "Then the number of layers is right, and the heads and the width are t5-small's still. And the first "
-        "model holds this very object: its config would say 12 layers, too."
+    "c": N_(
+        "Then the number of layers is right, and the heads and the width are t5-small's still. And the first model "
+        "holds this very object: its config would say 12 layers, too."
     ),
 }
-NONE_OF = N_("{given} is none of {known}.")
 
 
 @exercise("next_model")
 def check_next_model(answer: Any) -> str:
-    """`answer` is the name of the config that has nothing of the first model in it."""
-    if is_open(answer):
-        raise NotYet(TODO)
-    given = str(answer).strip()
-    if given in CONFIGS:
-        raise NotYet(CONFIGS[given])
-    if given != "anew":
-        raise NotYet(NONE_OF, given=brief(answer), known=", ".join(["copy", "three", "anew", "layers"]))
+    """`answer` is the letter of the config that has nothing of the first model in it."""
+    chosen(answer, "d", CONFIGS)
     return _("Nothing of the first model is left over. Take a new config for each model.")

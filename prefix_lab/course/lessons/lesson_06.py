@@ -14,6 +14,7 @@ from prefix_lab.course.checking import (
     NotYet,
     brief,
     called,
+    chosen,
     exercise,
     filled_in,
     is_open,
@@ -156,28 +157,19 @@ def axes_of(given: Any) -> tuple[str, ...]:
 
 
 MORE = {
-    "twice": N_("Only what has prefix_len in its shape grows, and the two Linear layers have not."),
-    "wide_rows": N_(
-        "That is what the table alone would cost. With projection the wide rows are computed, and only the "
-        "small ones are kept."
+    "a": N_("Only what has prefix_len in its shape grows, and the two Linear layers have not."),
+    "c": N_(
+        "That is what the table alone would cost. With projection the wide rows are computed, and only the small ones "
+        "are kept."
     ),
-    "same": N_(
-        "The MLP is shared, and stays as it is. But each virtual token has a row of its own in the small table."
-    ),
+    "d": N_("The MLP is shared, and stays as it is. But each virtual token has a row of its own in the small table."),
 }
-NONE_OF = N_("{given} is none of {known}.")
 
 
 @exercise("more_tokens")
 def check_more_tokens(answer: Any) -> str:
-    """`answer` says what 20 virtual tokens more cost with a projection."""
-    if is_open(answer):
-        raise NotYet(TODO)
-    given = str(answer).strip()
-    if given in MORE:
-        raise NotYet(MORE[given])
-    if given != "small_rows":
-        raise NotYet(NONE_OF, given=brief(answer), known=", ".join(["twice", "small_rows", "wide_rows", "same"]))
+    """`answer` is the letter of what 20 virtual tokens more cost with a projection."""
+    chosen(answer, "b", MORE)
     return _("20 · 128. The table alone would need 20 · 768 more: with many virtual tokens the projection is cheaper.")
 
 
@@ -202,7 +194,7 @@ def check_fold(answer: Any) -> str:
     numbers = {
         N_("The Tanh between the two Linear layers is missing."): last(first(encoder.embedding.weight)),
         N_("The last Linear's bias is missing."): right - last.bias,
-        "The virtual tokens come in another order: 0, 1, 2, …": right.flip(0),
+        N_("The virtual tokens come in another order: 0, 1, 2, …"): right.flip(0),
     }
     otherwise = (
         N_("A row for each virtual token, and in it a key and a value for every layer."),

@@ -46,7 +46,7 @@ def check_followed(stop: Any, answer: Any) -> str:
 
 
 BEFORE_VIEW = N_(
-    "You stood before the `view`, where the vector is still whole. Go on with `unt` and the second number."
+    "You stood before the `view`, where the vector is still whole. Go on with `until` and the second number."
 )
 
 

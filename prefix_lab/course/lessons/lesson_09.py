@@ -36,7 +36,7 @@ def deep_t5(layers: int = 4) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
 
     With four layers it writes as well as with its own three.
     """
-    model, tokenizer = load_tiny("t5")
+    model, tokenizer = load_tiny("t5", attn_implementation="eager")  # attention that can be looked at
     first, second, last = range(3)
     order = [first, *[second] * (layers - 2), last]
     for stack in (model.encoder, model.decoder):

@@ -153,10 +153,9 @@ def check_watched(stop: Any, answer: Any) -> str:
     return _("The rows of every layer, twice: for self-attention, and for the cross-attention that PEFT empties again.")
 
 
-NO_LOSSES = N_("The third argument is the dictionary `losses` of the cell before.")
 NO_LOSS = N_("A loss is wanted, as a number, and this is {given}.")
 AS_BEFORE = N_(
-    "The loss is what it was, to the last digit: nothing was changed, or only after it had been read. At the stop, "
+    "Nothing was changed at this stop, so the loss is what it was. At the stop, "
     "the name past_key_values holds the cache: what should it hold, if there is none?"
 )
 AS_ZEROS = N_(
@@ -167,21 +166,26 @@ HERE = "T5ForConditionalGeneration.forward"
 
 
 @exercise("unread", stage="attend")
-def check_unread(stop: Any, loss: Any, losses: Any) -> str:
-    """`loss` is PEFT's, after what was changed at the stop: the base model has not read the prefix."""
-    if loss is None or is_open(loss):
+def check_unread(stop: Any, without: Any, answer: Any) -> str:
+    """`answer` is PEFT's loss after a change at the stop, `without` that of the base model: the two are equal."""
+    if answer is None or is_open(answer):
         raise NotYet(TODO)
-    known = {name: plain(one) for name, one in losses.items()} if isinstance(losses, dict) else {}
-    if not {"as it is", "zeros", "without"} <= known.keys():
-        raise NotYet(NO_LOSSES)
-    given = plain(loss)
-    if not isinstance(given, int | float):
-        raise NotYet(NO_LOSS, given=brief(loss))
+    given, right = plain(answer), plain(without)
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise NotYet(NO_LOSS, given=brief(answer))
     seen_there(stop, HERE)
-    if given == known["without"]:
+    if given == right:
         return _("PEFT made a prefix, and the T5 never got it. Nothing in a file has changed.")
-    causes = {known["as it is"]: AS_BEFORE, known["zeros"]: AS_ZEROS}
-    raise NotYet(causes.get(given, OTHER_LOSS), given=f"{given:.4f}", right=f"{known['without']:.4f}")
+    typed = [one.command for one in stop.asked]
+    if not any("=" in line or "zero_" in line for line in typed):
+        raise NotYet(AS_BEFORE)
+    raise NotYet(
+        AS_ZEROS if any("zero" in line or "* 0" in line for line in typed) else OTHER_LOSS, **told(given, right)
+    )
+
+
+def told(given: float, right: float) -> dict[str, str]:
+    return {"given": f"{given:.4f}", "right": f"{right:.4f}"}
 
 
 TOOLS = {"a": "pdb", "b": "post_mortem", "c": "recording", "d": "condition", "e": "bug", "f": "change"}

@@ -1,4 +1,4 @@
-"""Lesson 13: a docstring's old numbers, two recordings side by side; what LoRA trains, a layer of it, the merge."""
+"""Lesson 13: where LoRA parts from a prefix, a layer of it, the merge; and a docstring's old numbers."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ from prefix_lab.course.checking import (
     brief,
     called,
     exercise,
+    filled_in,
     generator,
     is_open,
     raised,
     same_number,
     same_tensor,
+    seen_there,
 )
 from prefix_lab.debugger import Recording, Step, record
+from prefix_lab.locale import N_, _
 from prefix_lab.widgets.sizes import sizes_of
 
 MODULES = ["peft.mapping_func", "peft.peft_model"]
@@ -78,30 +81,61 @@ def where_they_part(one: Recording, two: Recording, function: str) -> tuple[Step
     return ours[number - 1], ours[number], theirs[number]
 
 
-@exercise("lora_count")
-def check_lora_count(answer: Any) -> str:
-    """`answer(replaced, wide_in, wide_out, r)` is how many numbers train in that many replaced layers."""
-    for _ in range(5):
-        replaced, wide_in, wide_out, r = DICE.sample(SIZES, 4)
-        causes = {
-            r * (wide_in + wide_out): "That is one layer.",
-            replaced * r * wide_in: "That is A alone; B leads from r back to wide_out.",
-            replaced * r * wide_out: "That is B alone; A leads from wide_in to r.",
-            replaced * wide_in * wide_out: "Those are the frozen weights.",
-            replaced * (wide_in + wide_out): "A and B have r rows or columns each.",
-            replaced * r * 2 * wide_in: "B leads to wide_out, which need not be wide_in.",
-            replaced * (r * (wide_in + wide_out) + wide_out): "There is no bias any more: that is the next exercise.",
-        }
-        given = {"replaced": replaced, "wide_in": wide_in, "wide_out": wide_out, "r": r}
-        otherwise = "A is (r, wide_in), B is (wide_out, r), in every replaced layer."
-        same_number(answer, given, replaced * r * (wide_in + wide_out), causes, otherwise)
-    return "A and B in every replaced layer; what is frozen does not count."
+ASKED_ELSE = {
+    "is_prompt_learning": N_("That is the config's; the line asks what PeftModel has kept of it. Look at the `if`."),
+    "peft_type": N_(
+        "peft_type is the key that the class is looked up by, once it is known that it is no prompt learning."
+    ),
+    "task_type": N_("task_type has picked the wrapper, one step before. Here another attribute is asked."),
+}
+OTHER_ASKED = N_("{given} is not what the `if` in PeftModel.__init__ asks.")
+BASE_WANTED = N_("That is what the layer becomes. `target` is the layer as it was.")
+OTHER_TARGET = N_("The layer that is replaced is no {given}: `p type(target)` says it.")
+OTHER_CLS = N_("cls is no {given}: print it in PeftModel.__init__.")
+CHOSEN_TOO_EARLY = N_("{given} is the wrapper outside. `cls` is the class that goes inside it, around the base.")
+
+
+@exercise("lora_branch", stage="wrap")
+def check_branch(stop: Any, answer: Any) -> str:
+    """What is replaced, by which tuner, and which attribute is asked at the fork; seen where the branches part."""
+    target, cls, asked = (class_name(one) for one in filled_in(answer, ("target", "cls", "asked")))
+    seen_there(stop, "PeftModel.__init__", ("LoraModel", "peft.tuners.lora.model.LoraModel"))
+    if target != "Conv1D":
+        raise NotYet(OTHER_TARGET, BASE_WANTED if target.endswith("Linear") else "", given=target)
+    if cls != "LoraModel":
+        raise NotYet(CHOSEN_TOO_EARLY if cls.startswith("PeftModel") else OTHER_CLS, given=cls)
+    asked = asked.removeprefix("self.")
+    if asked != "_is_prompt_learning":
+        raise NotYet(ASKED_ELSE.get(asked.removeprefix("peft_config."), OTHER_ASKED), given=asked)
+    return _("One attribute is asked, and LoRA's class goes between wrapper and base.")
+
+
+def class_name(given: Any) -> str:
+    """A name, or the class itself."""
+    return str(getattr(given, "__name__", given)).rpartition(".")[2].strip("'>() ")
+
+
+BOTH_START = N_("If both were zero, neither would ever get a gradient. Print the largest number of each.")
+NOT_ZERO = N_("Not {given}: stop in the layer's forward, and print `self.lora_B['default'].weight.abs().max()`.")
+NOT_FIRST = N_("Not {given}: its gradient is multiplied by the other matrix, which is all zeros.")
+
+
+@exercise("lora_learns_first", stage="learn")
+def check_learns_first(stop: Any, answer: Any) -> str:
+    """Which of A and B is zero at the start, and which gets a gradient first; seen after backward has run."""
+    zero, first = filled_in(answer, ("zero_at_start", "learns_first"))
+    seen_there(stop, "<module>", ("'lora_A': 0.0", "0.0"))
+    if zero != "lora_B":
+        raise NotYet(NOT_ZERO if zero == "lora_A" else BOTH_START, given=brief(zero))
+    if first != "lora_B":
+        raise NotYet(NOT_FIRST, given=brief(first))
+    return _("B is zero, so A waits: it has no gradient until B has made its first step.")
 
 
 @exercise("stale_total")
 def check_stale_total(answer: Any) -> str:
     """`answer(base, replaced, wide_in, wide_out, r)` is what was printed when each replaced layer had a bias."""
-    for _ in range(5):
+    for _trial in range(5):
         replaced, wide_in, wide_out, r = DICE.sample(SIZES, 4)
         base = DICE.randrange(10_000, 20_000)
         today = base + replaced * r * (wide_in + wide_out)
