@@ -247,12 +247,12 @@ text = plain_text | {"decoder_input_ids": garden}  # it reads the word and, to k
 # ### Exercise 3 · the same line, in a debugger
 #
 # `get_prompt` makes the cache that PEFT hands over; here we hand it to the frozen model ourselves. Stop where its first
-# layer reads it. How many keys does that layer hold before the line with `torch.cat` has run, and how many after it?
-# And who asked? Climb from the cache up to the attention, and see its class.
+# layer reads it. How many keys does that layer hold `before` the line with `torch.cat` has run, and how many `after`
+# it? Then climb from the cache up to the attention: it is `asked_by` which class? Look first; below, you write it down.
 
 # %%
 cache = peft_model.get_prompt(batch_size=1)
-with stop_at(DynamicLayer.update, suggest=["p self.keys.shape", "p key_states.shape"]) as stop:
+with stop_at(DynamicLayer.update, times=1, suggest=["p self.keys.shape", "p key_states.shape"]) as stop:
     output = model(**text, past_key_values=cache)
 
 # %% [markdown] lang="en" tags=["hint"]
@@ -271,7 +271,7 @@ check_same_line(stop, {"before": ..., "after": ..., "asked_by": ...})
 # %% tags=["solution"]
 held, climb = "p self.keys.shape", ["u", "u", "p type(self)", "c"]
 cache = peft_model.get_prompt(batch_size=1)
-with stop_at(DynamicLayer.update, commands=[held, "p key_states.shape", "n", "n", held, *climb]) as stop:
+with stop_at(DynamicLayer.update, times=1, commands=[held, "p key_states.shape", "n", "n", held, *climb]) as stop:
     model(**text, past_key_values=cache)
 
 check_same_line(stop, {"before": 5, "after": 11, "asked_by": "T5Attention"})

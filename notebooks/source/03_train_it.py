@@ -253,8 +253,8 @@ with stop_at("learn", suggest=["p self", "u", "p with_gradient()"]) as stop:
     one_step()
 
 # %% [markdown] lang="en"
-# What did you find? How many parameters had a gradient before the line, how many after it, and what shape has the one
-# that you saw?
+# What did you find? How many parameters had a gradient `before` the line and how many `after` it, and what is the
+# `shape` of the one that you saw?
 
 # %% [markdown] lang="en" tags=["hint"]
 # After `u` you stand in `one_step`, at `loss.backward()`, which has not finished: an empty `{}` is what there is to

@@ -175,7 +175,7 @@ for library in (peft, prefix_lab):
         rows.append((library.__name__, "PrefixTuningConfig", task_type, said))
     said = outcome(library, "LoraConfig", None, target_modules=["q", "v"])
     rows.append((library.__name__, "LoraConfig", None, said))
-after_exercise(2, table(("library", "config", "task_type", "what comes of it"), rows))
+after_exercise(2, table(("library", "config", "task_type", "outcome"), rows))
 
 # %% [markdown] lang="en"
 # ### Exercise 3 · where the two part

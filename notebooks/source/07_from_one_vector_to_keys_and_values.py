@@ -213,7 +213,7 @@ check_address(first_place)
 # %% [markdown] lang="en"
 # Do we come to the same numbers as PEFT? Both libraries make the cache here, and each line is kept. Choose `encode` or
 # `split`, and both go to where that stage begins; the sign `=` beside its name leads to its end. What both hold there
-# is compared number by number.
+# is compared number by number. (The first time, this takes some seconds: the names of the axes are proven.)
 
 # %%
 our_config = prefix_lab.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5)

@@ -131,15 +131,16 @@ with stop_at(
 check_arrives(stop, {"mask": 28, "first_position": 10})
 
 # %% [markdown] lang="en"
-# And if nobody gives positions? A hook (lesson 1) before GPT-2's table of positions, `wpe`, tells: GPT-2 asks the
-# cache how long the past is, and counts on from there by itself.
+# And if nobody gives positions? A **hook** tells: a function of ours that torch calls each time a module is called,
+# with what comes in. We hang one before GPT-2's table of positions, `wpe`, and take it away again. GPT-2 asks the cache
+# how long the past is, and counts on from there by itself.
 
 # %%
 arrived = []
-listener = base.transformer.wpe.register_forward_pre_hook(lambda module, args: arrived.append(args[0]))
+hook = base.transformer.wpe.register_forward_pre_hook(lambda module, args: arrived.append(args[0]))
 with torch.no_grad():
     model(**batch)
-listener.remove()
+hook.remove()
 print(arrived)
 
 # %% [markdown] lang="en"

@@ -374,7 +374,7 @@ draw_rows(mended_gradient, {"encoder": 4, "decoder": 4, "cross-attention": 4}, "
 
 # %%
 for layout, prefix_len in (("peft", 12), ("paper", 4)):
-    base, tokenizer = deep_t5(layers=4)
+    base, _ = deep_t5(layers=4)
     torch.manual_seed(0)
     config = prefix_lab.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=prefix_len, layout=layout)
     contestant = prefix_lab.get_peft_model(base, config)

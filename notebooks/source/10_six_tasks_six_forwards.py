@@ -300,7 +300,7 @@ check_feature_extraction(stop, {"mask": 33, "vectors": (4, 28, 128)})
 # %% [markdown] lang="en"
 # ## Side by side
 #
-# All six once more, without a stop. A hook (lesson 1) before the model that PEFT calls tells what arrives there: the
+# All six once more, without a stop. A hook (lesson 8) before the model that PEFT calls tells what arrives there: the
 # BERT inside for three of them, the whole model for the others.
 
 # %%
@@ -311,9 +311,9 @@ for task_type, model in wrapped.items():
     def hear(module, args, kwargs, task_type=task_type):
         heard[task_type] = dict(kwargs)
 
-    listener = model.get_base_model().get_submodule(inside).register_forward_pre_hook(hear, with_kwargs=True)
+    hook = model.get_base_model().get_submodule(inside).register_forward_pre_hook(hear, with_kwargs=True)
     outputs[task_type] = model(**batches[task_type])
-    listener.remove()
+    hook.remove()
 
 masks = [
     (task_type, name, batches[task_type][name], heard[task_type][name])

@@ -176,9 +176,9 @@ check_kept_keys(saving, {"at_hand": 59, "of_projection": 4, "written": (10, 1024
 #
 # ### Exercise 2 · who takes the numbers?
 #
-# Stop in the second of them, and look at `load_result` of the first, one frame above: which name of the file did the
-# model not expect, and how many of its own names are `missing_keys`, which the file does not have? Then run the line
-# on which you stand, and see what it changes: is `self.embedding.weight` now what the file says?
+# Stop in the second of them, and look at `load_result` of the first, one frame above: which name of the file was
+# `unexpected`, and how many of the model's own names were `missing` in the file? Then run the line on which you stand,
+# and see what it changes: is `self.embedding.weight` now what the file says?
 
 # %%
 with stop_at(peft.PrefixEncoder._load_adapter_state_dict, suggest=["p list(state_dict)", "u"]) as loading:

@@ -82,12 +82,12 @@ names = name_axes("T5, projected")
 #
 # ## pdb, further · to a line by its text
 #
-# PEFT's `get_prompt` is long, and the interesting part begins after thirty `n`. Three commands go to a line at once:
+# PEFT's `get_prompt` is long, and the interesting part is not at its beginning. Three commands go to a line at once:
 #
 # | type | to |
 # |---|---|
 # | `tbreak 787` | stop at that line, once; then `c` |
-# | `until 795` | run on until a line behind it |
+# | `until 794` | run on to that line, or to a later one |
 # | `jump 86` | go there **without** running what lies between, back as well |
 #
 # They want numbers, and lines move with every release. So `line_of` looks a number up, in your installation, by what
@@ -205,14 +205,14 @@ for seed in range(6):
 # the loss is that without a prefix, to the last digit. PEFT may make its prefix as ever.
 
 # %% [markdown] lang="en" tags=["hint"]
-# `a` prints the arguments that a function was called with. Which one is the prefix?
+# `p list(locals())` has the names of all that the function was called with. Which one is the prefix?
 
 # %% [markdown] lang="en" tags=["hint"]
 # An argument is a name like any other: behind `!` you can give it another value. With which value is this T5 called by
 # somebody who has no prefix?
 
 # %% tags=["exercise"]
-with stop_at(T5ForConditionalGeneration.forward, suggest=["a", "c"]) as stop:
+with stop_at(T5ForConditionalGeneration.forward, suggest=["p list(locals())", "c"]) as stop:
     unread = reverse(with_prefix()).loss
 
 check_unread(stop, reverse(load_tiny_t5()[0]).loss, unread)
@@ -234,8 +234,8 @@ with stop_at("encode", where="peft", suggest=[*again, "p past_key_values.std(1).
     reverse(theirs)
 
 # %% [markdown] lang="en"
-# For more than one line of Python there is `interact`: a Python of its own in the middle of the stop, with everything
-# that the function knows; Ctrl + D, or an empty answer to `exit()`, leads back to pdb.
+# For more than one line of Python there is `interact`, in a terminal: a Python of its own in the middle of the stop,
+# with everything that the function knows. Ctrl + D leads back to pdb.
 #
 # **Over ssh** all this is the same, since it needs a keyboard and nothing else. Put the `with stop_at(...)` into a
 # script and run it, or begin with `python -m pdb train.py`. (A plain `breakpoint()` in a line of yours opens pdb, too.)
@@ -334,7 +334,7 @@ explained
 # %% [markdown] lang="en"
 # That tells you the line, its tensors by name, the axis that cannot be cut, the stage, and where to stop next. To look
 # around for yourself, type `%debug` in the next cell after an error: pdb opens in the function that failed, with all
-# its values, and `u` leads to whoever called it. `n` does nothing there any more, since nothing runs.
+# its values, and `u` leads to whoever called it. Nothing runs any more, so `n` and `s` only leave it.
 #
 # And the way out: say the width that fits, heads · head_dim:
 
@@ -350,7 +350,7 @@ reverse(peft.get_peft_model(flan, config)).logits.shape
 #
 # | | you want to | |
 # |---|---|---|
-# | `"a"` | be logged in on a server, and try expressions of your own in the middle of `get_prompt` | |
+# | `"a"` | try expressions of your own in the middle of `get_prompt`, on a server, over ssh | |
 # | `"b"` | know what the tensors were, after an error came from deep inside torch and the call is over | |
 # | `"c"` | go from a wrong number back to where it came from | |
 # | `"d"` | look at one of three hundred calls, the one whose mask has a zero in it | |

@@ -114,13 +114,13 @@ show_stage(
 
 # %%
 text = tokenizer("name calm dragon food noodles area old town =", return_tensors="pt")
-for config in (prefix_config, lora_config):
-    wrapped, arrived = peft.get_peft_model(load_tiny("gpt2")[0], config).eval(), {}
+for one in (prefix_config, lora_config):
+    wrapped, arrived = peft.get_peft_model(load_tiny("gpt2")[0], one).eval(), {}
     base = wrapped.get_base_model()
     base.register_forward_pre_hook(lambda module, args, named, kept=arrived: kept.update(named), with_kwargs=True)
     with torch.no_grad():
         wrapped(**text)
-    print(config.peft_type.value, tuple(arrived["attention_mask"].shape), type(arrived.get("past_key_values")).__name__)
+    print(one.peft_type.value, tuple(arrived["attention_mask"].shape), type(arrived.get("past_key_values")).__name__)
 
 # %% [markdown] lang="en"
 # ## Inside a layer
@@ -146,7 +146,8 @@ with stop_at(
 # ### Exercise 2 · which matrix learns first?
 #
 # One of the two is all zeros at the start, so that nothing has changed yet. `slopes` gives the largest number in the
-# gradients of each. Stop in `backward`, let it run, climb to the cell, and ask `p slopes(fresh)`. Which matrix is
+# gradients of each. Stop in `backward`, let it run with `r`, climb to the cell with `u`, and ask
+# `p slopes(fresh)`. Which matrix is
 # zero at the start, and which gets a gradient in the first step?
 
 # %% [markdown] lang="en" tags=["hint"]
@@ -282,20 +283,21 @@ except ValueError as error:
 # %%
 described = world_task("CAUSAL_LM")
 test, rows = described.examples("test")[:20], []
-for config, rate in ((prefix_config, 0.03), (lora_config, 0.01)):
+for one, rate in ((prefix_config, 0.03), (lora_config, 0.01)):
     torch.manual_seed(0)
-    student = peft.get_peft_model(load_tiny("gpt2")[0], config)
+    student = peft.get_peft_model(load_tiny("gpt2")[0], one)
     history = train(
         student, described, steps=40, rate=rate, tokenizer=tokenizer, batch_size=8, measured_on=0, progress=""
     )
     right = described.score(student, tokenizer, test)
-    rows.append((config.peft_type.value, student.get_nb_trainable_parameters()[0], rate, f"{history[-1]:.2f}", right))
+    rows.append((one.peft_type.value, student.get_nb_trainable_parameters()[0], rate, f"{history[-1]:.2f}", right))
 table(("peft_type", "trains", "rate", "loss", "right"), rows)
 
 # %% [markdown] lang="en"
 # One run each says little: `python -m prefix_lab.course.experiments tasks` has all six tasks with five seeds. What does
-# not depend on luck is what they cost afterwards. A merged LoRA costs nothing; a prefix costs its keys and values in
-# each layer's cache, and in return any number of prefixes are served by one base, even within one batch.
+# not depend on luck is what they cost afterwards. A merged LoRA costs nothing more, and the model is that one from then
+# on. A prefix costs its keys and values in each layer's cache, and leaves the base free for another prefix at the next
+# request (lesson 11).
 
 # %% [markdown] lang="en"
 # ## What each way trains

@@ -29,7 +29,6 @@ make_ready(live=True)  # False: the lesson types at its stops
 
 import random
 import tempfile
-from pathlib import Path
 
 import peft
 import torch
@@ -113,7 +112,7 @@ for name, by in {"Mika": mika, "PEFT": peft}.items():
 # `get_prompt` is where the prefix becomes a cache. Stand in it, on Mika's branch. What goes in, what comes out?
 
 # %%
-with stop_at(mika.PrefixModel.get_prompt, suggest=["ll", "n", "p prefix.shape, prefix.mean()", "c"]) as stop:
+with stop_at(mika.PrefixModel.get_prompt, suggest=["n", "p prefix.shape, prefix.mean()", "c"]) as stop:
     report(mika)
 
 # %% [markdown] lang="en" tags=["hint"]
@@ -205,7 +204,7 @@ check_hunt(2, report, where, seen, wrong, right)
 # ## Hunt 3 · it learns, but not as well
 #
 # > “With `prefix_projection=True`. The first loss is PEFT's to the last digit, and the number of parameters that train
-# > is the same. From the second step on, mine is a little higher.” Mika
+# > is the same. From then on, mine falls a little more slowly.” Mika
 
 # %%
 mika = hunts.branch(3)
@@ -216,8 +215,8 @@ batch = make_batch(tokenizer, words, [word[::-1] for word in words])
 
 def report(by):
     model, losses = before(base, by, prefix_len, prefix_projection=True), []
-    optimizer = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], lr=0.01)
-    for _ in range(4):
+    optimizer = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], lr=0.003)
+    for _ in range(6):
         loss = model(**batch).loss
         optimizer.zero_grad()
         loss.backward()
@@ -228,11 +227,11 @@ def report(by):
 
 for name, by in {"Mika": mika, "PEFT": peft}.items():
     trainable, _ = before(base, by, prefix_len, prefix_projection=True).get_nb_trainable_parameters()
-    print(f"{name}: {trainable:,} numbers train, losses", *(f"{loss:.4f}" for loss in report(by)))
+    print(f"{name}: {trainable:,} numbers train, losses", *(f"{loss:.3f}" for loss in report(by)))
 
 # %% [markdown] lang="en"
 # All numbers of the first forward are right, so look at what a number does not show. A recording keeps more of each
-# tensor. Walk through this one with **n**, and back with **N**.
+# tensor. Walk through this one with **n**, and back with **p**.
 
 # %%
 with record([mika]) as recording:
@@ -290,13 +289,13 @@ for name, by in {"Mika": mika, "PEFT": peft}.items():
     print(f"{name}: {dict(zip(words, answers, strict=True))}")
 
 # %% [markdown] lang="en"
-# A random prefix disturbs the T5, so no answer is good yet; but they should be the same on both sides. Stand where a
-# word begins, and let the first one pass with `c`. What is it that the second one is called with?
+# A random prefix disturbs the T5, so some answers are no good; but they should be the same on both sides. Stand where
+# a word begins, and let the first one pass with `c`. What is it that the second one is called with?
 
 # %%
 prepare = mika.TextToText.prepare_inputs_for_generation
 first = "kwargs.get('is_first_iteration')"
-with stop_at(prepare, condition=first, suggest=["ll", "p args[0].shape", "c"]) as stop:
+with stop_at(prepare, condition=first, suggest=["p args[0].shape", "ll", "c"]) as stop:
     report(mika)
 
 # %% [markdown] lang="en" tags=["hint"]
@@ -408,12 +407,12 @@ text = tokenizer([prompt(place)], return_tensors="pt")
 
 def report(by):
     torch.manual_seed(1)
-    folder = Path(tempfile.mkdtemp())
     trained, fresh = before(base, by, prefix_len), before(base, by, prefix_len)
     trained.add_adapter("other", by.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=prefix_len))
-    trained.save_pretrained(folder)
-    fresh.load_adapter(folder, "first")
-    fresh.load_adapter(folder / "other", "second")
+    with tempfile.TemporaryDirectory() as folder:
+        trained.save_pretrained(folder)
+        fresh.load_adapter(folder, "first")
+        fresh.load_adapter(f"{folder}/other", "second")
     losses = []
     for name in ("first", "second"):
         fresh.set_adapter(name)
@@ -429,7 +428,7 @@ for name, by in {"Mika": mika, "PEFT": peft}.items():
 # Their means tell them apart.
 
 # %%
-with stop_at(mika.PrefixModel.save_pretrained, suggest=["ll", "p list(self.peft_config)", "c"]) as stop:
+with stop_at(mika.PrefixModel.save_pretrained, suggest=["p list(self.peft_config)", "ll", "c"]) as stop:
     report(mika)
 
 # %% [markdown] lang="en" tags=["hint"]
@@ -462,8 +461,8 @@ check_hunt(6, report, where, seen, wrong, right)
 # %% [markdown] lang="en"
 # ## Hunt 7 · right once, then wrong
 #
-# > “A GPT-2 writes ten words after a prefix. I look at how sure it is of each. The first is as with PEFT, and from the
-# > second on they are not.” Mika
+# > “A GPT-2 writes ten words after a prefix. I look at how sure it is of each. The first is as with PEFT, and later
+# > ones are not.” Mika
 
 # %%
 mika = hunts.branch(7)

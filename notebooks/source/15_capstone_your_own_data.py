@@ -304,8 +304,8 @@ table(("read", "written with the prefix", "right"), zip(sources, written, right,
 # %% [markdown] lang="en"
 # ### Exercise 4 · is it better than before?
 #
-# `before` is what the same model writes when its adapter is switched off, `after` what it writes with it. Is the check
-# not content with your own data, then read its advice, and what the model writes: they say more than a number.
+# `before` is what the same model writes when its adapter is switched off, `after` what it writes with it. If the check
+# is not content with your own data, read its advice, and what the model writes: they say more than a number.
 
 # %% [markdown] lang="en" tags=["hint"]
 # `with prefixed.disable_adapter():` gives the base for a moment.
@@ -379,12 +379,13 @@ print(fresh.stdout.splitlines() == written)
 # %% [markdown] lang="en"
 # ## Beside LoRA
 #
-# The same rows, steps and loop, with matrices of rank 5 beside GPT-2's `c_attn`. The rate is the one thing that
-# differs: LoRA begins at the model itself, a prefix at random, far from anything useful.
+# The same rows, steps and loop, with matrices of rank 5 beside the layers that PEFT changes by itself; in a GPT-2 these
+# are `c_attn`, whose weight lies the other way round than a `Linear`'s. The rate differs: LoRA begins at the model
+# itself, a prefix at random, far from anything useful.
 
 # %%
 torch.manual_seed(0)
-lora_config = peft.LoraConfig(task_type="CAUSAL_LM", r=5, target_modules=["c_attn"], fan_in_fan_out=True)
+lora_config = peft.LoraConfig(task_type="CAUSAL_LM", r=5, fan_in_fan_out=True)
 with_lora = peft.get_peft_model(load_base(), lora_config)
 lora_losses = usable(fit)(with_lora, batch, STEPS, 0.01)
 with_lora.save_pretrained(folder.with_name("lora"))
@@ -422,8 +423,9 @@ check_own_compared(adapters, right, compared)
 # %% [markdown] lang="en"
 # ## Five questions
 #
-# Each stops in PEFT's or transformers' own code, at work on your model. The suggestions are only the first steps: find
-# the answer at the stop, leave with `c`, write it down, and run the cell once more. The check asks whether it was seen.
+# Each stops in PEFT's or transformers' own code, at work on your model. Run the cell by itself. The suggestions are
+# only the first steps: find the answer at the stop, leave with `c`, write it down, and run the cell once more (what you
+# have asked still counts). The check wants to know whether it was seen.
 
 # %% [markdown] lang="en"
 # ### Exercise 7 · which class wraps it, and what decided?

@@ -185,9 +185,10 @@ def listen() -> None:
         with suppress(Exception):  # what is wrong with a message is for ipykernel to say
             frames = kernel.session.feed_identities(message, copy=False)[1]
             told = kernel.session.deserialize(frames, content=False, copy=False)
-            runs = told["header"]["msg_type"] == "execute_request"
+            header = told["header"]  # another thread runs what is for a subshell
+            runs = header["msg_type"] == "execute_request" and not header.get("subshell_id")
             if runs and not kernel.session.unpack(told["content"]).get("silent"):  # an editor's own questions are
-                _last_heard.update(told["header"])
+                _last_heard.update(header)
         return kernel.shell_channel_thread_main(message)
 
     thread.io_loop.add_callback(kernel.shell_stream.on_recv, heard, copy=False)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from prefix_lab.breakpoints.live import Asked
 from prefix_lab.breakpoints.stopping import StopAt
@@ -103,7 +103,9 @@ def exercise(key: str, stage: str | None = None) -> Callable[[Callable[..., str]
             given = [*answers, *named.values()]
             stops = [one for one in given if isinstance(one, StopAt) and one.visits]
             if stage is not None and stops:
-                passport.stamp(stage, key, stops[0], [brief(one) for one in given if not isinstance(one, StopAt)])
+                passport.stamp(
+                    stage, key, stops[0], [brief(one) for one in given if not isinstance(one, StopAt | nn.Module)]
+                )
             return Verdict(True, praise)
 
         checked.exercise = key
@@ -227,27 +229,14 @@ def same_number(answer: Any, given: Mapping[str, Any], right: int, causes: Mappi
 
     `causes` has the likely mistake for a wrong number, `otherwise` a word for every other.
     """
-    compare_numbers(called(answer, *given.values()), given, right, causes, otherwise)
-
-
-def compare_numbers(
-    result: Any,
-    given: Mapping[str, Any],
-    right: int,
-    causes: Mapping[Any, str],
-    otherwise: str,
-    name: str = "",
-) -> None:
-    """As `same_number`, with what the function has given, or one part of it, `name`."""
-    number, name = plain(result), name or _("your function")
-    asked = ", ".join(f"{name}={value}" for name, value in given.items())
+    number = plain(result := called(answer, *given.values()))
+    places = {"asked": ", ".join(f"{key}={value}" for key, value in given.items()), "name": _("your function")}
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise NotYet(NO_NUMBER, otherwise, asked=asked, name=name, given=brief(result))
+        raise NotYet(NO_NUMBER, otherwise, given=brief(result), **places)
     if number != right:
-        cause = causes.get(number, otherwise)
-        raise NotYet(OTHER_NUMBER, cause, asked=asked, name=name, given=number, right=right)
+        raise NotYet(OTHER_NUMBER, causes.get(number, otherwise), given=number, right=right, **places)
     if not isinstance(number, int):
-        raise NotYet(OTHER_NUMBER, WHOLE, asked=asked, name=name, given=number, right=right)
+        raise NotYet(OTHER_NUMBER, WHOLE, given=number, right=right, **places)
 
 
 def close(result: Tensor, other: Tensor) -> bool:

@@ -213,17 +213,19 @@ def html_of(one: Stamp) -> str:
     *lines, date = told(one)
     said = "".join(f"<p>{escape(line)}</p>" for line in lines)
     shapes = f"<table><tbody>{rows}</tbody></table>" if rows else ""
-    return f"<p><b>{escape(place_of(one))}</b></p>{shapes}{said}<p class='stamp'>{escape(date)}</p>"
+    return f"<div><p><b>{escape(place_of(one))}</b></p>{shapes}{said}<p class='stamp'>{escape(date)}</p></div>"
 
 
 # Lines and colours are those of the page around it, light or dark.
 STYLE = """
 .prefix-lab-passport { columns: 2 26em; column-gap: 2em; line-height: 1.35; overflow-wrap: anywhere; }
 .prefix-lab-passport h2, .prefix-lab-passport h2 + p { column-span: all; margin: 0 0 6px; }
-.prefix-lab-passport section { break-inside: avoid; border: 1px solid; border-radius: 6px; padding: 6px 10px;
-  margin: 0 0 10px; }
-.prefix-lab-passport section.open { border-style: dashed; opacity: 0.75; }
-.prefix-lab-passport section h3, .prefix-lab-passport section p { margin: 2px 0; }
+.prefix-lab-passport section { border-top: 2px solid; padding: 4px 0; margin: 0 0 8px; }
+.prefix-lab-passport section.open { border-top-style: dashed; opacity: 0.75; break-inside: avoid; }
+.prefix-lab-passport div { border-left: 1px solid; padding: 0 0 0 8px; margin: 0 0 6px; break-inside: avoid; }
+.prefix-lab-passport h3, .prefix-lab-passport h3 + p { break-after: avoid; }
+.prefix-lab-passport section h3, .prefix-lab-passport section p { margin: 2px 0; break-inside: avoid; }
+.prefix-lab-passport tbody th { white-space: nowrap; }
 .prefix-lab-passport section table { border-collapse: collapse; font-size: 0.9em; margin: 2px 0; }
 .prefix-lab-passport tbody th, .prefix-lab-passport tbody td { text-align: left; vertical-align: top;
   font-weight: normal; font-family: monospace; padding: 0 1em 0 0; }
@@ -233,6 +235,10 @@ PAGE = """
 :root { color-scheme: light dark; }
 body { font: 14px system-ui, sans-serif; max-width: 62em; margin: 1.5em auto; padding: 0 1em; }
 .name { text-align: right; padding-right: 16em; }
-@page { size: A4; margin: 14mm; }
-@media print { :root { color-scheme: light; } body { font-size: 9.5pt; margin: 0; padding: 0; } }
+@page { size: A4; margin: 12mm; }
+@media print {
+  :root { color-scheme: light; }
+  body { font-size: 8pt; margin: 0; padding: 0; max-width: none; }
+  .prefix-lab-passport { columns: 3 !important; column-gap: 1.5em; }
+}
 """

@@ -68,7 +68,7 @@ def make(name: str, folder: Path) -> dict[str, object]:
         "versions": versions() | {"peft": peft.__version__},
     }
     with tempfile.TemporaryDirectory() as draft:
-        steered.save_pretrained(draft)
+        steered.save_pretrained(draft, save_embedding_layers=False)
         folder.mkdir(parents=True, exist_ok=True)
         for file in KEPT:
             shutil.copyfile(Path(draft, file), folder / file)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -19,13 +19,13 @@ from typing import Any
 
 import torch
 import transformers  # its families are imported where one is made, each in its turn
-from torch import Tensor, nn
+from torch import nn
 from transformers import PreTrainedModel
 from transformers.utils import logging
 
 import prefix_lab
 from prefix_lab.debugger import Recording, record
-from prefix_lab.shapes import Names, name_axes
+from prefix_lab.shapes import name_axes
 from prefix_lab.walk.libraries import PEFT_ASKS_BY_AN_OLD_NAME, without_warning
 
 WEIGHTS = Path(__file__).parent / "weights" / "tiny_t5"
@@ -237,53 +237,6 @@ def record_walk(
         torch.manual_seed(0)
         walk()
     return recording.with_names(name_axes(f"T5, {'projected' if projection else 'direct'}")) if named else recording
-
-
-def record_prompt(where: str, family: str = "GPT-2", layers: int = 3, prefix_len: int = 5, batch: int = 2) -> Recording:
-    """From virtual tokens to a cache. `where` is "prefix_lab" or "peft", `family` "GPT-2" or "T5"."""
-    library = importlib.import_module(where)
-    make, task = {"GPT-2": (small_gpt2, "CAUSAL_LM"), "T5": (small_t5, "SEQ_2_SEQ_LM")}[family]
-    config = library.PrefixTuningConfig(task_type=task, num_virtual_tokens=prefix_len)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        peft_model = library.get_peft_model(make(layers=layers), config)
-    with record(where, keep="statistics") as recording:
-        peft_model.get_prompt(batch)
-    return recording.with_names(quietly_named(f"{family}, direct"))
-
-
-def quietly_named(walk: str) -> Names:
-    """The names of a standard walk. Found for the first time, its models make transformers complain of `loss_type`."""
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        return name_axes(walk)
-    finally:
-        logging.set_verbosity(before)
-
-
-def listen(peft_model: nn.Module, inputs: Mapping[str, Tensor]) -> tuple[str, dict[str, Any], Any]:
-    """Run the model, and listen at two doors: that of the base model, and that of the backbone inside it.
-
-    Returns which of the two PEFT knocked at, what was handed over there, and the output.
-    """
-    doors = {"the base model": peft_model.get_base_model()}
-    if backbone := getattr(peft_model, "transformer_backbone_name", None):
-        doors[f"the backbone, {backbone}"] = doors["the base model"].get_submodule(backbone)
-    arrived: dict[str, dict[str, Any]] = {}
-    listeners = [
-        module.register_forward_pre_hook(
-            lambda module, args, kwargs, door=door: arrived.setdefault(door, dict(kwargs)) and None, with_kwargs=True
-        )
-        for door, module in doors.items()
-    ]
-    try:
-        output = peft_model(**inputs)
-    finally:
-        for listener in listeners:
-            listener.remove()
-    door = next(iter(arrived))  # the first one that was opened
-    return door, arrived[door], output
 
 
 def arriving(model: nn.Module, name: str, call: Callable[[], Any]) -> list[Any]:

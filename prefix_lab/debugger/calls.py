@@ -123,7 +123,7 @@ def in_time(seconds: float) -> str:
 def closing_words(recording: RecordedSteps) -> list[str]:
     """How it ended, and what it lacks."""
     ended = [_("It ended with {error}.").format(error=recording.exception)] if recording.exception else []
-    return [*ended, *recording.notes]
+    return [*ended, *map(_, recording.notes)]
 
 
 def html_outline(recording: RecordedSteps) -> str:

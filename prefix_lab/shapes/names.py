@@ -13,6 +13,7 @@ from prefix_lab.debugger import Recording
 from prefix_lab.debugger.look import full_name, mro_of
 from prefix_lab.debugger.search import everything_in
 from prefix_lab.debugger.summary import Summary, as_summary
+from prefix_lab.locale import N_, _
 from prefix_lab.shapes.axes import Axes, borne_out, names_in, only_sizes, worth
 from prefix_lab.shapes.operands import Unreadable, fields_of, is_tensor, own, seen
 from prefix_lab.shapes.sightings import ANY_WAY, CallLine, KnownAxes, Sighting, Spot, common, passed, sightings
@@ -127,10 +128,11 @@ def fits(entry: KnownAxes, sighting: Sighting) -> bool:
 def choice_made(name: str, other: str) -> str:
     """The sentence about two names that fit alike, of which one is shown."""
     if (name, other) == ("hidden", "heads·head_dim"):
-        return (
+        return N_(
             "A token's vector is as wide as all heads side by side, heads·head_dim; both widths are called hidden here."
         )
-    return f"{name} and {other} are equally large here; an axis that could be either is called {name}."
+    said = _("{name} and {other} are equally large here; an axis that could be either is called {name}.")
+    return said.format(name=name, other=other)
 
 
 def live_axes(names: Names | None, traceback: TracebackType | None) -> dict[int, Axes]:

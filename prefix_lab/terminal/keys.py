@@ -37,13 +37,15 @@ class Key(NamedTuple):
 # A terminal without newer protocols says F13 and up for Shift with a function key: F23 is Shift+F11.
 KEYS = (
     Key("n,j,f10", "step('over', False)", "n  j  F10", N_("step over: the next line of this function"), N_("over")),
-    Key("s,l,right,f11", "step('in', False)", "s  l  →  F11", N_("step in: the very next step, into calls"), N_("in")),
+    Key(
+        "s,l,right,f11", "step('in', False)", "s  l  →  F11", N_("step in: the very next step, into calls"), N_("into")
+    ),
     Key(
         "o,shift+f11,f23",
         "step('out', False)",
         "o  Shift+F11",
         N_("step out: to the caller, after this call"),
-        N_("out"),
+        N_("leave"),
     ),
     Key("N,p,k,shift+f10,f22", "step('over', True)", "N  p  k  Shift+F10", N_("step over, backwards"), N_("back")),
     Key("S,left", "step('in', True)", "S  ←", N_("step in, backwards: the step before this one")),

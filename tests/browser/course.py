@@ -29,7 +29,8 @@ CHOOSE = """([number, source]) => {
     return content.scrollToItem(number);
 }"""
 DONE_OR_ASKED = """before => window.replies > before ||
-    (document.activeElement?.matches('.jp-Stdin-input') && document.activeElement.value === '')"""
+    (document.activeElement?.matches('.jp-Stdin-input') && !document.activeElement.dataset.typed)"""
+TYPED = "document.activeElement.dataset.typed = 'yes'"
 SHOWN = "number => jupyterapp.shell.currentWidget.content.widgets[number].outputArea.node.textContent"
 TRY = re.compile(r"Try: (.*?)\nipdb>", re.DOTALL)
 LIMIT = 180_000
@@ -75,10 +76,6 @@ def run_by_hand(page: Page, number: int, typed: list[str] | None = None, source:
             return shown
         if typed is None:
             typed = [" ".join(one.split()) for text in TRY.findall(shown) for one in text.split("·")]
+        page.evaluate(TYPED)
         page.keyboard.type(typed.pop(0) if typed else "c")
         page.keyboard.press("Enter")
-        page.wait_for_function(
-            "([number, shown]) => jupyterapp.shell.currentWidget.content.widgets[number].outputArea.node.textContent"
-            ".length > shown.length",
-            arg=[number, shown],
-        )

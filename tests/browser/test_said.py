@@ -10,8 +10,10 @@ from tests.locale.pseudo import names_of, untranslated
 from tests.widgets.stepper.walks import walk
 
 pytestmark = pytest.mark.usefixtures("brackets")
+TYPED = ("Shift", "Home", "End", "Esc", "nothing")  # keys, and a watch of `busy`
 SAID = """() => {
-  const code = ".pl-text, .pl-value, .pl-name, .pl-file, .pl-ghost, .pl-fact, .pl-dtype, bdi, kbd, script, style";
+  const code = ".pl-text, .pl-value, .pl-name, .pl-file, .pl-ghost, .pl-fact, .pl-dtype, .pl-problem, bdi, kbd" +
+    ", style, script";
   const found = [], heard = ["aria-label", "title", "placeholder", "alt", "aria-valuetext"];
   for (const one of document.querySelectorAll("body *")) {
     if (one.closest(code)) continue;
@@ -28,7 +30,7 @@ def not_said(page, *recordings):
     files = {
         part for one in recordings for file, *_ in one.columns.functions for part in file.replace(".", "/").split("/")
     }
-    return [text for text in page.evaluate(SAID) if untranslated(text, *names, *files, "Shift", "Home", "End", "Esc")]
+    return [text for text in page.evaluate(SAID) if untranslated(text, *names, *files, *TYPED)]
 
 
 def test_a_text_of_the_view_that_no_catalogue_has_is_found(browser, tmp_path):

@@ -57,7 +57,8 @@ NAMES_IN_CODE = """
 alpha batch break bytes call cat cpu dtype embedding exception float flow int len line list loss mean min max model mask
 module past permute prefix resume return self shape split std str text tuple view yield base flan small large params
 trainable all bart bert llama gpt ours theirs peft transformers torch key value keys values none nan inf lora
-Linear Tanh ReLU Embedding LayerNorm Tensor True False None NaN Inf PEFT Python LoRA NumPy json html
+dictcomp genexpr lambda listcomp setcomp Linear Tanh ReLU Embedding LayerNorm Tensor True False None NaN Inf PEFT Python
+LoRA NumPy json html
 """
 OF_THE_CODE = {
     *AXES,

@@ -1,6 +1,7 @@
 """The catalogue: as the sources are now, with every place of a template in its translation, and no dates."""
 
 import ast
+import csv
 import re
 from string import Formatter
 
@@ -110,3 +111,49 @@ def test_every_lessons_code_can_be_shown_with_its_comments_in_another_language(m
     for source in lessons():
         for cell in code_of(source):
             assert ast.dump(ast.parse(commented(cell, "zh"))) == ast.dump(ast.parse(cell))
+
+
+def terms():
+    """The rows of the table of terms: what a term is called, and what it is never called."""
+    with (locale.FOLDER / "terms.csv").open(encoding="utf-8", newline="") as file:
+        return {row["english"]: row for row in csv.DictReader(file)}
+
+
+def test_no_translation_has_a_word_that_the_table_of_terms_rules_out():
+    never = {word for row in terms().values() for word in row["never"].split(";") if word}
+    said = [text for language, message in TRANSLATED for text in messages.forms(message) if language == "zh_CN"]
+    assert [(word, text) for word in never for text in said if word in text] == []
+
+
+ONE_WAY = (
+    "prefix",
+    "virtual token",
+    "breakpoint",
+    "gradient",
+    "mask",
+    "encoder",
+    "decoder",
+    "frozen",
+)
+"""Terms that have one word in Chinese, wherever they stand."""
+
+
+@pytest.mark.parametrize("term", ONE_WAY)
+def test_a_term_is_said_in_one_way(term):
+    chinese, wrong = terms()[term]["chinese"], []
+    for _, message in TRANSLATED:
+        one = message.id[0] if isinstance(message.id, tuple) else message.id
+        said = re.search(rf"(?<![\w_`.\-]){term}s?(?![\w_`=(.-])", re.sub(r"`[^`]*`|\{[^}]*\}", " ", one))
+        if said and chinese not in messages.forms(message)[0]:
+            wrong.append((one, messages.forms(message)[0]))
+    assert wrong == []
+
+
+def test_chinese_has_its_own_punctuation_and_a_space_beside_latin():
+    wrong = []
+    for language, message in TRANSLATED:
+        text = re.sub(r"`[^`]*`", "`", messages.forms(message)[0])
+        half = re.search(r"[一-鿿][,;:?!]|[,;?!][一-鿿]|您", text)
+        close = re.search(r"[一-鿿][A-Za-z0-9]|[A-Za-z0-9][一-鿿]", text)
+        wrong += [text] if language == "zh_CN" and (half or close) else []
+    assert wrong == []

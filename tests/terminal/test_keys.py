@@ -150,7 +150,7 @@ def test_a_text_is_searched_and_its_places_are_walked(doubles):
     seen = screens(doubles, "slash", "'append'", "enter", *keys)[3:]
     assert seen[0].message == "'append': 1 of 4 places.  . next  , previous"
     assert [one.index for one in seen] == [found[at] for at in (0, 1, 2, 1, 0, 1, 0, 0, 1)]
-    assert seen[-2].message == "No earlier place; 4 places in all."
+    assert seen[-2].message == "No earlier place; found in all: 4."
 
 
 def test_a_search_begins_where_one_stands(doubles):

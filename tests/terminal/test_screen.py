@@ -15,7 +15,7 @@ def test_it_opens_at_the_first_step_and_says_what_to_press(doubles):
     assert seen.message == "n: next line  s: into a call  N: a line back  i: all calls  ?: all keys"
     assert seen.position.startswith(f" step 0 of 0 to {len(doubles) - 1}")
     assert seen.stack[0] == "▶ <module>  program.py:1"
-    for hint in ("over", "in", "out", "back", "run", "break", "find", "calls", "value", "help", "quit"):
+    for hint in ("over", "into", "leave", "back", "run", "break", "find", "calls", "value", "help", "quit"):
         assert f"&#160;{hint}" in seen.svg
 
 

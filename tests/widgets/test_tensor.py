@@ -60,7 +60,8 @@ def test_a_thinned_out_picture_says_what_it_shows_and_marks_what_it_leaves_out()
     tensor = torch.zeros(1000, 960)
     tensor[17, 11] = math.nan
     view = TensorView(tensor, "source hidden")
-    assert "rows 0, 16, 32, … 992 of 1,000 (every 16th) and columns 0, 10, 20, … 950 of 960 (every 10th)" in view.text
+    assert "rows 0, 16, 32, … 992 of 1,000, each 16 from the one before" in view.text
+    assert "columns 0, 10, 20, … 950 of 960, each 10 from the one before" in view.text
     assert "of all 960,000 numbers" in view.text
     shown = slice_of(source_of(tensor), 0, 1, {})
     assert np.argwhere(shown.nan).tolist() == [[1, 1]]

@@ -9,6 +9,7 @@ from prefix_lab.course.checking import answered_shape, chosen, exercise, is_open
 from prefix_lab.course.shown import Drawn
 from prefix_lab.locale import N_, _
 from prefix_lab.stages import STAGES, Flow, Stage
+from prefix_lab.walk.page import called
 from prefix_lab.widgets.colours import colours_of
 from prefix_lab.widgets.picture import FAINT, INK, Picture
 
@@ -44,7 +45,7 @@ def draw_stage(picture: Picture, row: Stage, number: int) -> None:
 
 def draw_result(picture: Picture, flow: Flow, left: float, top: float) -> None:
     """What comes out: its name, a strip with a colour for each axis, and the names of the axes."""
-    picture.words(left, top, f"→ {flow.name}", 9.5, "start", bold=True)
+    picture.words(left, top, f"→ {called(flow.name)}", 9.5, "start", bold=True)
     axes = names_of(flow)
     if not axes:
         return
@@ -74,7 +75,7 @@ def told() -> str:
     for number, row in enumerate(STAGES, 1):
         flow = shown(row)
         axes = f" ({', '.join(names_of(flow))})" if flow.axes else ""
-        lines.append(f"{number} {row.name}: {_(row.sentence)} → {flow.name}{axes}")
+        lines.append(f"{number} {row.name}: {_(row.sentence)} → {called(flow.name)}{axes}")
     return "\n".join(lines)
 
 

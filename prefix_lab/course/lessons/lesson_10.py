@@ -251,5 +251,5 @@ def check_ending(answer: Any) -> str:
         N_("This is the sum over the batch; PEFT takes the mean."): expected * batch,
     }
     otherwise = N_("One number for the whole batch."), N_("Expected is cross_entropy(logits, labels).")
-    same_tensor(loss, expected, "()", {}, numbers, otherwise, name="the loss")
+    same_tensor(loss, expected, "()", {}, numbers, otherwise, name=_("the loss"))
     return _("Pooled vector, dropout, head, cross entropy: what PEFT does where the base model cannot.")

@@ -140,23 +140,23 @@ def check_stale_total(answer: Any) -> str:
         base = DICE.randrange(10_000, 20_000)
         today = base + replaced * r * (wide_in + wide_out)
         causes = {
-            today: "That is today's total; a bias more in each replaced layer is asked for.",
-            today + replaced * wide_in: "A bias is as wide as what comes out.",
-            today + wide_out: "Every replaced layer had one.",
-            base + replaced * wide_out: "A and B are in the total too.",
-            today + replaced * (wide_out + r): "Only the replaced layer had a bias, A and B had none.",
+            today: N_("That is today's total; a bias more in each replaced layer is asked for."),
+            today + replaced * wide_in: N_("A bias is as wide as what comes out."),
+            today + wide_out: N_("Every replaced layer had one."),
+            base + replaced * wide_out: N_("A and B are in the total too."),
+            today + replaced * (wide_out + r): N_("Only the replaced layer had a bias, A and B had none."),
         }
         given = {"base": base, "replaced": replaced, "wide_in": wide_in, "wide_out": wide_out, "r": r}
-        otherwise = "It is today's total, and for each replaced layer one bias of wide_out numbers."
+        otherwise = N_("It is today's total, and for each replaced layer one bias of wide_out numbers.")
         same_number(answer, given, today + replaced * wide_out, causes, otherwise)
-    return "The base, A and B, and a bias in each replaced layer. Now put t5-base's numbers in."
+    return _("The base, A and B, and a bias in each replaced layer. Now put t5-base's numbers in.")
 
 
-NO_CLASS = "The class itself is wanted, by its name; the check was given {given}."
-NO_MODULE = "That makes {given}, and a torch.nn.Module is wanted."
-FORWARD_FORGOT = "Your forward gave None: what it makes has to be handed back, with `return`."
-EXCHANGED = "down and up are in each other's place: down leads from wide_in to r."
-OTHER_WAYS = (
+NO_CLASS = N_("The class itself is wanted, by its name; the check was given {given}.")
+NO_MODULE = N_("That makes {given}, and a torch.nn.Module is wanted.")
+FORWARD_FORGOT = N_("Your forward gave None: what it makes has to be handed back, with `return`.")
+EXCHANGED = N_("down and up are in each other's place: down leads from wide_in to r.")
+OTHER_WAYS = N_(
     "down leads {down_in} → {down_out} and up {up_in} → {up_out}, expected wide_in → r and r → wide_out, {wide_in} → "
     "{r} → {wide_out}: base.in_features and base.out_features know them."
 )
@@ -189,34 +189,34 @@ def check_lora_layer(answer: Any) -> str:
     if result is ... or result is None:
         raise NotYet(TODO if result is ... else FORWARD_FORGOT)
     plain = x @ weight.T + base.bias.detach()
-    unchanged = "With B = 0 the layer should answer as the base layer does: is base(x) the first part?"
+    unchanged = N_("With B = 0 the layer should answer as the base layer does: is base(x) the first part?")
     if not up.weight.eq(0).all():
-        raise NotYet("up starts at random, so the layer does not start unchanged: B begins with zeros.")
+        raise NotYet(N_("up starts at random, so the layer does not start unchanged: B begins with zeros."))
     if down.weight.eq(0).all():
-        raise NotYet("down starts at zero as well as up: then neither ever gets a gradient.")
-    same_tensor(result, plain, "(3, wide_out)", {}, {}, ("One row for each input.", unchanged), name="forward")
+        raise NotYet(N_("down starts at zero as well as up: then neither ever gets a gradient."))
+    same_tensor(result, plain, "(3, wide_out)", {}, {}, (N_(N_("One row for each input.")), unchanged), name="forward")
     with torch.no_grad():
         up.weight.copy_(torch.randn(up.weight.shape, generator=random))
     added = x @ down.weight.T @ up.weight.T
     numbers = {
-        "The scaling alpha / r is missing.": plain + added,
-        "The scaling is upside down: alpha / r.": plain + added * r / alpha,
-        "Divide alpha by r.": plain + added * alpha,
-        "The addition is missing: the layer answers as the base alone.": plain,
+        N_("The scaling alpha / r is missing."): plain + added,
+        N_("The scaling is upside down: alpha / r."): plain + added * r / alpha,
+        N_("Divide alpha by r."): plain + added * alpha,
+        N_("The addition is missing: the layer answers as the base alone."): plain,
     }
-    otherwise = "One row for each input.", "Once B is not zero, expected is base(x) + alpha / r · up(down(x))."
+    otherwise = N_("One row for each input."), N_("Once B is not zero, expected is base(x) + alpha / r · up(down(x)).")
     same_tensor(layer(x), plain + added * alpha / r, "(3, wide_out)", {}, numbers, otherwise, name="forward")
     if any(one.requires_grad for one in base.parameters()):
-        raise NotYet("It computes the right thing, and the base trains too: base.requires_grad_(False).")
+        raise NotYet(N_("It computes the right thing, and the base trains too: base.requires_grad_(False)."))
     if not (down.weight.requires_grad and up.weight.requires_grad):
-        raise NotYet("It computes the right thing, but down and up do not train.")
-    return "W frozen, A at random, B at zero, alpha / r between. That is LoRA."
+        raise NotYet(N_("It computes the right thing, but down and up do not train."))
+    return _("W frozen, A at random, B at zero, alpha / r between. That is LoRA.")
 
 
 def fitting_parts(down: Any, up: Any, wide_in: int, wide_out: int, r: int) -> None:
     """The two matrices lead from wide_in to r and from there to wide_out."""
     if not isinstance(down, nn.Linear) or not isinstance(up, nn.Linear):
-        raise NotYet("down and up are two torch.nn.Linear.")
+        raise NotYet(N_("down and up are two torch.nn.Linear."))
     ways = (down.in_features, down.out_features, up.in_features, up.out_features)
     if ways == (r, wide_out, wide_in, r):
         raise NotYet(EXCHANGED)
@@ -224,7 +224,7 @@ def fitting_parts(down: Any, up: Any, wide_in: int, wide_out: int, r: int) -> No
         told = dict(zip(("down_in", "down_out", "up_in", "up_out"), ways, strict=True))
         raise NotYet(OTHER_WAYS, wide_in=wide_in, r=r, wide_out=wide_out, **told)
     if down.bias is not None or up.bias is not None:
-        raise NotYet("down and up have a bias; with bias=False they are matrices, and B A is one too.")
+        raise NotYet(N_("down and up have a bias; with bias=False they are matrices, and B A is one too."))
 
 
 @exercise("merge")
@@ -238,13 +238,13 @@ def check_merge(answer: Any) -> str:
     try:
         result = called(answer, weight.clone(), a, b, scaling)
     except NotYet as problem:
-        order = "B is (wide_out, r) and A is (r, wide_in): which order fits?"
+        order = N_("B is (wide_out, r) and A is (r, wide_in): which order fits?")
         raise NotYet("{said}", order if "shapes" in str(problem) else "", said=problem) from problem
     numbers = {
-        "The scaling is missing.": weight + b @ a,
-        "That is the addition alone; the weight itself is missing.": scaling * b @ a,
-        "The scaling belongs to the addition, not to the weight.": scaling * (weight + b @ a),
+        N_("The scaling is missing."): weight + b @ a,
+        N_("That is the addition alone; the weight itself is missing."): scaling * b @ a,
+        N_("The scaling belongs to the addition, not to the weight."): scaling * (weight + b @ a),
     }
-    otherwise = "A matrix like weight.", "Expected is weight + scaling · B A."
+    otherwise = N_("A matrix like weight."), N_("Expected is weight + scaling · B A.")
     same_tensor(result, right, "(wide_out, wide_in)", {}, numbers, otherwise)
-    return "One matrix, no layer more, no time more."
+    return _("One matrix, no layer more, no time more.")

@@ -106,9 +106,10 @@ def check_own_mask(model: Any, stop: Any, answer: Any) -> str:
     """How wide mask and input arrive in the base; seen in the base's forward."""
     given = filled_in(answer, ("attention_mask", "input_ids"))
     prefix_len = model.peft_config["default"].num_virtual_tokens
-    shapes = stop.visits[0].shapes if getattr(stop, "visits", None) else {}
-    longest = last_size(shapes.get("input_ids", ""))
-    seen_there(stop, type(model.get_base_model()).forward.__qualname__, str(prefix_len + longest))
+    inner = type(model.get_base_model()).forward.__qualname__
+    stood = [one.shapes for one in getattr(stop, "visits", ()) if one.function == inner]
+    longest = last_size(stood[-1].get("input_ids", "")) if stood else 0
+    seen_there(stop, inner, str(prefix_len + longest))
     mask, tokens = map(plain, given)
     if not isinstance(mask, int) or not isinstance(tokens, int):
         raise NotYet(NO_WIDTH, given=brief((mask, tokens)))
