@@ -14,10 +14,13 @@ exports.activate = (context) => {
   const stages = new Stages();
   const changed = new vscode.EventEmitter();
   const standing = vscode.window.createStatusBarItem(vscode.StatusBarAlignment.Left, 0);
+  let begun = false;
   const moved = async () => {
     changed.fire();
     const told = await ask("prefixLab/stages");
     stages.show(told);
+    if (told && begun) vscode.commands.executeCommand(told.stages.length ? "prefix-lab.stages.focus" : "workbench.view.debug");
+    if (told) begun = false;
     standing.text = told ? `$(debug-line-by-line) step ${told.step} of ${told.steps}${told.changed.length ? ` · changed: ${told.changed.join(", ")}` : ""}` : "";
     told ? standing.show() : standing.hide();
   };
@@ -29,6 +32,7 @@ exports.activate = (context) => {
     vscode.debug.registerDebugAdapterTrackerFactory(TYPE, {
       createDebugAdapterTracker: () => ({ onDidSendMessage: (message) => message.event === "stopped" && moved() }),
     }),
+    vscode.debug.onDidStartDebugSession((session) => session.type === TYPE && (begun = true)),
     vscode.debug.onDidTerminateDebugSession(moved),
     vscode.window.registerTreeDataProvider("prefix-lab.stages", stages),
     vscode.window.registerCustomEditorProvider(VIEW, new RecordingEditor()),

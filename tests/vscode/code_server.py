@@ -31,9 +31,8 @@ SETTINGS = {
     "update.mode": "none",
     "chat.disableAIFeatures": True,
     "git.enabled": False,
-    "debug.inlineValues": "on",
-    "debug.toolBarLocation": "docked",
-    "debug.internalConsoleOptions": "neverOpen",
+    "files.autoSave": "off",
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
     "editor.minimap.enabled": False,
 }
 FLAGS = ("--auth", "none", "--disable-telemetry", "--disable-update-check", "--disable-workspace-trust")
