@@ -214,6 +214,7 @@ with stop_at(
 # %% [markdown] lang="zh" tags=["hint"]
 # 这一层给出 W x + B (A x)。B 若是零，A 变一点点，什么也不会变。
 
+
 # %%
 def slopes(model):
     found = {"lora_A": 0.0, "lora_B": 0.0}
@@ -258,6 +259,7 @@ check_learns_first(stop, {"zero_at_start": "lora_B", "learns_first": "lora_B"})
 
 # %% [markdown] lang="zh" tags=["hint"]
 # `torch.nn.init.zeros_(self.up.weight)` 把 B 设成零。如果 A 也是零，两者就永远得不到梯度。
+
 
 # %% tags=["exercise"]
 class MyLora(torch.nn.Module):
@@ -308,6 +310,7 @@ check_lora_layer(MyLora)
 
 # %% [markdown] lang="zh" tags=["hint"]
 # `@` 是矩阵乘法。哪种顺序得出 (wide_out, wide_in)？
+
 
 # %% tags=["exercise"]
 def merged(weight, a, b, scaling):
@@ -528,6 +531,7 @@ with stop_at(
 
 # %% [markdown] lang="zh" tags=["hint"]
 # 一共三部分，其中两部分你已经知道了。一个被换掉的层，偏置有多少个数？
+
 
 # %% tags=["exercise"]
 def stale_total(base, replaced, wide_in, wide_out, r):
