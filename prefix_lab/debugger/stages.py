@@ -15,7 +15,6 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from prefix_lab.debugger.steps import EVENTS, NONE, RecordedSteps
-from prefix_lab.locale import _
 
 FAMILY = re.compile(r"PeftModelFor\w+\.")
 MOST = 500  # bands of one stage
@@ -40,7 +39,7 @@ def bands(recording: RecordedSteps, stages: Iterable[Any] | None = None) -> list
     for row in known_stages() if stages is None else stages:
         runs = runs_of_stage(recording, row)
         if runs:
-            found.append((row.name, _(row.sentence), runs[:MOST]))
+            found.append((row.name, row.sentence, runs[:MOST]))
     return found
 
 

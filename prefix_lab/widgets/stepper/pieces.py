@@ -26,6 +26,7 @@ from prefix_lab.debugger.calls import closing_words
 from prefix_lab.debugger.placing import lines_of
 from prefix_lab.debugger.stages import bands
 from prefix_lab.debugger.steps import EVENTS, NONE
+from prefix_lab.locale import _
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.stepper.written import colours_of, headline, short_paths, whole
 
@@ -92,7 +93,7 @@ class Pieces:
             "names": [name.removeprefix("watch: ") for name in columns.names],
             "watches": sorted(columns.watches),
             "threads": columns.threads,
-            "stages": bands(recording),
+            "stages": [(name, _(sentence), runs) for name, sentence, runs in bands(recording)],
             "stretches": self.stretches(),
             "notes": closing_words(recording),
             "colours": COLOURS,
