@@ -50,6 +50,9 @@ house: .venv/test
 
 notebooks: .venv/test
 	$(BIN)/python -m notebooks.build
+	$(BIN)/python -m notebooks.cheat_sheet
+	$(BIN)/python -m notebooks.taught
+	$(BIN)/python -m notebooks.messages
 
 browser: .venv/test
 	@$(BIN)/python -m tests.browser.chromium

@@ -7,6 +7,7 @@ from types import ModuleType
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported, which reads it once
 os.environ["PREFIX_LAB_PROGRESS"] = ""  # the course's exercises are no learner's
+os.environ["PREFIX_LAB_LANGUAGE"] = "en"  # whatever this system speaks
 os.environ["OMP_NUM_THREADS"] = "1"  # for kernels and programs, too: two that train at once wait for each other
 
 import pytest

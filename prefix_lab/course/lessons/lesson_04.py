@@ -32,7 +32,7 @@ def draw_choice(config: Any, mixed: bool = False) -> Drawn:
         picture.box(RIGHT, top, ENDS, LINE - 0.03, fill=WAY if here else "none", fill_opacity=0.3, stroke=FAINT)
         picture.words(RIGHT + 0.1, top + 0.11, task_type.value, 8.5, "start", bold=here)
         picture.words(RIGHT + 1.75, top + 0.11, kind.__name__, 8.5, "start", bold=here)
-    arrow_right(picture, 1.93, _("yes"), end in [kind.__name__ for _, kind in table])
+    arrow_right(picture, 1.93, _("yes"), end in [kind.__name__ for name, kind in table])
     ask(picture, 3.12, QUESTIONS[2], steps[2])
     answer(picture, 3.12, _("no"), _("PeftModel: layers change, any model will do"), end == "PeftModel")
     arrow_down(picture, 3.54, 4.1, end == "KeyError", _("yes"))

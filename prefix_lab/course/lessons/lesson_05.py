@@ -94,7 +94,7 @@ def draw_widths() -> Drawn:
     axes.plot([], [], "o", color=CACHED, markersize=7, label=_("heads · head_dim, as the model caches it"))
     axes.set_xscale("log", base=2)
     axes.set_xlim(320, 90_000)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.xaxis.set_major_formatter(lambda value, at: f"{value:,.0f}")
     axes.set_ylim(len(rows) - 0.4, -0.6)
     plain_axes(axes, _("A dot in its ring: the prefix fits"), _("numbers in one key of one layer"), axis="x")
     axes.set_yticks(range(len(rows)), [row.name for row in rows])

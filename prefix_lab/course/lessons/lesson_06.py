@@ -67,8 +67,8 @@ def draw_forms(layers: int, hidden: int, encoder_hidden: tuple[int, ...], prefix
                   textcoords="offset points", color=INK, fontsize=9)  # fmt: skip
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.xaxis.set_major_formatter(lambda value, at: f"{value:,.0f}")
+    axes.yaxis.set_major_formatter(lambda value, at: f"{value:,.0f}")
     plain_axes(axes, _("Where the lines cross, both forms train equally many"), _("prefix_len, virtual tokens"),
                _("parameters that train"), which="major")  # fmt: skip
     return drawn(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 def draw_masks(rows: list[tuple[str, str, Tensor, Tensor]]) -> Drawn:
     """Each mask as it was given and as it arrived. A row is its task, its name, the first mask and the second."""
-    most = max(arrived.shape[1] for _, _, _, arrived in rows)
+    most = max(arrived.shape[1] for *rest, arrived in rows)
     figure = new_figure(9.6, 0.62 * len(rows) + 0.9)
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[most, most])
     said, ticks, labels = [], [], []
