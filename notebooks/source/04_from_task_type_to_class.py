@@ -259,7 +259,7 @@ after_exercise(2, table(("library", "config", "task_type", "outcome"), rows))
 #
 # LoRA 不写任务类型，得到 `PeftModel`；前缀不写任务类型，得到 `KeyError: None`。两次运行的是同一个函数。
 # 下面的停点会停两次：先是 LoRA 的配置，再是前缀的配置。找出两者不同的那个值，**在两个停点都要看**，把它的名字写进
-# `answer`。（运行单元格时，调试器会为你打开。`c` 从第一个停点走到第二个，再按一次就离开。）
+# `answer`。（运行单元格时，调试器会为你打开。`c` 从第一个停点走到第二个，再输入一次就离开。）
 
 # %% [markdown] lang="en" tags=["hint"]
 # The line that decides begins with `if peft_config.task_type not in`. It joins two questions with `and`. `ll` shows the

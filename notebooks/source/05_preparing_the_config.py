@@ -190,7 +190,7 @@ check_not_asked_for(stop, {"token_dim": 512, "num_attention_heads": 6, "width_of
 # `token_dim` is how many numbers one key has, all heads side by side. PEFT divides it by the number of heads again.
 
 # %% [markdown] lang="zh" tags=["hint"]
-# `token_dim` 是一个键有多少个数，所有的头并排算在一起。PEFT 之后再用它除以头数。
+# `token_dim` 是一个键有多少个数，所有的头并排算在一起。PEFT 之后再把它除以头数。
 
 # %% tags=["exercise"]
 token_dim = ...

@@ -220,7 +220,7 @@ projected.prompt_encoder["default"]
 # A value is there when the arrow has passed its line. Which three `n` lead past both? Print `.shape` of each.
 
 # %% [markdown] lang="zh" tags=["hint"]
-# 箭头越过了那一行，值才存在。按哪三次 `n` 能越过这两行？两个的 `.shape` 都打印出来。
+# 箭头越过了那一行，值才存在。从头输入三次 `n`，两行就都越过了。两个的 `.shape` 都打印出来。
 
 # %% tags=["exercise"]
 with stop_at("encode", where="peft", suggest=["p prefix.shape", "n", "c"]) as stop:
@@ -261,7 +261,7 @@ check_encode_shapes(
 #
 # ## 训练的是什么？
 #
-# 只有宽表时，以及小表加 MLP 时：
+# 先看只有宽表时，再看小表加 MLP 时：
 
 # %%
 for form in (direct, projected):
@@ -456,7 +456,7 @@ show_source(peft.PrefixEncoder, mark=("not config.inference_mode", "self.transfo
 # The `if` asks for two things. Both are known on the first line already: print each.
 
 # %% [markdown] lang="zh" tags=["hint"]
-# `if` 问的是两件事。在第一行，两件就都已经知道了：分别打印出来。
+# `if` 问的是两件事。站在函数的第一行，这两件就都知道了：分别打印出来。
 
 # %% tags=["exercise"]
 base = load_tiny("t5")[0]

@@ -26,7 +26,7 @@
 # 两者之间什么都不计算，只是把数重新分组，可是大多数人就是在这里弄糊涂的。学完之后，你能够
 #
 # - 在调试器里，跟着任何一个数走过 `view`、`permute` 和 `split`；
-# - 从它们对数做了什么，分清 `view` 和 `permute`；
+# - 看它们各自怎样安排这些数，分清 `view` 和 `permute`；
 # - 把两个词变成前缀，精确到最后一个比特。
 #
 # 大约需要 30 分钟。从最上面开始：**Shift + Enter** 运行一个单元格，并跳到下一个。
@@ -89,7 +89,7 @@ print(addresses.int())
 # ## 它在哪里
 #
 # 下面是原样的代码，我们的和 PEFT 的。对 GPT-2 来说，`num_transformer_submodules` 是 1：没有 `cat`，`split`
-# 每两个一切。PEFT 那些分支，是给自带缓存类型的模型家族准备的。
+# 两个两个地切。PEFT 的那许多分支，是给自带缓存类型的模型家族准备的。
 
 # %%
 show_stage(
@@ -129,7 +129,7 @@ print(before_view, after_view, after_split, sep="\n")
 # %% [markdown] lang="zh"
 # ### 练习 1 · 跟踪 3400
 #
-# 数 3400 在虚拟词元 3 的那一行里。`view` 之后它在哪里？`permute` 和 `split`
+# 3400 这个数，在虚拟词元 3 的那一行里。`view` 之后它在哪里？`permute` 和 `split`
 # 之后又在哪里？`(past_key_values == 3400).nonzero()` 给出一个数在张量里的下标，每出现一次占一行。
 # 这里有两行，每条文本一行，第一行是第一条文本的。`split` 之后，每层有一组：`past_key_values[0]`、
 # `past_key_values[1]`……找到它在哪一组，下标是什么。请输入上面打印出来的命令。
