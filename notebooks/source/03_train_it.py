@@ -172,7 +172,7 @@ check_labels(labels_of)
 # mask, and by -100 in the labels. This is all that the model will be given:
 
 # %% [markdown] lang="zh"
-# 一个批次就是并排放着的几个例子，长度取其中最长的。其余例子补齐的部分，在掩码里用 0 遮住，在标签里用 -100 遮住。交给模型的全部东西就是这些：
+# 一个批次就是并排放着的几个例子，长度取其中最长的。其余例子后面填充的部分，在掩码里用 0 遮住，在标签里用 -100 遮住。交给模型的全部东西就是这些：
 
 
 # %%
@@ -246,7 +246,7 @@ before_training
 # %% [markdown] lang="zh"
 # ### 练习 2 · 训练一步
 #
-# 前向，忘掉旧的梯度，反向，走一步。`model(**batch).loss` 就是损失；把它作为一个普通的数返回。
+# 前向传播，忘掉旧的梯度，反向传播，走一步。`model(**batch).loss` 就是损失；把它作为一个普通的数返回。
 
 # %% [markdown] lang="en" tags=["hint"]
 # The names are `optimizer.zero_grad()`, `loss.backward()`, `optimizer.step()`, `loss.item()`.
@@ -376,7 +376,7 @@ check_gradient(stop, {"before": 0, "after": 1, "shape": (10, 1024)})
 # - `"a"`：GPT-2 是在 `torch.no_grad()` 下运行的。
 # - `"b"`：梯度会穿过去，而 torch 只在 `requires_grad` 为真的地方把它留下。
 # - `"c"`：优化器只拿到了前缀。
-# - `"d"`：PEFT 在前向之前，把前缀与 GPT-2 断开了（detach）。
+# - `"d"`：PEFT 在前向传播之前，把前缀与 GPT-2 断开了（detach）。
 
 # %% [markdown] lang="en" tags=["hint"]
 # Two of these would leave the prefix without a gradient as well. And which of them does `backward` know nothing about?
@@ -451,7 +451,7 @@ table(("record", "disable_adapter()", "prefix"), zip(records, without, answers(p
 # %% [markdown] lang="zh"
 # 记录前面什么也没有写。GPT-2 写出了明信片，是因为它的每个注意力头都多读了十个键和十个值，而这些键和值不是任何词产生的。
 #
-# *快速路线：从这里直接去第 07 课。*
+# *短路线：从这里直接去第 07 课。*
 #
 # ## 什么移动了
 #
@@ -492,8 +492,8 @@ nearest_words(*first_keys(peft_model, tokenizer), names)
 # %% [markdown] lang="zh"
 # ## 同一个循环，更完备的版本
 #
-# 从这里开始，各课都用 `course.train` 来训练。它就是你的循环：批次、前向、`zero_grad`、反向、走一步。此外它还做这些：学习率先升后降，过长的梯度会被截短，途中有十次用留出的例子来回答，中断的训练可以接着做，
-# 最后证明别的都没有变。它可以用于任何模型、任何例子，例子也可以来自你自己的文件（`task_from_file("mine.csv")`）。
+# 从这里开始，各课都用 `course.train` 来训练。它就是你的循环：批次、前向传播、`zero_grad`、反向传播、走一步。此外它还做这些：学习率先升后降，过长的梯度会被截短，途中有十次用留出的例子来回答，
+# 中断的训练可以接着做，最后证明别的都没有变。它可以用于任何模型、任何例子，例子也可以来自你自己的文件（`task_from_file("mine.csv")`）。
 
 # %%
 again, _ = load_tiny("gpt2")
