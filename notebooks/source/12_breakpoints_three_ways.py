@@ -77,6 +77,7 @@ from prefix_lab.shapes import name_axes
 #
 # 微型 T5 加上 PEFT 的前缀，再给它两个要倒着写的单词。最后一行找出所有轴的名字，这样 `shapes()` 才能显示它们。第一次要花几秒钟，之后结果会存下来。
 
+
 # %%
 def with_prefix(seed=0):
     config = peft.PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=20, prefix_projection=True)
@@ -128,6 +129,7 @@ names = name_axes("T5, projected")
 # | `jump 86` | 直接跳过去，中间的代码**不运行**；也可以往回跳 |
 #
 # 它们要的是行号，而每发一个新版本，行号都会变。所以 `line_of` 根据一行里的文字，在你装的版本里查出行号。`display` 则在一个值变了的时候，再显示它一次：
+
 
 # %%
 def past_the_view():
@@ -253,6 +255,7 @@ print(f"loss: this prefix {as_it_is:.4f}, zeros {zeros:.4f}, no prefix {without:
 # 零不等于没有：全零的键照样在 softmax 里占一份。
 #
 # 可是，随机的前缀怎么会让损失比没有前缀时*更低*？是运气吗？换几个随机种子试试，再看模型有多确信：它平均给自己最看好的字母多大的概率。
+
 
 # %%
 def loss_and_sureness(model):
