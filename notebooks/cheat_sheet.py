@@ -1,8 +1,8 @@
 """The page to print, a line for each stage of the walk: `python -m notebooks.cheat_sheet` writes docs/cheat-sheet.md,
-and the same as docs/cheat-sheet.html, which a browser prints on one sheet of A4.
+and the same as docs/cheat-sheet.html, which a browser prints on one sheet of A4; both in Chinese in docs/zh.
 
 Stages, files and shapes come from `prefix_lab/stages.py` and the installed PEFT; what to type there and the usual
-error stand here, and a test types every command where it is said to work.
+error stand here, and a test types every command where it is said to work. What is said comes from the catalogue.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 
+from notebooks.build import commented, said
+from prefix_lab.locale import N_
 from prefix_lab.stages import STAGES, Flow, Stage
 
 PAGE = Path(__file__).parents[1] / "docs" / "cheat-sheet.md"
-PRINTED = PAGE.with_suffix(".html")
+PAGES = {"en": PAGE, "zh": PAGE.parent / "zh" / PAGE.name}
 
 
 class Look(NamedTuple):
@@ -29,79 +31,76 @@ class Look(NamedTuple):
 
 LOOKS = {
     "choose": Look(
-        ("p peft_config.task_type", "p peft_config.is_prompt_learning"), "`KeyError: None`", "no `task_type` was given"
+        ("p peft_config.task_type", "p peft_config.is_prompt_learning"),
+        "`KeyError: None`",
+        N_("no `task_type` was given"),
     ),
     "prepare": Look(
         ("p peft_config.token_dim", "r", "p peft_config.token_dim"),
         "`shape '[…]' is invalid for input of size …`",
-        "`hidden` is not heads · head_dim: set `token_dim` yourself",
+        N_("`hidden` is not heads · head_dim: set `token_dim` yourself"),
     ),
     "wrap": Look(
         ("p self.peft_config[adapter_name]", "r", "p [n for n, p in self.named_parameters() if p.requires_grad]"),
         "`element 0 of tensors does not require grad`",
-        "the prefix was frozen as well",
+        N_("the prefix was frozen as well"),
     ),
     "encode": Look(
         ("p prefix.shape", "r", "p __return__.shape"),
         "`'PrefixEncoder' object has no attribute 'transform'`",
-        "it is in inference mode, where only the flat table is left: ask `get_prompt`",
+        N_("it is in inference mode, where only the flat table is left: ask `get_prompt`"),
     ),
     "split": Look(
         ("p batch_size", "r", "p __return__.self_attention_cache.layers[0].keys.shape"),
-        "no error at all, and wrong answers",
-        "`view` in place of `permute`: compare numbers, not shapes",
+        N_("no error at all, and wrong answers"),
+        N_("`view` in place of `permute`: compare numbers, not shapes"),
     ),
     "attend": Look(
         ("p input_ids.shape", "w", "r", "p __return__.logits.shape"),
         "`The size of tensor a (…) must match the size of tensor b (…)`",
-        "if they differ by prefix_len, the wrong mask has grown: look at the task type",
+        N_("if they differ by prefix_len, the wrong mask has grown: look at the task type"),
     ),
     "learn": Look(
         ("p self", "p self.grad_fn", "u"),
         "`Trying to backward through the graph a second time`",
-        "run the forward again: a loss has one backward",
+        N_("run the forward again: a loss has one backward"),
     ),
     "keep": Look(
         ("p save_directory", "p list(self.peft_config)"),
         "`Cannot set a prompt learning adapter to trainable`",
-        "PEFT loads a prefix to use it, not to train on: `load_prompt_embeddings` into a new one",
+        N_("PEFT loads a prefix to use it, not to train on: `load_prompt_embeddings` into a new one"),
     ),
 }
 
-HEAD = """# Cheat sheet
-
-One line for each stage of the walk. To stop there, live, in PEFT's own source:
-
-```python
-from prefix_lab.breakpoints import stop_at
+TITLE = N_("Cheat sheet")
+LEDE = N_("One line for each stage of the walk. To stop there, live, in PEFT's own source:")
+CODE = """from prefix_lab.breakpoints import stop_at
 
 with stop_at("encode", where="peft") as stop:  # a name of the first column; without `where`, in our code
-    peft_model(**batch)  # choose, prepare, wrap: get_peft_model(model, config) · keep: save_pretrained(folder)
-```
+    peft_model(**batch)  # choose, prepare, wrap: get_peft_model(model, config) · keep: save_pretrained(folder)"""
+COMMENTS = (
+    N_("a name of the first column; without `where`, in our code"),
+    N_("choose, prepare, wrap: get_peft_model(model, config) · keep: save_pretrained(folder)"),
+)
+"""Those of `CODE`, for the catalogue."""
+HEADS = (N_("stage"), N_("PEFT's"), N_("shapes"), N_("type"), N_("the usual error, and what it means"))
 
-| stage | PEFT's | shapes | type | the usual error, and what it means |
-|---|---|---|---|---|
-"""
-
-FOOT = """
-**pdb.** `n` next line · `s` step into the call · `r` on to the function's return, then `p __return__` · `u` and `d` up
-to the caller and down again, `u 3` three at once · `w` who called whom · `l` the lines around, `ll` the whole function
-· `p x.shape` print · `a` the arguments · `b file:line, condition` a breakpoint · `tbreak file:line` one that stops once
-· `c` go on · `q` quit the block · `!x = 1` run a statement. In a notebook the prompt is `ipdb>`, and the commands are
-the same. `shapes()` prints every tensor there with its axes. To stop anywhere else:
-`stop_at(peft.PrefixEncoder.__init__)`, any function or method written in Python; `condition="batch_size == 2"`,
-`times=1`.
-
-**Shapes.** prefix_len is PEFT's `num_virtual_tokens`. 2·layers: a key and a value for each layer. hidden = heads ·
-head_dim; in a grouped-query model (Llama 3), kv_heads · head_dim. The shapes are those of an encoder-decoder; a GPT-2
-has source in place of target.
-
-**Stepper.** `n` `s` `o` over, into, out; `N` `S` `O` backwards; `b` breakpoint; `c` `C` to the next one, to the one
-before; `?` all keys. **Passport.** `prefix-lab passport` in a terminal: what you have seen, stage by stage.
-
-`python -m notebooks.cheat_sheet` writes this page from the table of stages, and
-[the same to print](cheat-sheet.html), one sheet of A4. Words: [glossary](glossary.md).
-"""
+PDB = N_("""**pdb.** `n` next line · `s` step into the call · `r` on to the function's return, then `p __return__` · `u`
+and `d` up to the caller and down again, `u 3` three at once · `w` who called whom · `l` the lines around,
+`ll` the whole function · `p x.shape` print · `a` the arguments · `b file:line, condition` a breakpoint ·
+`tbreak file:line` one that stops once · `c` go on · `q` quit the block · `!x = 1` run a statement. In a
+notebook the prompt is `ipdb>`, and the commands are the same. `shapes()` prints every tensor there with its
+axes. To stop anywhere else: `stop_at(peft.PrefixEncoder.__init__)`, any function or method written in
+Python; `condition="batch_size == 2"`, `times=1`.""")
+SHAPES = N_("""**Shapes.** prefix_len is PEFT's `num_virtual_tokens`. 2·layers: a key and a value for each layer. hidden
+= heads · head_dim; in a grouped-query model (Llama 3), kv_heads · head_dim. The shapes are those of an
+encoder-decoder; a GPT-2 has source in place of target.""")
+STEPPER = N_("""**Stepper.** `n` `s` `o` over, into, out; `N` `S` `O` backwards; `b` breakpoint; `c` `C` to the next
+one, to the one before; `?` all keys. **Passport.** `prefix-lab passport` in a terminal: what you have
+seen, stage by stage.""")
+MADE = N_("""`python -m notebooks.cheat_sheet` writes this page from the table of stages, and [the same to
+print](cheat-sheet.html), one sheet of A4. Words: [glossary](glossary.md).""")
+TWIN = {"en": "[中文](zh/cheat-sheet.md).", "zh": "[English](../cheat-sheet.md)。"}
 
 STYLE = """
 @page { size: A4 landscape; margin: 8mm }
@@ -120,26 +119,40 @@ th:nth-child(4) { width: 23% }
 """
 
 
-def page() -> str:
+def page(language: str = "en") -> str:
     """The whole page, as Markdown."""
-    return HEAD + "".join(line(number, row) for number, row in enumerate(STAGES, 1)) + FOOT
+    heads = f"| {' | '.join(said(one, language) for one in HEADS)} |\n|{'---|' * len(HEADS)}\n"
+    rows = "".join(line(number, row, language) for number, row in enumerate(STAGES, 1))
+    parts = [
+        f"# {said(TITLE, language)}",
+        said(LEDE, language),
+        f"```python\n{commented(CODE, language)}\n```",
+        heads + rows.rstrip("\n"),
+        *(said(one, language) for one in (PDB, SHAPES, STEPPER)),
+        said(MADE, language) + (" " if language == "en" else "") + TWIN[language],
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
-def printed() -> str:
+def printed(language: str = "en") -> str:
     """The whole page, to be printed by a browser."""
-    body = MarkdownIt("commonmark", {"html": True}).enable("table").render(page())
+    body = MarkdownIt("commonmark", {"html": True}).enable("table").render(page(language))
+    code, title = {"en": "en", "zh": "zh-CN"}[language], said(N_("Prefix tuning in PEFT: cheat sheet"), language)
     return (
-        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Prefix tuning in PEFT: cheat sheet</title>\n'
+        f'<!doctype html>\n<html lang="{code}">\n<meta charset="utf-8">\n<title>{title}</title>\n'
         f"<style>{STYLE}</style>\n{body}</html>\n"
     )
 
 
-def line(number: int, row: Stage) -> str:
+def line(number: int, row: Stage, language: str) -> str:
     """One stage as a line of the table."""
-    look = LOOKS[row.name]
-    shapes = f"{'; '.join(map(said, row.takes))} → {'; '.join(map(said, row.gives[:2]))}"
+    look, stop = LOOKS[row.name], "; " if language == "en" else "；"
+    takes, gives = (stop.join(flowing(flow, language) for flow in flows) for flows in (row.takes, row.gives[:2]))
     commands = "<br>".join(f"`{command}`" for command in look.commands)
-    cells = (f"**{number} {row.name}**", place(row), shapes, commands, f"{look.error}: {look.cause}")
+    error = said(N_("{error}: {cause}"), language).format(
+        error=said(look.error, language), cause=said(look.cause, language)
+    )
+    cells = (f"**{number} {row.name}**", place(row), f"{takes} → {gives}", commands, error)
     return f"| {' | '.join(cells)} |\n"
 
 
@@ -152,17 +165,17 @@ def place(row: Stage) -> str:
     return f"`{'/'.join(inside)}`<br>`{function.__qualname__}`"
 
 
-def said(flow: Flow) -> str:
-    """What flows, with its axes, each by the first of its names."""
-    if flow.axes is None:
-        return f"`{flow.name}`"
-    return f"`{flow.name}` ({', '.join(axis.split('|')[0] for axis in flow.axes)})"
+def flowing(flow: Flow, language: str) -> str:
+    """What flows, with its axes, each by the first of its names; what is no name of the code is said in words."""
+    name = said(flow.name, language) if " " in flow.name else f"`{flow.name}`"
+    return name if flow.axes is None else f"{name} ({', '.join(axis.split('|')[0] for axis in flow.axes)})"
 
 
 def main() -> None:
-    for path, text in ((PAGE, page()), (PRINTED, printed())):
-        path.write_text(text, encoding="utf8")
-        print(f"wrote {path.relative_to(path.parents[1])}")
+    for language, path in PAGES.items():
+        for file, text in ((path, page(language)), (path.with_suffix(".html"), printed(language))):
+            file.write_text(text, encoding="utf8")
+            print(f"wrote {file.relative_to(PAGE.parents[1])}")
 
 
 if __name__ == "__main__":

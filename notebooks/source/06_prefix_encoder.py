@@ -20,6 +20,19 @@
 #
 # It takes about 25 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
+# %% [markdown] lang="zh"
+# # 06 · PrefixEncoder
+#
+# 前缀微调学到的一切，都在一个小模块里。这一课，你站在它里面看它工作，训练一个带投影（重参数化）的前缀，
+# 然后把投影扔掉，而模型读到的内容一个比特都没变。学完之后，你能说出
+#
+# - 编码器算的是什么，有投影时怎样，没有投影时怎样；
+# - 它的宽度为什么是 **2**·layers·hidden（2 · 层数 · 隐藏维度）；
+# - 为什么有了投影要训练更多的数，又为什么一个都不留；
+# - 为什么推理模式下的编码器没有 `transform`。
+#
+# 大约需要 25 分钟。从最上面开始：**Shift + Enter** 运行一个单元格，并跳到下一个。
+
 # %%
 # first of all, and again after each restart
 from prefix_lab.course import make_ready
@@ -58,12 +71,21 @@ from prefix_lab.widgets import ParameterBars, TensorView
 # Here is the whole forward, ours and PEFT's. There are two branches: a lookup alone, and a lookup with a `transform`
 # behind it, to which we come below.
 
+# %% [markdown] lang="zh"
+# ## 里面有多少计算？
+#
+# 下面是完整的 forward，我们的和 PEFT 的。它有两条分支：一条只查表；另一条查表之后再经过 `transform`，后面会讲到。
+
 # %%
 show_stage("encode", mark=("self.embedding(prefix)", "self.transform("))
 
 # %% [markdown] lang="en"
 # Three records of the small world of lesson 03, and the tiny T5 that knows it, wrapped by PEFT. Stop where its encoder
 # begins. What comes in, and what does one row of the result have to do with the table `self.embedding.weight`?
+
+# %% [markdown] lang="zh"
+# 取第 03 课那个小世界里的三条记录，再用 PEFT 包装认识这个世界的小 T5。停在它的编码器开始的地方。进来的是什么？
+# 结果里的一行，和 `self.embedding.weight` 这张表有什么关系？
 
 # %%
 model, tokenizer = load_tiny("t5")  # or any T5 or BART, by a local folder or a hub name; the numbers then differ
@@ -101,6 +123,17 @@ print(f"{loss.item():.4f}")
 # A layer needs two vectors from each virtual token. Take one attention head with a prefix of three tokens, and double
 # first the keys, then the values. What does each of them change?
 
+# %% [markdown] lang="zh"
+# 什么都没有算：一张表，查一下而已。批次里的每条文本要的都是同样的虚拟词元，0 到 19；词元 3 得到表的第 3 行。形状从
+# (batch, prefix_len) 变成 (batch, prefix_len, 2·layers·hidden)，也就是从（批次，前缀长度）变成（批次，前缀长度，2 ·
+# 层数 · 隐藏维度）。
+#
+# 来要前缀的是 `get_prompt`，你在第 01 课见过。它没有把文本里的任何一个词交进来，只说了有几条文本。
+#
+# ## 为什么要乘 2？
+#
+# 每一层都向每个虚拟词元要两个向量。取一个注意力头，前缀有三个词元；先把键加倍，再把值加倍。各自改变了什么？
+
 # %%
 draw = torch.Generator().manual_seed(1)
 query, keys, values = torch.randn(4, generator=draw), *torch.randn(2, 3, 4, generator=draw)  # head_dim 4
@@ -126,12 +159,27 @@ for name, pair in {
 # So a row of this T5's table, which has 3 layers of 128 numbers, is 2 · 3 · 128 = 768 wide. (Lesson 07 cuts it up, and
 # lesson 09 shows what becomes of it in a T5.)
 
+# %% [markdown] lang="zh"
+# 键决定注意力看**哪里**，值决定它在那里看到**什么**。两者分开训练，所以一行里每层占两块：第 0 层的键、第 0 层的值、第
+# 1 层的键，依此类推。
+#
+# 这个 T5 有 3 层，每层 128 个数，所以它的表一行宽 2 · 3 · 128 = 768。（第 07 课把它切开，第 09 课讲它在 T5
+# 里变成了什么。）
+
 # %% [markdown] lang="en"
 # ## With projection
 #
 # Li and Liang ([arXiv 2101.00190](https://arxiv.org/abs/2101.00190), section 4.3) found such a table unsteady to train.
 # Their remedy: a **small** table, and an MLP that makes the wide rows from the narrow ones. All virtual tokens share
 # the MLP.
+
+
+# %% [markdown] lang="zh"
+# ## 有投影时
+#
+# Li 和 Liang（[arXiv 2101.00190](https://arxiv.org/abs/2101.00190)，第 4.3
+# 节）发现这样一张表训练起来不稳定。他们的办法是：只留一张**小**表，再用一个 MLP 把窄行变成宽行。所有虚拟词元共用这个
+# MLP。
 
 
 # %%
@@ -153,12 +201,26 @@ projected.prompt_encoder["default"]
 # `transform`? Stop in PEFT's `forward` again, step over the two lines, and print both shapes there. (Three texts are in
 # the batch; `encoder_hidden` is 64.)
 
+# %% [markdown] lang="zh"
+# ### 练习 1 · 一步变两步
+#
+# 先说出来，再去看：查表之后，`prefix_tokens` 有哪些轴？经过 `transform` 之后，`past_key_values` 有哪些轴？再次停在
+# PEFT 的 `forward` 里，单步跳过那两行，在那里打印两个形状。（批次里有三条文本；`encoder_hidden`（投影的中间宽度）是
+# 64。）
+
 # %% [markdown] lang="en" tags=["hint"]
 # The lookup adds one axis to `prefix`, as wide as a row of the table: `(num_embeddings, embedding_dim)` is printed
 # above. What does the first `Linear` take, and what does the last one give?
 
+# %% [markdown] lang="zh" tags=["hint"]
+# 查表给 `prefix` 加上一个轴，宽度等于表的一行：上面打印出了 `(num_embeddings, embedding_dim)`。第一个 `Linear`
+# 接收什么，最后一个给出什么？
+
 # %% [markdown] lang="en" tags=["hint"]
 # A value is there when the arrow has passed its line. Which three `n` lead past both? Print `.shape` of each.
+
+# %% [markdown] lang="zh" tags=["hint"]
+# 箭头越过了那一行，值才存在。按哪三次 `n` 能越过这两行？两个的 `.shape` 都打印出来。
 
 # %% tags=["exercise"]
 with stop_at("encode", where="peft", suggest=["p prefix.shape", "n", "c"]) as stop:
@@ -194,6 +256,13 @@ check_encode_shapes(
 #
 # With the wide table alone, and with the small table and the MLP:
 
+# %% [markdown] lang="zh"
+# 出来的宽度和没有投影时一样。编码器后面的代码分不出这两种形式。
+#
+# ## 训练的是什么？
+#
+# 只有宽表时，以及小表加 MLP 时：
+
 # %%
 for form in (direct, projected):
     encoder = form.prompt_encoder["default"]
@@ -211,8 +280,21 @@ for form in (direct, projected):
 # - `"c"`: 15,360 more, 20 rows of 768
 # - `"d"`: as many as before, since all virtual tokens share the MLP
 
+# %% [markdown] lang="zh"
+# ### 练习 2 · 虚拟词元多一倍
+#
+# 虚拟词元从 20 个改成 40 个。**带投影**的形式要训练多少个数？
+#
+# - `"a"`：多一倍，121,472
+# - `"b"`：多 2,560，即 20 行，每行 128
+# - `"c"`：多 15,360，即 20 行，每行 768
+# - `"d"`：和以前一样多，因为所有虚拟词元共用 MLP
+
 # %% [markdown] lang="en" tags=["hint"]
 # Which of the five lines printed above has a 20 in its shape?
+
+# %% [markdown] lang="zh" tags=["hint"]
+# 上面打印的五行里，哪一行的形状里有 20？
 
 # %% tags=["exercise"]
 check_more_tokens(...)
@@ -224,12 +306,19 @@ check_more_tokens("b")
 # For a gpt2, twelve layers of 768: with PEFT's own width of the MLP, as wide as the model, the projection trains forty
 # times as many numbers as the table alone. Move the sliders.
 
+# %% [markdown] lang="zh"
+# 换成 gpt2，十二层，每层 768。如果 MLP 的宽度用 PEFT 的默认值，即和模型一样宽，那么有投影时要训练的数，
+# 是只用宽表的四十倍。拖动滑块看看。
+
 # %%
 ParameterBars("gpt2", prefix_len=20)
 
 # %% [markdown] lang="en"
 # The MLP costs the same for one virtual token and for a thousand; a row of the wide table costs 24 times as much as a
 # small one. So the lines cross.
+
+# %% [markdown] lang="zh"
+# 不管一个虚拟词元还是一千个，MLP 的代价都一样；宽表的一行，代价是小表一行的 24 倍。所以两条线会相交。
 
 # %%
 after_exercise(2, draw_forms(layers=12, hidden=768, encoder_hidden=(768, 64), prefix_len=20))
@@ -239,6 +328,11 @@ after_exercise(2, draw_forms(layers=12, hidden=768, encoder_hidden=(768, 64), pr
 #
 # Now let it learn to describe places, as in lesson 03: 40 steps, a few seconds. The encoder is ours here; it trains to
 # the same bits as PEFT's.
+
+# %% [markdown] lang="zh"
+# ## 先训练，再折叠
+#
+# 现在让它学着描述地点，和第 03 课一样：40 步，几秒钟。这里用的是我们的编码器；训练结果和 PEFT 的逐比特相同。
 
 # %%
 peft_model = untrained(prefix_lab)
@@ -255,12 +349,28 @@ before_and_after(peft_model, described, tokenizer, count=2)
 #
 # Compute the flat table, (prefix_len, 2·layers·hidden), that gives what the projected encoder gives: bit for bit.
 
+# %% [markdown] lang="zh"
+# 虚拟词元永远是 0、1、2、…、19。所以 MLP 拿到的永远是同样的行；训练已经结束，它给出的也就永远是同样的结果。
+# 何必为每条文本再算一遍？
+#
+# ### 练习 3 · 把投影折叠掉
+#
+# 算出一张展平的表 (prefix_len, 2·layers·hidden)，它给出的数和带投影的编码器逐比特相同。
+
 # %% [markdown] lang="en" tags=["hint"]
 # `encoder.embedding.weight` holds the narrow rows of all virtual tokens, in order. What did `forward` do with them?
+
+# %% [markdown] lang="zh" tags=["hint"]
+# `encoder.embedding.weight` 按顺序放着所有虚拟词元的窄行。`forward` 拿它们做了什么？
 
 # %% [markdown] lang="en" tags=["hint"]
 # The MLP is `encoder.transform`: what does it take? Or let the encoder itself do everything, for one text with all
 # virtual tokens, and take the batch axis away again. `.detach()` at the end lets go of the gradient's path.
+
+
+# %% [markdown] lang="zh" tags=["hint"]
+# MLP 就是 `encoder.transform`：它接收什么？也可以让编码器自己全做了：给它一条文本和所有虚拟词元，再把批次轴去掉。
+# 最后的 `.detach()` 切断梯度的路径。
 
 
 # %% tags=["exercise"]
@@ -283,6 +393,11 @@ check_fold(fold)
 # hands to the model. (The next cell goes on with `fold_ours`, so that it runs even before your `fold` does.)
 
 
+# %% [markdown] lang="zh"
+# 模型察觉得到吗？我们把这张表交给 PEFT 自己的、没有投影的前缀，再比较 `get_prompt`
+# 交给模型的东西。（下一个单元格用的是 `fold_ours`，这样即使你的 `fold` 还没写好，它也能运行。）
+
+
 # %%
 def fold_ours(encoder):
     return encoder(torch.arange(encoder.embedding.num_embeddings)[None])[0].detach()
@@ -300,6 +415,10 @@ before_and_after(flat.eval(), described, tokenizer, count=2)
 # Here is what was learnt, with the last axis cut up: a key and a value for each layer are 2·layers pieces, each with
 # its heads. Move the sliders from piece to piece; the even ones are keys.
 
+# %% [markdown] lang="zh"
+# 这就是学到的东西，最后一个轴已经切开：每层一个键、一个值，一共 2·layers
+# 块，每块里有各个头。拖动滑块，逐块看过去；编号为偶数的块是键。
+
 # %%
 TensorView(table.view(20, 6, 4, 32), "prefix_len 2·layers heads head_dim", show=("prefix_len", "head_dim"))
 
@@ -308,6 +427,12 @@ TensorView(table.view(20, 6, 4, 32), "prefix_len 2·layers heads head_dim", show
 #
 # Because what is saved has been folded already. `save_pretrained` writes the flat table and sets `inference_mode=True`.
 # When PEFT builds an encoder from that file, it makes the wide table alone, ready to be filled. The `if` that decides:
+
+# %% [markdown] lang="zh"
+# ## 为什么推理模式下的编码器没有 `transform`
+#
+# 因为保存的东西已经折叠过了。`save_pretrained` 写下展平的表，并设置 `inference_mode=True`。PEFT
+# 从这个文件造编码器时，只造宽表，等着填进去。做决定的是这个 `if`：
 
 # %%
 folder = tempfile.mkdtemp()
@@ -321,8 +446,17 @@ show_source(peft.PrefixEncoder, mark=("not config.inference_mode", "self.transfo
 # out why the `if` is not entered all the same. Write the name in the config that decides. And who builds this encoder?
 # Climb once, and look.
 
+# %% [markdown] lang="zh"
+# ### 练习 4 · 没走的那条分支
+#
+# 下面，PEFT 加载我们刚保存的东西，它训练时是**有**投影的。停在 `PrefixEncoder.__init__`
+# 里，找出为什么仍然没有进入那个 `if`。写出配置里做决定的那个名字。另外，这个编码器是谁造的？往上走一步看看。
+
 # %% [markdown] lang="en" tags=["hint"]
 # The `if` asks for two things. Both are known on the first line already: print each.
+
+# %% [markdown] lang="zh" tags=["hint"]
+# `if` 问的是两件事。在第一行，两件就都已经知道了：分别打印出来。
 
 # %% tags=["exercise"]
 base = load_tiny("t5")[0]
@@ -351,6 +485,10 @@ print("the same table   ", torch.equal(theirs.embedding.weight, table))
 # The config still says `prefix_projection=True`, but nothing is there to project with. So this encoder cannot be
 # called, and `get_prompt` does not call it: in inference mode it reads the table itself, as the marked lines show.
 
+# %% [markdown] lang="zh"
+# 配置里仍写着 `prefix_projection=True`，可是已经没有东西可以用来投影了。所以这个编码器不能被调用，`get_prompt`
+# 也不去调用它：推理模式下，它自己直接读表，标出的那几行就是。
+
 # %%
 show_stage(
     "split", mark=("inference_mode", "embedding.weight.repeat"), also=("prefix_lab.models.PeftModel.encode_prefix",)
@@ -368,6 +506,18 @@ show_stage(
 # that of P-tuning v2 (Liu and others, “P-Tuning v2: Prompt Tuning Can Be Comparable to Fine-tuning Universally Across
 # Scales and Tasks”, 2021, [arXiv 2110.07602](https://arxiv.org/abs/2110.07602)), whose names
 # `prefix_lab/beside/initialization.py` translates.
+
+# %% [markdown] lang="zh"
+# ## 你看到了什么
+#
+# - 编码器就是查表；有投影时，是查表加一个 MLP。它的每一行里，每层有一个键和一个值。
+# - 投影在训练时帮忙，保存之前就折叠进展平的表了。
+# - 从表没有办法找回 MLP：很多不同的 MLP 会给出同一张表。（对于从文件接着训练，这意味着什么，见第 11 课。）
+#
+# 接着读：`prefix_lab/encoder.py`，只有一屏；然后是 `peft/tuners/prefix_tuning/model.py`。PEFT 的编码器来自 P-tuning
+# v2 的编码器（Liu 等，“P-Tuning v2: Prompt Tuning Can Be Comparable to Fine-tuning Universally Across Scales and
+# Tasks”，2021，[arXiv 2110.07602](https://arxiv.org/abs/2110.07602)），那边的名字在
+# `prefix_lab/beside/initialization.py` 里有对照。
 
 # %%
 show_progress(6)

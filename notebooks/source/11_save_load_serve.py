@@ -19,6 +19,18 @@
 #
 # It takes about 25 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
+# %% [markdown] lang="zh"
+# # 11 · 保存、加载、服务
+#
+# 你训练了一个带投影的前缀，保存下来，文件里的数却比训练时少得多。其余的去哪儿了？还能从这个文件接着训练吗？学完这一课，你能够
+#
+# - 停在保存前缀和加载前缀的地方，说出哪些数留了下来；
+# - 即使这样，也能从这些数接着训练；
+# - 在一个基座模型上放几个前缀，每个请求用它自己的那个来回答；
+# - 说出前缀遇到不对的模型时，谁会发现。
+#
+# 大约需要 25 分钟。从头开始：**Shift + Enter** 运行一个单元格，并移到下一个。
+
 # %%
 # first of all, and again after each restart
 from prefix_lab.course import make_ready
@@ -52,6 +64,11 @@ torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy 
 # The postcards of lesson 03 again. This time with projection, so that there is something that could get lost: a small
 # table, and an MLP that makes keys and values of it (lesson 06). It takes a few seconds.
 
+# %% [markdown] lang="zh"
+# ## 训练并保存
+#
+# 还是第 3 课的明信片。这次带投影，这样就有东西可能会丢：一张小表，和一个用它算出键和值的 MLP（第 6 课）。要花几秒钟。
+
 # %%
 world = world_task("CAUSAL_LM")
 
@@ -76,6 +93,9 @@ train(peft_model, postcards, steps=60, rate=0.01, tokenizer=tokenizer, measured_
 # %% [markdown] lang="en"
 # Everything is written to a temporary folder, which disappears with the kernel.
 
+# %% [markdown] lang="zh"
+# 所有文件都写进一个临时文件夹，内核一停，它就消失。
+
 # %%
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name) / "postcards"
@@ -88,11 +108,18 @@ for file in sorted(folder.iterdir()):
 # And the safetensors file is so plain that no library is needed to read it: eight bytes for the header's length, the
 # header as JSON, then the numbers.
 
+# %% [markdown] lang="zh"
+# `README.md` 是一张等你填写的模型卡。`adapter_config.json` 是你的配置，以及准备阶段查到的那些大小。safetensors 文件的格式很简单，不用任何库就能读：先是八个字节，写着文件头有多长；
+# 然后是 JSON 格式的文件头；最后是数值。
+
 # %%
 anatomy(folder / "adapter_model.safetensors")
 
 # %% [markdown] lang="en"
 # One tensor. What has trained is more than that:
+
+# %% [markdown] lang="zh"
+# 只有一个张量。参加训练的可不止这些：
 
 # %%
 for name, parameter in peft_model.prompt_encoder["default"].named_parameters():
@@ -120,6 +147,11 @@ draw_bytes(
 # `save_pretrained` asks `get_peft_model_state_dict` what to write, and that one asks the method: here, the prefix
 # encoder's class with its `_get_adapter_state_dict`.
 
+# %% [markdown] lang="zh"
+# ## 投影去了哪里
+#
+# `save_pretrained` 问 `get_peft_model_state_dict` 该写什么，后者再去问具体的方法：在这里，就是前缀编码器的类，问的是它的 `_get_adapter_state_dict`。
+
 # %%
 show_stage(
     "keep",
@@ -138,6 +170,17 @@ show_stage(
 #
 # (For the first two, ask in the frame of `get_peft_model_state_dict`; for the last, run the line that makes it.)
 
+# %% [markdown] lang="zh"
+# ### 练习 1 · 写进文件的是哪些键？
+#
+# 停在这条路的尽头，`_get_adapter_state_dict` 里。那里什么都在手边。查清楚
+#
+# - `at_hand`：调用者的 `state_dict` 里有几个张量；
+# - `of_projection`：其中有几个属于投影，也就是 `prompt_encoder.default.transform`；
+# - `written`：交回去要写进文件的那一个，形状是什么。
+#
+# （这里的“键”是 `state_dict` 的键，也就是张量的名字，不是注意力的键。前两项在 `get_peft_model_state_dict` 的栈帧里问；最后一项，要先运行做出它的那一行。）
+
 # %%
 with stop_at(peft.PrefixEncoder._get_adapter_state_dict, suggest=["p config.inference_mode", "u"]) as saving:
     peft_model.save_pretrained(folder)
@@ -148,8 +191,16 @@ with stop_at(peft.PrefixEncoder._get_adapter_state_dict, suggest=["p config.infe
 #
 # `p [name for name in list(state_dict) if "prompt_encoder" in name]`
 
+# %% [markdown] lang="zh" tags=["hint"]
+# `u` 向上走到 `get_peft_model_state_dict`。在那里，`p len(state_dict)` 能数出个数。提示符后面也能用 Python 自己的工具：
+#
+# `p [name for name in list(state_dict) if "prompt_encoder" in name]`
+
 # %% [markdown] lang="en" tags=["hint"]
 # `d` leads back down. There `n` runs a line, and the second one makes `prompt_embeddings`.
+
+# %% [markdown] lang="zh" tags=["hint"]
+# `d` 再向下回来。在那里 `n` 运行一行，第二行做出 `prompt_embeddings`。
 
 # %% tags=["exercise"]
 check_kept_keys(saving, {"at_hand": ..., "of_projection": ..., "written": ...})
@@ -180,6 +231,20 @@ check_kept_keys(saving, {"at_hand": 59, "of_projection": 4, "written": (10, 1024
 # `unexpected`, and how many of the model's own names were `missing` in the file? Then run the line on which you stand,
 # and see what it changes: is `self.embedding.weight` now what the file says?
 
+# %% [markdown] lang="zh"
+# 可见，投影是有意丢掉的。`get_prompt_embedding_to_save` 最后运行一次编码器，留下它的输出：键和值。注意力要读的，从来只有这些。（第 6 课里，你自己把投影折叠掉了；这里做的是同一件事。）
+#
+# ## 加载
+#
+# `PeftModel.from_pretrained` 读出配置，像 `get_peft_model` 那样包装基座模型，再调用 `load_adapter`。后者读文件（`load_peft_weights`），
+# 把张量交给 `set_peft_model_state_dict`。在那里，先调用 torch 自己的 `load_state_dict`，参数是 `strict=False`：对不上的就跳过，什么也不说。下一行，
+# PEFT 又调用编码器的 `_load_adapter_state_dict`。只有一个张量，为什么调用两次？
+#
+# ### 练习 2 · 谁收下了这些数？
+#
+# 停在第二次调用里，到上一个栈帧去看第一次调用的 `load_result`：文件里的哪个名字是意外的（`unexpected`）？模型自己的名字，有几个在文件里找不到（`missing`）？然后运行你所在的那一行，看它改变了什么：
+# `self.embedding.weight` 现在和文件里的一样了吗？
+
 # %%
 with stop_at(peft.PrefixEncoder._load_adapter_state_dict, suggest=["p list(state_dict)", "u"]) as loading:
     loaded = peft.PeftModel.from_pretrained(load_tiny("gpt2")[0], folder)
@@ -187,9 +252,15 @@ with stop_at(peft.PrefixEncoder._load_adapter_state_dict, suggest=["p list(state
 # %% [markdown] lang="en" tags=["hint"]
 # `load_result` has two lists, `missing_keys` and `unexpected_keys`. One of them is long: `len` counts it.
 
+# %% [markdown] lang="zh" tags=["hint"]
+# `load_result` 里有两个列表，`missing_keys` 和 `unexpected_keys`。其中一个很长：用 `len` 数。
+
 # %% [markdown] lang="en" tags=["hint"]
 # `d` leads back down, and `torch.equal(self.embedding.weight, state_dict["prompt_embeddings"])` compares, before `n`
 # and after it.
+
+# %% [markdown] lang="zh" tags=["hint"]
+# `d` 再向下回来；`torch.equal(self.embedding.weight, state_dict["prompt_embeddings"])` 做比较，在 `n` 之前和之后各一次。
 
 # %% tags=["exercise"]
 check_loaded(loading, {"unexpected": ..., "missing": ...})
@@ -207,6 +278,9 @@ check_loaded(loading, {"unexpected": "prompt_embeddings", "missing": 55})
 # was unexpected. It is the second call that puts the numbers into the encoder's table. (That the encoder has a table
 # that wide, and no projection, you saw in lesson 06.) Is the answer the same?
 
+# %% [markdown] lang="zh"
+# 第一次调用什么也没收：缺了 55 个名字，有基座模型的，也有编码器自己的；而文件里唯一的名字是意外的。把数放进编码器那张表的，是第二次调用。（编码器的表有这么宽，而且没有投影，这你在第 6 课见过。）回答还一样吗？
+
 # %%
 batch = postcards.batch(tokenizer, held_out[:4])
 with torch.no_grad():
@@ -219,6 +293,11 @@ print(torch.equal(before.logits, after.logits), [*loaded.prompt_encoder["default
 # With projection, training cannot go on as it was: many projections give the same prefix, and the file does not say
 # which one yours was. Without projection, the file holds everything that trained. Will PEFT load that one to be trained
 # on? Guess, then run the cell.
+
+# %% [markdown] lang="zh"
+# ## 从文件接着训练
+#
+# 带投影的训练，没法原样接着做：许多不同的投影会给出同样的前缀，而文件没说你的是哪一个。不带投影时，参加训练的都在文件里。这样的文件，PEFT 肯加载来继续训练吗？先猜，再运行这个单元格。
 
 # %%
 direct = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=10)
@@ -234,6 +313,11 @@ for name in ("postcards", "direct"):
 # prompt tuning and P-tuning as well, whatever lies in the file. Two ways lead on all the same. If you plan ahead, keep
 # the encoder's own `state_dict()` beside the adapter, and the optimizer's. If you have only the file, take a new prefix
 # **without** projection, and put the kept numbers into its table; PEFT has `load_prompt_embeddings` for that.
+
+# %% [markdown] lang="zh"
+# 两个 PEFT 都拒绝。`PeftModel.from_pretrained` 里只问一件事：这个方法是不是提示学习（prompt learning）。所以提示微调（prompt tuning）和 P-tuning 也会被拒绝，
+# 不管文件里是什么。不过还有两条路。要是事先想到了，就把编码器自己的 `state_dict()` 和优化器的一起存在适配器旁边。要是只有文件，就新建一个**不带**投影的前缀，把留下的数放进它的表里；
+# PEFT 有 `load_prompt_embeddings` 专做这件事。
 
 # %%
 resumed = peft.get_peft_model(load_tiny("gpt2")[0], direct)
@@ -253,6 +337,15 @@ print("gradient", tuple(resumed.prompt_encoder["default"].embedding.weight.grad.
 #
 # Two more prefixes, for manners that GPT-2 knows, if only somebody asks for them. They are quickly trained, saved, and
 # loaded beside the postcards on one fresh base.
+
+# %% [markdown] lang="zh"
+# 它恰好从你停下的地方开始，而且能训练。不过现在每个数各自训练，前面没有 MLP 了，所以要重新找一个学习率。
+#
+# *走短路线的话，你已经到终点了。以后再来，第 14 课有虫子等你捉。*
+#
+# ## 服务：几个前缀，一个基座模型
+#
+# 再来两个前缀，对应两种 GPT-2 本来就会的写法，只等有人向它要。它们很快就能训练好，保存下来，再和明信片一起加载到一个全新的基座模型上。
 
 # %%
 for manner in ("advice", "question"):
@@ -275,6 +368,9 @@ print(list(server.peft_config), "· active_adapter:", server.active_adapter)
 # %% [markdown] lang="en"
 # `load_adapter` adds and does not switch; `set_adapter` switches; `disable_adapter` gives the base for a moment.
 # `reply` is what the server does with a single record.
+
+# %% [markdown] lang="zh"
+# `load_adapter` 只添加，不切换；`set_adapter` 切换；`disable_adapter` 让基座模型暂时恢复原样。`reply` 是服务端对一条记录要做的事。
 
 
 # %%
@@ -301,11 +397,22 @@ table(("adapter", record), replies)
 # Requests come as pairs of an adapter's name and a record; the name `None` asks the base alone. `reply(record)` gives
 # the model's answer as it stands. Return the replies in the order of the requests, and leave the model as you found it.
 
+# %% [markdown] lang="zh"
+# ### 练习 3 · 一个基座，服务多个前缀
+#
+# 每个请求是一对东西：适配器的名字和一条记录；名字是 `None`，就是只问基座模型。`reply(record)` 给出模型按当前状态的回答。按请求的次序返回这些回复，最后让模型恢复成你拿到它时的样子。
+
 # %% [markdown] lang="en" tags=["hint"]
 # `peft_model.active_adapter` is the name in use: note it first, and set it again at the end.
 
+# %% [markdown] lang="zh" tags=["hint"]
+# `peft_model.active_adapter` 是当前启用的名字：先记下来，最后再设回去。
+
 # %% [markdown] lang="en" tags=["hint"]
 # For `None`: `with peft_model.disable_adapter():`, and the reply inside.
+
+# %% [markdown] lang="zh" tags=["hint"]
+# 遇到 `None`：用 `with peft_model.disable_adapter():`，在里面取回复。
 
 
 # %% tags=["exercise"]
@@ -344,8 +451,21 @@ check_serve(serve)
 # - `"c"`: nobody.
 # - `"d"`: safetensors: the header would not fit.
 
+# %% [markdown] lang="zh"
+# ### 练习 4 · 谁会发现？
+#
+# 夜里，基座模型又接着训练了一阵。早上，有人把旧的前缀加载上去：类一样，大小一样，名字一样，权重却变了。谁会发现？先猜；下面的单元格会试一试。
+#
+# - `"a"`：PEFT：它把基座模型的指纹和文件里的指纹相比较。
+# - `"b"`：PEFT：它把基座模型的名字和 `base_model_name_or_path` 相比较。
+# - `"c"`：谁也不会。
+# - `"d"`：safetensors：文件头会对不上。
+
 # %% [markdown] lang="en" tags=["hint"]
 # You have seen all that is in the two files. What in them knows the base's weights?
+
+# %% [markdown] lang="zh" tags=["hint"]
+# 两个文件里有什么，你都看过了。其中有什么东西认得基座模型的权重？
 
 # %% tags=["exercise"]
 check_who_notices(...)
@@ -373,6 +493,15 @@ table(("record", "reply"), zip(records, postcards.answers(mistaken, tokenizer, h
 #
 # Read next: `prefix_lab/checkpoint.py`, which writes it, and `prefix_lab/beside/saving.py`, which reads it; then lesson
 # 13, where an adapter can be merged into the base, and a prefix cannot.
+
+# %% [markdown] lang="zh"
+# 所以要写下前缀属于哪个基座模型：它的名字、它的版本；最好还有指纹，就像第 3 课那样。
+#
+# ## 你看到了什么
+#
+# 保存下来的前缀，是一个装着键和值的张量，加上一页 JSON。产生它的东西没有留下，所以你加载它来使用，或者把它复制进一张表接着训练。不管前面放了多少前缀，基座模型始终是同一个。
+#
+# 接着读：负责写的 `prefix_lab/checkpoint.py`，负责读的 `prefix_lab/beside/saving.py`；然后是第 13 课：那里的适配器可以合并进基座模型，前缀不能。
 
 # %%
 show_progress(11)

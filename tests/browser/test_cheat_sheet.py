@@ -2,14 +2,16 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Browser
 
-from notebooks.cheat_sheet import PRINTED
+from notebooks.cheat_sheet import PAGES
 
 
-def test_the_cheat_sheet_prints_on_one_a4_page(browser: Browser):
+@pytest.mark.parametrize("language", PAGES)
+def test_the_cheat_sheet_prints_on_one_a4_page(browser: Browser, language: str):
     page = browser.new_page()
-    page.goto(PRINTED.as_uri())
+    page.goto(PAGES[language].with_suffix(".html").as_uri())
     paper = page.pdf(prefer_css_page_size=True)
     page.close()
     assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1

@@ -27,9 +27,12 @@ def text_of(page: str) -> str:
     return (DOCS / page).read_text(encoding="utf8")
 
 
-def test_the_cheat_sheet_is_what_the_stages_make():
-    assert text_of("cheat-sheet.md") == cheat_sheet.page(), "run python -m notebooks.cheat_sheet"
-    assert text_of("cheat-sheet.html") == cheat_sheet.printed(), "run python -m notebooks.cheat_sheet"
+@pytest.mark.parametrize("language", cheat_sheet.PAGES)
+def test_the_cheat_sheet_is_what_the_stages_make(language):
+    path = cheat_sheet.PAGES[language]
+    assert path.read_text(encoding="utf8") == cheat_sheet.page(language), "run python -m notebooks.cheat_sheet"
+    printed = path.with_suffix(".html").read_text(encoding="utf8")
+    assert printed == cheat_sheet.printed(language), "run python -m notebooks.cheat_sheet"
     assert list(cheat_sheet.LOOKS) == [row.name for row in STAGES]
 
 

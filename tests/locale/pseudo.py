@@ -58,7 +58,7 @@ alpha batch break bytes call cat cpu dtype embedding exception float flow int le
 module past permute prefix resume return self shape split std str text tuple view yield base flan small large params
 trainable all bart bert llama gpt ours theirs peft transformers torch key value keys values none nan inf lora
 dictcomp genexpr lambda listcomp setcomp Linear Tanh ReLU Embedding LayerNorm Tensor True False None NaN Inf PEFT Python
-LoRA NumPy json html
+LoRA NumPy json html accelerate ipywidgets matplotlib anywidget
 """
 OF_THE_CODE = {
     *AXES,

@@ -30,8 +30,8 @@ pytestmark = [
         (lambda: str(NotYet(RAISED, what="heart", kind="KeyError", said="a b")), ["heart"]),
         (lambda: repr(Verdict(True, "Well done.")), ["Well", "done"]),
         (
-            lambda: repr(table(("batch", "your answer"), [("a", "text")], "All is well.")),
-            ["your", "answer", "All", "well"],
+            lambda: repr(table(("batch", "your answer"), [("a", "text")], "Everything is well.")),
+            ["your", "answer", "Everything", "well"],
         ),
     ],
 )
