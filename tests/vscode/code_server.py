@@ -76,7 +76,14 @@ def running(home: Path) -> Iterator[str]:
     (home / "data" / "User" / "settings.json").write_text(json.dumps(SETTINGS))
     (home / "config.yaml").touch()
     entry = folder / "node_modules" / "code-server" / "out" / "node" / "entry.js"
-    where = ["--user-data-dir", home / "data", "--extensions-dir", home / "extensions", "--config", home / "config.yaml"]
+    where = [
+        "--user-data-dir",
+        home / "data",
+        "--extensions-dir",
+        home / "extensions",
+        "--config",
+        home / "config.yaml",
+    ]
     command = [folder / "bin" / "node", entry, "--bind-addr", f"127.0.0.1:{port}", *FLAGS, *where]
     surroundings = {**os.environ, "EXTENSIONS_GALLERY": "{}"}
     with (home / "log").open("w") as log:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,9 +34,12 @@ class Workbench:
     def press(self, label: str) -> None:
         """A button of the debugger's bar; waits until the recording stands elsewhere."""
         before = self.standing()
-        self.page.locator(f".debug-toolbar .action-label[aria-label^='{label}'], .action-label[aria-label^='{label}']").first.click()
+        self.page.locator(
+            f".debug-toolbar .action-label[aria-label^='{label}'], .action-label[aria-label^='{label}']"
+        ).first.click()
         self.page.wait_for_function(
-            "before => document.querySelector('.statusbar')?.innerText.match(/step \\d+ of \\d+/)?.[0] !== before", arg=before
+            "before => document.querySelector('.statusbar')?.innerText.match(/step \\d+ of \\d+/)?.[0] !== before",
+            arg=before,
         )
 
     def standing(self) -> str:
@@ -51,7 +53,9 @@ class Workbench:
         return self.stack().filter(has_text=".py").first.inner_text().replace("\n", " ")
 
     def variables(self) -> list[str]:
-        rows = self.page.locator(".debug-variables .monaco-list-row, .pane:has([aria-label^='Variables']) .monaco-list-row")
+        rows = self.page.locator(
+            ".debug-variables .monaco-list-row, .pane:has([aria-label^='Variables']) .monaco-list-row"
+        )
         return [one.replace("\n", " ") for one in rows.all_inner_texts()]
 
     def stages(self) -> Locator:
@@ -87,7 +91,9 @@ def bench(page) -> Workbench:
 def test_f5_on_a_recording_opens_it_and_the_stages_lead_through_it(bench):
     page = bench.page
     page.locator(".explorer-folders-view .monaco-list-row", has_text="walk.recording").dblclick()
-    page.frame_locator("iframe.webview").frame_locator("iframe").get_by_role("button", name="Walk through it").wait_for()
+    page.frame_locator("iframe.webview").frame_locator("iframe").get_by_role(
+        "button", name="Walk through it"
+    ).wait_for()
     page.keyboard.press("F5")
     bench.stack().filter(has_text="walk").first.wait_for()
     bench.stages().filter(has_text="encode").first.click()
