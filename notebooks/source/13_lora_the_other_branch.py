@@ -73,7 +73,7 @@ torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy 
 # %% [markdown] lang="zh"
 # ## 分支在哪里分开
 #
-# 给介绍餐馆的微型 GPT-2 准备两份配置。用 LoRA 要说明改哪些层：这里是 `c_attn`，它一次做出查询、键和值。（它是 `Conv1D`，权重的方向和 `Linear` 的相反；
+# 给介绍餐馆的微型 GPT-2 准备两份配置。用 LoRA 要说明改哪些层：这里是 `c_attn`，它一次算出查询、键和值。（它是 `Conv1D`，权重的方向和 `Linear` 的相反；
 # `fan_in_fan_out` 说的就是这件事。）
 
 # %%
@@ -91,14 +91,14 @@ lora_config = peft.LoraConfig(task_type="CAUSAL_LM", r=5, target_modules=["c_att
 # %% [markdown] lang="zh"
 # ### 练习 1 · 在岔路的 LoRA 一边
 #
-# 你停在很深的地方：PEFT 正要换掉一层。换的是哪一层，它是什么类（`target`）？然后往上走到 `PeftModel.__init__`，两条分支就在那里分开。变量 `cls` 是它为 LoRA 选的类；
+# 你停在很深的地方：PEFT 正要换掉一层。换的是哪一层，它是什么类（`target`）？然后上到 `PeftModel.__init__`，两条分支就在那里分开。变量 `cls` 是它为 LoRA 选的类；
 # 上面的 `if` 问的是一个属性。写下这三个名字。
 
 # %% [markdown] lang="en" tags=["hint"]
 # `w` lists the callers; `u 2` climbs two at once. `l` shows the lines around, with an arrow at the one that runs.
 
 # %% [markdown] lang="zh" tags=["hint"]
-# `w` 列出调用者；`u 2` 一次上两层。`l` 显示前后几行，箭头指着正在运行的那一行。
+# `w` 列出调用者；`u 2` 一次上两个栈帧。`l` 显示前后几行，箭头指着正在运行的那一行。
 
 # %% [markdown] lang="en" tags=["hint"]
 # In `PeftModel.__init__`, `p cls` prints the class. What stands between `if` and `:` is the attribute.
@@ -138,7 +138,7 @@ Stepper(with_lora, at=lora_line, height="520px")
 # through:
 
 # %% [markdown] lang="zh"
-# 由 `is_prompt_learning` 决定走哪边。前缀是给模型*读*的：包装器让基座模型保持原样，但要知道任务，才好把缓存交过去。LoRA 则*改动层*：`LoraModel` 把它们换掉，调用直接穿过。
+# 由 `is_prompt_learning` 决定走哪边。前缀是给模型*读*的：包装器让基座模型保持原样，但要知道任务，才好把缓存交过去。LoRA 则*改动层*：`LoraModel` 把层换掉，调用直接穿过去。
 # 正因为如此，LoRA 没有 `task_type` 也行。我们的代码给 LoRA 单独一个包装器，调用也直接穿过它：
 
 # %%
@@ -172,7 +172,7 @@ for one in (prefix_config, lora_config):
 # %% [markdown] lang="zh"
 # ## 一层的里面
 #
-# 被换过的层，把原来的自己留作 `base_layer`，旁边是两个矩阵：A 从 `wide_in` 到 `r`，B 从 `r` 到 `wide_out`，都没有偏置。在这样的层第一次运行时停下。
+# 换上去的层把原来那一层留作 `base_layer`，旁边是两个矩阵：A 从 `wide_in` 到 `r`，B 从 `r` 到 `wide_out`，都没有偏置。在这样的层第一次运行时停下。
 # 这里的 `wide_in` 和 `wide_out` 是多少？每个矩阵里最大的数又是多少：`p self.lora_A['default'].weight.abs().max()`？
 
 # %%
@@ -199,7 +199,7 @@ with stop_at(
 # %% [markdown] lang="zh"
 # ### 练习 2 · 哪个矩阵先学？
 #
-# 两个矩阵中有一个开始时全是零，所以起初什么也没有变。`slopes` 给出每个矩阵的梯度里最大的数。停在 `backward` 里，用 `r` 让它运行完，用 `u` 上到单元格，再问 `p slopes(fresh)`。
+# 两个矩阵中有一个开始时全是零，所以一开始，输出和原来一样。`slopes` 给出每个矩阵的梯度里最大的数。停在 `backward` 里，用 `r` 让它运行完，用 `u` 上到单元格，再问 `p slopes(fresh)`。
 # 哪个矩阵开始时是零，哪个在第一步就得到梯度？
 
 # %% [markdown] lang="en" tags=["hint"]
@@ -212,7 +212,8 @@ with stop_at(
 # The layer gives W x + B (A x). If B is zero, a small change of A changes nothing.
 
 # %% [markdown] lang="zh" tags=["hint"]
-# 这一层给出 W x + B (A x)。B 若是零，A 变一点点，什么也不会变。
+# 这一层给出 W x + B (A x)。B 若是零，A 变一点点，结果也不会变。
+
 
 
 # %%
@@ -246,7 +247,7 @@ check_learns_first(stop, {"zero_at_start": "lora_B", "learns_first": "lora_B"})
 # %% [markdown] lang="zh"
 # ### 练习 3 · 自己写一个 LoRA 层
 #
-# 缺五行。`down` 是 A，`up` 是 B；调用给出 `W x + alpha / r · B A x`，开始时什么也没有变。
+# 缺五行。`down` 是 A，`up` 是 B；调用给出 `W x + alpha / r · B A x`，一开始和原来的层一样。
 
 # %% [markdown] lang="en" tags=["hint"]
 # `torch.nn.Linear(a, b, bias=False)` leads from a to b. `base.in_features` and `base.out_features` know the widths.
@@ -363,7 +364,7 @@ except ValueError as error:
 # %% [markdown] lang="zh"
 # ## 同一个任务，两种办法
 #
-# 在这里，十个虚拟词元和秩为 5 的矩阵，训练的数一样多，都是 10,240 个。两者用同样的批次学同一个任务：给一条记录，写一句平常的话。只有学习率不同，因为 LoRA 从模型本身出发，前缀从随机数出发。
+# 在这里，十个虚拟词元和秩为 5 的矩阵，训练的数一样多，都是 10,240 个。两者用同样的批次学同一个任务：读一条记录，写一句普通的话。只有学习率不同，因为 LoRA 从模型本身出发，前缀从随机数出发。
 
 # %%
 described = world_task("CAUSAL_LM")
@@ -386,7 +387,7 @@ table(("peft_type", "trains", "rate", "loss", "right"), rows)
 
 # %% [markdown] lang="zh"
 # 各跑一次说明不了什么：`python -m prefix_lab.course.experiments tasks` 里有全部六个任务，每个用五个随机种子。不靠运气的，是训练之后的代价。
-# LoRA 合并以后不再多花什么，只是模型从此就是那一个了。前缀的代价，是每一层的缓存里多出它的键和值；但基座模型仍然空着，下一个请求可以换别的前缀（第 11 课）。
+# LoRA 合并以后没有额外开销，只是模型从此就固定成那一个。前缀的代价，是每一层的缓存里多出它的键和值；但基座模型没有被占住，下一个请求可以换别的前缀（第 11 课）。
 
 # %% [markdown] lang="en"
 # ## What each way trains
@@ -437,7 +438,7 @@ print(inspect.getsource(prefix_lab.get_peft_config))
 # which PEFT had once. Who complains, and of what?
 
 # %% [markdown] lang="zh"
-# 所以，字典里的每个字段，都必须是那个类有的。这个例子有许多旧抄本，里面多一个 `enable_lora`，PEFT 曾经有过它。抱怨的是谁，抱怨什么？
+# 所以，字典里的每个字段，都必须是那个类有的。这个例子有许多旧抄本，里面多一个 `enable_lora`，PEFT 曾经有过它。报错的是谁，说的是什么？
 
 # %%
 try:
@@ -513,7 +514,7 @@ with stop_at(
 
 # %% [markdown] lang="zh"
 # T5 的 `q` 没有偏置，今天的 PEFT 把这一层原样留作 `base_layer`。最初几年，PEFT 的 LoRA 层自己*就是*一个 `nn.Linear`（直到 2023 年 11 月，提交 5a3a5acff）；
-# 而最早的版本在建它时带着 torch 默认的偏置，没有谁训练它。2022 年 12 月 1 日，提交 e3d6568a1 里的 `bias = target.bias is not None` 去掉了这个偏置。
+# 而最早的几个版本建它时，带着 torch 默认的偏置，从没有训练过。2022 年 12 月 1 日，提交 e3d6568a1 里的 `bias = target.bias is not None` 去掉了这个偏置。
 # 那段 docstring 也是这个提交写的：那个数，是在同一个提交的改正生效之前数出来的。
 
 # %% [markdown] lang="en"

@@ -35,9 +35,9 @@
 #
 # 你自己的二十行数据，一个文件夹里的模型，PEFT，和一个你写的循环。这里的活，没有一样由我们的辅助函数代劳；只留下 `stop_at`，用来调试。做完之后，你已经
 #
-# - 用自己的数据训练出一个前缀，读过模型在训练前后各写了什么；
-# - 把它保存下来，在一个全新的进程里加载，并和 LoRA 比较；
-# - 回答关于自己这次训练的五个问题，每个都用调试器找答案。
+# - 用自己的数据训练出了一个前缀，读过模型在训练前后各写了什么；
+# - 把它保存了下来，在一个全新的进程里加载过，并和 LoRA 做了比较；
+# - 回答了关于自己这次训练的五个问题，每个都用调试器找到答案。
 #
 # 大约需要 60 分钟。先用自带的文件做一遍，再用你自己的文件做一遍。从最上面开始：**Shift + Enter** 运行一个单元格，并走到下一个。老师会看这些：
 #
@@ -100,7 +100,7 @@ torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy 
 # %% [markdown] lang="zh"
 # ## 从文件夹加载模型
 #
-# 这是一个普通的文件夹，就像 `save_pretrained` 写出来的那样；这里放的是微型 GPT-2。可以换成另一个解码器的路径；
+# 这是一个普通的文件夹，就像 `save_pretrained` 写出来的那样；这里放的是微型 GPT-2。可以换成另一个解码器模型的路径；
 # 如果能连上 hub，也可以写 hub 上的名字，比如 `"gpt2"`：后面的内容都是照着它写的。
 
 # %%
@@ -150,7 +150,7 @@ check_own_data(lines, ASK, SAY, tokenizer)
 # words look the same to it, and it can write none of them. The check above names them.
 
 # %% [markdown] lang="zh"
-# **写你自己的。**在 JupyterLab 里选*文件 → 新建 → 文本文件*（File → New → Text File），第一行写 `place,tip` 之类的列名，再写二十行或更多，
+# **写你自己的**。在 JupyterLab 里选*文件 → 新建 → 文本文件*（File → New → Text File），第一行写 `place,tip` 之类的列名，再写二十行或更多，
 # 在这个笔记本旁边保存为 `mine.csv`；然后设 `FILE = "mine.csv"`。如果用电子表格，就另存为 *CSV UTF-8*。只问**一件**事，答案要短：吃什么，好还是不好，一条小建议。
 # 要写一个长的新句子，二十行不够。
 #
@@ -179,7 +179,7 @@ rows[0]
 # %% [markdown] lang="zh"
 # ### 练习 1 · 留出几行
 #
-# 把这些行分成两个列表：四分之一留出来，用来评测；其余的用来训练。先打乱顺序，而且每次运行都打乱成一样：你的文件可能是排好序的。
+# 把这些行分成两个列表：四分之一留出来，用来评测；其余的用来训练。先打乱顺序，而且每次运行，打乱的结果都要相同：你的文件可能是排好序的。
 
 # %% [markdown] lang="en" tags=["hint"]
 # `random.Random(0).sample(rows, len(rows))` is a shuffled copy. Then two slices.
@@ -212,7 +212,7 @@ check_own_split(split)
 # come back to any part later.
 
 # %% [markdown] lang="zh"
-# 检查通过以后，`usable(split)` 用的就是你写的函数。在那之前，先用课程的替身往下走，并且会告诉你：任何一部分，你都可以以后再回来做。
+# 检查通过以后，`usable(split)` 用的就是你写的函数。在那之前，用的是课程自带的函数，并且会说明这一点。这样，哪一部分都可以先放着，以后再回来做。
 
 # %%
 train, held_out = usable(split)(rows)
@@ -721,7 +721,7 @@ check_own_file(stop, ["prompt_embeddings"])
 # %% [markdown] lang="zh"
 # ## 你的报告
 #
-# 双击这个单元格，在下面这些问题的位置写五句话：
+# 双击这个单元格，用你的五句话换掉下面的五个问题：
 #
 # 1. 你的数据里有什么，前缀应当学会什么？
 # 2. 在没见过的数据上，它学会了多少？
