@@ -26,7 +26,7 @@
 # # 01 · 单步进入 get_peft_model
 #
 # 2023 年 8 月，有人想知道前缀微调是怎样工作的，就在一行代码 `model = get_peft_model(model, peft_config)` 上设了断点，单步进去，从内部读了 PEFT
-# 的源代码。这门课就是从那次走读发展来的。现在轮到你来走，走的是你机器上安装的 PEFT。学完这一课，你能
+# 的源代码。这门课就源于那次走读。现在轮到你来走，走的是你机器上安装的 PEFT。学完这一课，你能
 #
 # - 用十来个单字母命令操作调试器，走进一个不是你写的包；
 # - 说出是哪个类包装了你的模型，又是在哪张表里查到的；每个大小从哪里来；什么被冻结，什么时候冻结；是谁要的前缀；
@@ -199,7 +199,7 @@ with stop_at("choose", where="peft", suggest=into):
 # counts: the second time, `c` is enough.)
 
 # %% [markdown] lang="zh"
-# 现在你在另一个文件 `peft_model.py` 里，在一个从没有人写出过名字的类里：`PeftModelForSeq2SeqLM`。
+# 现在你在另一个文件 `peft_model.py` 里，站在一个谁也没有指定过的类里：`PeftModelForSeq2SeqLM`。
 #
 # ### 练习 1 · 哪个类，在哪张表里？
 #
@@ -268,7 +268,7 @@ with stop_at("prepare", where="peft", suggest=["p peft_config.num_layers", "r", 
 # one in the branch that the arrow really took. On the way, print a field before it is filled and after.
 
 # %% [markdown] lang="zh"
-# 先是 `None`，后来是 3。可它是从哪里来的？`r` 一口气跑过了那一刻。
+# 先是 `None`，后来是 3。可它是从哪里来的？`r` 一口气跑了过去，错过了那一刻。
 #
 # ### 练习 2 · 从哪些名字读来？
 #
@@ -661,7 +661,7 @@ torch.equal(*logits)
 # %% [markdown] lang="zh"
 # ## 你看到了什么
 #
-# 就是 `get_peft_model(model, peft_config)` 这一行：一张表选出了类，几个名字给出了大小，一个循环冻结了模型，模型旁边放上了一个编码器。这些地方你都到过，护照上有印章。
+# 就是 `get_peft_model(model, peft_config)` 这一行：一张表选出了类，几个名字给出了大小，一个循环冻结了模型，模型旁边放上了一个编码器。这些地方你都到过，护照上也盖了印章。
 
 # %%
 show_passport()

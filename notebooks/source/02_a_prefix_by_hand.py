@@ -244,9 +244,9 @@ check_prefix_share(prefix_share)
 #
 # **带前缀的输出 = (1 − 份额) · 不带前缀的输出 + 份额 · 只读前缀时的输出**
 #
-# 头原来给出的东西，分量变轻；另外再加上一些东西。除此之外，什么也没有发生。（Petrov, Torr and Bibi，“When Do Prompting and Prefix-Tuning Work? A Theory of
+# 头原来给出的东西，分量轻了；另外又添了一点东西。除此之外，什么也没有发生。（Petrov, Torr and Bibi，“When Do Prompting and Prefix-Tuning Work? A Theory of
 # Capabilities and Limitations”，2023，[arXiv 2310.19698](https://arxiv.org/abs/2310.19698)。）它成立吗？下面的份额是用图里的权重算的，
-# 所以练习一道没做，这个单元格也能运行。
+# 所以即使练习一道也没做，这个单元格也能运行。
 
 # %%
 share = after[:, :4].sum(-1, keepdim=True)  # (source, 1)
@@ -260,7 +260,7 @@ print(f"largest difference: {(with_prefix - by_the_law).abs().max():.1e}")
 # 1 again.
 
 # %% [markdown] lang="zh"
-# 那么字母之间的注意力，比例变了吗？去掉前缀的那几列，再让每一行重新加成 1。
+# 那么字母之间的注意力，比例变了吗？去掉前缀的那几列，再让每一行加起来重新等于 1。
 
 # %%
 among_letters = after[:, 4:] / after[:, 4:].sum(-1, keepdim=True)
@@ -278,8 +278,8 @@ print(f"largest difference to the weights without a prefix: {(among_letters - we
 # PEFT offers `init_weights="zero"`: all keys and values zero. Guess first: does a prefix of zeros change anything?
 
 # %% [markdown] lang="zh"
-# 所以，有一件事是前缀对这个头**永远做不到的**：让 `g` 更看重 `r` 而不是 `a`，如果它原来不是这样。前缀只能从整个单词那里拿走注意力，再添上一点自己的东西。（下一层读到的，是已经变了的字母，所以隔着几层，
-# 它能做到更多。）
+# 所以，有一件事是前缀对这个头**永远做不到的**：如果 `g` 原来并不看重 `r` 胜过 `a`，前缀没法让它变成这样。前缀只能从整个单词那里拿走注意力，再添上一点自己的东西。（下一层读到的，是已经变了的字母，所以层数一多，
+# 它能做到的也更多。）
 #
 # *快速路线：从这里直接去第 03 课。*
 #
@@ -302,7 +302,7 @@ draw_shares(zero_shares, word)
 
 # %% [markdown] lang="zh"
 # 会。全零的键与任何查询的得分都是 0，而 e⁰ 是 1，不是 0：它照样占去 softmax 的一份，它的值却什么也没有带来。所以全零的前缀会让一个头变得安静，前缀越长越安静：二十个全零的词元，从其中五个字母那里各拿走 60 到
-# 81 % 的注意力，从 `d` 那里却只拿走 19 %，因为 `d` 自己就有一个很高的得分。只是变安静，并不是不出声。要想什么也不拿走，键的得分必须是 −∞，而这正是掩码做的事。
+# 81 % 的注意力，从 `d` 那里却只拿走 19 %，因为 `d` 自己就有一个很高的得分。只是安静了些，并没有完全沉默。要想什么也不拿走，键的得分必须是 −∞，而这正是掩码做的事。
 
 # %% [markdown] lang="en"
 # ## The same in a real model
@@ -478,7 +478,7 @@ after_exercise(4, table(("model", "logits move by", "their own spread"), rows))
 # here are learnt.
 
 # %% [markdown] lang="zh"
-# 在 GPT-2 或 Llama 里，前缀是虚拟词元的**集合**。在 T5 里，它是一个列表，因为缓存里的词元，离得远和离得近，T5 给的得分不同。
+# 在 GPT-2 或 Llama 里，前缀是虚拟词元的**集合**。在 T5 里，它是一个列表，因为缓存里的词元离得远还是近，T5 给的得分不一样。
 #
 # ## 你看到了什么
 #

@@ -62,7 +62,7 @@ from prefix_lab.course.lessons.lesson_04 import (
 # before are names, warnings, and two other ways out.
 
 # %% [markdown] lang="zh"
-# ## 在源码的哪里
+# ## 它在哪里
 #
 # 找一找：哪一行把任务类型当作字典的键来用？在 PEFT 的函数里，它在最末尾；前面是名字、警告，还有另外两个出口。
 

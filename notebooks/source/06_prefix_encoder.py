@@ -84,7 +84,7 @@ show_stage("encode", mark=("self.embedding(prefix)", "self.transform("))
 # begins. What comes in, and what does one row of the result have to do with the table `self.embedding.weight`?
 
 # %% [markdown] lang="zh"
-# 用第 03 课那个小世界的三条记录，和认识这个世界的小 T5，由 PEFT 包装。停在编码器开始的地方。进来的是什么？
+# 取第 03 课那个小世界里的三条记录，再用 PEFT 包装认识这个世界的小 T5。停在它的编码器开始的地方。进来的是什么？
 # 结果里的一行，和 `self.embedding.weight` 这张表有什么关系？
 
 # %%
@@ -128,7 +128,7 @@ print(f"{loss.item():.4f}")
 # (batch, prefix_len) 变成 (batch, prefix_len, 2·layers·hidden)，也就是从（批次，前缀长度）变成（批次，前缀长度，2 ·
 # 层数 · 隐藏维度）。
 #
-# 是 `get_prompt` 来要的，你在第 01 课见过。它没有把文本的任何一个词交进来，只说了有几条。
+# 来要前缀的是 `get_prompt`，你在第 01 课见过。它没有把文本里的任何一个词交进来，只说了有几条文本。
 #
 # ## 为什么要乘 2？
 #
@@ -160,7 +160,7 @@ for name, pair in {
 # lesson 09 shows what becomes of it in a T5.)
 
 # %% [markdown] lang="zh"
-# 键决定注意力看**哪里**，值决定它在那里看到**什么**。两者分开训练，所以一行里每层占两段：第 0 层的键、第 0 层的值、第
+# 键决定注意力看**哪里**，值决定它在那里看到**什么**。两者分开训练，所以一行里每层占两块：第 0 层的键、第 0 层的值、第
 # 1 层的键，依此类推。
 #
 # 这个 T5 有 3 层，每层 128 个数，所以它的表一行宽 2 · 3 · 128 = 768。（第 07 课把它切开，第 09 课讲它在 T5
@@ -204,8 +204,9 @@ projected.prompt_encoder["default"]
 # %% [markdown] lang="zh"
 # ### 练习 1 · 一步变两步
 #
-# 先说，再看：查表之后，`prefix_tokens` 有哪些轴？经过 `transform` 之后，`past_key_values` 有哪些轴？再停进 PEFT 的
-# `forward`，单步跳过那两行，在那里打印两个形状。（批次里有三条文本；`encoder_hidden`（投影的中间宽度）是 64。）
+# 先说出来，再去看：查表之后，`prefix_tokens` 有哪些轴？经过 `transform` 之后，`past_key_values` 有哪些轴？再次停在
+# PEFT 的 `forward` 里，单步跳过那两行，在那里打印两个形状。（批次里有三条文本；`encoder_hidden`（投影的中间宽度）是
+# 64。）
 
 # %% [markdown] lang="en" tags=["hint"]
 # The lookup adds one axis to `prefix`, as wide as a row of the table: `(num_embeddings, embedding_dim)` is printed
@@ -307,7 +308,7 @@ check_more_tokens("b")
 
 # %% [markdown] lang="zh"
 # 换成 gpt2，十二层，每层 768。如果 MLP 的宽度用 PEFT 的默认值，即和模型一样宽，那么有投影时要训练的数，
-# 是只用宽表的四十倍。动一动滑块。
+# 是只用宽表的四十倍。拖动滑块看看。
 
 # %%
 ParameterBars("gpt2", prefix_len=20)
@@ -331,7 +332,7 @@ after_exercise(2, draw_forms(layers=12, hidden=768, encoder_hidden=(768, 64), pr
 # %% [markdown] lang="zh"
 # ## 先训练，再折叠
 #
-# 现在让它学着描述地点，和第 03 课一样：40 步，几秒钟。这里用的是我们的编码器；训练结果和 PEFT 的每个比特都相同。
+# 现在让它学着描述地点，和第 03 课一样：40 步，几秒钟。这里用的是我们的编码器；训练结果和 PEFT 的逐比特相同。
 
 # %%
 peft_model = untrained(prefix_lab)
@@ -354,7 +355,7 @@ before_and_after(peft_model, described, tokenizer, count=2)
 #
 # ### 练习 3 · 把投影折叠掉
 #
-# 算出一张展平的表 (prefix_len, 2·layers·hidden)，它给出的和带投影的编码器一样，每个比特都相同。
+# 算出一张展平的表 (prefix_len, 2·layers·hidden)，它给出的数和带投影的编码器逐比特相同。
 
 # %% [markdown] lang="en" tags=["hint"]
 # `encoder.embedding.weight` holds the narrow rows of all virtual tokens, in order. What did `forward` do with them?
@@ -369,7 +370,7 @@ before_and_after(peft_model, described, tokenizer, count=2)
 
 # %% [markdown] lang="zh" tags=["hint"]
 # MLP 就是 `encoder.transform`：它接收什么？也可以让编码器自己全做了：给它一条文本和所有虚拟词元，再把批次轴去掉。
-# 最后的 `.detach()` 切断梯度的来路。
+# 最后的 `.detach()` 切断梯度的路径。
 
 
 # %% tags=["exercise"]
@@ -393,7 +394,7 @@ check_fold(fold)
 
 
 # %% [markdown] lang="zh"
-# 模型察觉得到吗？我们把这张表交给一个没有投影的前缀，PEFT 自己的，再比较 `get_prompt`
+# 模型察觉得到吗？我们把这张表交给 PEFT 自己的、没有投影的前缀，再比较 `get_prompt`
 # 交给模型的东西。（下一个单元格用的是 `fold_ours`，这样即使你的 `fold` 还没写好，它也能运行。）
 
 
@@ -416,7 +417,7 @@ before_and_after(flat.eval(), described, tokenizer, count=2)
 
 # %% [markdown] lang="zh"
 # 这就是学到的东西，最后一个轴已经切开：每层一个键、一个值，一共 2·layers
-# 段，每段里有各个头。用滑块一段一段地看，偶数段是键。
+# 块，每块里有各个头。拖动滑块，逐块看过去；编号为偶数的块是键。
 
 # %%
 TensorView(table.view(20, 6, 4, 32), "prefix_len 2·layers heads head_dim", show=("prefix_len", "head_dim"))

@@ -19,6 +19,18 @@
 #
 # It takes about 30 minutes. Begin at the top: **Shift + Enter** runs a cell and leads to the next one.
 
+# %% [markdown] lang="zh"
+# # 07 · 从一个向量到键和值
+#
+# 编码器为每个虚拟词元造一个长向量。注意力要的却是：每一层、每个头，各有一个键和一个值。
+# 两者之间什么都不计算，只是把数重新分组，可是大多数人就是在这里弄糊涂的。学完之后，你能够
+#
+# - 在调试器里，跟着任何一个数走过 `view`、`permute` 和 `split`；
+# - 从它们对数做了什么，分清 `view` 和 `permute`；
+# - 把两个词变成前缀，精确到最后一个比特。
+#
+# 大约需要 30 分钟。从最上面开始：**Shift + Enter** 运行一个单元格，并跳到下一个。
+
 # %%
 # first of all, and again after each restart
 from prefix_lab.course import make_ready
@@ -45,6 +57,12 @@ from prefix_lab.widgets import Mirror, ReshapeView, TensorView
 # The tiny GPT-2 of lesson 03, with a prefix of five virtual tokens. In place of its random numbers we put addresses
 # into the table: 0, 1, 2, … to 5119, row after row. Wherever such a number turns up later, it says where it came from.
 
+# %% [markdown] lang="zh"
+# ## 用地址做的前缀
+#
+# 还是第 03 课的小 GPT-2，带五个虚拟词元的前缀。表里原本是随机数，我们换成地址：0、1、2、……一直到
+# 5119，一行接一行。以后不管在哪里看到这样一个数，都知道它从哪里来。
+
 # %%
 model, tokenizer = load_tiny("gpt2")  # or AutoModelForCausalLM.from_pretrained("a/local/folder"), with its tokenizer
 described = world_task("CAUSAL_LM")
@@ -67,6 +85,12 @@ print(addresses.int())
 # Here it is as written, ours and PEFT's. For a GPT-2, `num_transformer_submodules` is 1: no `cat`, and a `split` in
 # twos. The many branches of PEFT's are for families with caches of their own.
 
+# %% [markdown] lang="zh"
+# ## 它在哪里
+#
+# 下面是原样的代码，我们的和 PEFT 的。对 GPT-2 来说，`num_transformer_submodules` 是 1：没有 `cat`，`split`
+# 每两个一切。PEFT 那些分支，是给自带缓存类型的模型家族准备的。
+
 # %%
 show_stage(
     "split",
@@ -77,6 +101,10 @@ show_stage(
 # %% [markdown] lang="en"
 # `get_prompt` is long. These are the commands that run on to the lines that matter: before the `view`, behind it, and
 # behind `permute` and `split`.
+
+
+# %% [markdown] lang="zh"
+# `get_prompt` 很长。下面这些命令直接运行到要紧的几行：`view` 之前，`view` 之后，以及 `permute` 和 `split` 之后。
 
 
 # %%
@@ -98,12 +126,28 @@ print(before_view, after_view, after_split, sep="\n")
 # are two, one for each text, and the first row is the first text's. After the `split` there is a block for each layer:
 # `past_key_values[0]`, `past_key_values[1]`, … Find the block, and the place in it. Type the commands printed above.
 
+# %% [markdown] lang="zh"
+# ### 练习 1 · 跟踪 3400
+#
+# 数 3400 在虚拟词元 3 的那一行里。`view` 之后它在哪里？`permute` 和 `split`
+# 之后又在哪里？`(past_key_values == 3400).nonzero()` 给出一个数在张量里的下标，每出现一次占一行。
+# 这里有两行，每条文本一行，第一行是第一条文本的。`split` 之后，每层有一组：`past_key_values[0]`、
+# `past_key_values[1]`……找到它在哪一组，下标是什么。请输入上面打印出来的命令。
+
 # %% [markdown] lang="en" tags=["hint"]
 # After the `view`: `until` with the second number, then `p (past_key_values == 3400).nonzero()[0]`.
+
+# %% [markdown] lang="zh" tags=["hint"]
+# `view` 之后：先用 `until` 加第二个行号，再用 `p (past_key_values == 3400).nonzero()[0]`。
 
 # %% [markdown] lang="en" tags=["hint"]
 # After the `split`, `past_key_values` is a tuple. Ask every block at once:
 # `p [block.eq(3400).nonzero().tolist() for block in past_key_values]`. Where is a list that is not empty?
+
+# %% [markdown] lang="zh" tags=["hint"]
+# `split` 之后，`past_key_values`
+# 是一个元组。一次问遍每一组：`p [block.eq(3400).nonzero().tolist() for block in past_key_values]`。
+# 哪里的列表不是空的？
 
 # %% tags=["exercise"]
 with stop_at("split", where="peft", suggest=[before_view, "p past_key_values.shape", "c"]) as stop:
@@ -136,6 +180,14 @@ check_followed(stop, {"after_view": (0, 3, 2, 2, 8), "layer": 1, "in_its_block":
 #
 # And is it where layer 1 will look for it?
 
+# %% [markdown] lang="zh"
+# `view` 之后的轴是 (batch, prefix_len, 2·layers, heads, head_dim)，即（批次，前缀长度，2 ·
+# 层数，头数，每头维度）：文本 0，词元 3，第 2 块，头 2，第 8 个数。第 2 块是第 1 层的键，因为第 0 块和第 1 块是第 0
+# 层的键和值。在那一层的组里，轴是 (2, batch, heads, prefix_len, head_dim)：键，文本 0，头 2，词元 3，第 8 个数。PEFT
+# 写在 `permute` 上面的注释比代码旧：它写的是 2 × [num_layers, …]，实际上最前面是 2·layers。
+#
+# 第 1 层会去那里找它吗？
+
 # %%
 cache = peft_model.get_prompt(batch_size=2)
 print(named(cache.layers[1].keys.shape, "batch heads prefix_len head_dim", sizes))
@@ -144,6 +196,10 @@ print(cache.layers[1].keys[0, 2, 3].int().tolist())
 # %% [markdown] lang="en"
 # 32 numbers side by side, and the ninth is 3400. Walk through the journey at smaller sizes: press **Next**, watch the
 # colours move, and choose other ones under "Colour by". At the end tick "What if it were view, not permute?".
+
+# %% [markdown] lang="zh"
+# 32 个数并排，第九个就是 3400。用小一点的大小把整条路走一遍：按**下一个**，看颜色怎样移动；
+# 在“按什么上色”里换别的选项。最后勾上“如果用 view 代替 permute，会怎样？”。
 
 # %%
 ReshapeView()
@@ -154,11 +210,24 @@ ReshapeView()
 # Bring the prefix from (batch, prefix_len, 2·layers·hidden) to (2·layers, batch, heads, prefix_len, head_dim): one
 # `view`, one `permute`. A shape can be right while the numbers are not; the check looks at both.
 
+# %% [markdown] lang="zh"
+# ### 练习 2 · view 与 permute
+#
+# 把前缀从 (batch, prefix_len, 2·layers·hidden) 变成 (2·layers, batch, heads, prefix_len, head_dim)：一次 `view`，一次
+# `permute`。形状对了，数也可能不对；检查时两样都看。
+
 # %% [markdown] lang="en" tags=["hint"]
 # First `view` cuts the last axis: which three axes lie in it, one after the other? You have just seen them.
 
+# %% [markdown] lang="zh" tags=["hint"]
+# 先用 `view` 切开最后一个轴：它里面依次有哪三个轴？你刚刚看到过。
+
 # %% [markdown] lang="en" tags=["hint"]
 # Then `permute` lists the axes in their new order, by their old numbers: which of the five has to be the first?
+
+
+# %% [markdown] lang="zh" tags=["hint"]
+# 再用 `permute` 按新的顺序列出各轴，用它们原来的编号：五个当中，哪一个要排到最前面？
 
 
 # %% tags=["exercise"]
@@ -186,12 +255,25 @@ check_view_and_permute(split)
 # Now the other way round: you stand in a layer, at one head, and ask where in a virtual token's vector its numbers
 # begin. (`is_value` is 0 for the key and 1 for the value. For 3400's head, layer 1, key, head 2, it is place 320.)
 
+# %% [markdown] lang="zh"
+# ### 练习 3 · 长向量里的地址
+#
+# 现在反过来：你站在某一层、某个头，想知道它的数在一个虚拟词元的向量里从哪里开始。（`is_value` 为 0 是键，为 1
+# 是值。3400 所在的头，第 1 层，键，头 2，从下标 320 开始。）
+
 # %% [markdown] lang="en" tags=["hint"]
 # The vector is cut as `view(2*layers, heads, head_dim)`. Layer 1's key is piece 2, its value piece 3.
+
+# %% [markdown] lang="zh" tags=["hint"]
+# 向量按 `view(2*layers, heads, head_dim)` 切开。第 1 层的键是第 2 块，值是第 3 块。
 
 # %% [markdown] lang="en" tags=["hint"]
 # Count whole pieces first, then whole heads: how many heads lie before this one, in all pieces? Each takes `head_dim`
 # places.
+
+
+# %% [markdown] lang="zh" tags=["hint"]
+# 先数完整的块，再数完整的头：把所有块都算上，这个头前面有多少个头？每个头占 `head_dim` 个数。
 
 
 # %% tags=["exercise"]
@@ -215,6 +297,11 @@ check_address(first_place)
 # `split`, and both go to where that stage begins; the sign `=` beside its name leads to its end. What both hold there
 # is compared number by number. (The first time, this takes some seconds: the names of the axes are proven.)
 
+# %% [markdown] lang="zh"
+# 我们得到的数和 PEFT 的一样吗？两个库在这里各造一次缓存，运行过的每一行都记下来。选 `encode` 或
+# `split`，两边都会走到那个阶段的开头；名字旁边的 `=` 带你到它的结尾。在那里，两边持有的数会逐个比较。
+# （第一次要花几秒钟：轴的名字要经过验证。）
+
 # %%
 our_config = prefix_lab.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5)
 our_model = prefix_lab.get_peft_model(load_tiny("gpt2")[0], our_config)
@@ -236,6 +323,13 @@ mirror
 # What comes out is the same kind of cache that the model fills when it generates. The model cannot tell these keys from
 # those of words that it has read. So the text comes after the prefix, and the cache grows.
 
+# %% [markdown] lang="zh"
+# *想走短路线的话，从这里直接去第 11 课。*
+#
+# ## 缓存
+#
+# 出来的缓存，和模型生成文本时自己填的那种一样。模型分不出这些键和它读过的词的键。所以文本排在前缀之后，缓存变长。
+
 # %%
 print(type(cache).__name__, len(cache), cache.get_seq_length())
 with torch.no_grad():
@@ -250,6 +344,13 @@ print(named(grown.layers[0].keys.shape, "batch heads prefix_len+source head_dim"
 # A prefix is keys and values of tokens that the model never read. Does it also work the other way? Take keys and values
 # of words that it *did* read, and use them as a prefix. This GPT-2 describes a place when `plain :` stands before its
 # record, and praises or complains when nothing does.
+
+
+# %% [markdown] lang="zh"
+# ## 倒着走：把词变成前缀
+#
+# 前缀就是一些词元的键和值，只是这些词元模型从来没有读过。反过来行不行？取出模型*读过*的词的键和值，拿来当前缀。这个
+# GPT-2，记录前面写着 `plain :` 时，就平实地描述一个地方；什么都不写时，就夸它或者抱怨它。
 
 
 # %%
@@ -269,6 +370,10 @@ table(("alone", "plain :"), zip(alone, told, strict=True))
 # Let it read the two words, and look what is in its cache then: for each layer a key and a value, each (batch, heads,
 # source, head_dim), with a batch of one and two tokens.
 
+# %% [markdown] lang="zh"
+# 让它读这两个词，再看缓存里有什么：每层一个键、一个值，形状都是 (batch, heads, source, head_dim)，批次为一，
+# `source`（源文本长度）为两个词元。
+
 # %%
 words = tokenizer("plain :", return_tensors="pt", add_special_tokens=False)
 with torch.no_grad():
@@ -280,6 +385,11 @@ TensorView(read.layers[0].keys, "batch heads source head_dim", show=("head_dim",
 # it in `initialize_kv_prefix_from_text`: it lets the base model read, packs the cache into a table, and loads it into a
 # prefix of as many virtual tokens, two. Stop where it packs, and see what comes in. By hand it is one `permute`: are
 # the two tables equal?
+
+# %% [markdown] lang="zh"
+# 现在把这一课的路倒过来走：词元排到最前面，然后是块，再是头，全都排进一行。PEFT 在 `initialize_kv_prefix_from_text`
+# 里就是这样做的：让基座模型读一遍，把缓存装成一张表，再放进一个前缀，虚拟词元也是两个。
+# 停在它打包的地方，看看进来的是什么。自己动手只要一次 `permute`：两张表相等吗？
 
 # %%
 spoken = peft.get_peft_model(load_tiny("gpt2")[0], peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=2))
@@ -297,6 +407,9 @@ print(torch.equal(by_hand, packed))
 # %% [markdown] lang="en"
 # Does `get_prompt` give the model its own keys and values back? And what does the model write now, when it reads the
 # record alone, with no instruction before it?
+
+# %% [markdown] lang="zh"
+# `get_prompt` 交给模型的，是不是它自己的键和值？现在模型只读记录，前面没有任何指令，它会写什么？
 
 # %%
 pairs = zip(spoken.get_prompt(1).layers, read.layers, strict=True)
@@ -323,6 +436,25 @@ print(prefixed == told, *prefixed, sep="\n")
 #
 # Read next: `prefix_lab/past.py`, one screen of it; and `prefix_lab/beside/initialization.py`, which makes a prefix of
 # a text, with its refusals.
+
+# %% [markdown] lang="zh"
+# 所以，任何文本都可以做成前缀。但不是每个前缀都来自文本：训练可以给它任何数，包括没有哪条文本能产生的数。
+# 它也可以从一条文本的前缀*开始*训练，例子很少的时候有帮助（Li 和 Liang，
+# “Prefix-Tuning: Optimizing Continuous Prompts for Generation”，2021，
+# [arXiv 2101.00190](https://arxiv.org/abs/2101.00190)，第 7.4 节）。
+#
+# ## 编码器-解码器呢？
+#
+# T5 的解码器每层有两种注意力，所以 PEFT 为它走另一条分支：在上面找 `num_transformer_submodules == 2`。
+# 那条分支会得出什么，是一个侦探故事，第 09 课来讲。
+#
+# ## 你看到了什么
+#
+# - `view` 切开长向量：块、头、数。`permute` 把块移到最前面，`split` 把每层的两块交给它。没有一个数变过。
+# - 得到的缓存，和模型自己造的一样。一条文本自己的缓存，展平了就是前缀：精确到最后一个比特。
+#
+# 接着读：`prefix_lab/past.py`，只看其中一屏；还有 `prefix_lab/beside/initialization.py`，它把文本做成前缀，
+# 也写明了哪些情况会拒绝。
 
 # %%
 show_progress(7)

@@ -38,7 +38,7 @@
 #
 # 大约需要 30 分钟。JupyterLab 的调试器（右上角的小虫按钮）先关着，课里叫你打开时再打开。
 #
-# 从头开始：**Shift + Enter** 运行一个单元格，并移到下一个。
+# 从最上面开始：**Shift + Enter** 运行一个单元格，并走到下一个。
 
 # %%
 # first of all, and again after each restart
@@ -76,6 +76,7 @@ from prefix_lab.shapes import name_axes
 # ## 一个可以停进去的模型
 #
 # 微型 T5 加上 PEFT 的前缀，再给它两个要倒着写的单词。最后一行找出所有轴的名字，这样 `shapes()` 才能显示它们。第一次要花几秒钟，之后结果会存下来。
+
 
 # %%
 def with_prefix(seed=0):
@@ -128,6 +129,7 @@ names = name_axes("T5, projected")
 # | `jump 86` | 直接跳过去，中间的代码**不运行**；也可以往回跳 |
 #
 # 它们要的是行号，而每发一个新版本，行号都会变。所以 `line_of` 根据一行里的文字，在你装的版本里查出行号。`display` 则在一个值变了的时候，再显示它一次：
+
 
 # %%
 def past_the_view():
@@ -253,6 +255,7 @@ print(f"loss: this prefix {as_it_is:.4f}, zeros {zeros:.4f}, no prefix {without:
 # 零不等于没有：全零的键照样在 softmax 里占一份。
 #
 # 可是，随机的前缀怎么会让损失比没有前缀时*更低*？是运气吗？换几个随机种子试试，再看模型有多确信：它平均给自己最看好的字母多大的概率。
+
 
 # %%
 def loss_and_sureness(model):
@@ -544,7 +547,7 @@ check_which_tool(
 #
 # 每个阶段都有名字，无论哪种调试器，都能凭这个名字停到那里。看到的东西也都一样：你在哪里，是谁调用的，每个张量和它的轴。不同的是你能做什么：pdb 能改，小虫看得方便，录制能往回走。
 #
-# 接下来读：`prefix_lab/breakpoints/places.py`，它讲一个阶段怎样变成你所装版本里的某个文件、某一行；还有 Python 官方文档里讲 pdb 的那一页。
+# 接着读：`prefix_lab/breakpoints/places.py`，它讲一个阶段怎样变成你所装版本里的某个文件、某一行；还有 Python 官方文档里讲 pdb 的那一页。
 # 第 14 课有七个坏掉的文件，可以把这些全用上。
 
 # %%

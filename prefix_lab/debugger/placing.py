@@ -19,7 +19,8 @@ from pathlib import PurePath
 from types import CodeType
 
 from prefix_lab.debugger.search import exceptions_of, is_end_of, is_end_of_name, is_exception
-from prefix_lab.debugger.steps import CALL, LINE, RecordedSteps
+from prefix_lab.debugger.stages import known_stages, runs_of_stage
+from prefix_lab.debugger.steps import CALL, IN_PLACE, LINE, NONE, RecordedSteps
 from prefix_lab.debugger.summary import as_summary
 from prefix_lab.debugger.text import clipped, functions_near, lines_near, listed
 from prefix_lab.debugger.truth import Truth, truth_of
@@ -40,14 +41,15 @@ class PlacedBreakpoint:
 
     `steps` rise. `condition` is an expression as a `Breakpoint` takes it. `hits` counts: `3` or `== 3` is the third
     time, `>= 3`, `< 3` and so on, `% 3` every third; it counts from the beginning, whichever way one comes. `file` and
-    `line` are where it stands, if it stands at a line, and `moved` says that another line was asked for.
+    `line` are where it stands, if it stands at a line, and `moved` says that another line was asked for. One that
+    `says` something is a log point: it is passed, and not stopped at.
 
     Raises `ValueError` for a condition or a count that could never hold.
     """
 
     def __init__(self, recording: RecordedSteps, label: str, steps: Sequence[int], condition: str = "", hits: str = ""):
         self.label, self.steps = label, steps
-        self.number, self.file, self.line, self.moved = 0, "", 0, ""
+        self.number, self.file, self.line, self.moved, self.says = 0, "", 0, "", ""
         self.times = times_of(hits)
         self.truth = truth_at(recording, condition.strip(), steps)
 
@@ -135,6 +137,44 @@ def at_function(recording: RecordedSteps, name: str, condition: str = "", hits: 
     _, function, found.line = columns.places[places[0]]
     found.file = columns.functions[function][0]
     return found
+
+
+def at_stage(recording: RecordedSteps, name: str, condition: str = "", hits: str = "") -> PlacedBreakpoint | None:
+    """Where a stage of the walk begins; None where no stage has that name. Raises `ValueError` for one that was not
+    come through."""
+    row = next((one for one in known_stages() if one.name == name), None)
+    if row is None:
+        return None
+    runs = runs_of_stage(recording, row)
+    if not runs:
+        raise ValueError(f"The stage {clipped(name)!r} was not come through in this recording.")
+    return PlacedBreakpoint(recording, "function breakpoint", array("I", (one.first for one in runs)), condition, hits)
+
+
+def at_changes(
+    recording: RecordedSteps, function: str, name: str, condition: str = "", hits: str = ""
+) -> PlacedBreakpoint:
+    """Where a name of a function is given another value, or its value's contents change, such as a tensor's numbers.
+
+    In each call of the function. Raises `ValueError` when the name never had a value there.
+    """
+    columns = recording.columns
+    meant = {number for number, one in enumerate(columns.names) if one == name}
+    inside = {number for number, one in enumerate(columns.functions) if one[1] == function}
+    bound = {at for at, number in enumerate(columns.binding_name) if number in meant}
+    steps = array("I")
+    last: dict[int, int] = {}  # frame → the value that the name has there
+    for step, at in enumerate(columns.step_bound):
+        if at == NONE or columns.frame_function[frame := columns.step_frame[step]] not in inside:
+            continue
+        for one in bound.intersection(recording.bindings(step)):
+            value = columns.binding_value[one]
+            if last.get(frame) != value or columns.binding_flag[one] & IN_PLACE:
+                steps.append(step)
+            last[frame] = value
+    if not steps:
+        raise ValueError(f"{clipped(name)} never had a value in {clipped(function)}.")
+    return PlacedBreakpoint(recording, "data breakpoint", steps, condition, hits)
 
 
 def at_exceptions(recording: RecordedSteps, uncaught: bool, classes: str = "") -> PlacedBreakpoint:
@@ -254,13 +294,15 @@ class SourceLines:
     """What a file's text says of its lines; nothing for a text that is no Python. It is compiled, and never run.
 
     `code` are those that have code of their own, in order. `headers` leads from each line of a function's header, its
-    decorators included, to the line at which it is called, `statements` from a line inside a statement to its first.
+    decorators included, to the line at which it is called, `statements` from a line inside a statement to its first,
+    `ends` from the first line of a function to its last.
     """
 
     def __init__(self, source: str):
         self.code: list[int] = []
         self.headers: dict[int, int] = {}
         self.statements: dict[int, int] = {}
+        self.ends: dict[int, int] = {}
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -272,6 +314,7 @@ class SourceLines:
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+                self.ends[first] = self.ends[node.lineno] = node.end_lineno or node.lineno
                 self.headers |= dict.fromkeys(range(first, max(node.body[0].lineno, node.lineno + 1)), first)
             elif isinstance(node, ast.stmt) and not hasattr(node, "body"):
                 last = node.end_lineno or node.lineno

@@ -247,7 +247,7 @@ def add_dap(commands: Any) -> None:
 def run_dap(args: argparse.Namespace) -> int:
     """Serve a recording to an editor, on standard input and output or on a port."""
     from prefix_lab.debugger import Recording
-    from prefix_lab.debugger.dap import serve_port, serve_stdio
+    from prefix_lab.debugger.dap import refuse_stdio, serve_port, serve_stdio
     from prefix_lab.shapes import with_kept_names
 
     def listening(port: int) -> None:
@@ -261,6 +261,8 @@ def run_dap(args: argparse.Namespace) -> int:
     try:
         recording = with_kept_names(Recording.load(args.file))
     except ValueError as error:
+        if args.port is None and sys.stdin is not None and not sys.stdin.isatty():
+            refuse_stdio(str(error))
         args.refuse(str(error))
     if args.port is None:
         if sys.stdin is not None and sys.stdin.isatty():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import warnings
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,9 @@ def as_svg(figure: Figure, title: str, text: str, narrowest: float = 0) -> str:
 
     kinds = {"svg.fonttype": "none", "svg.hashsalt": "prefix_lab", "font.family": "sans-serif"}
     drawn = io.StringIO()
-    with rc_context(kinds):
+    with rc_context(kinds), warnings.catch_warnings():
+        # signs that matplotlib's own font lacks, such as Chinese ones, are left to the page's
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = drawn.getvalue()
     svg = svg[svg.index("<svg") :]

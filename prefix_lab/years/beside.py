@@ -13,11 +13,11 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from prefix_lab.debugger import Recording
+from prefix_lab.debugger.stages import Band, known_stages, runs_of_stage
 from prefix_lab.debugger.summary import Summary, as_summary
 from prefix_lab.locale import N_, _
 from prefix_lab.widgets.stepper.compare import DIFFERENT, EQUAL, SHAPES, given
 from prefix_lab.widgets.stepper.mirror import Boundary, boundaries
-from prefix_lab.widgets.stepper.stages import Band, known_stages, runs_of_stage
 from prefix_lab.years.environment import Release
 
 PLACE = N_("{file}, {function}, {lines} lines")

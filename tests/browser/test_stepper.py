@@ -4,7 +4,7 @@ import pytest
 
 from prefix_lab.debugger import Breakpoint
 from prefix_lab.debugger.cursor import COMPREHENSIONS, functions_of
-from prefix_lab.widgets.stepper.stages import bands
+from prefix_lab.debugger.stages import bands
 from tests.browser.jupyterlab import notebook, take_picture
 from tests.browser.steppers import end_of_prompt, hostile_recording, moves_of, recorded, views, walk_of
 

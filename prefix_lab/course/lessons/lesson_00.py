@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 from prefix_lab.course.checking import answered_shape, chosen, exercise, is_open
 from prefix_lab.course.shown import Drawn
 from prefix_lab.locale import N_, _
+from prefix_lab.locale.room import wrapped
 from prefix_lab.stages import STAGES, Flow, Stage
 from prefix_lab.walk.page import called
 from prefix_lab.widgets.colours import colours_of
@@ -15,7 +15,7 @@ from prefix_lab.widgets.picture import FAINT, INK, Picture
 
 ACROSS, WIDTH, HEIGHT, GAP = 4, 2.42, 1.74, 0.18  # boxes in a line, and inches
 BELOW = 0.16
-SENTENCE = 32  # signs in one line of a box
+SENTENCE = 32  # signs in one line of a box; Chinese ones count twice
 
 
 def draw_walk() -> Drawn:
@@ -32,7 +32,7 @@ def draw_stage(picture: Picture, row: Stage, number: int) -> None:
     left, top = number % ACROSS * (WIDTH + GAP), 0.06 + number // ACROSS * (HEIGHT + BELOW)
     picture.box(left, top, WIDTH, HEIGHT, fill="none", stroke=FAINT, stroke_width=1.2, rx=6)
     picture.words(left + 0.12, top + 0.2, f"{number + 1} · {row.name}", 12, "start", bold=True)
-    for line, text in enumerate(textwrap.wrap(_(row.sentence), SENTENCE)):
+    for line, text in enumerate(wrapped(_(row.sentence), SENTENCE)):
         picture.words(left + 0.12, top + 0.47 + 0.18 * line, text, 9.5, "start")
     draw_result(picture, shown(row), left + 0.12, top + 1.2)
     if number + 1 < len(STAGES):

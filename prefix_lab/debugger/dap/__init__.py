@@ -7,6 +7,6 @@ Reading order: `messages.py` (how words travel), `session.py` (what can be asked
 answers: `moving.py` and `looking.py`, which stand on `debuggee.py`, what is debugged. `server.py` has the two doors.
 """
 
-from prefix_lab.debugger.dap.server import serve_port, serve_stdio
+from prefix_lab.debugger.dap.server import refuse_stdio, serve_port, serve_stdio
 
-__all__ = ["serve_port", "serve_stdio"]
+__all__ = ["refuse_stdio", "serve_port", "serve_stdio"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from array import array
 from bisect import bisect_right
@@ -31,6 +32,7 @@ class Debuggee:
         self.threads, self.files = Threads(recording), RecordedFiles(recording)
         self.stop_on_entry, self.first, self.only_outline = True, 0, False
         self.set_in: dict[Any, list[PlacedBreakpoint]] = {}  # by file, and by the other kinds of breakpoint
+        self.shows_types = False
         self.numbered = 0
         self.panes: dict[int, Any] = {}
         self.told = 0
@@ -133,6 +135,21 @@ class RecordedFiles:
         """Whether a file is here with the text that was recorded."""
         text = self.recording.sources.get(file)
         return bool(text) and os.path.isfile(path) and source_of(path) == text  # a device could be read for ever
+
+    def recorded_line(self, file: str, given: Arguments, line: int) -> int:
+        """The line that a line of the client's file was when it was recorded.
+
+        Raises `ValueError` for a line that was written since.
+        """
+        path = given.text("path", "")
+        if given.whole("sourceReference", 0) or not os.path.isfile(path) or self.is_as_recorded(path, file):
+            return line
+        recorded = self.recording.sources.get(file, "").splitlines()
+        same = difflib.SequenceMatcher(None, source_of(path).splitlines(), recorded, autojunk=False)
+        for now, then, length in same.get_matching_blocks():
+            if now <= line - 1 < now + length:
+                return then + line - now
+        raise ValueError(f"Line {line} of {clipped(PurePath(path).name)} was written after this was recorded.")
 
     def text(self, given: Arguments) -> str:
         """The recorded text of the Source that a client names. Raises `Refused` for one that has none."""

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from prefix_lab.debugger.conditions import Condition, Unknown
 from prefix_lab.debugger.dap.messages import Arguments, Refused
-from prefix_lab.debugger.placing import at_line
+from prefix_lab.debugger.placing import at_line, lines_of
 from prefix_lab.debugger.search import exceptions_of
 from prefix_lab.debugger.shown import before_it, facts_of, given_by, place_of, text_of
+from prefix_lab.debugger.steps import Step
 from prefix_lab.debugger.summary import Summary, as_summary
 from prefix_lab.debugger.text import clipped, listed
 
 if TYPE_CHECKING:
     from prefix_lab.debugger.dap.debuggee import Debuggee
 
-HEADINGS = {"return": "What it returns", "yield": "What it yields", "exception": "What it raises"}
+GIVES = "→ "
+"""Before the name of what a line gives, among the names as the line finds them."""
+WORD = re.compile(r"[\w.]*$")
 
 
 class Variable(NamedTuple):
@@ -26,6 +31,14 @@ class Variable(NamedTuple):
     value: Summary
     expression: str = ""
     changed: bool = False
+
+
+class Pane(list):
+    """The lines of a scope; `frame` is the step where its frame stands."""
+
+    def __init__(self, lines: Iterable[Variable], frame: int):
+        super().__init__(lines)
+        self.frame = frame
 
 
 def threads(debuggee: Debuggee, arguments: Arguments) -> dict:
@@ -48,22 +61,30 @@ def frame_of(debuggee: Debuggee, at: int) -> dict:
 
 
 def scopes(debuggee: Debuggee, arguments: Arguments) -> dict:
-    """The names as the step finds them, what the step gives (a recording knows), and watched expressions."""
-    step = debuggee.recording.steps[debuggee.step(arguments, "frameId")]
+    """What the step gives (a recording knows), the names as the step finds them, and watched expressions."""
+    frame = debuggee.step(arguments, "frameId")
+    step = debuggee.recording.steps[frame]
     before = before_it(step)
     changed = before.changed if before else ()
-    held = [Variable(name, value, expression_of(name), name in changed) for name, value in step.locals.items()]
-    found = [scope(debuggee, "Locals", held) | {"presentationHint": "locals"}]
-    if given := given_by(step):
-        heading = HEADINGS.get(step.event, "What this line gives")
-        found.append(scope(debuggee, heading, [Variable(*one) for one in given.items()]))
+    held = [Variable(f"{GIVES}{name}", value) for name, value in given_by(step).items()]
+    held += [Variable(name, value, expression_of(name), name in changed) for name, value in step.locals.items()]
+    names = scope(debuggee, "Locals", held, frame) | {"presentationHint": "locals"} | where_they_hold(debuggee, step)
+    found = [names]
     if watches := step.watches:
-        found.append(scope(debuggee, "Watched", [Variable(*one) for one in watches.items()]))
+        found.append(scope(debuggee, "Watched", [Variable(*one) for one in watches.items()], frame))
     return {"scopes": found}
 
 
-def scope(debuggee: Debuggee, name: str, lines: list[Variable]) -> dict:
-    return {"name": name, "variablesReference": debuggee.tell(lines), "expensive": False}
+def scope(debuggee: Debuggee, name: str, lines: list[Variable], frame: int) -> dict:
+    return {"name": name, "variablesReference": debuggee.tell(Pane(lines, frame)), "expensive": False}
+
+
+def where_they_hold(debuggee: Debuggee, step: Step) -> dict:
+    """The function's first and last line: values beside lines are shown there, and not in other functions."""
+    columns = debuggee.recording.columns
+    first = columns.functions[columns.frame_function[columns.step_frame[step.index]]][2]
+    last = lines_of(debuggee.recording, step.file).text_read.ends.get(first)
+    return {"line": first, "endLine": last} if last else {}
 
 
 def variables(debuggee: Debuggee, arguments: Arguments) -> dict:
@@ -81,7 +102,7 @@ def described(debuggee: Debuggee, line: Variable) -> dict:
     }
     if line.expression:
         found["evaluateName"] = line.expression
-    if line.value.type:
+    if line.value.type and debuggee.shows_types:
         found["type"] = clipped(line.value.type)
     return found
 
@@ -98,10 +119,18 @@ def inside(value: Summary, expression: str = "") -> list[Variable]:
         for name, told in facts_of(value).items()
     ]
     parts = [
-        Variable(label, as_summary(part), expression and f"{expression}[{label if is_index(label) else repr(label)}]")
+        Variable(label, as_summary(part), expression and expression + reached_by(value, label))
         for label, part in value.parts
     ]
     return facts + parts
+
+
+def reached_by(value: Summary, label: str) -> str:
+    """What to type behind a value for a part of it: `[0]`, `['key']`, and of a module or an object `.weight`."""
+    if is_index(label):
+        return f"[{label}]"
+    is_container = "length" in value.facts
+    return f".{label}" if label.isidentifier() and not is_container else f"[{label!r}]"
 
 
 def expression_of(name: str) -> str:
@@ -116,13 +145,33 @@ def evaluate(debuggee: Debuggee, arguments: Arguments) -> dict:
     """A recorded name, a watched expression, or what can be worked out of them: `x.shape[0] * 2`, `len(items) > 3`."""
     typed = arguments.text("expression").strip()
     at = debuggee.step(arguments, "frameId") if arguments.has("frameId") else debuggee.index
-    step = debuggee.recording.steps[at]
-    known = {**step.locals, **step.watches}
-    line = Variable(typed, known[typed] if typed in known else worked_out(typed, step.locals), typed)
-    found = described(debuggee, line)
+    found = described(debuggee, Variable(typed, asked_of(debuggee.recording.steps[at], typed), typed))
     return {"result": found.pop("value")} | {
         name: found[name] for name in found if name not in ("name", "evaluateName")
     }
+
+
+def asked_of(step: Step, typed: str) -> Summary:
+    """A recorded name at a step, a watched expression, or what can be worked out. Raises `Refused` for any other."""
+    known = {**step.locals, **step.watches}
+    return known[typed] if typed in known else worked_out(typed, step.locals)
+
+
+def completions(debuggee: Debuggee, arguments: Arguments) -> dict:
+    """The names that begin with what was typed; behind a dot, what is known of the value before it."""
+    typed = arguments.text("text")[: max(0, arguments.whole("column") - 1)]
+    at = debuggee.step(arguments, "frameId") if arguments.has("frameId") else debuggee.index
+    step = debuggee.recording.steps[at]
+    before, dot, begun = WORD.search(typed)[0].rpartition(".")
+    names = [*step.locals, *step.watches]
+    if dot:
+        try:
+            names = [one.name for one in inside(asked_of(step, before), before) if f".{one.name}" in one.expression]
+        except Refused:
+            names = []
+    found = sorted({one for one in names if one.isidentifier() and one.startswith(begun)})
+    told = {"type": "property" if dot else "variable", "start": len(typed) - len(begun), "length": len(begun)}
+    return {"targets": [{"label": one, **told} for one in found]}
 
 
 def worked_out(typed: str, names: dict[str, Summary]) -> Summary:

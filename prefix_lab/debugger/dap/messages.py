@@ -82,8 +82,9 @@ class Connection:
         found = {"type": "response", "request_seq": request.seq, "success": True, "command": request.command}
         self.send(found if body is None else found | {"body": body})
 
-    def refuse(self, request: Request, reason: str) -> None:
-        error = {"id": 1, "format": "{reason}", "variables": {"reason": reason}, "showUser": True}
+    def refuse(self, request: Request, reason: str, shown: bool = True) -> None:
+        """`shown` tells the client to put the reason before its user, beside what it does with an error by itself."""
+        error = {"id": 1, "format": "{reason}", "variables": {"reason": reason}, "showUser": shown}
         found = {"type": "response", "request_seq": request.seq, "success": False, "command": request.command}
         self.send(found | {"message": reason, "body": {"error": error}})
 

@@ -5,12 +5,23 @@ A request to move is answered first: what its function here yields first is the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from prefix_lab.debugger.cursor import COMPREHENSIONS, functions_of
+from prefix_lab.debugger.dap.looking import GIVES, Pane, asked_of
 from prefix_lab.debugger.dap.messages import Arguments, Refused
-from prefix_lab.debugger.placing import Interrupted, PlacedBreakpoint, at_exceptions, at_function, at_line, nearest
+from prefix_lab.debugger.placing import (
+    Interrupted,
+    PlacedBreakpoint,
+    at_changes,
+    at_exceptions,
+    at_function,
+    at_line,
+    at_stage,
+    nearest,
+)
 from prefix_lab.debugger.shown import happening, text_of
 from prefix_lab.debugger.text import clipped
 
@@ -21,7 +32,11 @@ Events = Iterator[Any]  # of names and bodies, after the answer
 FIRST = "This is the first step of the recording: go on from here."
 LAST = "This is the last step of the recording: step back, or run backwards."
 FILTERS = ("raised", "uncaught")
-REASONS = ("exception", "function breakpoint", "breakpoint")  # of several the first is said
+LOGGED_AT_MOST = 1000
+BRACES = re.compile(r"\{([^{}]+)\}")
+EDITED = "The file was edited since: line {line} was line {recorded} when this was recorded."
+NO_DATA = "{name}: names of a function can be watched, and a recording knows no more of what is inside a value."
+REASONS = ("exception", "data breakpoint", "function breakpoint", "breakpoint")  # of several the first is said
 
 
 def set_breakpoints(debuggee: Debuggee, arguments: Arguments) -> dict:
@@ -37,18 +52,49 @@ def set_breakpoints(debuggee: Debuggee, arguments: Arguments) -> dict:
         line, limits = asked.whole("line"), limits_of(asked)
         if why:
             raise ValueError(why)
-        return at_line(debuggee.recording, file, line, *limits)
+        recorded = debuggee.files.recorded_line(file, source, line)
+        found = at_line(debuggee.recording, file, recorded, *limits)
+        found.says = asked.text("logMessage", "")
+        if recorded != line:
+            found.moved = EDITED.format(line=line, recorded=recorded) + (found.moved and f" {found.moved}")
+        return found
 
     return placed(debuggee, key, arguments.objects("breakpoints"), place)
 
 
 def set_function_breakpoints(debuggee: Debuggee, arguments: Arguments) -> dict:
-    """At the calls of functions: a qualified name, or its end."""
+    """At the calls of functions: a qualified name, or its end; or at a stage of the walk, by its name."""
 
     def place(asked: Arguments) -> PlacedBreakpoint:
-        return at_function(debuggee.recording, asked.text("name").strip(), *limits_of(asked))
+        name, limits = asked.text("name").strip(), limits_of(asked)
+        return at_stage(debuggee.recording, name, *limits) or at_function(debuggee.recording, name, *limits)
 
     return placed(debuggee, "functions", arguments.objects("breakpoints"), place)
+
+
+def data_breakpoint_info(debuggee: Debuggee, arguments: Arguments) -> dict:
+    """What to say for a name when it is to be watched: its function and itself, so that it holds in each call."""
+    name = arguments.text("name").removeprefix(GIVES)
+    if arguments.has("variablesReference"):
+        pane = debuggee.pane(arguments)
+        frame = pane.frame if isinstance(pane, Pane) else None
+    else:
+        frame = debuggee.step(arguments, "frameId") if arguments.has("frameId") else debuggee.index
+    if frame is None or not name.isidentifier():
+        return {"dataId": None, "description": NO_DATA.format(name=clipped(name))}
+    function = debuggee.recording.steps[frame].function
+    said = f"{clipped(name)} in {clipped(function)}"
+    return {"dataId": f"{function} {name}", "description": said, "accessTypes": ["write"], "canPersist": True}
+
+
+def set_data_breakpoints(debuggee: Debuggee, arguments: Arguments) -> dict:
+    """Where names are given other values, or the contents of their values change."""
+
+    def place(asked: Arguments) -> PlacedBreakpoint:
+        function, _, name = asked.text("dataId").rpartition(" ")
+        return at_changes(debuggee.recording, function, name, *limits_of(asked))
+
+    return placed(debuggee, "data", arguments.objects("breakpoints"), place)
 
 
 def set_exception_breakpoints(debuggee: Debuggee, arguments: Arguments) -> dict:
@@ -143,11 +189,21 @@ def go(debuggee: Debuggee, target: int | None, backwards: bool) -> Events:
     if target is None:
         yield from at_an_end(debuggee, backwards)
         return
+    index, logged = debuggee.index, 0
     try:
-        found = nearest(debuggee.breakpoints, debuggee.index, backwards, target, debuggee.given_up)
+        while found := nearest(debuggee.breakpoints, index, backwards, target, debuggee.given_up):
+            index, here = found
+            for one in here:
+                if one.says and (logged := logged + 1) <= LOGGED_AT_MOST:
+                    yield output(logged_text(debuggee, one.says, index))
+            if stops := [one for one in here if not one.says]:
+                found = index, stops
+                break
     except Interrupted:
         yield stopped(debuggee, "pause", "It stays where it was")
         return
+    if logged > LOGGED_AT_MOST:
+        yield output(f"… and {logged - LOGGED_AT_MOST:,} more lines, left out.")
     debuggee.goto(found[0] if found else min(max(target, 0), last))
     if found:
         yield stopped_by(debuggee, found[1])
@@ -155,6 +211,18 @@ def go(debuggee: Debuggee, target: int | None, backwards: bool) -> Events:
         yield stopped(debuggee, "step", "Paused on a step")
     else:
         yield from at_an_end(debuggee, backwards)
+
+
+def logged_text(debuggee: Debuggee, says: str, step: int) -> str:
+    """A log point's text at a step, with what stands in braces worked out there."""
+
+    def value_of(found: re.Match[str]) -> str:
+        try:
+            return text_of(asked_of(debuggee.recording.steps[step], found[1].strip()))
+        except Refused as error:
+            return f"{found[0]}: {error}"
+
+    return BRACES.sub(value_of, says)
 
 
 def at_an_end(debuggee: Debuggee, backwards: bool) -> Events:

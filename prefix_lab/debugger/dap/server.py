@@ -11,11 +11,11 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from prefix_lab.debugger.dap.messages import Connection, Gone, Request
-from prefix_lab.debugger.dap.session import DebugSession
+from prefix_lab.debugger.dap.session import CAPABILITIES, DebugSession
 
 if TYPE_CHECKING:
     from prefix_lab.debugger.recording import Recording
@@ -33,12 +33,31 @@ def serve_stdio(recording: Recording, idle: float = IDLE_SECONDS) -> str:
 
     Returns why it ended: empty when the client went.
     """
-    # Nothing else may write where the protocol speaks: what would be printed goes to standard error.
+    with on_stdio() as connection:
+        return DebugSession(recording, connection, idle).run()
+
+
+def refuse_stdio(reason: str) -> None:
+    """Tell the one client that there is no recording to walk through: an editor shows the answer to `launch`."""
+    with on_stdio() as connection, contextlib.suppress(Gone):
+        while isinstance(request := connection.next(TURNED_AWAY), Request):
+            if request.command == "initialize":
+                connection.respond(request, CAPABILITIES)
+                continue
+            connection.refuse(request, reason)
+            connection.event("terminated", {})
+            return
+
+
+@contextlib.contextmanager
+def on_stdio() -> Iterator[Connection]:
+    """The client on standard input and output. Nothing else may write where the protocol speaks: what would be printed
+    meanwhile goes to standard error."""
     speaks = os.dup(1)
     os.dup2(2, 1)
     try:
         with open(speaks, "wb", closefd=False) as sink:
-            return DebugSession(recording, Connection(open(0, "rb", closefd=False), sink), idle).run()
+            yield Connection(open(0, "rb", closefd=False), sink)  # noqa: SIM115, since it is not ours to close
     finally:
         sys.stdout.flush()
         os.dup2(speaks, 1)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from prefix_lab.debugger.calls import closing_words, heading, outline
-from prefix_lab.debugger.dap import looking, moving
+from prefix_lab.debugger.dap import looking, moving, walking
 from prefix_lab.debugger.dap.debuggee import Debuggee
 from prefix_lab.debugger.dap.messages import Arguments, Connection, Ended, Gone, Refused, Request
 from prefix_lab.debugger.text import clipped, listed
@@ -37,7 +37,12 @@ SUPPORTED = (
     *("ConfigurationDoneRequest", "FunctionBreakpoints", "ConditionalBreakpoints", "HitConditionalBreakpoints"),
     *("EvaluateForHovers", "StepBack", "RestartFrame", "GotoTargetsRequest", "RestartRequest", "ExceptionInfoRequest"),
     *("ExceptionFilterOptions", "DelayedStackTraceLoading", "LoadedSourcesRequest", "TerminateRequest"),
-    *("ClipboardContext", "SteppingGranularity"),
+    *("ClipboardContext", "SteppingGranularity", "LogPoints", "DataBreakpoints", "CompletionsRequest"),
+)
+QUIET = ("evaluate", "completions", "dataBreakpointInfo")  # asked at every step; a client shows their errors in place
+NO_CHANGE = (
+    "This is a recording of what has happened, and nothing in it can be changed. To see what another value would do, "
+    "run the program itself under a debugger, and set it there."
 )
 CAPABILITIES = {f"supports{name}": True for name in SUPPORTED} | {"exceptionBreakpointFilters": list(FILTERS)}
 
@@ -47,6 +52,7 @@ def initialize(debuggee: Debuggee, arguments: Arguments) -> dict:
     for name, expected in (("linesStartAt1", True), ("columnsStartAt1", True), ("pathFormat", "path")):
         if arguments.given.get(name, expected) != expected:
             raise Refused(f"{name}: {arguments.given[name]!r} was given, and only {expected!r} is spoken here.")
+    debuggee.shows_types = arguments.flag("supportsVariableType", False)
     return CAPABILITIES
 
 
@@ -103,6 +109,10 @@ def terminate(debuggee: Debuggee, arguments: Arguments) -> moving.Events:
     yield "terminated", {}
 
 
+def no_change(debuggee: Debuggee, arguments: Arguments) -> None:
+    raise Refused(NO_CHANGE)
+
+
 def disconnect(debuggee: Debuggee, arguments: Arguments) -> None:
     """The session's last answer."""
 
@@ -114,6 +124,11 @@ ANSWERS: dict[str, Callable[[Debuggee, Arguments], Any]] = {
     "setBreakpoints": moving.set_breakpoints,
     "setFunctionBreakpoints": moving.set_function_breakpoints,
     "setExceptionBreakpoints": moving.set_exception_breakpoints,
+    "setDataBreakpoints": moving.set_data_breakpoints,
+    "setVariable": no_change,
+    "setExpression": no_change,
+    "prefixLab/stages": walking.stages,
+    "prefixLab/counts": walking.counts,
     "configurationDone": configuration_done,
     "threads": looking.threads,
     "source": looking.source_text,
@@ -126,6 +141,11 @@ STANDING: dict[str, Callable[[Debuggee, Arguments], Any]] = {  # at a step, so t
     "scopes": looking.scopes,
     "variables": looking.variables,
     "evaluate": looking.evaluate,
+    "completions": looking.completions,
+    "dataBreakpointInfo": moving.data_breakpoint_info,
+    "prefixLab/lines": walking.lines,
+    "prefixLab/history": walking.history_of,
+    "prefixLab/goto": walking.goto,
     "exceptionInfo": looking.exception_info,
     "gotoTargets": looking.goto_targets,
     "next": moving.step("step_over"),
@@ -174,7 +194,7 @@ class DebugSession:
             following = answer if isinstance(answer, Iterator) else iter([answer])
             body = next(following)
         except Refused as error:
-            return self.connection.refuse(request, str(error))
+            return self.connection.refuse(request, str(error), request.command not in QUIET)
         except Exception as error:  # a mistake of ours costs this answer, and not the session
             return self.connection.refuse(request, internal(error))
         self.connection.respond(request, body)

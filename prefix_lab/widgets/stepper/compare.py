@@ -5,9 +5,9 @@ trains, anything else by its text. `compare.js` gives the same answers in a view
 from __future__ import annotations
 
 from prefix_lab.debugger import Recording, Summary
+from prefix_lab.debugger.stages import Band
 from prefix_lab.debugger.summary import as_summary
 from prefix_lab.locale import N_, _
-from prefix_lab.widgets.stepper.stages import Band
 
 EQUAL, SHAPES, DIFFERENT, ONE_SIDE, NO_VALUE = "equal", "shapesOnly", "different", "only", "noValue"
 RESULT = N_("the result")

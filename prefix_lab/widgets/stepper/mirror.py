@@ -18,6 +18,7 @@ import traitlets
 
 from prefix_lab.debugger import Breakpoint, Cursor, Recording, Step
 from prefix_lab.debugger.cursor import COMPREHENSIONS
+from prefix_lab.debugger.stages import Band, known_stages, runs_of_stage
 from prefix_lab.locale import _, for_page
 from prefix_lab.widgets.stepper.compare import (
     DIFFERENT,
@@ -34,7 +35,6 @@ from prefix_lab.widgets.stepper.compare import (
 from prefix_lab.widgets.stepper.keys import TakesKeys, now
 from prefix_lab.widgets.stepper.page import HERE, write_mirror
 from prefix_lab.widgets.stepper.questions import Desk, must_be_recording, must_be_text
-from prefix_lab.widgets.stepper.stages import Band, known_stages, runs_of_stage
 from prefix_lab.widgets.stepper.stepper import SCRIPT
 
 SIDES = ("ours", "theirs")

@@ -24,9 +24,9 @@ from typing import Any
 from prefix_lab.debugger import Recording
 from prefix_lab.debugger.calls import closing_words
 from prefix_lab.debugger.placing import lines_of
+from prefix_lab.debugger.stages import bands
 from prefix_lab.debugger.steps import EVENTS, NONE
 from prefix_lab.widgets.colours import COLOURS
-from prefix_lab.widgets.stepper.stages import bands
 from prefix_lab.widgets.stepper.written import colours_of, headline, short_paths, whole
 
 PAGE = 512  # steps

@@ -9,11 +9,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from prefix_lab.debugger import Breakpoint, Recording, Step, Summary
+from prefix_lab.debugger.stages import bands
 from prefix_lab.debugger.steps import NONE
 from prefix_lab.locale import N_, _, paragraph
 from prefix_lab.shapes import AXES, evaluate
 from prefix_lab.widgets.stepper.questions import must_be_recording
-from prefix_lab.widgets.stepper.stages import bands
 from prefix_lab.widgets.stepper.stepper import Stepper
 
 HELP_FROM, ANSWER_FROM = 2, 3  # the wrong answer that brings help, and the one from which on the answer is offered

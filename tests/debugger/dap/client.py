@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from prefix_lab.debugger import Recording
+from prefix_lab.debugger.dap.looking import GIVES
 from prefix_lab.debugger.dap.messages import Connection
 from prefix_lab.debugger.dap.session import DebugSession
 
@@ -131,7 +132,14 @@ class Client:
         return {one["name"]: one for one in found}
 
     def locals(self, frame: int = 0) -> dict[str, str]:
-        return {name: one["value"] for name, one in self.scopes(frame)["Locals"].items()}
+        """The names as the line finds them."""
+        held = self.scopes(frame)["Locals"].items()
+        return {name: one["value"] for name, one in held if not name.startswith(GIVES)}
+
+    def gives(self, frame: int = 0) -> dict[str, str]:
+        """What the line gives."""
+        held = self.scopes(frame)["Locals"].items()
+        return {name.removeprefix(GIVES): one["value"] for name, one in held if name.startswith(GIVES)}
 
     def break_at(self, path: str | Path, *breakpoints: Any) -> list[dict]:
         """Set breakpoints: lines, or the protocol's objects."""
@@ -175,6 +183,8 @@ def check(message: dict) -> None:
     if message["type"] == "event":
         name = message["event"]
         definition = f"{name[0].upper()}{name[1:]}Event"
+    elif message["success"] and message["command"].startswith("prefixLab/"):
+        definition = "Response"  # our own, of which the protocol knows nothing
     elif message["success"]:
         name = message["command"]
         definition = f"{name[0].upper()}{name[1:]}Response"

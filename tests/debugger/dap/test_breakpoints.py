@@ -157,7 +157,7 @@ def test_an_exception_tells_its_class_message_and_stack(failing_walk):
     assert info["details"]["message"] == "division by zero"
     *_, last = info["details"]["stackTrace"].split("\n")
     assert last == f"program.py:{line_of(path, 'return 1 / x')} in inner: return 1 / x"
-    assert client.scopes()["What it raises"]["raised"]["value"] == "ZeroDivisionError: division by zero"
+    assert client.gives() == {"raised": "ZeroDivisionError: division by zero"}
 
 
 def test_an_exception_that_was_caught_is_not_the_like_one_raised_after_it(tmp_path):
@@ -179,3 +179,82 @@ def test_an_exception_that_was_caught_is_not_the_like_one_raised_after_it(tmp_pa
             (r"KeyError: \x1b[31mred", "<module>"),
         ]
         assert client.move("continue")["reason"] == "end"
+
+
+def outputs(client) -> list[str]:
+    """What was printed in the console before the last stop."""
+    said = [one["body"]["output"].rstrip("\n") for one in client.seen if one.get("event") == "output"]
+    client.seen.clear()
+    return said
+
+
+def test_a_log_point_says_its_text_each_time_and_stops_nowhere_in_both_directions(walk):
+    client, path = walk
+    line = line_of(path, "y.append(x)")
+    [found] = client.break_at(path, {"line": line, "logMessage": "x is {x}, y {y}, {nothing}", "condition": "x > 1"})
+    assert found["verified"]
+    outputs(client)
+    assert client.move("continue")["reason"] == "end"
+    *said, last = outputs(client)
+    missing = "{nothing}: nothing has no value here. Names that have: x, more, y."
+    assert said == [f"x is 2, y [2], {missing}", f"x is 3, y [3], {missing}"]
+    assert last.startswith("This is the last step")
+    assert client.move("reverseContinue")["reason"] == "entry"
+    assert [one[:6] for one in outputs(client)[:2]] == ["x is 3", "x is 2"]
+
+
+def test_a_data_breakpoint_stops_where_a_name_gets_another_value(walk):
+    client, path = walk
+    client.break_at(path, line_of(path, "for i in range"))
+    client.move("continue")
+    client.break_at(path)
+    pane = client.request("scopes", frameId=client.stack()[0]["id"])["scopes"][0]["variablesReference"]
+    asked = client.request("dataBreakpointInfo", variablesReference=pane, name="total")
+    assert asked["description"] == "total in main"
+    [found] = client.request("setDataBreakpoints", breakpoints=[{"dataId": asked["dataId"]}])["breakpoints"]
+    assert found["verified"]
+    seen = []
+    while (stop := client.move("continue"))["reason"] == "data breakpoint":
+        seen.append(client.gives()["total"])
+    assert stop["reason"] == "end"
+    assert seen == ["2", "6", "12"]  # the first time, 0 was added to 0
+    assert client.move("reverseContinue")["hitBreakpointIds"] == [found["id"]]
+    assert client.gives()["total"] == "12"
+
+
+def test_a_data_breakpoint_stops_where_a_values_contents_change(walk):
+    client, path = walk
+    client.request("setDataBreakpoints", breakpoints=[{"dataId": "double y"}])
+    client.move("continue")
+    assert client.at() == ("double", line_of(path, "y = [x]"))
+    client.move("continue")
+    assert client.at() == ("double", line_of(path, "y.append(x)"))
+
+
+@pytest.mark.parametrize("name", ["len(y)", "[0]"])
+def test_what_cannot_be_watched_says_why(walk, name):
+    told = walk[0].request("dataBreakpointInfo", name=name)
+    assert told["dataId"] is None
+    assert "names of a function can be watched" in told["description"]
+
+
+def test_a_name_that_never_had_a_value_is_no_data_breakpoint(walk):
+    [found] = walk[0].request("setDataBreakpoints", breakpoints=[{"dataId": "main lost"}])["breakpoints"]
+    assert found["message"] == "lost never had a value in main."
+
+
+def test_a_breakpoint_in_a_file_edited_since_stands_where_its_line_was(tmp_path):
+    recording, path = of_program(tmp_path, "a = 1\nb = 2\nc = 3\n")
+    path.write_text("# new\na = 1\nb = 20\nc = 3\n")
+    with connected(recording) as client:
+        client.start()
+        moved, written = client.break_at(path, 4, 3)
+        assert (moved["verified"], moved["line"]) == (True, 3)
+        assert moved["message"] == "The file was edited since: line 4 was line 3 when this was recorded."
+        assert not written["verified"]
+        assert written["message"] == "Line 3 of program.py was written after this was recorded."
+
+
+def test_a_stage_of_the_walk_is_a_function_breakpoint(walk):
+    [found] = walk[0].request("setFunctionBreakpoints", breakpoints=[{"name": "encode"}])["breakpoints"]
+    assert found["message"] == "The stage 'encode' was not come through in this recording."

@@ -88,8 +88,8 @@ def test_scopes_say_what_a_line_gives_and_what_is_watched(walk):
     client.break_at(path, line_of(path, "y.append(x)"))
     client.move("continue")
     scopes = client.scopes()
-    assert list(scopes) == ["Locals", "What this line gives", "Watched"]
-    assert scopes["What this line gives"]["y"]["value"] == "[0, 0]"
+    assert list(scopes) == ["Locals", "Watched"]
+    assert client.gives() == {"y": "[0, 0]"}
     assert scopes["Watched"]["len(y)"]["value"] == "1"
     assert client.request("evaluate", expression="len(y)")["result"] == "1"
     assert client.scopes(frame=1)["Locals"]["i"]["value"] == "0"
@@ -203,3 +203,64 @@ def altered(recording: Recording, **tables: list) -> Recording:
     found._columns = copy.copy(recording.columns)
     vars(found._columns).update(tables)
     return found
+
+
+def test_a_question_without_an_answer_raises_no_window(walk):
+    client, _ = walk
+    answer = client.response(client.send("evaluate", expression="nothing", context="watch"))
+    assert answer["body"]["error"]["showUser"] is False
+    assert client.response(client.send("gotoTargets", source={"path": "/no"}, line=1))["body"]["error"]["showUser"]
+
+
+@pytest.mark.parametrize("command", ["setVariable", "setExpression"])
+def test_a_value_cannot_be_set_and_a_sentence_says_what_to_do(walk, command):
+    assert "nothing in it can be changed. To see what another value would do" in walk[0].refused(command)
+
+
+def test_the_console_completes_names_and_what_is_known_of_a_value(client):
+    def completed(text):
+        return [one["label"] for one in client.request("completions", text=text, column=len(text) + 1)["targets"]]
+
+    assert completed("pre") == ["prefix"]
+    assert completed("size + he") == ["held"]
+    assert {"dtype", "shape"} <= {*completed("prefix.")}
+    assert completed("prefix.sh") == ["shape"]
+    assert completed("nothing.") == []
+
+
+def test_names_hold_within_the_lines_of_their_function(walk):
+    client, path = walk
+    client.break_at(path, line_of(path, "y.append(x)"))
+    client.move("continue")
+    inner, outer = (client.request("scopes", frameId=client.stack()[at]["id"])["scopes"][0] for at in (0, 1))
+    assert (inner["line"], inner["endLine"]) == (1, line_of(path, "return sum(y)"))
+    assert outer["line"] == line_of(path, "def main")
+
+
+def test_a_client_that_shows_no_types_is_sent_none(doubles):
+    with connected(doubles[0]) as client:
+        client.request("initialize", adapterID="prefix-lab", supportsVariableType=False)
+        client.request("launch")
+        client.request("configurationDone")
+        client.event("stopped")
+        client.move("stepIn")
+        assert all("type" not in one for one in client.scopes()["Locals"].values())
+
+
+def test_our_extension_asks_for_stages_lines_counts_and_histories(walk):
+    client, path = walk
+    client.break_at(path, line_of(path, "return sum(y)"))
+    client.move("continue")
+    frame = client.stack()[0]["id"]
+    told = client.request("prefixLab/stages")
+    assert (told["stages"], told["changed"]) == ([], [])
+    lines = client.request("prefixLab/lines", frameId=frame)["lines"]
+    assert {"line": line_of(path, "y.append(x)"), "text": "y = [0, 0]"} in lines
+    functions = client.request("prefixLab/counts", source={"path": str(path)})["functions"]
+    assert {"name": "double", "line": 1, "calls": 4, "exceptions": 0} in functions
+    values = client.request("prefixLab/history", frameId=frame, name="y")["values"]
+    assert [one["value"] for one in values] == ["[0]", "[0, 0]"]
+    assert "never had a value" in client.refused("prefixLab/history", frameId=frame, name="z")
+    client.request("prefixLab/goto", step=values[0]["step"])
+    assert client.event("stopped")["reason"] == "goto"
+    assert client.at() == ("double", line_of(path, "y = [x]"))

@@ -179,7 +179,7 @@ def test_a_generator_yields_and_goes_on(failing_walk):
     client.move("continue")
     stop = client.move("stepIn")
     assert stop["text"] == "numbers yields 0"
-    assert client.scopes()["What it yields"]["yielded"]["value"] == "0"
+    assert client.gives() == {"yielded": "0"}
     client.move("stepIn")
     assert client.at() == ("outer", line_of(path, "total += one"))
     client.move("next")

@@ -165,3 +165,12 @@ def test_a_long_search_can_be_interrupted(long, way):
         if way == "pause":
             assert client.at()[0] == "loops"
             assert client.move("next")["reason"] in ("step", "pause")
+
+
+def test_an_editor_is_told_of_a_recording_that_is_not_there(tmp_path):
+    with on_stdio(tmp_path / "lost.recording") as (client, process):
+        client.request("initialize", adapterID="prefix-lab")
+        assert "lost.recording' cannot be read" in client.refused("launch")
+        client.event("terminated")
+        assert process.wait(SECONDS) == 2
+        assert b"lost.recording" in process.stderr.read()

@@ -1,8 +1,8 @@
 """Where the stages of a walk lie in a recording.
 
-The views know nothing of prefix tuning: what installed packages call stages, they say by entry points named
-`prefix_lab.stages`, each a table whose rows have a `name`, a `sentence`, and dotted names of functions in `ours` and
-`peft`.
+The debugger and its views know nothing of prefix tuning: what installed packages call stages, they say by entry points
+named `prefix_lab.stages`, each a table whose rows have a `name`, a `sentence`, and dotted names of functions in `ours`
+and `peft`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from importlib.metadata import entry_points
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from prefix_lab.debugger import Recording
-from prefix_lab.debugger.steps import EVENTS, NONE
+from prefix_lab.debugger.steps import EVENTS, NONE, RecordedSteps
 from prefix_lab.locale import _
 
 FAMILY = re.compile(r"PeftModelFor\w+\.")
@@ -35,7 +34,7 @@ def known_stages() -> tuple[Any, ...]:
     return tuple(row for point in entry_points(group="prefix_lab.stages") for row in point.load())
 
 
-def bands(recording: Recording, stages: Iterable[Any] | None = None) -> list[tuple[str, str, list[Band]]]:
+def bands(recording: RecordedSteps, stages: Iterable[Any] | None = None) -> list[tuple[str, str, list[Band]]]:
     """For each stage that the recording ran through: its name, its sentence, and where. Outermost runs alone."""
     found = []
     for row in known_stages() if stages is None else stages:
@@ -45,12 +44,12 @@ def bands(recording: Recording, stages: Iterable[Any] | None = None) -> list[tup
     return found
 
 
-def runs_of_stage(recording: Recording, row: Any) -> list[Band]:
+def runs_of_stage(recording: RecordedSteps, row: Any) -> list[Band]:
     """A stage's runs, whichever code they are of; those inside another left out."""
     return outermost(sorted({*runs_of(recording, row.ours), *runs_of(recording, row.peft)}))
 
 
-def runs_of(recording: Recording, dotted: str) -> list[Band]:
+def runs_of(recording: RecordedSteps, dotted: str) -> list[Band]:
     """The calls of a function, named as `package.module.Class.function`; of one that was not recorded, the lines that
     call it, where its name says enough."""
     columns = recording.columns
@@ -88,7 +87,7 @@ def is_moved(dotted: str, file: str, function: str) -> bool:
     return package in PurePath(file).parts and f".{rest}".endswith(f".{function}") and "." not in function[:1]
 
 
-def steps_at_lines_with(recording: Recording, text: str) -> list[int]:
+def steps_at_lines_with(recording: RecordedSteps, text: str) -> list[int]:
     columns = recording.columns
     line = EVENTS.index("line")
     found: list[int] = []
@@ -98,7 +97,7 @@ def steps_at_lines_with(recording: Recording, text: str) -> list[int]:
     return sorted(found)
 
 
-def line_end(recording: Recording, step: int) -> int:
+def line_end(recording: RecordedSteps, step: int) -> int:
     """The last step before the frame goes on."""
     after = recording.columns.step_after[step]
     return step if after == NONE else after - 1

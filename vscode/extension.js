@@ -1,0 +1,249 @@
+// Walk both ways through a recording of prefix_lab. The adapter is `python -m prefix_lab dap`; what the Debug Adapter
+// Protocol has no word for is asked by requests of our own, `prefixLab/…` (prefix_lab/debugger/dap/walking.py).
+const vscode = require("vscode");
+const childProcess = require("child_process");
+const fs = require("fs");
+const os = require("os");
+const path = require("path");
+
+const TYPE = "prefix-lab";
+const VIEW = "prefix-lab.recording";
+const PYTHON_FILES = [{ language: "python" }, { scheme: "debug" }];
+
+exports.activate = (context) => {
+  const stages = new Stages();
+  const changed = new vscode.EventEmitter();
+  const standing = vscode.window.createStatusBarItem(vscode.StatusBarAlignment.Left, 0);
+  let begun = false;
+  const moved = async () => {
+    changed.fire();
+    const told = await ask("prefixLab/stages");
+    stages.show(told);
+    if (told && begun) vscode.commands.executeCommand(told.stages.length ? "prefix-lab.stages.focus" : "workbench.view.debug");
+    if (told) begun = false;
+    standing.text = told ? `$(debug-line-by-line) step ${told.step} of ${told.steps}${told.changed.length ? ` · changed: ${told.changed.join(", ")}` : ""}` : "";
+    told ? standing.show() : standing.hide();
+  };
+  context.subscriptions.push(
+    standing,
+    vscode.debug.registerDebugAdapterDescriptorFactory(TYPE, { createDebugAdapterDescriptor: adapter }),
+    vscode.debug.registerDebugConfigurationProvider(TYPE, { resolveDebugConfiguration, resolveDebugConfigurationWithSubstitutedVariables }),
+    vscode.debug.registerDebugConfigurationProvider(TYPE, { provideDebugConfigurations: offered }, vscode.DebugConfigurationProviderTriggerKind.Dynamic),
+    vscode.debug.registerDebugAdapterTrackerFactory(TYPE, {
+      createDebugAdapterTracker: () => ({ onDidSendMessage: (message) => message.event === "stopped" && moved() }),
+    }),
+    vscode.debug.onDidStartDebugSession((session) => session.type === TYPE && (begun = true)),
+    vscode.debug.onDidTerminateDebugSession(moved),
+    vscode.window.registerTreeDataProvider("prefix-lab.stages", stages),
+    vscode.window.registerCustomEditorProvider(VIEW, new RecordingEditor()),
+    vscode.languages.registerInlineValuesProvider(PYTHON_FILES, { onDidChangeInlineValues: changed.event, provideInlineValues }),
+    vscode.languages.registerEvaluatableExpressionProvider(PYTHON_FILES, { provideEvaluatableExpression }),
+    vscode.languages.registerCodeLensProvider(PYTHON_FILES, { onDidChangeCodeLenses: changed.event, provideCodeLenses }),
+    vscode.commands.registerCommand("prefix-lab.walk", walk),
+    vscode.commands.registerCommand("prefix-lab.goto", (step) => ask("prefixLab/goto", { step })),
+    vscode.commands.registerCommand("prefix-lab.goToStage", goToStage),
+    vscode.commands.registerCommand("prefix-lab.history", (chosen) => goToValue(chosen, true)),
+    vscode.commands.registerCommand("prefix-lab.made", (chosen) => goToValue(chosen, false)),
+    vscode.commands.registerCommand("prefix-lab.export", exportPage),
+  );
+};
+
+exports.deactivate = () => {};
+
+/** The Python that has prefix_lab: the one that is named, the folder's own, else the system's. */
+function pythonOf(configuration, folder) {
+  if (configuration.python) return configuration.python;
+  const folders = folder ? [folder] : vscode.workspace.workspaceFolders ?? [];
+  const own = folders.flatMap((one) => [".venv/bin/python", ".venv/Scripts/python.exe"].map((file) => path.join(one.uri.fsPath, file)));
+  return own.find((file) => fs.existsSync(file)) ?? (process.platform === "win32" ? "python" : "python3");
+}
+
+function adapter(session) {
+  const asked = session.configuration;
+  if (asked.request === "attach") return new vscode.DebugAdapterServer(asked.port, "127.0.0.1");
+  return new vscode.DebugAdapterExecutable(pythonOf(asked, session.workspaceFolder), ["-m", "prefix_lab", "dap", asked.recording]);
+}
+
+/** The recording whose tab is in front. */
+function recordingInFront() {
+  const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+  return input instanceof vscode.TabInputCustom && input.viewType === VIEW ? input.uri : undefined;
+}
+
+function resolveDebugConfiguration(folder, asked) {
+  if (asked.type) return asked;
+  const recording = recordingInFront();
+  if (recording) return { type: TYPE, request: "launch", name: path.basename(recording.fsPath), recording: recording.fsPath };
+  const file = vscode.window.activeTextEditor?.document;
+  return file?.languageId === "python" ? { type: TYPE, request: "launch", name: "Record this script", script: file.fileName } : asked;
+}
+
+/** A script is run and recorded first; what is missing is said before anything starts. */
+async function resolveDebugConfigurationWithSubstitutedVariables(folder, asked) {
+  if (asked.request === "attach" || asked.recording) return asked;
+  if (!asked.script) {
+    vscode.window.showErrorMessage("prefix-lab: name a `recording`, or a `script` that is recorded first, in launch.json.");
+    return undefined;
+  }
+  const name = path.basename(asked.script, ".py");
+  const recording = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "prefix-lab-")), `${name}.recording`);
+  const included = (asked.include ?? []).flatMap((one) => ["--include", one]);
+  const words = ["record", "--output", recording, ...included, asked.script, ...(asked.args ?? [])];
+  const said = await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Notification, title: `Running and recording ${name}.py`, cancellable: true },
+    (_, cancelled) => run(pythonOf(asked, folder), words, path.dirname(asked.script), cancelled),
+  );
+  if (fs.existsSync(recording)) return { ...asked, recording };
+  vscode.window.showErrorMessage(`prefix-lab: ${path.basename(asked.script)} was not recorded. ${said.trim().split("\n").pop()}`);
+  return undefined;
+}
+
+/** Run `python -m prefix_lab` with these words; what it says on standard error. */
+function run(python, words, folder, cancelled) {
+  return new Promise((done) => {
+    const said = [];
+    const process = childProcess.spawn(python, ["-m", "prefix_lab", ...words], { cwd: folder });
+    cancelled?.onCancellationRequested(() => process.kill());
+    process.stderr.on("data", (text) => said.push(text));
+    process.on("error", (error) => done(`${python}: ${error.message}`));
+    process.on("close", () => done(said.join("")));
+  });
+}
+
+/** What "Select and Start Debugging" offers: each recording of the folder. */
+async function offered(folder) {
+  const found = await vscode.workspace.findFiles(folder ? new vscode.RelativePattern(folder, "**/*.recording") : "**/*.recording", "**/.venv/**", 50);
+  return found.map((one) => ({ type: TYPE, request: "launch", name: path.basename(one.fsPath), recording: one.fsPath }));
+}
+
+function walk(uri) {
+  const recording = uri ?? recordingInFront();
+  if (recording) vscode.debug.startDebugging(undefined, { type: TYPE, request: "launch", name: path.basename(recording.fsPath), recording: recording.fsPath });
+}
+
+/** A request of our own to the session in front; undefined where that is not ours, or it has no answer. */
+async function ask(command, given) {
+  const session = vscode.debug.activeDebugSession;
+  if (session?.type !== TYPE) return undefined;
+  try {
+    return await session.customRequest(command, given);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A recording's tab: a binary file that one walks through, and does not read. */
+class RecordingEditor {
+  openCustomDocument(uri) {
+    return { uri, dispose() {} };
+  }
+
+  resolveCustomEditor(document, panel) {
+    panel.webview.options = { enableScripts: true };
+    panel.webview.onDidReceiveMessage(() => walk(document.uri));
+    panel.webview.html = `<!DOCTYPE html><meta charset="utf-8">
+      <style>body { padding: 2em; font-size: 1.1em; } button { font: inherit; padding: 6px 14px; color: var(--vscode-button-foreground); background: var(--vscode-button-background); border: none; cursor: pointer; }</style>
+      <h2></h2><p>A recording of a Python program: every line that ran, and what it gave.</p>
+      <p><button autofocus>Walk through it (F5)</button></p>
+      <p>F10 steps over a line, F11 into a call; the buttons with arrows to the left go back.</p>
+      <script>const vscode = acquireVsCodeApi(); document.querySelector("h2").textContent = ${JSON.stringify(path.basename(document.uri.fsPath)).replaceAll("<", "\\u003c")};
+      document.querySelector("button").onclick = () => vscode.postMessage("walk");</script>`;
+  }
+}
+
+/** The walk's stages as a tree: one line a stage, in the order in which they were come through; a click goes there. */
+class Stages {
+  constructor() {
+    this.told = undefined;
+    this.emitter = new vscode.EventEmitter();
+    this.onDidChangeTreeData = this.emitter.event;
+  }
+
+  show(told) {
+    this.told = told;
+    this.emitter.fire();
+  }
+
+  getChildren(parent) {
+    if (parent) return parent.runs.length > 1 ? parent.runs.map((run, at) => ({ name: `${at + 1}`, sentence: parent.sentence, runs: [run] })) : [];
+    return [...(this.told?.stages ?? [])].sort((one, other) => one.runs[0].first - other.runs[0].first);
+  }
+
+  getTreeItem(stage) {
+    const [first] = stage.runs;
+    const item = new vscode.TreeItem(stage.name, stage.runs.length > 1 ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None);
+    const here = stage.runs.some((run) => run.first <= this.told.step && this.told.step <= run.last);
+    item.description = `steps ${first.first} to ${first.last}`;
+    item.tooltip = stage.sentence;
+    item.iconPath = new vscode.ThemeIcon(here ? "debug-stackframe" : "circle-outline");
+    item.accessibilityInformation = { label: `${stage.name}, ${item.description}${here ? ", you are here" : ""}. ${stage.sentence}` };
+    item.command = { command: "prefix-lab.goto", title: "Go there", arguments: [first.first] };
+    return item;
+  }
+}
+
+async function goToStage() {
+  const told = await ask("prefixLab/stages");
+  const items = (told?.stages ?? []).flatMap((stage) => stage.runs.map((run) => ({ label: stage.name, description: `step ${run.first}`, detail: stage.sentence, step: run.first })));
+  const chosen = await vscode.window.showQuickPick(items.sort((one, other) => one.step - other.step), { placeHolder: "A stage of the walk" });
+  if (chosen) ask("prefixLab/goto", { step: chosen.step });
+}
+
+/** Each value that a name took in this call, to choose from; or straight to the line that made the one it has. */
+async function goToValue(chosen, toChoose) {
+  const editor = vscode.window.activeTextEditor;
+  const word = editor?.document.getText(editor.document.getWordRangeAtPosition(editor.selection.active));
+  const given = chosen?.variable?.name?.replace(/^→ /, "") ?? (await vscode.window.showInputBox({ prompt: "A name of this function", value: word }));
+  const frame = vscode.debug.activeStackItem?.frameId;
+  if (!given || frame === undefined) return;
+  const [found, told] = [await ask("prefixLab/history", { name: given, frameId: frame }), await ask("prefixLab/stages")];
+  if (!found || !told) return vscode.window.showInformationMessage(`prefix-lab: ${given} never had a value in this call.`);
+  const before = found.values.filter((one) => one.step < told.step);
+  const last = before[before.length - 1] ?? found.values[0];
+  const items = found.values.map((one) => ({ label: one.value, description: `line ${one.line}, step ${one.step}`, step: one.step, picked: one === last }));
+  const to = toChoose ? await vscode.window.showQuickPick(items, { placeHolder: `The values of ${given}, from the first on` }) : last;
+  if (to) ask("prefixLab/goto", { step: to.step });
+}
+
+async function exportPage() {
+  const session = vscode.debug.activeDebugSession;
+  const recording = session?.configuration.recording;
+  if (!recording) return vscode.window.showInformationMessage("prefix-lab: a recording that another process serves is exported there: prefix-lab export.");
+  const target = await vscode.window.showSaveDialog({ defaultUri: vscode.Uri.file(recording.replace(/\.recording$/, ".html")), filters: { Page: ["html"] } });
+  if (!target) return;
+  const said = await run(pythonOf(session.configuration, session.workspaceFolder), ["export", recording, "--output", target.fsPath], path.dirname(recording));
+  if (said.trim()) vscode.window.showErrorMessage(said.trim());
+  else vscode.window.showInformationMessage(`prefix-lab: ${target.fsPath} opens in any browser.`);
+}
+
+/** A document as the adapter knows it: one that VS Code got from the recording has the number of its source. */
+function sourceOf(document) {
+  const number = Number(new URLSearchParams(document.uri.query).get("ref"));
+  return document.uri.scheme === "debug" && number ? { path: document.uri.path, sourceReference: number } : { path: document.uri.fsPath };
+}
+
+/** Beside each line of this call what it gave; not `self` at every mention. */
+async function provideInlineValues(document, viewPort, context) {
+  const told = await ask("prefixLab/lines", { frameId: context.frameId });
+  const shown = (told?.lines ?? []).filter((one) => one.line <= document.lineCount && viewPort.contains(new vscode.Position(one.line - 1, 0)));
+  return shown.map((one) => new vscode.InlineValueText(document.lineAt(one.line - 1).range, one.text));
+}
+
+/** What a hover asks for: `self.embedding.weight` up to the word that is pointed at, with indices. */
+function provideEvaluatableExpression(document, position) {
+  const range = document.getWordRangeAtPosition(position, /[A-Za-z_]\w*(?:\[[^\][]*\]|\.[A-Za-z_]\w*)*/);
+  const word = document.getWordRangeAtPosition(position, /\w+/);
+  if (!range || !word) return undefined;
+  const end = range.contains(word) ? word.end : range.end;
+  return new vscode.EvaluatableExpression(new vscode.Range(range.start, end));
+}
+
+async function provideCodeLenses(document) {
+  const told = await ask("prefixLab/counts", { source: sourceOf(document) });
+  return (told?.functions ?? []).map((one) => {
+    const times = one.calls === 1 ? "called once" : `called ${one.calls} times`;
+    const raised = one.exceptions ? `, raised ${one.exceptions}` : "";
+    const line = new vscode.Range(Math.max(0, one.line - 1), 0, Math.max(0, one.line - 1), 0);
+    return new vscode.CodeLens(line, { title: times + raised, command: "" });
+  });
+}
