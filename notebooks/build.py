@@ -170,13 +170,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m notebooks.build", description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="change nothing; fail when a notebook is out of date")
     check = parser.parse_args().check
-    stale = [path for path, text in built().items() if not path.is_file() or path.read_text(encoding="utf8") != text]
-    left_over = [path for language in LANGUAGES for path in (HERE / language).glob("*.ipynb") if path not in built()]
+    made = built()
+    stale = [path for path, text in made.items() if not path.is_file() or path.read_text(encoding="utf8") != text]
+    left_over = [path for language in LANGUAGES for path in (HERE / language).glob("*.ipynb") if path not in made]
     if check and (stale or left_over):
         sys.exit("Out of date, run `make notebooks`: " + ", ".join(path.name for path in stale + left_over))
     for path in stale:
         path.parent.mkdir(exist_ok=True)
-        path.write_text(built()[path], encoding="utf8")
+        path.write_text(made[path], encoding="utf8")
         print(f"wrote {path.relative_to(HERE.parent)}")
     for path in left_over:
         path.unlink()

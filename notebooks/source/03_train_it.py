@@ -172,7 +172,7 @@ check_labels(labels_of)
 # mask, and by -100 in the labels. This is all that the model will be given:
 
 # %% [markdown] lang="zh"
-# 一个批次就是并排放着的几个例子，长度取其中最长的。其余例子后面填充的部分，在掩码里用 0 遮住，在标签里用 -100 遮住。交给模型的全部东西就是这些：
+# 一个批次就是并排放着的几个例子，长度取其中最长的。其余例子填充的部分，在掩码里用 0 遮住，在标签里用 -100 遮住。交给模型的全部东西就是这些：
 
 
 # %%

@@ -435,7 +435,7 @@ table(("task_type", "labels", "loss", "output"), rows)
 # %% [markdown] lang="zh"
 # **标签从来不用补**，输出也从来不包括前缀。提示微调（prompt tuning；Brian Lester、Rami Al-Rfou 和 Noah Constant，
 # “The Power of Scale for Parameter-Efficient Prompt Tuning”，2021，
-# [arXiv 2104.08691](https://arxiv.org/abs/2104.08691)）把它的向量和输入排在一起，所以它的 logits 也包括虚拟词元，标签就必须补齐：
+# [arXiv 2104.08691](https://arxiv.org/abs/2104.08691)）把它的向量和输入排在一起，所以它的 logits 也包括虚拟词元，标签也必须补到同样长：
 
 # %%
 prompt_config = peft.PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5)

@@ -215,7 +215,6 @@ with stop_at(
 # 这一层给出 W x + B (A x)。B 若是零，A 变一点点，结果也不会变。
 
 
-
 # %%
 def slopes(model):
     found = {"lora_A": 0.0, "lora_B": 0.0}

@@ -125,7 +125,7 @@ class Pieces:
         near = [step - self.page, step + self.page]
         ends = [(at, at) for at in self.recording.stack(step)]
         near += [before for before, _ in ends]
-        for _ in range(FAR):
+        for once in range(FAR):
             ends = [(beside(columns.step_before, before), beside(columns.step_after, after)) for before, after in ends]
             near += [at for both in ends for at in both]
         pages = dict.fromkeys(at // self.page for at in near if 0 <= at // self.page < self.count("steps"))
@@ -236,7 +236,7 @@ def held_at(recording: Recording, step: int) -> list[int]:
     names = recording.held_before(step)
     lines: dict[int, int] = {}
     at = before[step]
-    for _ in range(LOOK_BACK):
+    for once in range(LOOK_BACK):
         if at == NONE or len(lines) == len(names):
             break
         run = bound[at]
