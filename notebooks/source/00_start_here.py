@@ -80,13 +80,14 @@ self_check()
 # This GPT-2 is tiny, under a million numbers, and knows one small world: places to eat, and what people say about
 # them. It reads a record, and writes a sentence. Below, PEFT loads a **trained prefix** that ships with the course.
 # (What PEFT adds to a model is called an *adapter*; here it is the prefix.) The first line is what GPT-2 writes by
-# itself, with the prefix switched off; the second is what it writes with it.
+# itself, with the prefix switched off; the second is what it writes with it. A postcard says what is eaten and where,
+# gives the rating as it is, and ends with an exclamation mark.
 
 # %% [markdown] lang="zh"
 # ## 看它工作
 #
 # 这个 GPT-2 很小，不到一百万个数。它只认识一个小世界：一些餐馆，以及人们对餐馆的评说。它读一条记录，写出一句话。下面，PEFT 加载课程自带的一个**训练好的前缀**。（PEFT 往模型上加的东西叫**适配器**，即
-# adapter；在这里，适配器就是前缀。）第一行是关掉前缀时 GPT-2 自己写的，第二行是带着前缀写的。
+# adapter；在这里，适配器就是前缀。）第一行是关掉前缀时 GPT-2 自己写的，第二行是带着前缀写的。明信片会说在哪里、吃什么，照实写出评分，最后用感叹号收尾。
 
 # %%
 base, tokenizer = load_tiny("gpt2")
@@ -381,7 +382,8 @@ with stop_at("split", where="peft", suggest=["p batch_size", "w", "c"]):
 show_passport()
 
 # %% [markdown] lang="en"
-# Still empty; lesson 01 has four stamps for you. `prefix-lab passport` shows it in a terminal, and saves it to print.
+# Still empty, since a stamp comes with a solved exercise at a stop; lesson 01 has four for you. `prefix-lab passport`
+# shows it in a terminal, and saves it to print.
 # Solved exercises are noted beside it, in a small file on this machine, and nothing is sent anywhere.
 #
 # ## Your way through the course
@@ -393,7 +395,7 @@ show_passport()
 # [teacher's guide](../../docs/teachers-guide.md).
 
 # %% [markdown] lang="zh"
-# 现在还是空的；第 01 课有四个印章等着你。`prefix-lab passport` 在终端里显示它，也能把它存成可以打印的文件。做对的练习另外记在这台机器上的一个小文件里，什么都不会发送出去。
+# 现在还是空的：在停点上做对一道练习，才盖一个印章；第 01 课有四个等着你。`prefix-lab passport` 在终端里显示它，也能把它存成可以打印的文件。做对的练习另外记在这台机器上的一个小文件里，什么都不会发送出去。
 #
 # ## 怎样学这门课
 #

@@ -487,13 +487,13 @@ nearest_words(*first_keys(peft_model, tokenizer), names)
 # From here on the lessons train with `course.train`. It is your loop: batches, forward, `zero_grad`, backward, step.
 # What it does beside that: the rate rises at first and then falls, a gradient that is too long is cut, held-out
 # examples are answered ten times on the way, an interrupted training can go on, and at the end it proves that nothing
-# else has changed. It takes any model, and any examples, also from a file of your own (`task_from_file("mine.csv")`).
+# else has changed. (Its fingerprint is counted in another way, so it is not yours.) It takes any model, and any examples, also from a file of your own (`task_from_file("mine.csv")`).
 
 # %% [markdown] lang="zh"
 # ## 同一个循环，更完备的版本
 #
 # 从这里开始，各课都用 `course.train` 来训练。它就是你的循环：批次、前向传播、`zero_grad`、反向传播、走一步。此外它还做这些：学习率先升后降，过长的梯度会被截短，途中有十次用留出的例子来回答，
-# 中断的训练可以接着做，最后证明别的都没有变。它可以用于任何模型、任何例子，例子也可以来自你自己的文件（`task_from_file("mine.csv")`）。
+# 中断的训练可以接着做，最后证明别的都没有变。（它的指纹算法不同，所以和你算的不一样。）它可以用于任何模型、任何例子，例子也可以来自你自己的文件（`task_from_file("mine.csv")`）。
 
 # %%
 again, _ = load_tiny("gpt2")

@@ -108,14 +108,14 @@ show("attentions[0]", output.attentions[0], "batch heads source prefix_len+sourc
 #
 # ## What PEFT changes on the way in
 #
-# Here are both forwards for language models, ours and PEFT's. Three lines matter, and they are marked.
+# Here are both forwards for language models, ours and PEFT's. Three things matter, and their lines are marked.
 
 # %% [markdown] lang="zh"
 # 只有那 18 个词有 logits。前缀只是被读：它有键和值，没有查询，所以它的位置上什么也不预测。标签（labels）也因此不用改。
 #
 # ## 输入进来时，PEFT 改了什么
 #
-# 下面是给语言模型用的两个 `forward`，一个是我们的，一个是 PEFT 的。要紧的有三行，都标出来了。
+# 下面是给语言模型用的两个 `forward`，一个是我们的，一个是 PEFT 的。要紧的有三处，相关的行都标出来了。
 
 # %%
 show_stage(

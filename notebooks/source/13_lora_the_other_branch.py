@@ -193,14 +193,14 @@ with stop_at(
 #
 # One of the two is all zeros at the start, so that nothing has changed yet. `slopes` gives the largest number in the
 # gradients of each. Stop in `backward`, let it run with `r`, climb to the cell with `u`, and ask
-# `p slopes(fresh)`. Which matrix is
-# zero at the start, and which gets a gradient in the first step?
+# `p slopes(fresh)`. Which matrix,
+# `"lora_A"` or `"lora_B"`, is zero at the start, and which gets a gradient in the first step?
 
 # %% [markdown] lang="zh"
 # ### 练习 2 · 哪个矩阵先学？
 #
 # 两个矩阵中有一个开始时全是零，所以一开始，输出和原来一样。`slopes` 给出每个矩阵的梯度里最大的数。停在 `backward` 里，用 `r` 让它运行完，用 `u` 上到单元格，再问 `p slopes(fresh)`。
-# 哪个矩阵开始时是零，哪个在第一步就得到梯度？
+# 哪个矩阵（`"lora_A"` 还是 `"lora_B"`）开始时是零，哪个在第一步就得到梯度？
 
 # %% [markdown] lang="en" tags=["hint"]
 # `r` runs `backward` to its end, `u` climbs to the cell.

@@ -246,6 +246,9 @@ KINDS = ("pdb", "ipdb")
 SKIP = ["prefix_lab.breakpoints.*", "contextlib"]
 
 
+NO_INTERACT = N_("`interact` needs a terminal. Here, `!` before a line of Python runs it: `!x = 2`.")
+
+
 class StagePdb:
     """What is added to a pdb class: it tells its `stop` what it shows, and leaves a stop in every way that ends it."""
 
@@ -261,6 +264,13 @@ class StagePdb:
         """At a stop the name `shapes` is known in every frame, also in PEFT's."""
         with known_everywhere("shapes", lambda: shapes(self.curframe)):
             super().interaction(*arguments)
+
+    def do_interact(self, argument: str) -> None:
+        """A second prompt inside the first: in a notebook, nothing would lead out of it."""
+        if running_kernel() is not None:
+            self.message(_(NO_INTERACT))
+        else:
+            super().do_interact(argument)
 
     def do_shapes(self, argument: str) -> None:
         """shapes

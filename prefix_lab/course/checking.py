@@ -94,6 +94,7 @@ def exercise(key: str, stage: str | None = None) -> Callable[[Callable[..., str]
                     before, looked[key] = looked.get(key, stop), stop
                     if before is not stop:
                         stop.visits[:0], stop.asked[:0] = before.visits, before.asked
+                        stop.earlier = len(before.asked)
             try:
                 with torch.random.fork_rng(devices=[]):
                     praise = check(*answers, **named)
@@ -103,9 +104,8 @@ def exercise(key: str, stage: str | None = None) -> Callable[[Callable[..., str]
             given = [*answers, *named.values()]
             stops = [one for one in given if isinstance(one, StopAt) and one.visits]
             if stage is not None and stops:
-                passport.stamp(
-                    stage, key, stops[0], [brief(one) for one in given if not isinstance(one, StopAt | nn.Module)]
-                )
+                answers_given = [one for one in given if not isinstance(one, StopAt | nn.Module)]
+                passport.stamp(stage, key, stops[0], [" ".join(repr(one).split()) for one in answers_given])
             return Verdict(True, praise)
 
         checked.exercise = key
@@ -339,6 +339,8 @@ def seen_there(
             raise NotYet(OTHER_FRAME, there=one.function, command=one.command, function=function)
     if not here:
         raise NotYet(NOT_THERE, function=function, there=asked[-1].function)
+    now = stop.asked[getattr(stop, "earlier", 0) :]
+    here = [one for one in here if one in now] or here  # what was wrong at an earlier run may be forgotten by now
     for text, cause in (causes or {}).items():
         if any(holds(one.answer, text) for one in here):
             raise NotYet(cause)

@@ -40,7 +40,7 @@ STAMPED = {
 }
 NOT_SEEN = N_("Not seen yet. Lesson {number:02} leads there: {title}.")
 FIRST = '{"prefix_lab_passport": 1, '  # how the line begins, in every kind of file
-LONGEST, MOST = 200, 30
+LONGEST, MOST = 600, 30
 
 
 class Stamp(NamedTuple):

@@ -38,6 +38,10 @@ MADE_IN = N_(
     "`{name}` is made in the cell that begins with `{begins}`, under “{heading}”: run that one first. (After a "
     "restart, “Run All Above Selected Cell” in the menu “Run” runs all that it takes.)"
 )
+MADE_HERE = N_(
+    "The line of this very cell that makes `{name}` did not run. If you left a stop with `q`, run the cell again, and "
+    "leave with `c`."
+)
 NOT_MADE = N_(
     "`{name}` is not there yet: run the cell that makes it first. (After a restart, “Run All Above Selected Cell” in "
     "the menu “Run” runs all that it takes.)"
@@ -171,6 +175,8 @@ def cell_to_run(error: BaseException | None) -> str:
     cells = open_notebook()
     if cells is None:
         return _(NOT_MADE).format(name=error.name)
+    if error.name in names_made(running_shell().user_ns.get("In", [""])[-1]):
+        return _(MADE_HERE).format(name=error.name)
     for heading, source in cells:
         if error.name in names_made(source):
             begins = source.strip().partition("\n")[0]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LEVELS, PARTS = 2, 24  # how deep a frame's lists and caches are looked into, and at how many of their parts
 
 
-@dataclass
+@dataclass(repr=False)
 class Names:
     """What each axis is called, for each place in the code. `apply` gives a recording's tensors their names.
 
@@ -33,6 +33,9 @@ class Names:
 
     places: dict[tuple[Spot, str], list[KnownAxes]] = field(default_factory=dict)
     same: dict[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Names for the axes at {len(self.places):,} places>"
 
     def of(self, sighting: Sighting) -> Axes | None:
         """The axes of a tensor, by the entries that share the longest way with it; None where they do not agree."""

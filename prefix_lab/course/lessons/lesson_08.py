@@ -187,7 +187,7 @@ def draw_shares(attentions: Sequence[Tensor], prefix_len: int) -> Drawn:
 PREFIX_LEN, WORDS = 10, 18  # of the lesson's prefix, and of its record
 WHOLE = PREFIX_LEN + WORDS
 FORWARD = "PeftModelForCausalLM.forward"
-NO_NUMBER = N_("{line}: {given} is no number. Ask the debugger, and write down what it prints.")
+NO_NUMBER = N_("{line}: {given} is no number. Ask the debugger; of a shape that it prints, take the last number.")
 OTHER_ANSWER = N_("{line}: not {given}.")
 ASK_AGAIN = N_("Stop once more, and ask at the end of the function: `r` leads there.")
 ARRIVES = {

@@ -90,7 +90,7 @@ ASKED_ELSE = {
 }
 OTHER_ASKED = N_("{given} is not what the `if` in PeftModel.__init__ asks.")
 BASE_WANTED = N_("That is what the layer becomes. `target` is the layer as it was.")
-OTHER_TARGET = N_("The layer that is replaced is no {given}: `p type(target)` says it.")
+OTHER_TARGET = N_("{given} is not the class of the layer that is replaced: `p type(target)` says it.")
 OTHER_CLS = N_("cls is no {given}: print it in PeftModel.__init__.")
 CHOSEN_TOO_EARLY = N_("{given} is the wrapper outside. `cls` is the class that goes inside it, around the base.")
 
@@ -120,10 +120,16 @@ NOT_ZERO = N_("Not {given}: stop in the layer's forward, and print `self.lora_B[
 NOT_FIRST = N_("Not {given}: its gradient is multiplied by the other matrix, which is all zeros.")
 
 
+def matrix_named(given: Any) -> Any:
+    """`lora_B` for all that a learner may call it: B, lora_B, lora_B.default.weight."""
+    found = re.search(r"(?:^|lora_)([AB])(?:\.|$)", given.strip()) if isinstance(given, str) else None
+    return f"lora_{found[1]}" if found else given
+
+
 @exercise("lora_learns_first", stage="learn")
 def check_learns_first(stop: Any, answer: Any) -> str:
     """Which of A and B is zero at the start, and which gets a gradient first; seen after backward has run."""
-    zero, first = filled_in(answer, ("zero_at_start", "learns_first"))
+    zero, first = map(matrix_named, filled_in(answer, ("zero_at_start", "learns_first")))
     seen_there(stop, "<module>", ("'lora_A': 0.0", "0.0"))
     if zero != "lora_B":
         raise NotYet(NOT_ZERO if zero == "lora_A" else BOTH_START, given=brief(zero))

@@ -32,7 +32,8 @@ NO_REPORT = N_(
 )
 REPORT_FAILS = N_("The report raised {kind}: {said}. Put the hunt's first cell back as it was.")
 NO_BUG = N_(
-    "This report gives the same with Mika's branch and without the bug. Put the hunt's first cell back as it was."
+    "This report gives the same with Mika's branch and without the bug: it is another hunt's, or was changed. Run the "
+    "first cell of this hunt again, as it was."
 )
 NO_NAME = N_("where is {given}; a function's name is wanted, as text, in quotes.")
 NO_FUNCTION = N_("The file has no function {given!r}. The table at the top has their names.")

@@ -26,7 +26,7 @@ from prefix_lab.debugger.calls import closing_words
 from prefix_lab.debugger.placing import lines_of
 from prefix_lab.debugger.stages import bands
 from prefix_lab.debugger.steps import EVENTS, NONE
-from prefix_lab.locale import _
+from prefix_lab.locale import _ as said
 from prefix_lab.widgets.colours import COLOURS
 from prefix_lab.widgets.stepper.written import colours_of, headline, short_paths, whole
 
@@ -93,7 +93,7 @@ class Pieces:
             "names": [name.removeprefix("watch: ") for name in columns.names],
             "watches": sorted(columns.watches),
             "threads": columns.threads,
-            "stages": [(name, _(sentence), runs) for name, sentence, runs in bands(recording)],
+            "stages": [(name, said(sentence), runs) for name, sentence, runs in bands(recording)],
             "stretches": self.stretches(),
             "notes": closing_words(recording),
             "colours": COLOURS,
@@ -125,7 +125,7 @@ class Pieces:
         near = [step - self.page, step + self.page]
         ends = [(at, at) for at in self.recording.stack(step)]
         near += [before for before, _ in ends]
-        for once in range(FAR):
+        for _ in range(FAR):
             ends = [(beside(columns.step_before, before), beside(columns.step_after, after)) for before, after in ends]
             near += [at for both in ends for at in both]
         pages = dict.fromkeys(at // self.page for at in near if 0 <= at // self.page < self.count("steps"))
@@ -236,7 +236,7 @@ def held_at(recording: Recording, step: int) -> list[int]:
     names = recording.held_before(step)
     lines: dict[int, int] = {}
     at = before[step]
-    for once in range(LOOK_BACK):
+    for _ in range(LOOK_BACK):
         if at == NONE or len(lines) == len(names):
             break
         run = bound[at]
