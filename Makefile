@@ -11,16 +11,21 @@ ALONE = tests/planted
 BROWSERS = tests/browser
 SHOWN = tests/widgets tests/course tests/notebooks
 SLOWER = tests/shapes/test_contracts.py tests/breakpoints tests/terminal
-FIRST_LESSON = notebooks/en/00_start_here.ipynb
+# The course opens in the reader's language: PREFIX_LAB_LANGUAGE, else the system's.
+LANGUAGE = $(shell $(BIN)/python -c 'from prefix_lab.locale import language; print(language())' 2>/dev/null)
+FIRST_LESSON = notebooks/$(if $(filter zh%,$(LANGUAGE)),zh,en)/00_start_here.ipynb
 LAB_FLAGS = $(if $(filter 0,$(shell id -u)),--allow-root)
 # JupyterLab's first question would be about news, and it would look for updates where there may be no network. And a
 # double click on a folded hint would show its markup, although no one may edit it.
+LAB_SETTINGS = .venv/share/jupyter/lab/settings/overrides.json
 QUIET_LAB = {"@jupyterlab/apputils-extension:notification": {"checkForUpdates": false, "fetchNews": "false"}, \
-	"@jupyterlab/notebook-extension:tracker": {"showEditorForReadOnlyMarkdown": false}}
+	"@jupyterlab/notebook-extension:tracker": {"showEditorForReadOnlyMarkdown": false}, \
+	"@jupyterlab/translation-extension:plugin": {"locale": "$(if $(filter zh%,$(LANGUAGE)),zh_CN,default)"}}
 
 .PHONY: lab test course fuzz walk bench house notebooks browser clean
 
 lab: .venv/lab
+	@echo '$(QUIET_LAB)' > $(LAB_SETTINGS)
 	$(BIN)/jupyter lab $(LAB_FLAGS) $(FIRST_LESSON)
 
 walk: .venv/lab
@@ -67,6 +72,6 @@ clean:
 		{ echo "prefix_lab needs Python 3.11 or newer, and PYTHON='$(PYTHON)' is not. Install one, or name it: make PYTHON=python3.13"; exit 1; }
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
-	@mkdir -p .venv/share/jupyter/lab/settings
-	@echo '$(QUIET_LAB)' > .venv/share/jupyter/lab/settings/overrides.json
+	@mkdir -p $(dir $(LAB_SETTINGS))
+	@echo '$(QUIET_LAB)' > $(LAB_SETTINGS)
 	@touch $@

@@ -179,6 +179,11 @@ def main() -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(made[path], encoding="utf8")
         print(f"wrote {path.relative_to(HERE.parent)}")
+    for picture in (HERE / "en" / "pictures").iterdir():  # JupyterLab shows nothing from above a notebook's own folder
+        beside = HERE / "zh" / "pictures" / picture.name
+        if not beside.is_file() or beside.read_bytes() != picture.read_bytes():
+            beside.parent.mkdir(exist_ok=True, parents=True)
+            beside.write_bytes(picture.read_bytes())
     for path in left_over:
         path.unlink()
         print(f"removed {path.relative_to(HERE.parent)}")

@@ -67,7 +67,7 @@ from prefix_lab.widgets import Stepper
 # %% [markdown] lang="en"
 # ## How a hunt goes
 #
-# First comes **the report**: what Mika saw, and a function `report(by)` that does the same with Mika's branch or with
+# First comes **the report**: what Mika saw, and a function `report_1(by)` that does the same with Mika's branch or with
 # PEFT. Words and sizes are drawn anew each time its cell runs.
 #
 # Then **suspect, and look**. Which function is the first to give something else than it should? Stop there, and see.
@@ -97,7 +97,7 @@ from prefix_lab.widgets import Stepper
 # %% [markdown] lang="zh"
 # ## 怎样捉虫
 #
-# 先看**报告**：Mika 看到了什么，以及一个函数 `report(by)`，它用 Mika 的分支或者用 PEFT 做同样的事。每次运行那个单元格，单词和大小都会重新抽取。
+# 先看**报告**：Mika 看到了什么，以及一个函数 `report_1(by)`，它用 Mika 的分支或者用 PEFT 做同样的事。每次运行那个单元格，单词和大小都会重新抽取。
 #
 # 然后**怀疑，去看**。哪个函数最先给出了错的结果？停在那里，看一看。两个函数中若一个调用另一个，先给出结果的是里面那个。
 # 在练习里，`where` 是函数的名字，`seen` 是它在 Mika 的文件里给出的结果中，错了的那一样东西：
@@ -123,8 +123,8 @@ from prefix_lab.widgets import Stepper
 show_functions()
 
 # %% [markdown] lang="en"
-# The whole file is there to be read as well: `%pycat {mika.__file__}` in a cell of its own shows it, and
-# `show_source(mika.PrefixModel.encode)` shows one function. Its 240 lines are all plausible, and a few that look odd
+# The whole file is there to be read as well: `%pycat {mika_1.__file__}` in a cell of its own shows it, and
+# `show_source(mika_1.PrefixModel.encode)` shows one function. Its 240 lines are all plausible, and a few that look odd
 # are right: PEFT does the same. Looking is faster.
 #
 # ## Hunt 1 · every shape is right
@@ -133,7 +133,7 @@ show_functions()
 # > they are all right. So are the mean and the largest number of the prefix.” Mika
 
 # %% [markdown] lang="zh"
-# 整个文件也可以读：在单独一个单元格里，`%pycat {mika.__file__}` 显示全文，`show_source(mika.PrefixModel.encode)` 显示一个函数。
+# 整个文件也可以读：在单独一个单元格里，`%pycat {mika_1.__file__}` 显示全文，`show_source(mika_1.PrefixModel.encode)` 显示一个函数。
 # 它的 240 行看上去都有道理，有几行看着奇怪，其实是对的：PEFT 也这样做。所以，停下来看比通读更快。
 #
 # ## 捉虫 1 · 形状全都对
@@ -141,18 +141,18 @@ show_functions()
 # > “一个 GPT-2，一家要它介绍的餐馆，一个前缀。我的损失和 PEFT 的不同。一路上的形状我都打印了，全都对。前缀的均值和最大的数也对。”——Mika
 
 # %%
-mika = hunts.branch(1)
-base, tokenizer = load_tiny("gpt2")
-place, prefix_len = random.choice(places("held out")), random.choice((5, 7, 11))
-text = tokenizer([prompt(place, "brief")], return_tensors="pt")
+mika_1 = hunts.branch(1)
+base_1, tokenizer_1 = load_tiny("gpt2")
+place, prefix_len_1 = random.choice(places("held out")), random.choice((5, 7, 11))
+text_1 = tokenizer_1([prompt(place, "brief")], return_tensors="pt")
 
 
-def report(by):
-    return before(base, by, prefix_len)(**text, labels=text["input_ids"]).loss
+def report_1(by):
+    return before(base_1, by, prefix_len_1)(**text_1, labels=text_1["input_ids"]).loss
 
 
-for name, by in {"Mika": mika, "PEFT": peft}.items():
-    print(f"{name}: loss {report(by):.6f}")
+for name, by in {"Mika": mika_1, "PEFT": peft}.items():
+    print(f"{name}: loss {report_1(by):.6f}")
 
 # %% [markdown] lang="en"
 # `get_prompt` is where the prefix becomes a cache. Stand in it, on Mika's branch. What goes in, what comes out?
@@ -161,8 +161,8 @@ for name, by in {"Mika": mika, "PEFT": peft}.items():
 # 前缀在 `get_prompt` 里变成缓存。在 Mika 的分支上，停到它里面。进去的是什么，出来的又是什么？
 
 # %%
-with stop_at(mika.PrefixModel.get_prompt, suggest=["n", "p prefix.shape, prefix.mean()", "c"]) as stop:
-    report(mika)
+with stop_at(mika_1.PrefixModel.get_prompt, suggest=["n", "p prefix.shape, prefix.mean()", "c"]) as stop:
+    report_1(mika_1)
 
 # %% [markdown] lang="en" tags=["hint"]
 # Mean, largest and shape stay the same when numbers change places. How could you see which number has gone where?
@@ -192,16 +192,16 @@ seen = ...
 wrong = ...
 right = ...
 
-check_hunt(1, report, where, seen, wrong, right)
+check_hunt(1, report_1, where, seen, wrong, right)
 
 # %% tags=["solution"]
-model = before(base, mika, prefix_len)
+model = before(base_1, mika_1, prefix_len_1)
 where = "PrefixModel.to_rows"
 seen = model.to_rows(model.encode(1))[0, 0, 0, 1, :4].tolist()
 wrong = "rows = rows.movedim(2, 0).reshape(-1, batch, self.config.num_attention_heads, prefix_len, rows.shape[-1])"
 right = "rows = rows.movedim(2, 0).transpose(2, 3)"
 
-check_hunt(1, report, where, seen, wrong, right)
+check_hunt(1, report_1, where, seen, wrong, right)
 
 # %% [markdown] lang="en"
 # ## Hunt 2 · alone right, together wrong
@@ -215,20 +215,20 @@ check_hunt(1, report, where, seen, wrong, right)
 # > “每条文本单独续写时，都和 PEFT 一样。两条放进一个批次，短的那条就续写得不同了。长的那条从来没事。”——Mika
 
 # %%
-mika = hunts.branch(2)
-base, tokenizer = load_tiny("gpt2")
-two, prefix_len = random.sample(places("held out"), 2), random.choice((7, 11, 13))
-texts = tokenizer([prompt(two[0], "brief") + " =", f"the {two[1].name}"], padding=True, return_tensors="pt")
+mika_2 = hunts.branch(2)
+base_2, tokenizer_2 = load_tiny("gpt2")
+two, prefix_len_2 = random.sample(places("held out"), 2), random.choice((7, 11, 13))
+texts = tokenizer_2([prompt(two[0], "brief") + " =", f"the {two[1].name}"], padding=True, return_tensors="pt")
 
 
-def report(by):
-    model = before(base, by, prefix_len)
+def report_2(by):
+    model = before(base_2, by, prefix_len_2)
     return model.generate(**texts, max_new_tokens=10, do_sample=False)
 
 
-for name, by in {"Mika": mika, "PEFT": peft}.items():
-    written = report(by)[:, texts["input_ids"].shape[1] :]
-    print(f"{name}: {tokenizer.batch_decode(written, skip_special_tokens=True)}")
+for name, by in {"Mika": mika_2, "PEFT": peft}.items():
+    written = report_2(by)[:, texts["input_ids"].shape[1] :]
+    print(f"{name}: {tokenizer_2.batch_decode(written, skip_special_tokens=True)}")
 
 # %% [markdown] lang="en"
 # GPT-2's padding stands on the left here, so that all texts go on at their right end. What arrives at the base model?
@@ -238,7 +238,7 @@ for name, by in {"Mika": mika, "PEFT": peft}.items():
 # 这里 GPT-2 的填充放在左边，这样所有文本都在右端续写。到达基座模型的是什么？在它门口挂一个钩子，不用停下就能知道。
 
 # %%
-model = before(base, mika, prefix_len)
+model = before(base_2, mika_2, prefix_len_2)
 calls = arriving(model.base_model, "attention_mask", lambda: model.generate(**texts, max_new_tokens=3))
 for number, mask in enumerate(calls, 1):
     print(f"call {number}: mask {tuple(mask.shape)}, ones in each row {mask.sum(-1).tolist()}")
@@ -263,15 +263,15 @@ seen = ...
 wrong = ...
 right = ...
 
-check_hunt(2, report, where, seen, wrong, right)
+check_hunt(2, report_2, where, seen, wrong, right)
 
 # %% tags=["solution"]
 where = "PrefixModel.with_prefix"
-seen = before(base, mika, prefix_len).with_prefix(texts["attention_mask"])[1].tolist()
+seen = before(base_2, mika_2, prefix_len_2).with_prefix(texts["attention_mask"])[1].tolist()
 wrong = "return nn.functional.pad(mask.float(), (0, self.config.num_virtual_tokens), value=1.0)"
 right = "return nn.functional.pad(mask.float(), (self.config.num_virtual_tokens, 0), value=1.0)"
 
-check_hunt(2, report, where, seen, wrong, right)
+check_hunt(2, report_2, where, seen, wrong, right)
 
 # %% [markdown] lang="en"
 # ## Hunt 3 · it learns, but not as well
@@ -285,14 +285,14 @@ check_hunt(2, report, where, seen, wrong, right)
 # > “用的是 `prefix_projection=True`。第一步的损失和 PEFT 的一位不差，可训练的参数个数也相同。从那以后，我的损失就降得慢一点。”——Mika
 
 # %%
-mika = hunts.branch(3)
-base, tokenizer = load_tiny_t5()
-words, prefix_len = random.sample(seen_words(), 4), random.choice((5, 7, 11))
-batch = make_batch(tokenizer, words, [word[::-1] for word in words])
+mika_3 = hunts.branch(3)
+base_3, tokenizer_3 = load_tiny_t5()
+words_3, prefix_len_3 = random.sample(seen_words(), 4), random.choice((5, 7, 11))
+batch = make_batch(tokenizer_3, words_3, [word[::-1] for word in words_3])
 
 
-def report(by):
-    model, losses = before(base, by, prefix_len, prefix_projection=True), []
+def report_3(by):
+    model, losses = before(base_3, by, prefix_len_3, prefix_projection=True), []
     optimizer = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], lr=0.003)
     for _ in range(6):
         loss = model(**batch).loss
@@ -303,9 +303,9 @@ def report(by):
     return losses
 
 
-for name, by in {"Mika": mika, "PEFT": peft}.items():
-    trainable, _ = before(base, by, prefix_len, prefix_projection=True).get_nb_trainable_parameters()
-    print(f"{name}: {trainable:,} numbers train, losses", *(f"{loss:.3f}" for loss in report(by)))
+for name, by in {"Mika": mika_3, "PEFT": peft}.items():
+    trainable, _ = before(base_3, by, prefix_len_3, prefix_projection=True).get_nb_trainable_parameters()
+    print(f"{name}: {trainable:,} numbers train, losses", *(f"{loss:.3f}" for loss in report_3(by)))
 
 # %% [markdown] lang="en"
 # All numbers of the first forward are right, so look at what a number does not show. A recording keeps more of each
@@ -315,8 +315,8 @@ for name, by in {"Mika": mika, "PEFT": peft}.items():
 # 第一次 forward 的数全都对，所以要看数以外的东西。录制为每个张量记下的，不只是数。用 **n** 往前走，用 **p** 往回走。
 
 # %%
-with record([mika]) as recording:
-    before(base, mika, prefix_len, prefix_projection=True).get_prompt(1)
+with record([mika_3]) as recording:
+    before(base_3, mika_3, prefix_len_3, prefix_projection=True).get_prompt(1)
 stepper = Stepper(recording, title="hunt 3", height="460px")
 stepper.run_to(Breakpoint("PrefixModel.encode"))
 stepper
@@ -340,16 +340,16 @@ seen = ...
 wrong = ...
 right = ...
 
-check_hunt(3, report, where, seen, wrong, right)
+check_hunt(3, report_3, where, seen, wrong, right)
 
 # %% tags=["solution"]
-encoder = before(base, mika, prefix_len, prefix_projection=True).prompt_encoder["default"]
+encoder = before(base_3, mika_3, prefix_len_3, prefix_projection=True).prompt_encoder["default"]
 where = "PrefixEncoder.look_up"
-seen = encoder.look_up(torch.arange(prefix_len)).requires_grad
+seen = encoder.look_up(torch.arange(prefix_len_3)).requires_grad
 wrong = "return nn.functional.embedding(numbers, self.embedding.weight.data)"
 right = "return nn.functional.embedding(numbers, self.embedding.weight)"
 
-check_hunt(3, report, where, seen, wrong, right)
+check_hunt(3, report_3, where, seen, wrong, right)
 
 # %% [markdown] lang="en"
 # ## Hunt 4 · the second text
@@ -363,22 +363,22 @@ check_hunt(3, report, where, seen, wrong, right)
 # > “让 T5 把一个单词倒过来写。第一个回答和 PEFT 的一样。之后不管问什么，回答都不一样了。重启以后，不管先问哪个单词，第一个总是对的。”——Mika
 
 # %%
-mika = hunts.branch(4)
-base, tokenizer = load_tiny_t5()
-words, prefix_len = random.sample(seen_words(), 3), random.choice((3, 5, 7))
+mika_4 = hunts.branch(4)
+base_4, tokenizer_4 = load_tiny_t5()
+words_4, prefix_len_4 = random.sample(seen_words(), 3), random.choice((3, 5, 7))
 
 
-def report(by):
-    model, answers = before(base, by, prefix_len), []
-    for word in words:
-        text = tokenizer([f"reverse: {word}"], return_tensors="pt")
-        answers.append(model.generate(**text, max_new_tokens=random.Random(word).choice((6, 8, 10))))
+def report_4(by):
+    model, answers = before(base_4, by, prefix_len_4), []
+    for word in words_4:
+        text_4 = tokenizer_4([f"reverse: {word}"], return_tensors="pt")
+        answers.append(model.generate(**text_4, max_new_tokens=random.Random(word).choice((6, 8, 10))))
     return answers
 
 
-for name, by in {"Mika": mika, "PEFT": peft}.items():
-    answers = [tokenizer.decode(answer[0], skip_special_tokens=True) for answer in report(by)]
-    print(f"{name}: {dict(zip(words, answers, strict=True))}")
+for name, by in {"Mika": mika_4, "PEFT": peft}.items():
+    answers = [tokenizer_4.decode(answer[0], skip_special_tokens=True) for answer in report_4(by)]
+    print(f"{name}: {dict(zip(words_4, answers, strict=True))}")
 
 # %% [markdown] lang="en"
 # A random prefix disturbs the T5, so some answers are no good; but they should be the same on both sides. Stand where
@@ -388,10 +388,10 @@ for name, by in {"Mika": mika, "PEFT": peft}.items():
 # 随机前缀会扰乱 T5，所以有的回答本来就不像样；但两边应当相同。停在开始处理一个单词的地方，用 `c` 放过第一个。第二个单词来时，调用它的参数里有什么？
 
 # %%
-prepare = mika.TextToText.prepare_inputs_for_generation
+prepare = mika_4.TextToText.prepare_inputs_for_generation
 first = "kwargs.get('is_first_iteration')"
 with stop_at(prepare, condition=first, suggest=["p args[0].shape", "ll", "c"]) as stop:
-    report(mika)
+    report_4(mika_4)
 
 # %% [markdown] lang="en" tags=["hint"]
 # Something of the first word is still there when the second one begins. What does a model do with the cache that it is
@@ -413,20 +413,20 @@ seen = ...
 wrong = ...
 right = ...
 
-check_hunt(4, report, where, seen, wrong, right)
+check_hunt(4, report_4, where, seen, wrong, right)
 
 # %% tags=["solution"]
-model = before(base, mika, prefix_len)
+model = before(base_4, mika_4, prefix_len_4)
 where = "PrefixModel.get_prompt"
 model.generate(
-    **tokenizer([f"reverse: {words[0]}"], return_tensors="pt"),
-    max_new_tokens=random.Random(words[0]).choice((6, 8, 10)),
+    **tokenizer_4([f"reverse: {words_4[0]}"], return_tensors="pt"),
+    max_new_tokens=random.Random(words_4[0]).choice((6, 8, 10)),
 )
 seen = model.get_prompt(1).get_seq_length()
 wrong = """cache = self.made.setdefault(("cache", batch_size), self.to_cache(self.to_rows(prefix)))"""
 right = "cache = self.to_cache(self.to_rows(prefix))"
 
-check_hunt(4, report, where, seen, wrong, right)
+check_hunt(4, report_4, where, seen, wrong, right)
 
 # %% [markdown] lang="en"
 # ## Hunt 5 · steps too small to see
@@ -440,15 +440,15 @@ check_hunt(4, report, where, seen, wrong, right)
 # > “基座模型用 bfloat16，为了省内存。能运行，损失看上去也对。我用很小的学习率训练了十步，前缀里大多数的数一点也没动。”——Mika
 
 # %%
-mika = hunts.branch(5)
-base, tokenizer = load_tiny("t5")
-base = base.to(torch.bfloat16)
-place, prefix_len = random.choice(places("held out")), random.choice((5, 7, 11))
-batch = make_batch(tokenizer, [place.record], [f"{place.name}, {place.food}"])
+mika_5 = hunts.branch(5)
+base_5, tokenizer_5 = load_tiny("t5")
+base_5 = base_5.to(torch.bfloat16)
+place, prefix_len_5 = random.choice(places("held out")), random.choice((5, 7, 11))
+batch = make_batch(tokenizer_5, [place.record], [f"{place.name}, {place.food}"])
 
 
-def report(by):
-    model = before(base, by, prefix_len)
+def report_5(by):
+    model = before(base_5, by, prefix_len_5)
     [table] = [one for one in model.parameters() if one.requires_grad]
     start = table.detach().clone()
     optimizer = torch.optim.AdamW([table], lr=1e-4, weight_decay=0)
@@ -460,8 +460,8 @@ def report(by):
     return loss, (table != start).float().mean()
 
 
-for name, by in {"Mika": mika, "PEFT": peft}.items():
-    loss, moved = report(by)
+for name, by in {"Mika": mika_5, "PEFT": peft}.items():
+    loss, moved = report_5(by)
     print(f"{name}: loss {loss:.3f}, {moved:.0%} of the prefix's numbers have moved")
 
 # %% [markdown] lang="en"
@@ -471,8 +471,8 @@ for name, by in {"Mika": mika, "PEFT": peft}.items():
 # 张量除了形状，还有精度。下面按先后顺序，列出 Mika 的各个函数给出的张量是什么精度。
 
 # %%
-with record([mika]) as recording:
-    before(base, mika, prefix_len).get_prompt(1)
+with record([mika_5]) as recording:
+    before(base_5, mika_5, prefix_len_5).get_prompt(1)
 for step in recording.find(event="return"):
     if "dtype" in step.value.facts:
         print(f"{step.function:26} {step.value.facts['dtype']:9} {step.value.facts['shape']}")
@@ -497,15 +497,15 @@ seen = ...
 wrong = ...
 right = ...
 
-check_hunt(5, report, where, seen, wrong, right)
+check_hunt(5, report_5, where, seen, wrong, right)
 
 # %% tags=["solution"]
 where = "PrefixModel.placed"
-seen = before(base, mika, prefix_len).prompt_encoder["default"].embedding.weight.dtype
+seen = before(base_5, mika_5, prefix_len_5).prompt_encoder["default"].embedding.weight.dtype
 wrong = "return encoder.to(reference)"
 right = "return encoder.to(reference.device)"
 
-check_hunt(5, report, where, seen, wrong, right)
+check_hunt(5, report_5, where, seen, wrong, right)
 
 # %% [markdown] lang="en"
 # ## Hunt 6 · two go in, one comes out
@@ -519,16 +519,16 @@ check_hunt(5, report, where, seen, wrong, right)
 # > “一个 GPT-2，前面有两个前缀，各有一个名字。两个都正常。我把模型保存下来，再把两个都加载到一个新的 GPT-2 上，它们说的就一样了。”——Mika
 
 # %%
-mika = hunts.branch(6)
-base, tokenizer = load_tiny("gpt2")
-place, prefix_len = random.choice(places("held out")), random.choice((5, 7, 11))
-text = tokenizer([prompt(place)], return_tensors="pt")
+mika_6 = hunts.branch(6)
+base_6, tokenizer_6 = load_tiny("gpt2")
+place, prefix_len_6 = random.choice(places("held out")), random.choice((5, 7, 11))
+text_6 = tokenizer_6([prompt(place)], return_tensors="pt")
 
 
-def report(by):
+def report_6(by):
     torch.manual_seed(1)
-    trained, fresh = before(base, by, prefix_len), before(base, by, prefix_len)
-    trained.add_adapter("other", by.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=prefix_len))
+    trained, fresh = before(base_6, by, prefix_len_6), before(base_6, by, prefix_len_6)
+    trained.add_adapter("other", by.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=prefix_len_6))
     with tempfile.TemporaryDirectory() as folder:
         trained.save_pretrained(folder)
         fresh.load_adapter(folder, "first")
@@ -536,12 +536,12 @@ def report(by):
     losses = []
     for name in ("first", "second"):
         fresh.set_adapter(name)
-        losses.append(fresh(**text, labels=text["input_ids"]).loss)
+        losses.append(fresh(**text_6, labels=text_6["input_ids"]).loss)
     return losses
 
 
-for name, by in {"Mika": mika, "PEFT": peft}.items():
-    print(f"{name}: losses of the two", *(f"{loss:.5f}" for loss in report(by)))
+for name, by in {"Mika": mika_6, "PEFT": peft}.items():
+    print(f"{name}: losses of the two", *(f"{loss:.5f}" for loss in report_6(by)))
 
 # %% [markdown] lang="en"
 # Saving or loading? You decide where to stand first. What you want to see there: which of the two prefixes you hold.
@@ -551,8 +551,8 @@ for name, by in {"Mika": mika, "PEFT": peft}.items():
 # 错在保存，还是错在加载？先停在哪里，由你决定。在那里要看的是：你手里拿的是两个前缀中的哪一个。均值能把它们分开。
 
 # %%
-with stop_at(mika.PrefixModel.save_pretrained, suggest=["p list(self.peft_config)", "ll", "c"]) as stop:
-    report(mika)
+with stop_at(mika_6.PrefixModel.save_pretrained, suggest=["p list(self.peft_config)", "ll", "c"]) as stop:
+    report_6(mika_6)
 
 # %% [markdown] lang="en" tags=["hint"]
 # At that stop, before anything is written: `for name in self.peft_config` behind `!`, and print for each the mean of
@@ -575,18 +575,18 @@ seen = ...
 wrong = ...
 right = ...
 
-check_hunt(6, report, where, seen, wrong, right)
+check_hunt(6, report_6, where, seen, wrong, right)
 
 # %% tags=["solution"]
 torch.manual_seed(1)
-model = before(base, mika, prefix_len)
-model.add_adapter("other", mika.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=prefix_len))
+model = before(base_6, mika_6, prefix_len_6)
+model.add_adapter("other", mika_6.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=prefix_len_6))
 where = "PrefixEncoder.look_up"
 seen = model.get_prompt_embedding_to_save("other").mean().item()
 wrong = "encoder, config = self.prompt_encoder[self.active_adapter], self.peft_config[adapter_name]"
 right = "encoder, config = self.prompt_encoder[adapter_name], self.peft_config[adapter_name]"
 
-check_hunt(6, report, where, seen, wrong, right)
+check_hunt(6, report_6, where, seen, wrong, right)
 
 # %% [markdown] lang="en"
 # ## Hunt 7 · right once, then wrong
@@ -600,20 +600,20 @@ check_hunt(6, report, where, seen, wrong, right)
 # > “GPT-2 在一个前缀后面写十个单词。我看它对每个单词有多确信。第一个和 PEFT 的一样，后面就有不一样的了。”——Mika
 
 # %%
-mika = hunts.branch(7)
-base, tokenizer = load_tiny("gpt2")
-place, prefix_len = random.choice(places("held out")), random.choice((5, 7, 11))
-text = tokenizer([f"the {place.name}"], return_tensors="pt")
+mika_7 = hunts.branch(7)
+base_7, tokenizer_7 = load_tiny("gpt2")
+place, prefix_len_7 = random.choice(places("held out")), random.choice((5, 7, 11))
+text_7 = tokenizer_7([f"the {place.name}"], return_tensors="pt")
 
 
-def report(by):
+def report_7(by):
     asked = {"max_new_tokens": 10, "do_sample": False, "output_scores": True, "return_dict_in_generate": True}
-    written = before(base, by, prefix_len).generate(**text, **asked)
+    written = before(base_7, by, prefix_len_7).generate(**text_7, **asked)
     return torch.cat(written.scores).softmax(-1).amax(-1)
 
 
-for name, by in {"Mika": mika, "PEFT": peft}.items():
-    print(f"{name}:", *(f"{sure:.3f}" for sure in report(by)))
+for name, by in {"Mika": mika_7, "PEFT": peft}.items():
+    print(f"{name}:", *(f"{sure:.3f}" for sure in report_7(by)))
 
 # %% [markdown] lang="en"
 # For each word, transformers' loop asks `prepare_inputs_for_generation` what to call the model with. `c` goes on to the
@@ -623,9 +623,9 @@ for name, by in {"Mika": mika, "PEFT": peft}.items():
 # 每写一个单词，transformers 的循环都会问 `prepare_inputs_for_generation`：该用什么来调用模型。`c` 走到下一个单词；`times` 是最多停几次。
 
 # %%
-prepare = mika.TextThatGoesOn.prepare_inputs_for_generation
+prepare = mika_7.TextThatGoesOn.prepare_inputs_for_generation
 with stop_at(prepare, times=3, suggest=["n", "shapes()", "r", "p __return__.keys()", "c"]) as stop:
-    report(mika)
+    report_7(mika_7)
 
 # %% [markdown] lang="en" tags=["hint"]
 # The shapes are right at each call. What do ids, mask and positions say? PEFT's prepare_inputs_for_generation, with
@@ -647,17 +647,17 @@ seen = ...
 wrong = ...
 right = ...
 
-check_hunt(7, report, where, seen, wrong, right)
+check_hunt(7, report_7, where, seen, wrong, right)
 
 # %% tags=["solution"]
-model = before(base, mika, prefix_len)
+model = before(base_7, mika_7, prefix_len_7)
 asked = {"max_new_tokens": 3, "do_sample": False}
 where = "PrefixModel.behind_prefix"
-seen = arriving(model.base_model, "position_ids", lambda: model.generate(**text, **asked))[1].tolist()
+seen = arriving(model.base_model, "position_ids", lambda: model.generate(**text_7, **asked))[1].tolist()
 wrong = "return positions + max(self.config.num_virtual_tokens - filled, 0)"
 right = "return positions + self.config.num_virtual_tokens"
 
-check_hunt(7, report, where, seen, wrong, right)
+check_hunt(7, report_7, where, seen, wrong, right)
 
 # %% [markdown] lang="en"
 # ## Where PEFT does it right

@@ -70,7 +70,7 @@ ALSO_RIGHT = {
 }
 MISTAKES = {
     1: {
-        "would be true as well": {"seen": lambda names: (8, 1, 4, names["prefix_len"], 32)},
+        "would be true as well": {"seen": lambda names: (8, 1, 4, names["prefix_len_1"], 32)},
         "step in.": {"where": "PrefixModel.get_prompt"},
         "go back towards": {"where": "PrefixModel.to_cache"},
         "nothing is wrong yet": {"where": "PrefixModel.encode"},
@@ -96,7 +96,7 @@ MISTAKES = {
         "still shows": {"right": "return nn.functional.embedding(numbers, self.embedding.weight).detach()"},
     },
     4: {
-        "another of its calls": {"seen": lambda names: names["prefix_len"]},
+        "another of its calls": {"seen": lambda names: names["prefix_len_4"]},
         "each time": {"where": "PrefixModel.to_cache"},
         "step in.": {"where": "PrefixModel.generate"},
         "still shows": {"right": "cache = self.made.setdefault(batch_size, self.to_cache(self.to_rows(prefix)))"},
