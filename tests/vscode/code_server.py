@@ -32,6 +32,7 @@ SETTINGS = {
     "chat.disableAIFeatures": True,
     "git.enabled": False,
     "files.autoSave": "off",
+    "files.readonlyInclude": {"**/*.py": True},  # what is typed beside its field changes nobody's library
     "workbench.secondarySideBar.defaultVisibility": "hidden",
     "editor.minimap.enabled": False,
 }
@@ -76,7 +77,14 @@ def running(home: Path) -> Iterator[str]:
     (home / "data" / "User" / "settings.json").write_text(json.dumps(SETTINGS))
     (home / "config.yaml").touch()
     entry = folder / "node_modules" / "code-server" / "out" / "node" / "entry.js"
-    where = ["--user-data-dir", home / "data", "--extensions-dir", home / "extensions", "--config", home / "config.yaml"]
+    where = [
+        "--user-data-dir",
+        home / "data",
+        "--extensions-dir",
+        home / "extensions",
+        "--config",
+        home / "config.yaml",
+    ]
     command = [folder / "bin" / "node", entry, "--bind-addr", f"127.0.0.1:{port}", *FLAGS, *where]
     surroundings = {**os.environ, "EXTENSIONS_GALLERY": "{}"}
     with (home / "log").open("w") as log:
