@@ -65,7 +65,7 @@ def install() -> Path:
 
 @contextmanager
 def running(home: Path) -> Iterator[str]:
-    """Its address, while it runs, with the extensions of `vscode/` and of this folder; all that it writes is in `home`."""
+    """Its address, while it runs, with the extensions of `vscode/` and of this folder; it writes into `home` alone."""
     folder = install()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
