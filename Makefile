@@ -65,7 +65,7 @@ vscode: .venv/lab
 
 vscode-test: .venv/test browser
 	@$(BIN)/python -m tests.vscode.code_server
-	$(BIN)/python -m pytest $(VSCODE)
+	$(BIN)/python -m pytest -x $(VSCODE)
 
 clean:
 	rm -rf .venv *.egg-info .pytest_cache .ruff_cache .hypothesis
