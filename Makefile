@@ -9,6 +9,8 @@ BIN = .venv/bin
 # tried two at a time anyway, so by one pytest.
 ALONE = tests/planted
 BROWSERS = tests/browser
+# VS Code itself, headless, is 820 MB that are installed once into the user's cache folder: `make vscode-test`.
+VSCODE = tests/vscode
 SHOWN = tests/widgets tests/course tests/notebooks
 SLOWER = tests/shapes/test_contracts.py tests/breakpoints tests/terminal
 # The course opens in the reader's language: PREFIX_LAB_LANGUAGE, else the system's.
@@ -22,7 +24,7 @@ QUIET_LAB = {"@jupyterlab/apputils-extension:notification": {"checkForUpdates": 
 	"@jupyterlab/notebook-extension:tracker": {"showEditorForReadOnlyMarkdown": false}, \
 	"@jupyterlab/translation-extension:plugin": {"locale": "$(if $(filter zh%,$(LANGUAGE)),zh_CN,default)"}}
 
-.PHONY: lab test course fuzz walk bench house notebooks browser clean
+.PHONY: lab test course fuzz walk bench house notebooks browser vscode vscode-test clean
 
 lab: .venv/lab
 	@echo '$(QUIET_LAB)' > $(LAB_SETTINGS)
@@ -34,7 +36,7 @@ walk: .venv/lab
 test: .venv/test browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(SLOWER) $(SHOWN) $(ALONE) $(BROWSERS))
+	$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(SLOWER) $(SHOWN) $(ALONE) $(BROWSERS) $(VSCODE))
 	$(BIN)/python -m tests.debugger.pythons
 	$(BIN)/python -m pytest -n 2 $(SHOWN)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(SLOWER)
@@ -62,6 +64,13 @@ notebooks: .venv/test
 browser: .venv/test
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.browser.firefox
+
+vscode: .venv/lab
+	@$(BIN)/python vscode/package.py
+
+vscode-test: .venv/test browser
+	@$(BIN)/python -m tests.vscode.code_server
+	$(BIN)/python -m pytest -x $(VSCODE)
 
 clean:
 	rm -rf .venv *.egg-info .pytest_cache .ruff_cache .hypothesis

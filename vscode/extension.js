@@ -21,7 +21,7 @@ exports.activate = (context) => {
     stages.show(told);
     if (told && begun) vscode.commands.executeCommand(told.stages.length ? "prefix-lab.stages.focus" : "workbench.view.debug");
     if (told) begun = false;
-    standing.text = told ? `$(debug-line-by-line) step ${told.step} of ${told.steps}${told.changed.length ? ` · changed: ${told.changed.join(", ")}` : ""}` : "";
+    standing.text = told ? `$(debug-line-by-line) step ${told.step} of ${told.steps - 1}${told.changed.length ? ` · changed: ${told.changed.join(", ")}` : ""}` : "";
     told ? standing.show() : standing.hide();
   };
   context.subscriptions.push(

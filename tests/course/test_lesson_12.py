@@ -35,7 +35,7 @@ def test_a_text_that_is_not_one_line_is_refused(text, said):
 
 def test_the_launch_configurations_are_read_from_the_project(tmp_path):
     names = [row[0] for row in launch_configurations().rows]
-    assert len(names) == 4
+    assert len(names) == 5
     assert any("prefix-lab dap" in name for name in names)
     assert "open a clone" in repr(launch_configurations(tmp_path / "none"))
 

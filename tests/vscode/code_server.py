@@ -32,6 +32,7 @@ SETTINGS = {
     "chat.disableAIFeatures": True,
     "git.enabled": False,
     "files.autoSave": "off",
+    "files.readonlyInclude": {"**/*.py": True},  # what is typed beside its field changes nobody's library
     "workbench.secondarySideBar.defaultVisibility": "hidden",
     "editor.minimap.enabled": False,
 }
@@ -64,7 +65,7 @@ def install() -> Path:
 
 @contextmanager
 def running(home: Path) -> Iterator[str]:
-    """Its address, while it runs, with the extensions of `vscode/` and of this folder; all it writes is in `home`."""
+    """Its address, while it runs, with the extensions of `vscode/` and of this folder; it writes into `home` alone."""
     folder = install()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -1,20 +1,35 @@
-"""The extension in VS Code itself: a recording walked through forwards and backwards, as its user does it."""
+"""The extension in VS Code itself: a recording walked through forwards and backwards, as its user does it.
+
+The tests of one session follow each other as a person's morning does.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import peft
 import pytest
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page, TimeoutError, expect, sync_playwright
 
 from prefix_lab.course import record_walk
 from tests.browser import chromium
 from tests.browser.jupyterlab import FLAGS
 from tests.vscode.code_server import ROOT, running
 
-SECONDS = 60_000
+SECONDS = 90_000
+SCRIPT = "def double(n):\n    twice = n * 2\n    return twice\n\n\nprint(double(21))\n"
+WALK = "Walk: from get_peft_model to a saved prefix"
+
+
+def spaced(text: str) -> re.Pattern:
+    """A text whose blanks may be of any kind: VS Code writes some that do not break."""
+    return re.compile(re.escape(text).replace("\\ ", r"\s*"))
 
 
 class Workbench:
@@ -23,62 +38,130 @@ class Workbench:
     def __init__(self, page: Page):
         self.page = page
 
-    def command(self, text: str) -> None:
+    def command(self, text: str, choice: str = "") -> None:
         self.page.keyboard.press("F1")
-        self.page.locator(".quick-input-widget input").fill(f">{text}")
-        self.page.locator(".quick-input-list .monaco-list-row", has_text=text).first.click()
+        self.page.locator(".quick-input-widget input").first.fill(f">{text}")
+        self.choose(text)
+        if choice:
+            self.choose(choice)
+
+    def wait_for_extension(self) -> None:
+        """Extensions are read after the workbench is shown; until then their commands are not offered."""
+        offered = self.page.locator(".quick-input-list .monaco-list-row", has_text="Walk through this recording").first
+        for _ in range(20):
+            self.page.keyboard.press("F1")
+            self.page.locator(".quick-input-widget input").first.fill(">Walk through this recording")
+            try:
+                offered.wait_for(timeout=SECONDS / 20)
+                return self.page.keyboard.press("Escape")
+            except TimeoutError:
+                self.page.keyboard.press("Escape")
+        raise AssertionError("the extension is not there")
 
     def choose(self, text: str) -> None:
         self.page.locator(".quick-input-list .monaco-list-row", has_text=text).first.click()
 
-    def press(self, label: str) -> None:
-        """A button of the debugger's bar; waits until the recording stands elsewhere."""
-        before = self.standing()
-        self.page.locator(
-            f".debug-toolbar .action-label[aria-label^='{label}'], .action-label[aria-label^='{label}']"
-        ).first.click()
-        self.page.wait_for_function(
-            "before => document.querySelector('.statusbar')?.innerText.match(/step \\d+ of \\d+/)?.[0] !== before",
-            arg=before,
+    def start(self, name: str) -> None:
+        """An entry of launch.json."""
+        self.command("Debug: Select and Start Debugging", name)
+
+    def stop(self) -> None:
+        self.page.keyboard.press("Shift+F5")
+        expect(self.page.locator(".debug-toolbar")).to_be_hidden()
+        self.forget_breakpoints()
+
+    def press(self, label: str, step: int) -> None:
+        """A button of the debugger's bar, and the step to which it leads."""
+        self.page.locator(f".debug-toolbar .action-label[aria-label^='{label}']").click()
+        self.stands_at(step)
+
+    def stands_at(self, step: int) -> None:
+        expect(self.page.locator(".statusbar")).to_contain_text(re.compile(rf"step {step} of"))
+
+    def pane(self, title: str) -> Locator:
+        return self.page.locator(f".pane:has(.pane-header[aria-label^='{title}'])")
+
+    def row(self, title: str, text: str | re.Pattern) -> Locator:
+        return self.pane(title).locator(".monaco-list-row", has_text=text).first
+
+    def stands_in(self, function: str) -> None:
+        expect(self.pane("Call Stack").locator(".monaco-list-row").filter(has_text=".py").first).to_contain_text(
+            function
         )
 
-    def standing(self) -> str:
-        found = re.search(r"step \d+ of \d+", self.page.locator(".statusbar").inner_text())
-        return found[0] if found else ""
+    def menu(self, variable: str, item: str) -> None:
+        """An entry of a variable's menu, which closes again when the pane is filled anew meanwhile."""
+        found = self.page.locator(".monaco-menu .action-item", has_text=item).first
+        for _ in range(10):
+            self.row("Variables", re.compile(rf"^{variable} =")).click(button="right")
+            try:
+                found.wait_for(timeout=SECONDS / 20)
+                return found.click()
+            except TimeoutError:
+                self.page.keyboard.press("Escape")
+        raise AssertionError(f"no {item!r} in the menu of {variable}")
 
-    def stack(self) -> Locator:
-        return self.page.locator(".debug-call-stack .monaco-list-row")
+    def in_the_editor(self, text: str) -> Locator:
+        """A line of the source, by what it says."""
+        return self.page.locator(".view-line", has_text=spaced(text)).first
 
-    def top(self) -> str:
-        return self.stack().filter(has_text=".py").first.inner_text().replace("\n", " ")
+    def breakpoint_here(self, command: str, typed: str) -> None:
+        """On the cursor's line, with a condition or a message."""
+        self.command(command)
+        self.page.locator(".breakpoint-widget .monaco-editor.focused").wait_for()
+        self.page.keyboard.insert_text(typed)
+        self.page.keyboard.press("Enter")
+        self.page.locator(".breakpoint-widget").wait_for(state="detached")
 
-    def variables(self) -> list[str]:
-        rows = self.page.locator(
-            ".debug-variables .monaco-list-row, .pane:has([aria-label^='Variables']) .monaco-list-row"
-        )
-        return [one.replace("\n", " ") for one in rows.all_inner_texts()]
+    def forget_breakpoints(self) -> None:
+        pane = self.pane("Breakpoints")
+        pane.hover()
+        pane.locator(".action-label[aria-label='Remove All Breakpoints']").click()
+        expect(pane.locator(".monaco-list-row", has_text=re.compile("model.py|encode|prefix_tokens"))).to_have_count(0)
 
-    def stages(self) -> Locator:
-        return self.page.locator(".pane:has([aria-label^='Stages of the walk']) .monaco-list-row")
+    def says(self, text: str) -> None:
+        """In the debugger's console, a notice or a dialog."""
+        said = self.page.locator(".repl, .notifications-toasts, .monaco-dialog-box").filter(has_text=text).first
+        said.wait_for()
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory) -> Path:
-    """A folder with a recording of PEFT's walk, and the environment of these tests as its own."""
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory, port) -> Path:
+    """A folder with a recording of PEFT's walk and a script, the project's launch.json, and its environment."""
     made = tmp_path_factory.mktemp("folder")
     record_walk("peft", model=False).save(made / "walk.recording")
+    (made / "double.py").write_text(SCRIPT)
     (made / ".venv").symlink_to(ROOT / ".venv")
+    notes = re.sub(r"^\s*//.*$", "", (ROOT / ".vscode" / "launch.json").read_text(), flags=re.MULTILINE)
+    told = json.loads(notes)
+    here = {"type": "prefix-lab", "request": "launch"}
+    told["configurations"] += [
+        {**here, "name": "My script", "script": "${workspaceFolder}/double.py"},
+        {**here, "name": "No such file", "recording": "${workspaceFolder}/none.recording"},
+        {"type": "prefix-lab", "request": "attach", "name": "By its port", "port": port},
+    ]
+    (made / ".vscode").mkdir()
+    (made / ".vscode" / "launch.json").write_text(json.dumps(told))
     return made
 
 
 @pytest.fixture(scope="session")
 def page(folder, tmp_path_factory) -> Iterator[Page]:
+    expect.set_options(timeout=SECONDS)
     with running(tmp_path_factory.mktemp("code")) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=FLAGS)
-        opened = browser.new_page(viewport={"width": 1500, "height": 950})
+        opened = browser.new_page(viewport={"width": 1500, "height": 1150})
         opened.set_default_timeout(SECONDS)
         opened.goto(f"{address}/?folder={folder}")
         opened.locator(".monaco-workbench .statusbar").wait_for()
+        Workbench(opened).wait_for_extension()
         yield opened
         browser.close()
 
@@ -88,28 +171,127 @@ def bench(page) -> Workbench:
     return Workbench(page)
 
 
-def test_f5_on_a_recording_opens_it_and_the_stages_lead_through_it(bench):
+@pytest.fixture(autouse=True)
+def shown(page, request, tmp_path_factory) -> Iterator[None]:
+    """What there was to see at the end of each test."""
+    yield
+    page.screenshot(path=tmp_path_factory.getbasetemp() / f"{request.node.name}.png")
+
+
+def test_f5_on_a_recording_opens_it_and_its_stages_are_gone_to_by_click_and_by_keys(bench):
     page = bench.page
     page.locator(".explorer-folders-view .monaco-list-row", has_text="walk.recording").dblclick()
     page.frame_locator("iframe.webview").frame_locator("iframe").get_by_role(
         "button", name="Walk through it"
     ).wait_for()
     page.keyboard.press("F5")
-    bench.stack().filter(has_text="walk").first.wait_for()
-    bench.stages().filter(has_text="encode").first.click()
-    bench.stack().filter(has_text="PrefixEncoder.forward").first.wait_for()
-    page.screenshot(path="/tmp/w/vs_encode.png")
-    assert "PrefixEncoder.forward" in bench.top()
+    bench.stands_at(0)
+    bench.row("Stages", "split").click()
+    bench.stands_at(1367)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    bench.stands_at(1390)
+    bench.stands_in("PrefixEncoder.forward")
 
 
-def test_it_steps_forwards_and_backwards_and_shows_named_axes(bench):
-    for _ in range(3):
-        bench.press("Step Over")
+def test_it_steps_both_ways_with_named_axes_in_the_pane_beside_the_lines_and_above_the_pointer(bench):
+    for step in (1391, 1392, 1393):
+        bench.press("Step Over", step)
+    expect(bench.page.locator(".statusbar")).to_contain_text("changed: prefix_tokens")
+    value = "Tensor (batch 2, prefix_len 20, hidden 128) float32"
+    expect(bench.pane("Variables")).to_contain_text(spaced(value))
+    expect(bench.in_the_editor("prefix_tokens = self.embedding(prefix)")).to_contain_text(spaced(value))
+    bench.page.locator(".codelens-decoration", has_text=spaced("called once")).first.wait_for()
+    expect(bench.in_the_editor("self.embedding = torch.nn.Embedding(num_virtual")).not_to_contain_text("float32")
+    bench.press("Step Back", 1392)
+    bench.press("Step Over", 1393)
+    bench.press("Step Over", 1394)
+    bench.in_the_editor("return past_key_values").locator("span span", has_text="past_key_values").last.hover()
+    bench.page.locator(".debug-hover-widget", has_text="layers").wait_for()
+
+
+def test_a_condition_and_a_stage_stop_it_in_both_directions_and_a_log_point_only_tells(bench):
+    bench.in_the_editor("return past_key_values").click()
+    bench.breakpoint_here("Debug: Add Conditional Breakpoint", "prefix.shape[0] == 2")
+    bench.press("Reverse", 0)
+    bench.press("Continue", 1394)
+    bench.press("Continue", 1518)
+    bench.press("Reverse", 1394)
+    bench.forget_breakpoints()
+    bench.in_the_editor("return past_key_values").click()
+    bench.breakpoint_here("Debug: Add Logpoint", "the encoder gives {past_key_values.shape}")
+    pane = bench.pane("Breakpoints")
+    pane.hover()
+    pane.locator(".action-label[aria-label='Add Function Breakpoint']").click()
+    pane.locator("input.input").fill("encode")
+    bench.page.keyboard.press("Enter")
+    bench.press("Continue", 1518)
+    bench.press("Reverse", 1390)
+    bench.stands_in("PrefixEncoder.forward")
+    bench.says("the encoder gives (2, 20, 768)")
+    bench.forget_breakpoints()
+
+
+def test_a_names_change_stops_it_and_its_history_leads_back(bench):
+    for step in (1391, 1392, 1393):
+        bench.press("Step Over", step)
+    bench.menu("prefix_tokens", "Break on Value Change")
+    bench.row("Breakpoints", "prefix_tokens in PrefixEncoder.forward").wait_for()
+    bench.press("Reverse", 1392)
+    bench.press("Step Over", 1393)
+    bench.menu("prefix_tokens", "Go where this value was made")
+    bench.stands_at(1392)
+    bench.press("Step Over", 1393)
+    bench.menu("prefix_tokens", "History of a value")
+    bench.choose("prefix_len 20, hidden 128")
+    bench.stands_at(1392)
+    bench.forget_breakpoints()
+
+
+def test_it_becomes_a_page_that_any_browser_opens(bench, folder):
+    bench.command("Export this recording as a page")
+    bench.page.locator(".quick-input-widget input").first.press("Enter")
+    bench.says("opens in any browser")
+    assert "<title>walk</title>" in (folder / "walk.html").read_text()
+    bench.stop()
+
+
+def test_a_script_is_recorded_first(bench):
+    bench.start("My script")
+    bench.stands_in("double.py")
+    bench.stop()
+
+
+def test_a_recording_that_another_process_serves_is_walked_through_as_well(bench, folder, port):
+    command = [sys.executable, "-m", "prefix_lab", "dap", "--port", str(port), "walk.recording"]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert str(port) in server.stderr.readline()
+            bench.start("By its port")
+            bench.stands_at(0)
+            bench.stop()
+        finally:
+            server.terminate()
+
+
+def test_a_recording_that_is_not_there_says_so(bench):
+    bench.start("No such file")
+    bench.says("none.recording")
+    bench.page.keyboard.press("Escape")
+
+
+def test_debugpy_stops_in_pefts_encoder_and_the_pane_names_the_axes(bench):
+    """By the entry as it stands in the project's launch.json."""
     page = bench.page
-    page.screenshot(path="/tmp/w/vs_steps.png")
-    assert any("prefix_len" in one for one in bench.variables())
-    there = bench.standing()
-    bench.press("Step Back")
-    assert bench.standing() != there
-    bench.press("Reverse")
-    page.screenshot(path="/tmp/w/vs_reverse.png")
+    page.keyboard.press("Control+P")
+    encoder = Path(peft.__file__).parent / "tuners" / "prefix_tuning" / "model.py"
+    line = encoder.read_text().splitlines().index("        return past_key_values") + 1
+    page.locator(".quick-input-widget input").first.fill(f"{encoder}:{line}")
+    page.locator(".quick-input-list .monaco-list-row", has_text="model.py").first.wait_for()
+    page.keyboard.press("Enter")
+    bench.in_the_editor("return past_key_values").click()
+    page.keyboard.press("F9")
+    bench.start(WALK)
+    bench.stands_in("forward")
+    bench.row("Variables", spaced("past_key_values = Tensor (batch 2, prefix_len 20")).wait_for()
+    bench.stop()
