@@ -201,7 +201,7 @@ def test_it_steps_both_ways_with_named_axes_in_the_pane_beside_the_lines_and_abo
     value = "Tensor (batch 2, prefix_len 20, hidden 128) float32"
     expect(bench.pane("Variables")).to_contain_text(spaced(value))
     expect(bench.in_the_editor("prefix_tokens = self.embedding(prefix)")).to_contain_text(spaced(value))
-    bench.page.locator(".codelens-decoration", has_text=spaced("called once")).first.wait_for()
+    bench.page.locator(".codelens-decoration", has_text=spaced("called once")).filter(visible=True).first.wait_for()
     expect(bench.in_the_editor("self.embedding = torch.nn.Embedding(num_virtual")).not_to_contain_text("float32")
     bench.press("Step Back", 1392)
     bench.press("Step Over", 1393)
