@@ -188,8 +188,8 @@ def test_f5_on_a_recording_opens_it_and_its_stages_are_gone_to_by_click_and_by_k
     bench.stands_at(0)
     bench.row("Stages", "split").click()
     bench.stands_at(1367)
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
+    page.keyboard.press("Control+Alt+S")
+    bench.choose("encode")
     bench.stands_at(1390)
     bench.stands_in("PrefixEncoder.forward")
 
