@@ -58,7 +58,7 @@ class Workbench:
                 self.page.keyboard.press("Escape")
         raise AssertionError("the extension is not there")
 
-    def choose(self, text: str) -> None:
+    def choose(self, text: str | re.Pattern) -> None:
         self.page.locator(".quick-input-list .monaco-list-row", has_text=text).first.click()
 
     def start(self, name: str) -> None:
@@ -189,7 +189,7 @@ def test_f5_on_a_recording_opens_it_and_its_stages_are_gone_to_by_click_and_by_k
     bench.row("Stages", "split").click()
     bench.stands_at(1367)
     page.keyboard.press("Control+Alt+S")
-    bench.choose("encode")
+    bench.choose(re.compile("^encode"))  # other stages' sentences name the encoder
     bench.stands_at(1390)
     bench.stands_in("PrefixEncoder.forward")
 
