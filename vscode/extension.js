@@ -194,10 +194,12 @@ async function goToValue(chosen, toChoose) {
   const editor = vscode.window.activeTextEditor;
   const word = editor?.document.getText(editor.document.getWordRangeAtPosition(editor.selection.active));
   const given = chosen?.variable?.name?.replace(/^→ /, "") ?? (await vscode.window.showInputBox({ prompt: "A name of this function", value: word }));
-  const frame = vscode.debug.activeStackItem?.frameId;
-  if (!given || frame === undefined) return;
-  const [found, told] = [await ask("prefixLab/history", { name: given, frameId: frame }), await ask("prefixLab/stages")];
-  if (!found || !told) return vscode.window.showInformationMessage(`prefix-lab: ${given} never had a value in this call.`);
+  const told = await ask("prefixLab/stages");
+  if (!given || !told) return;
+  // Where no frame is in front, the one that the recording stands in: its number is the step's, plus one.
+  const frameId = vscode.debug.activeStackItem?.frameId ?? told.step + 1;
+  const found = await ask("prefixLab/history", { name: given, frameId });
+  if (!found) return vscode.window.showInformationMessage(`prefix-lab: ${given} never had a value in this call.`);
   const before = found.values.filter((one) => one.step < told.step);
   const last = before[before.length - 1] ?? found.values[0];
   const items = found.values.map((one) => ({ label: one.value, description: `line ${one.line}, step ${one.step}`, step: one.step, picked: one === last }));
