@@ -28,9 +28,9 @@ MEGABYTES = 130
 TRANSFORMERS = {
     **{"0.3": "4.30.2", "0.4": "4.31.0", "0.5": "4.33.3", "0.6": "4.35.2", "0.7": "4.36.2", "0.8": "4.37.2"},
     **{"0.9": "4.38.2", "0.10": "4.39.3", "0.11": "4.41.2", "0.12": "4.43.4", "0.13": "4.45.2", "0.14": "4.47.1"},
-    **{"0.15": "4.51.3", "0.16": "4.53.3", "0.17": "4.56.2", "0.18": "4.57.3"},
+    **{"0.15": "4.51.3", "0.16": "4.53.3", "0.17": "4.55.4", "0.18": "4.57.3"},
 }
-"""PEFT's series → the transformers of its month."""
+"""PEFT's series → a transformers of its months; each pair was walked through."""
 
 RELEASE = re.compile(r"\d+(\.\d+){1,2}")
 ASKED = "peft=={peft} and transformers=={transformers} are not here yet. They take about {size} MB in {folder}."
