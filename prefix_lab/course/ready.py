@@ -175,13 +175,12 @@ def cell_to_run(error: BaseException | None) -> str:
     cells = open_notebook()
     if cells is None:
         return _(NOT_MADE).format(name=error.name)
-    if error.name in names_made(running_shell().user_ns.get("In", [""])[-1]):
-        return _(MADE_HERE).format(name=error.name)
+    ran = running_shell().user_ns.get("In", [""])[-1].strip()
     for heading, source in cells:
-        if error.name in names_made(source):
+        if source.strip() != ran and error.name in names_made(source):
             begins = source.strip().partition("\n")[0]
             return _(MADE_IN).format(name=error.name, begins=begins, heading=heading)
-    return ""
+    return _(MADE_HERE).format(name=error.name) if error.name in names_made(ran) else ""
 
 
 def names_made(source: str) -> set[str]:

@@ -171,7 +171,7 @@ QUESTIONS = {
         BRANCH,
         {
             "as it was": BRANCH | {"target": "Linear"},
-            "is no Embedding": BRANCH | {"target": "Embedding"},
+            "Embedding is not the class": BRANCH | {"target": "Embedding"},
             "the wrapper outside": BRANCH | {"cls": "PeftModelForCausalLM"},
             "cls is no LoraConfig": BRANCH | {"cls": "LoraConfig"},
             "what PeftModel has kept": BRANCH | {"asked": "peft_config.is_prompt_learning"},
