@@ -95,8 +95,8 @@ class Workbench:
         for _ in range(10):
             self.row("Variables", re.compile(rf"^{variable} =")).click(button="right")
             try:
-                found.wait_for(timeout=SECONDS / 20)
-                return found.click()
+                found.click(timeout=SECONDS / 20)
+                return found.wait_for(state="hidden", timeout=SECONDS / 20)  # a click at once is taken for the first
             except TimeoutError:
                 self.page.keyboard.press("Escape")
         raise AssertionError(f"no {item!r} in the menu of {variable}")
@@ -264,9 +264,9 @@ def test_a_script_is_recorded_first(bench):
 
 def test_a_recording_that_another_process_serves_is_walked_through_as_well(bench, folder, port):
     command = [sys.executable, "-m", "prefix_lab", "dap", "--port", str(port), "walk.recording"]
-    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as server:
         try:
-            assert str(port) in server.stderr.readline()
+            assert str(port) in server.stdout.readline()
             bench.start("By its port")
             bench.stands_at(0)
             bench.stop()
