@@ -59,7 +59,8 @@ def runs_of(recording: RecordedSteps, dotted: str) -> list[Band]:
         return [
             Band(columns.frame_first[frame], columns.frame_last[frame])
             for frame, function in enumerate(columns.frame_function)
-            if function in meant and columns.frame_first[frame] != NONE
+            if function in meant
+            if columns.frame_first[frame] != NONE
         ]
     if dotted.startswith("torch."):
         call = f".{dotted.rpartition('.')[2]}("
