@@ -116,6 +116,7 @@ class StopAt:
     """
 
     by: str | None = None  # until the block begins
+    earlier = 0  # of `asked`, those from when the cell ran before
 
     def __init__(
         self, breakpoint: StageBreakpoint, typed: list[str] | None, kind: str | None, suggest: list[str] | None

@@ -339,7 +339,7 @@ def seen_there(
             raise NotYet(OTHER_FRAME, there=one.function, command=one.command, function=function)
     if not here:
         raise NotYet(NOT_THERE, function=function, there=asked[-1].function)
-    now = stop.asked[getattr(stop, "earlier", 0) :]
+    now = stop.asked[stop.earlier :]
     here = [one for one in here if one in now] or here  # what was wrong at an earlier run may be forgotten by now
     for text, cause in (causes or {}).items():
         if any(holds(one.answer, text) for one in here):

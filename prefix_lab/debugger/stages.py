@@ -84,7 +84,7 @@ def is_named(dotted: str, file: str, function: str) -> bool:
 def is_moved(dotted: str, file: str, function: str) -> bool:
     """Whether a dotted name may mean this function, which has the same name in another file of the package."""
     package, _, rest = dotted.partition(".")
-    return package in PurePath(file).parts and f".{rest}".endswith(f".{function}") and "." not in function[:1]
+    return package in PurePath(file).parts and f".{rest}".endswith(f".{function}")
 
 
 def steps_at_lines_with(recording: RecordedSteps, text: str) -> list[int]:

@@ -304,7 +304,6 @@ def generator_ids(vocab: int) -> Tensor:
     return torch.randint(3, vocab, (2, 5), generator=generator())
 
 
-ROW_GONE = N_("{name} is missing. Put its line back as it was.")
 WRONG_NUMBER = N_("{name}, {field}: you gave {given}, and it is {right}.")
 ALL_NUMBERS = N_("Those are all numbers of the model, the frozen ones too.")
 WHOLE_FOLDER = N_("Those are the bytes of the whole folder; the model card needs no memory.")
