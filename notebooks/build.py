@@ -68,12 +68,12 @@ def build(source: Path, language: str, solved: bool = False) -> NotebookNode:
             if cell.metadata["lang"] != language:
                 continue
             if "hint" in tags:
-                hints.append(cell.source)
+                hints.append(joined(cell.source))
                 continue
         cells += hints_in_a_row(hints, language)
         hints = []
         if cell.cell_type == "markdown":
-            cells.append(nbformat.v4.new_markdown_cell(with_effort(cell.source, source, language)))
+            cells.append(nbformat.v4.new_markdown_cell(with_effort(joined(cell.source), source, language)))
         elif "solution" in tags:
             if not cells or "exercise" not in cells[-1].metadata.get("tags", []):
                 raise ValueError(f"{where}: a solution stands right behind its exercise.")
@@ -113,6 +113,14 @@ def commented(code: str, language: str) -> str:
     for row, column, text in comments_in(code):
         lines[row - 1] = f"{lines[row - 1][:column]}# {said(text, language)}"
     return "\n".join(lines)
+
+
+BROKEN = re.compile(r"(?<=[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef])\n(?=[\u4e00-\u9fff“（《])")
+
+
+def joined(text: str) -> str:
+    """A text without line breaks between two Chinese signs: a page would show each as a blank."""
+    return BROKEN.sub("", text)
 
 
 def with_effort(text: str, source: Path, language: str) -> str:

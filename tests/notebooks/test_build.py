@@ -57,6 +57,12 @@ def test_a_stub_is_shown_and_its_solution_is_folded(tmp_path):
     assert "x = 1" in solution.source
 
 
+def test_a_line_break_between_chinese_signs_is_no_blank_on_the_page(tmp_path):
+    text = '# %% [markdown] lang="en"\n# a\n# b\n\n# %% [markdown] lang="zh"\n# 一，\n# 二\n# c\n#\n# - 三\n'
+    assert build(write(tmp_path, text), "zh").cells[0].source == "一，二\nc\n\n- 三"
+    assert build(write(tmp_path, text), "en").cells[0].source == "a\nb"
+
+
 def test_hints_in_a_row_are_numbered_and_two_quick_clicks_do_not_open_their_markup(tmp_path):
     hint = '# %% [markdown] lang="en" tags=["hint"]\n# Look.\n\n'
     cells = build(write(tmp_path, f"# %%\nx = 1\n\n{hint * 2}# %%\ny = 1\n\n{hint}"), "en").cells
