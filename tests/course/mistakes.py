@@ -241,7 +241,7 @@ MISTAKES = {
         "that do get a gradient": ("strength[row] == 0", "strength[row] != 0"),
         "none of them": "right() + [2 * layers]",
         "is missing": "right()[1:]",
-        "gets a gradient": "[*range(2 * layers)][:-1]",
+        "gets a gradient.": ("strength[row] == 0", "strength[row] in (0, strength.max())"),
         "a list of row numbers": "3",
     },
     "check_rows_of": {
