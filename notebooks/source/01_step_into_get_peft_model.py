@@ -237,7 +237,7 @@ check_chosen(stop, {"table": "MODEL_TYPE_TO_PEFT_MODEL_MAPPING", "class": "PeftM
 #
 # You said 20 virtual tokens, and nothing of layers or heads. PEFT reads these from `model_config`, and each family of
 # models has other names for them. So it tries one name after the other. In the debugger, the way that the arrow takes
-# through `if` and `elif` *is* the answer. One more command:
+# through `if` and `elif` *is* the answer. Two more commands:
 #
 # | type | to |
 # |---|---|
