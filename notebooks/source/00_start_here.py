@@ -223,7 +223,7 @@ draw_network(t5.config, prefix_len=20)
 # works all the same. This prefix makes a T5 ask questions; these places were never seen in training:
 
 # %% [markdown] lang="zh"
-# 什么也没得到：T5 的编码器读文本时，就像没有前缀一样。（第 09 课是一个侦探故事，讲的就是这件事。）可是前缀照样管用。下面这个前缀让 T5 提问；这些餐馆在训练时从没见过：
+# 什么也没得到：T5 的编码器读文本时，就像没有前缀一样。（第 9 课是一个侦探故事，讲的就是这件事。）可是前缀照样管用。下面这个前缀让 T5 提问；这些餐馆在训练时从没见过：
 
 # %%
 asking = PeftModel.from_pretrained(t5, trained_prefix("t5_question"))
@@ -371,7 +371,7 @@ with stop_at("split", where="peft", suggest=["p batch_size", "w", "c"]):
 # the eight stages. It is for you, to look up, and for whoever wants to see that you have been there.
 
 # %% [markdown] lang="zh"
-# 刚才那就是调试器，停在一个不是你写的包里。第 01 课教你怎样用它。
+# 刚才那就是调试器，停在一个不是你写的包里。第 1 课教你怎样用它。
 #
 # ## 你的护照
 #
@@ -395,11 +395,11 @@ show_passport()
 # [teacher's guide](../../docs/teachers-guide.md).
 
 # %% [markdown] lang="zh"
-# 现在还是空的：在停点上做对一道练习，才盖一个印章；第 01 课有四个等着你。`prefix-lab passport` 在终端里显示它，也能把它存成可以打印的文件。做对的练习另外记在这台机器上的一个小文件里，什么都不会发送出去。
+# 现在还是空的：在停点上做对一道练习，才盖一个印章；第 1 课有四个等着你。`prefix-lab passport` 在终端里显示它，也能把它存成可以打印的文件。做对的练习另外记在这台机器上的一个小文件里，什么都不会发送出去。
 #
 # ## 怎样学这门课
 #
-# 各课前后相接，所以最好按顺序学。**只有 90 分钟**，就走短路线：第 00、01、02、03、07 和 11
+# 各课前后相接，所以最好按顺序学。**只有 90 分钟**，就走短路线：第 0、1、2、3、7 和 11
 # 课。课里以“*短路线*”开头的一行，会告诉你什么时候可以去下一课。除了课程本身，还有一份[术语表](../../docs/zh/glossary.md)，遇到不懂的词可以查；
 # 一份[速查表](../../docs/zh/cheat-sheet.md)，可以打印；还有一份[教师指南](../../docs/zh/teachers-guide.md)，给带领别人学习的人。
 

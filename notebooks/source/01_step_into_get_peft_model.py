@@ -319,7 +319,7 @@ check_sizes_from(stop, {"num_layers": "num_hidden_layers", "token_dim": "d_model
 # `p sum(one.requires_grad for one in self.base_model.parameters())`
 
 # %% [markdown] lang="zh"
-# T5 的配置里没有 `num_hidden_layers` 这一项：是 transformers 把这个名字转给了另一个名字。第 05 课会讲，这样的猜测在哪里会出错。
+# T5 的配置里没有 `num_hidden_layers` 这一项：是 transformers 把这个名字转给了另一个名字。第 5 课会讲，这样的猜测在哪里会出错。
 #
 # ## 包装（wrap）：什么被冻结，什么时候冻结
 #
@@ -459,7 +459,7 @@ check_asked_by(stop, {"shape": (3, 10, 1024), "asked_by": "get_prompt"})
 #
 # `tbreak` 加行号或函数名，会在 `c` 之后到那里停一次。其余的命令和鼠标操作在第 12 课：JupyterLab 自带的调试器和 VS Code 的调试器，也能停在同样的地方。
 #
-# *短路线：从这里直接去第 02 课。*
+# *短路线：从这里直接去第 2 课。*
 #
 # ## 这个编码器的由来
 #

@@ -281,7 +281,7 @@ print(f"largest difference to the weights without a prefix: {(among_letters - we
 # 所以，有一件事是前缀对这个头**永远做不到的**：如果 `g` 原来并不看重 `r` 胜过 `a`，前缀没法让它变成这样。前缀只能从整个单词那里拿走注意力，再添上一点自己的东西。（下一层读到的，是已经变了的字母，所以层数一多，
 # 它能做到的也更多。）
 #
-# *短路线：从这里直接去第 03 课。*
+# *短路线：从这里直接去第 3 课。*
 #
 # ## 全零的前缀
 #
@@ -485,7 +485,7 @@ after_exercise(4, table(("model", "logits move by", "their own spread"), rows))
 # - 两者共用一个 softmax：前缀占去一份，字母之间的比例不变。
 # - 全零的前缀不等于没有前缀：它照样占去一份注意力。
 #
-# 接着读：Petrov、Torr 和 Bibi 论文的第 3 节，定律就出自那里。在这里还是随机数的那几行，到了第 03 课就是学出来的。
+# 接着读：Petrov、Torr 和 Bibi 论文的第 3 节，定律就出自那里。在这里还是随机数的那几行，到了第 3 课就是学出来的。
 
 # %%
 show_progress(2)

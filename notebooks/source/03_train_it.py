@@ -205,7 +205,7 @@ print(*(f"{token}/{label}" for token, label in zip(tokens, batch["labels"][0].to
 # %% [markdown] lang="zh"
 # ## 前缀
 #
-# 和第 01 课一样：一份配置，再加 `get_peft_model`。参与训练的只有一个参数。每个虚拟词元在里面占一行：四层，每层一个键和一个值，也就是 8 乘 128 个数。在第 02
+# 和第 1 课一样：一份配置，再加 `get_peft_model`。参与训练的只有一个参数。每个虚拟词元在里面占一行：四层，每层一个键和一个值，也就是 8 乘 128 个数。在第 2
 # 课里，这样的键和值是随机的，只放在一个头前面。在这里，它们放在全部十六个头前面；它们该是哪些数，要靠训练来学。
 
 # %%
@@ -450,7 +450,7 @@ table(("record", "disable_adapter()", "prefix"), zip(records, without, answers(p
 # %% [markdown] lang="zh"
 # 记录前面什么也没有写。GPT-2 写出了明信片，是因为它的每个注意力头都多读了十个键和十个值，而这些键和值不是任何词产生的。
 #
-# *短路线：从这里直接去第 07 课。*
+# *短路线：从这里直接去第 7 课。*
 #
 # ## 什么移动了
 #
@@ -465,7 +465,7 @@ draw_rows(moved)
 # records? Here is the share of attention that goes to the prefix, as in lesson 02, for each of the sixteen heads.
 
 # %% [markdown] lang="zh"
-# 每一行都学到了东西，因为每一行都有头在读。GPT-2 读第一条记录时，谁读得最多？下面是十六个头各自给前缀的注意力份额，算法和第 02 课一样。
+# 每一行都学到了东西，因为每一行都有头在读。GPT-2 读第一条记录时，谁读得最多？下面是十六个头各自给前缀的注意力份额，算法和第 2 课一样。
 
 # %%
 draw_attention_to_prefix(peft_model, tokenizer, records[0])
@@ -516,7 +516,7 @@ train(grown, postcards, steps=60, rate=0.15, tokenizer=tokenizer, measured_on=40
 # 十来行代码就能训练一个前缀。梯度穿过整个冻结的模型，只留在一张有 10,240 个数的表里；其余 854,272 个数没有动，模型却说出了它从没说过的话。
 #
 # 接着读：Li 和 Liang 论文的第 4 节（[arXiv 2101.00190](https://arxiv.org/abs/2101.00190)），他们自己的任务就是这一种，从记录到句子；还有
-# `prefix_lab/course/training.py`，那个更完备的循环。第 06 课打开刚才训练的那张表，第 11 课把它存进文件。
+# `prefix_lab/course/training.py`，那个更完备的循环。第 6 课打开刚才训练的那张表，第 11 课把它存进文件。
 
 # %%
 show_progress(3)

@@ -453,7 +453,7 @@ check_who_fills(stop, answer)
 #   存在但选错的名字会被接受：错误来得更晚，出在别处，或者根本不出现。
 # - 各种方法的表，是导入 PEFT 时由 `register_peft_method` 填好的。
 #
-# 接着读：`prefix_lab/mapping.py`，以及 `prefix_lab/beside/wrapping.py` 里全部六个类的表。第 05 课跟着配置走进类里。
+# 接着读：`prefix_lab/mapping.py`，以及 `prefix_lab/beside/wrapping.py` 里全部六个类的表。第 5 课跟着配置走进类里。
 
 # %%
 show_progress(4)

@@ -136,7 +136,7 @@ flan = config_of("flan-t5-small")
 # %% [markdown] lang="zh"
 # ### 练习 1 · 没人问起的名字
 #
-# 在第 01 课，你看着箭头走过一个 T5 的各个名字。现在换成 flan-t5-small，也是
+# 在第 1 课，你看着箭头走过一个 T5 的各个名字。现在换成 flan-t5-small，也是
 # T5。准备过程读出的宽度和头数是多少？另外，`model_config` 里有一项写着这个模型的一个头到底有多宽，准备过程却从来没有问起它：是哪一个名字？（`r` 运行到函数末尾，`pp` 把字典逐行打印出来。）
 
 # %% [markdown] lang="en" tags=["hint"]
@@ -366,7 +366,7 @@ with stop_at("prepare", where="peft", suggest=["p peft_config.num_layers is None
 # %% [markdown] lang="zh"
 # ### 练习 4 · 给下一个模型的配置
 #
-# 用 `config` 包装过 t5-small，是带投影（重参数化）的前缀（投影是一个小网络，第 06 课讲它）。现在你想给 t5-base
+# 用 `config` 包装过 t5-small，是带投影（重参数化）的前缀（投影是一个小网络，第 6 课讲它）。现在你想给 t5-base
 # 同样的前缀，就像从来没有过 t5-small 一样。该给它哪份配置？
 #
 # - `"a"`：`dataclasses.replace(config)`
@@ -420,7 +420,7 @@ except ValueError as error:
 # - 填写就在配置对象里进行。每个模型都用一份新的配置。
 #
 # 接着读：`prefix_lab/prepare.py`，它的三张表就是 PEFT 的。想看任何一个模型的整条路，带图带数：
-# `ShapeFlow("flan-t5-small")`。第 06 课就要用上这些大小。
+# `ShapeFlow("flan-t5-small")`。第 6 课就要用上这些大小。
 
 # %%
 show_progress(5)

@@ -84,7 +84,7 @@ show_stage("encode", mark=("self.embedding(prefix)", "self.transform("))
 # begins. What comes in, and what does one row of the result have to do with the table `self.embedding.weight`?
 
 # %% [markdown] lang="zh"
-# 取第 03 课那个小世界里的三条记录，再用 PEFT 包装认识这个世界的小 T5。停在它的编码器开始的地方。进来的是什么？
+# 取第 3 课那个小世界里的三条记录，再用 PEFT 包装认识这个世界的小 T5。停在它的编码器开始的地方。进来的是什么？
 # 结果里的一行，和 `self.embedding.weight` 这张表有什么关系？
 
 # %%
@@ -128,7 +128,7 @@ print(f"{loss.item():.4f}")
 # (batch, prefix_len) 变成 (batch, prefix_len, 2·layers·hidden)，也就是从（批次，前缀长度）变成（批次，前缀长度，2 ·
 # 层数 · 隐藏维度）。
 #
-# 要前缀的是 `get_prompt`，你在第 01 课见过。它没有把文本里的任何一个词交进来，只说了有几条文本。
+# 要前缀的是 `get_prompt`，你在第 1 课见过。它没有把文本里的任何一个词交进来，只说了有几条文本。
 #
 # ## 为什么要乘 2？
 #
@@ -163,7 +163,7 @@ for name, pair in {
 # 键决定注意力看**哪里**，值决定它在那里看到**什么**。两者分开训练，所以一行里每层占两块：第 0 层的键、第 0 层的值、第
 # 1 层的键，依此类推。
 #
-# 这个 T5 有 3 层，每层 128 个数，所以它的表一行宽 2 · 3 · 128 = 768。（第 07 课把它切开，第 09 课讲它在 T5
+# 这个 T5 有 3 层，每层 128 个数，所以它的表一行宽 2 · 3 · 128 = 768。（第 7 课把它切开，第 9 课讲它在 T5
 # 里变成了什么。）
 
 # %% [markdown] lang="en"
@@ -332,7 +332,7 @@ after_exercise(2, draw_forms(layers=12, hidden=768, encoder_hidden=(768, 64), pr
 # %% [markdown] lang="zh"
 # ## 先训练，再折叠
 #
-# 现在让它学着描述餐馆，和第 03 课一样：40 步，几秒钟。这里用的是我们的编码器；训练结果和 PEFT 的逐位相同。
+# 现在让它学着描述餐馆，和第 3 课一样：40 步，几秒钟。这里用的是我们的编码器；训练结果和 PEFT 的逐位相同。
 
 # %%
 peft_model = untrained(prefix_lab)
