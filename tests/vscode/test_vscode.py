@@ -170,7 +170,9 @@ class Workbench:
         pane = self.pane("Breakpoints")
         pane.hover()
         pane.locator(".action-label[aria-label='Remove All Breakpoints']").click()
-        expect(pane.locator(".monaco-list-row", has_text=re.compile("boxes.py|model.py|encode|prefix_tokens"))).to_have_count(0)
+        expect(
+            pane.locator(".monaco-list-row", has_text=re.compile("boxes.py|model.py|encode|prefix_tokens"))
+        ).to_have_count(0)
 
     def says(self, text: str) -> None:
         """In the debugger's console, a notice or a dialog."""
