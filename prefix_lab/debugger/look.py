@@ -96,6 +96,7 @@ class Look:
         self.dicts: dict[type, Callable[[Any], Any]] = {}  # what gives the own dict of a class's objects
         self.members: dict[type, dict[str, Any]] = {}  # the slots of a class
         self._kinds: dict[type, tuple[Describe, bool]] = {}
+        self.quiet: set[type] = set()  # what needs no second look while a line merely uses it
         self._numbers: dict[int, tuple[weakref.ref, int]] = {}
         self._count = itertools.count(1)
 
@@ -114,6 +115,14 @@ class Look:
         """As calling; but None for what a line that merely uses it need not look at again."""
         cls = type(value)
         return self(value) if (self._kinds.get(cls) or self.kind(cls))[1] else None
+
+    def is_touched(self, value: Any) -> bool:
+        """Whether a line that merely uses this value may change what is told of it."""
+        cls = type(value)
+        touched = (self._kinds.get(cls) or self.kind(cls))[1]
+        if not touched:
+            self.quiet.add(cls)
+        return touched
 
     def meet(self) -> None:
         """Say that what is looked at may change without being named."""
