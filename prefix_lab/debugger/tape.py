@@ -53,8 +53,9 @@ class RecordingSession:
         max_steps: int,
         max_bytes: int,
         progress: Callable[[int], Any] | None,
+        secrets: bool = False,
     ):
-        self.scope, self.watches, self.look = scope, watches, Look(keep)
+        self.scope, self.watches, self.look = scope, watches, Look(keep, secrets)
         self.max_steps, self.max_bytes, self.progress = max_steps, max_bytes, progress
         self.known: dict[int, CodeInfo | None] = {}
         self.when_known: Callable[[CodeType], None] = lambda code: None  # told of each function in scope, once
@@ -224,7 +225,7 @@ class Tape:
         """The summary of what a name stands for now; from here on, lines that may change it in place look at it."""
         if type(value) not in self.quiet and name not in info.moving and self.look.is_touched(value):
             info.moves(name)
-        return self.put(value)
+        return self.look.named(name, value)
 
     def running(self, frame: FrameType, info: CodeInfo, place: LineInfo | None = None) -> None:
         """A frame that was there before the recording, with its locals; a module's are its globals, and too many."""
