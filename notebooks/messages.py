@@ -51,7 +51,9 @@ class Lasting(Catalog):
 
 def messages() -> Iterator[Shown]:
     """All that is shown, in the order of the files."""
-    for path in sorted([*(ROOT / "prefix_lab").rglob("*.py"), *(ROOT / "notebooks").glob("*.py")]):
+    for path in sorted(
+        [*(ROOT / "prefix_lab").rglob("*.py"), *ROOT.glob("notebooks/*.py"), *ROOT.glob("website/*.py")]
+    ):
         yield from ((name(path), text) for text in in_python(path))
     for path in sorted((ROOT / "prefix_lab").rglob("*.js")):
         yield from ((name(path), text) for text in in_javascript(path))

@@ -102,15 +102,24 @@ class Workbench:
         )
 
     def menu(self, variable: str, item: str) -> None:
-        """An entry of a variable's menu, which closes again when the pane is filled anew meanwhile."""
+        """An entry of a variable's menu, which is another's or closes when the pane is filled anew meanwhile.
+
+        By its key: a click that comes at once is taken for the end of the first.
+        """
         found = self.page.locator(".monaco-menu .action-item", has_text=item).first
-        for _ in range(10):
-            self.row("Variables", re.compile(rf"^{variable} =")).click(button="right")
+        own = re.compile(rf"^{variable} =")
+        meant = self.pane("Variables").locator(".monaco-list-row.focused", has_text=own)
+        for _ in range(20):
+            self.row("Variables", own).click(button="right")
             try:
-                found.click(timeout=SECONDS / 20)
-                return found.wait_for(state="hidden", timeout=SECONDS / 20)  # a click at once is taken for the first
+                meant.wait_for(timeout=SECONDS / 30)
+                found.hover(timeout=SECONDS / 30)
+                self.page.locator(".monaco-menu .action-item.focused", has_text=item).wait_for(timeout=SECONDS / 30)
             except TimeoutError:
                 self.page.keyboard.press("Escape")
+            else:
+                self.page.keyboard.press("Enter")
+                return found.wait_for(state="hidden")
         raise AssertionError(f"no {item!r} in the menu of {variable}")
 
     def in_the_editor(self, text: str) -> Locator:
