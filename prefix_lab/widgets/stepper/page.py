@@ -1,8 +1,9 @@
 """A recording, or two side by side, as one HTML file, for any browser, with no kernel and no network.
 
 The stepper's ES modules become one text here, which widgets take, too. They stay plain files that browsers, editors and
-the type checker read, and follow four rules, which a test holds: imports stand at the head and name files of the
-folder, only the widget has a default export, no two modules give one name to different things, no text spans lines.
+the type checker read, and follow four rules, which a test holds: imports stand at the head and name files by
+where they are, only the widget has a default export, no two modules give one name to different things, no text spans
+lines.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 from html import escape
 from pathlib import Path
@@ -31,7 +33,7 @@ MAKING = N_("Making the page: {far:.0%} in {seconds:.0f} s")
 NOT_MADE = N_("Stopped. No page was written; an older one is as it was.")
 BEGIN_ONE = 'start([""], (host, stores, ...rest) => new StepperView(host, stores[""], ...rest));'
 BEGIN_TWO = "start(SIDES, (...given) => new MirrorView(...given));"
-IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"(\.{1,2}/[\w./-]+\.js)";\n', re.MULTILINE)
+IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"(\.\.?/[\w/-]+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 COMMENT = re.compile(r"^ *//.*\n|^ */\*[\s\S]*?\*/\n|/\*\*.*?\*/ ?", re.MULTILINE)
 INDENT = re.compile(r"^\s+", re.MULTILINE)
@@ -189,11 +191,11 @@ def in_order(*entries: Path) -> list[Path]:
             return
         met.add(path)
         for name in IMPORT.findall(path.read_text(encoding="utf-8")):
-            add((path.parent / name).resolve())
+            add(Path(os.path.normpath(path.parent / name)))
         found.append(path)
 
     for entry in entries:
-        add(entry.resolve())
+        add(entry)
     return found
 
 
