@@ -18,6 +18,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from notebooks.build import comments, lessons
+from prefix_lab.course.lessons.lesson_12 import launched
 from prefix_lab.course.progress import EXERCISES, LESSONS
 from prefix_lab.debugger.shown import HAPPENS
 from prefix_lab.locale import DOMAIN, FOLDER
@@ -62,6 +63,7 @@ def messages() -> Iterator[Shown]:
     yield from (("prefix_lab/course/progress.py", title) for title in titles)
     yield from (("prefix_lab/debugger/shown.py", said) for said in HAPPENS.values())
     yield from (("prefix_lab/debugger/calls.py", text) for text in COUNTED)
+    yield from (("prefix_lab/course/lessons/lesson_12.py", note) for _, note in launched())
     for path in lessons():
         yield from ((name(path), text) for text in comments(path))
 

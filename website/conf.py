@@ -8,7 +8,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from website.pages import script  # noqa: E402
-from website.reference import as_rst
+from website.reference import as_rst  # noqa: E402
 from website.searching import SearchChinese  # noqa: E402
 
 LANGUAGE = os.environ["PREFIX_LAB_LANGUAGE"]

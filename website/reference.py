@@ -1,4 +1,4 @@
-"""The reference: what is public, by its docstrings, with links to the source. Docstrings are English in each language."""
+"""The reference: what is public, by its docstrings, with links to the source; English in each language."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ def goto(debuggee: Debuggee, arguments: Arguments) -> moving.Events:
     """To a step by its number."""
     debuggee.goto(debuggee.step(Arguments({"step": arguments.whole("step") + 1}), "step"))
     yield None
+    yield "continued", {"threadId": 1, "allThreadsContinued": True}  # or a client goes on to show the stop before
     yield moving.stopped(debuggee, "goto", "Paused after a jump")
 
 

@@ -2,6 +2,9 @@
 
 import { createInterface } from "node:readline";
 
+import { cost, journey, moved, sizesOf } from "../../../prefix_lab/widgets/flow/computing.js";
+import { boxesOf } from "../../../prefix_lab/widgets/flow/drawing.js";
+import { facts, rowsSaid } from "../../../prefix_lab/widgets/flow/flow.js";
 import { Answers } from "../../../prefix_lab/widgets/stepper/answers.js";
 import { compareValues } from "../../../prefix_lab/widgets/stepper/compare.js";
 import { asPython, Condition, textOf, Unknown, wrongWith } from "../../../prefix_lab/widgets/stepper/condition.js";
@@ -107,6 +110,12 @@ const CALLS = {
   read: (quoted) => quoted.map(textOf),
   shown: (texts) => texts.map(shown),
   compared: (name, mine, other) => compareValues(name, mine, other).verdict,
+  flow: (data, chosen) => ({ steps: journey(data, chosen), facts: facts(data, chosen), rows: rowsSaid(data, chosen), cost: cost(data, chosen) }),
+  moved(data, chosen, moves) {
+    const met = moves.map(([name, value]) => (chosen = moved(data, chosen, name, value)));
+    return met.map((one) => ({ ...one, hidden: sizesOf(data, one).hidden }));
+  },
+  boxes: (data, chosen) => Object.fromEntries(journey(data, chosen).map((step) => [step.key, boxesOf(step, data.colours)])),
   coloured: (text, colours) => coloured(text, colours),
 };
 
