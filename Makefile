@@ -57,6 +57,8 @@ site-test: .venv/test site browser
 
 fuzz: .venv/test
 	$(BIN)/python -m tests.parity.fuzz --examples 5000
+	PREFIX_LAB_ALL_DRAWN=1 $(BIN)/python -m pytest -n 2 tests/debugger
+	PREFIX_LAB_ALL_DRAWN=1 $(BIN)/python -m tests.debugger.pythons
 
 bench: .venv/bench browser
 	$(BIN)/python -m benchmarks
