@@ -82,7 +82,7 @@ def answers_of(asked: Prediction) -> dict[str, Any]:
 
 def written(pieces: Pieces) -> str:
     """Write the recording where it is not there yet; its name."""
-    packed = json.dumps({key: pack(pieces.get(key)) for key in pieces.names()}, separators=(",", ":"))
+    packed = json.dumps({key: pack(timeless(key, pieces.get(key))) for key in pieces.names()}, separators=(",", ":"))
     name = hashlib.sha256(packed.encode()).hexdigest()[:16]
     path = Path(os.environ[FOLDER]) / f"{name}.js"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,3 +91,10 @@ def written(pieces: Pieces) -> str:
         unfinished.write_text(f'prefixLab("{name}",{packed})\n', encoding="utf-8")
         unfinished.replace(path)
     return name
+
+
+def timeless(key: str, piece: Any) -> Any:
+    """A piece without how long calls took, which is another time at each build."""
+    if key.startswith("calls/"):
+        return [[*entry[:5], 0, *entry[6:]] for entry in piece]
+    return piece

@@ -87,7 +87,7 @@ class Place {
     this.view = view;
     this.model = model;
     if (inAddress().at === this.host.id) follow(this);
-    else if (tour && view instanceof StepperView) play(this.host, view, tour, () => quiet, (/** @type {boolean} */ still) => (quiet = still));
+    else if (tour && view instanceof StepperView) play(this.host, view, tour, (/** @type {boolean} */ still) => (quiet = still));
     if (!tour || inAddress().at === this.host.id) quiet = false;
   }
 }
