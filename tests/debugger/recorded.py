@@ -22,7 +22,7 @@ PHASES = [Phase.explicit, Phase.generate]  # shrinking whole programs takes minu
 
 
 def drawn(examples: int) -> Any:
-    """Settings for a test of so many programs or schedules, the same in every run: a third of them but in `make fuzz`."""
+    """Settings for a test of so many programs, the same in every run; a third of them, but all in `make fuzz`."""
     count = examples if "PREFIX_LAB_ALL_DRAWN" in os.environ else examples // 3
     return settings(
         max_examples=count, deadline=None, derandomize=True, phases=PHASES, suppress_health_check=list(HealthCheck)

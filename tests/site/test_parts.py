@@ -1,6 +1,5 @@
-"""What the site is made of: words to search for, links of documents, what a run leaves of itself."""
+"""What the site is made of: links of documents, what a run leaves of itself."""
 
-import json
 import subprocess
 
 import pytest
@@ -10,15 +9,7 @@ from tests.widgets.stepper.javascript import node
 from website.execute import cleaned
 from website.functions import short
 from website.live import timeless
-from website.pages import HERE, linked_anew, script
-from website.searching import SearchChinese
-
-
-@pytest.mark.parametrize("text", ["前缀微调", "用 PEFT 的 get_prompt 走一遍", "a prefix 的键，和值", "步", "3 层"])
-def test_what_is_asked_for_in_chinese_is_split_as_what_is_found(text):
-    run = f"{(HERE / 'splitting.js').read_text()}\nconsole.log(JSON.stringify(splitQuery({json.dumps(text)})));"
-    done = subprocess.run([node(), "-e", run], capture_output=True, text=True, check=True)
-    assert sorted(json.loads(done.stdout)) == sorted(SearchChinese({}).split(text))
+from website.pages import linked_anew, script
 
 
 @pytest.mark.parametrize(
