@@ -19,7 +19,7 @@ from website import functions, reference
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-DOCS = ("before-you-begin", "glossary", "cheat-sheet", "teachers-guide", "what-is-taught", "world", "families")
+DOCS = ("before-you-begin", "glossary", "cheat-sheet", "teachers-guide", "class", "what-is-taught", "world", "families")
 ONLY_ENGLISH = N_("This page is in English only.")
 DOWNLOAD, BINDER = N_("Download this notebook"), N_("Run it in your browser, on Binder")
 RUN = N_("How to run it in JupyterLab")
