@@ -20,6 +20,7 @@ from babel.messages.pofile import read_po, write_po
 from notebooks.build import comments, lessons
 from prefix_lab.course.lessons.lesson_12 import launched
 from prefix_lab.course.progress import EXERCISES, LESSONS
+from prefix_lab.debugger.moves import MOVES
 from prefix_lab.debugger.shown import HAPPENS
 from prefix_lab.locale import DOMAIN, FOLDER
 from prefix_lab.stages import STAGES
@@ -62,6 +63,8 @@ def messages() -> Iterator[Shown]:
     titles = [*(one.title for one in LESSONS), *(one.title for all in EXERCISES.values() for one in all)]
     yield from (("prefix_lab/course/progress.py", title) for title in titles)
     yield from (("prefix_lab/debugger/shown.py", said) for said in HAPPENS.values())
+    texts = [text for one in MOVES for text in (one.says, one.word, one.hint) if any(map(str.isalpha, text))]
+    yield from (("prefix_lab/debugger/moves.py", text) for text in texts)
     yield from (("prefix_lab/debugger/calls.py", text) for text in COUNTED)
     yield from (("prefix_lab/course/lessons/lesson_12.py", note) for _, note in launched())
     for path in lessons():
