@@ -87,9 +87,11 @@ def build(language: str, state: str) -> None:
     notebooks = SITE / "notebooks" / language
     shutil.copytree(ROOT / "notebooks" / language, notebooks)
     sheet = ROOT / "docs" / ("zh/cheat-sheet.html" if language == "zh" else "cheat-sheet.html")
-    shutil.copy(sheet, pages / "cheat-sheet-print.html")
+    text = sheet.read_text(encoding="utf-8").replace('.md"', '.html"')
+    (pages / "cheat-sheet-print.html").write_text(text, encoding="utf-8")
     for left in (pages / ".buildinfo", pages / "objects.inv"):
         left.unlink(missing_ok=True)
+    shutil.rmtree(SITE / "jupyter_execute", ignore_errors=True)  # the notebooks as they ran, which are in the pages
 
 
 if __name__ == "__main__":

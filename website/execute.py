@@ -19,7 +19,7 @@ from notebooks.build import HERE, build, lessons
 
 BEGIN = "--IPKernelApp.exec_lines=__import__('website.live').live.begin()"
 UNSTEADY = (
-    (r"(?:/[\w.+-]+)+/site-packages/", ""),
+    (r"(?:/?[\w.+-]+/)+site-packages/", ""),
     (r"\b0x[0-9a-f]{6,}\b", "0x…"),
     (r"/tmp/ipykernel_\d+/(\d+)\.py", r"cell \1"),
 )
@@ -88,6 +88,7 @@ def steady(output: NotebookNode) -> NotebookNode:
 
 
 def cleaned(text: str) -> str:
+    text = text.replace(f"{HERE.parent}/", "")
     for pattern, instead in UNSTEADY:
         text = re.sub(pattern, instead, text)
     return text

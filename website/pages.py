@@ -104,6 +104,10 @@ def with_notes(notebook: NotebookNode, name: str, language: str) -> NotebookNode
             if number == 0:
                 head, _, rest = cell.source.partition("\n")
                 cell.source = f"{head}\n\n{ways(name, language)}\n{rest}"
+        for output in cell.get("outputs", ()):
+            if "text/html" in output.get("data", {}):
+                html = "".join(output.data["text/html"])
+                output.data["text/html"] = re.sub(r"""(href=["'])(\w+)\.ipynb""", r"\1\2.html", html)
         cells.append(cell)
         if cell.cell_type == "code" and (note := note_for(cell)):
             link = f'<a href="../run.html">{said(RUN, language)}</a>'
