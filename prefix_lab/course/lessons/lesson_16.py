@@ -57,7 +57,7 @@ WITHOUT = {
 def side_by_side(then: Recording | None, now: Recording, stage: str, end: bool = False) -> Mirror | Stepper:
     """Both walks in step, where a stage begins or ends; without the old one today's, and what there is in the other."""
     if then is not None:
-        mirror = Mirror(then, now, labels=("2023", _("now")), height="640px")
+        mirror = Mirror(then, now, labels=("2023", _("now")))
         mirror.goto_stage(stage, end=end)
         return mirror
     say(_(WITHOUT[stage]))
@@ -91,8 +91,8 @@ def all_changes(then: Recording | None, now: Recording) -> Table | None:
     rows = []
     for one in then_and_now(then, now):
         lines = [line for line in one.lines() if line[0] not in ("then", "now")]
-        rows += [("" if at else one.stage, _(WORDS[word]), said) for at, (word, said) in enumerate(lines)]
-    return table((N_("stage"), "", ""), rows)
+        rows += [(f"{one.stage} · {_(WORDS[word])}", said) for word, said in lines]
+    return table((), rows)
 
 
 EQUAL_UNTIL = {
