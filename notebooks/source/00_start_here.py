@@ -22,6 +22,9 @@
 #
 # **Begin at the top: Shift + Enter runs a cell and leads to the next one.** What a cell gives comes below it. Where a
 # cell has `...`, your own answer is wanted; until it is there, everything else runs all the same.
+#
+# The first cell of a lesson takes some seconds, and on a new machine perhaps a minute: it loads PyTorch and transformers.
+# As long as a cell is at work, `[*]` stands beside it.
 
 # %% [markdown] lang="zh"
 # # 00 · 从这里开始
@@ -36,6 +39,8 @@
 # 调试器不会用也没关系。
 #
 # **从最上面开始：Shift + Enter 运行一个单元格，并跳到下一个**。单元格的输出显示在它下面。单元格里有 `...`，就是在等你填答案；不填，别的单元格也照样能运行。
+#
+# 每一课的第一个单元格要运行几秒钟，在新机器上也许要一分钟：它在加载 PyTorch 和 transformers。单元格还在运行时，旁边显示 `[*]`。
 
 # %%
 # first of all, and again after each restart

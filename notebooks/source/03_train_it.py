@@ -393,12 +393,12 @@ check_why_none("b")
 # ## Train
 #
 # This is the whole loop: your step, sixty times, with sixteen places each. The rate, 0.1, is far higher than one would
-# take for a whole model: a prefix starts as random numbers, far from anything useful, and breaks nothing on its way.
+# take for a whole model: a prefix starts as random numbers, far from anything useful, and breaks nothing on its way. It takes some seconds.
 
 # %% [markdown] lang="zh"
 # ## 训练
 #
-# 这就是整个循环：你写的那一步，走六十次，每次十六家餐馆。学习率是 0.1，比训练整个模型时会用的高得多：前缀从随机数出发，离有用的数还很远，步子大些也不怕弄坏什么。
+# 这就是整个循环：你写的那一步，走六十次，每次十六家餐馆。学习率是 0.1，比训练整个模型时会用的高得多：前缀从随机数出发，离有用的数还很远，步子大些也不怕弄坏什么。要花几秒钟。
 
 # %%
 steps = 60
@@ -486,12 +486,13 @@ nearest_words(*first_keys(peft_model, tokenizer), names)
 # From here on the lessons train with `course.train`. It is your loop: batches, forward, `zero_grad`, backward, step.
 # What it does beside that: the rate rises at first and then falls, a gradient that is too long is cut, held-out
 # examples are answered ten times on the way, an interrupted training can go on, and at the end it proves that nothing
-# else has changed. (Its fingerprint is counted in another way, so it is not yours.) It takes any model, and any examples, also from a file of your own (`task_from_file("mine.csv")`).
+# else has changed. (Its fingerprint is counted in another way, so it is not yours.) It takes any model, and any
+# examples, also from a file of your own (`task_from_file("mine.csv")`). This training takes some ten seconds.
 
 # %% [markdown] lang="zh"
 # ## 同一个循环，更完备的版本
 #
-# 从这里开始，各课都用 `course.train` 来训练。它就是你的循环：批次、前向传播、`zero_grad`、反向传播、走一步。此外它还做这些：学习率先升后降，过长的梯度会被截短，途中在留出的例子上测十次，中断的训练可以接着做，最后证明别的都没有变。（它算指纹的办法不同，所以和你算的不一样。）它可以用于任何模型、任何例子，例子也可以来自你自己的文件（`task_from_file("mine.csv")`）。
+# 从这里开始，各课都用 `course.train` 来训练。它就是你的循环：批次、前向传播、`zero_grad`、反向传播、走一步。此外它还做这些：学习率先升后降，过长的梯度会被截短，途中在留出的例子上测十次，中断的训练可以接着做，最后证明别的都没有变。（它算指纹的办法不同，所以和你算的不一样。）它可以用于任何模型、任何例子，例子也可以来自你自己的文件（`task_from_file("mine.csv")`）。这次训练大约要十来秒。
 
 # %%
 again, _ = load_tiny("gpt2")

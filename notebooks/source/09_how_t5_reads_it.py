@@ -291,14 +291,15 @@ draw_reading(seen.decoder_attentions, written, prefix_len=5)
 # ## The scene
 #
 # Here is a recording of PEFT's `get_prompt` at work. The stepper stands at the suspect's line. Step over it with `n`,
-# and watch the shape of `past_key_values`; go back with `N`.
+# and watch the shape of `past_key_values`; go back with `N`. (The first time, this takes up to half a minute: the names
+# of the axes are proven.)
 
 # %% [markdown] lang="zh"
 # 开头最多：T5 正是在那里决定要提问的。（那对双胞胎，第 0 层和第 2 层，看的是同样的键，用的却是各自的查询。）可是，不见了的行到底在哪里？事情一定发生得更早：在切开那个长向量的地方。
 #
 # ## 案发现场
 #
-# 下面是 PEFT 的 `get_prompt` 运行时的录制。单步调试器正站在嫌疑最大的那一行。用 `n` 单步跳过它，看 `past_key_values` 的形状怎样变；用 `N` 退回去。
+# 下面是 PEFT 的 `get_prompt` 运行时的录制。单步调试器正站在嫌疑最大的那一行。用 `n` 单步跳过它，看 `past_key_values` 的形状怎样变；用 `N` 退回去。（第一次最多要花半分钟：轴的名字要经过验证。）
 
 # %%
 with record(["peft"], keep="statistics") as recording:

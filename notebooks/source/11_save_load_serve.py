@@ -336,7 +336,7 @@ print("gradient", tuple(resumed.prompt_encoder["default"].embedding.weight.grad.
 # ## Serve: several prefixes, one base
 #
 # Two more prefixes, for manners that GPT-2 knows, if only somebody asks for them. They are quickly trained, saved, and
-# loaded beside the postcards on one fresh base.
+# loaded beside the postcards on one fresh base. (Some ten seconds.)
 
 # %% [markdown] lang="zh"
 # 它恰好从你停下的地方开始，而且能训练。不过现在每个数各自训练，前面没有 MLP 了，所以要重新找一个学习率。
@@ -345,7 +345,7 @@ print("gradient", tuple(resumed.prompt_encoder["default"].embedding.weight.grad.
 #
 # ## 服务：几个前缀，一个基座模型
 #
-# 再来两个前缀，对应两种 GPT-2 本来就会的口吻，只差有人叫它用。它们很快就能训练好，保存下来，再和明信片一起加载到一个全新的基座模型上。
+# 再来两个前缀，对应两种 GPT-2 本来就会的口吻，只差有人叫它用。它们很快就能训练好，保存下来，再和明信片一起加载到一个全新的基座模型上。（大约十来秒。）
 
 # %%
 for manner in ("advice", "question"):

@@ -346,7 +346,7 @@ for prefix_len in (8, 7):
 all_changes(then, now)
 
 # %% [markdown] lang="en"
-# `moved` says that a function stands in another file, `new` which arguments it takes today and did not then. (The
+# “moved” says that a function stands in another file, “new” which arguments it takes today and did not then. (The
 # logits differ in the last digits alone.)
 #
 # ## Other years
@@ -365,7 +365,7 @@ all_changes(then, now)
 # today's torch; and `prefix_lab/years/beside.py`, which finds a stage by name, wherever its file is.
 
 # %% [markdown] lang="zh"
-# `moved`（搬家）表示函数换了文件，`new`（新增）列出今天多收的参数。（logits 只在最后几位不同。）
+# “搬家”表示函数换了文件，“新增”列出今天多收的参数。（logits 只在最后几位不同。）
 #
 # ## 其他年份
 #

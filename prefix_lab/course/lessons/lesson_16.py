@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from prefix_lab.breakpoints.live import say
 from prefix_lab.course.checking import DICE, NotYet, brief, called, chosen, exercise, filled_in, plain, seen_there
 from prefix_lab.course.small_models import record_walk
 from prefix_lab.debugger import Recording
@@ -26,7 +27,7 @@ def walked(where: str, prefix_len: int = 20) -> Recording | None:
             _walks[where, prefix_len] = record_walk(where, prefix_len=prefix_len, keep="statistics", install=asks)
         except CannotHave as problem:
             if asks is None:
-                print(problem)
+                say(str(problem))
             return None
     return _walks[where, prefix_len]
 
@@ -56,10 +57,10 @@ WITHOUT = {
 def side_by_side(then: Recording | None, now: Recording, stage: str, end: bool = False) -> Mirror | Stepper:
     """Both walks in step, where a stage begins or ends; without the old one today's, and what there is in the other."""
     if then is not None:
-        mirror = Mirror(then, now, labels=("2023", _("now")), height="640px")
+        mirror = Mirror(then, now, labels=("2023", _("now")))
         mirror.goto_stage(stage, end=end)
         return mirror
-    print(_(WITHOUT[stage]))
+    say(_(WITHOUT[stage]))
     row = next(one for one in known_stages() if one.name == stage)
     run = runs_of_stage(now, row)[0]
     return Stepper(now, at=run.last if end else run.first, height="560px")
@@ -72,7 +73,7 @@ DECIDES = "elif past_key_value.shape[2] != key_value_states.shape[1]:"
 def where_it_decides(then: Recording | None) -> Stepper | None:
     """A stepper before that line, where it runs first."""
     if then is None:
-        print(_(WITHOUT["project"]))
+        say(_(WITHOUT["project"]))
         return None
     return Stepper(then, at=next(step for step in then.steps if step.text == DECIDES), height="560px")
 
@@ -85,13 +86,13 @@ def loss_of(walk: Recording | None) -> float | str:
 def all_changes(then: Recording | None, now: Recording) -> Table | None:
     """What `prefix-lab walk --peft 0.4.0` prints, as a table."""
     if then is None:
-        print(_(WITHOUT["project"]))
+        say(_(WITHOUT["project"]))
         return None
     rows = []
     for one in then_and_now(then, now):
         lines = [line for line in one.lines() if line[0] not in ("then", "now")]
-        rows += [("" if at else one.stage, _(WORDS[word]), said) for at, (word, said) in enumerate(lines)]
-    return table((N_("stage"), "", ""), rows)
+        rows += [(f"{one.stage} · {_(WORDS[word])}", said) for word, said in lines]
+    return table((), rows)
 
 
 EQUAL_UNTIL = {
