@@ -18,6 +18,7 @@ import pytest
 from playwright.sync_api import Locator, Page, TimeoutError, expect, sync_playwright
 
 from prefix_lab.course import record_walk
+from prefix_lab.debugger import Recording
 from tests.browser import chromium
 from tests.browser.jupyterlab import FLAGS
 from tests.vscode.code_server import ROOT, running
@@ -233,7 +234,7 @@ def shown(page, request, tmp_path_factory) -> Iterator[None]:
     page.screenshot(path=tmp_path_factory.getbasetemp() / f"{request.node.name}.png")
 
 
-def test_f5_on_a_recording_opens_it_and_its_stages_are_gone_to_by_click_and_by_keys(bench):
+def test_f5_on_a_recording_opens_it_and_its_stages_are_gone_to_by_click_and_by_keys(bench, folder):
     page = bench.page
     bench.open_recording("walk.recording")
     page.keyboard.press("F5")
@@ -243,6 +244,8 @@ def test_f5_on_a_recording_opens_it_and_its_stages_are_gone_to_by_click_and_by_k
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
         bench.stands_at(step)
+        line = Recording.load(folder / "walk.recording").steps[step].line
+        expect(page.locator(".statusbar")).to_contain_text(f"Ln {line}, Col 1")  # the editor had the keys meanwhile
         bench.keys_are_in(stage)
     page.keyboard.press("Alt+PageDown")
     bench.stands_at(1327)
@@ -326,7 +329,9 @@ def test_a_names_change_stops_it_and_its_history_leads_back(bench):
 
 def test_it_becomes_a_page_that_any_browser_opens(bench, folder):
     bench.command("Export this recording as a page")
-    bench.page.locator(".quick-input-widget input").first.press("Enter")
+    asked = bench.page.locator(".quick-input-widget")
+    expect(asked.locator("input").first).to_have_value(re.compile("walk.html"))
+    asked.get_by_role("button", name="OK").click()
     bench.says("opens in any browser")
     assert "<title>walk</title>" in (folder / "walk.html").read_text()
     bench.stop()
