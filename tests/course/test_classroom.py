@@ -11,10 +11,14 @@ from prefix_lab.course.checking import OTHER_ORDER
 from prefix_lab.course.classroom import LARGEST, Learner, read_class
 from prefix_lab.course.lessons.lesson_00 import check_what_is_added
 from prefix_lab.course.passport import Missed, Passport, Stamp, checksum, show_passport
+from prefix_lab.course.progress import EXERCISES, LESSONS
 from prefix_lab.terminal.commands import main
 
 SOLVED = ("what_is_added", "first_shape", "attend_with_prefix")
 STAMP = Stamp("encode", "first_shape", "f", "f.py", 3, {}, ["p x"], ["6"], "hand", "2026-11-28T10:00:00+00:00")
+COUNT = sum(map(len, EXERCISES.values()))
+OF_ALL = f"3/{COUNT}"
+LESSONS_SO_FAR = "✓·◐" + "·" * (len(LESSONS) - 3)
 
 
 def passport(*missed, solved=SOLVED, stamps=(STAMP,)):
@@ -35,9 +39,9 @@ def folder(tmp_path):
 def test_each_learner_has_a_line_and_the_exercise_where_most_are_stuck_comes_first(folder, capsys):
     assert main(["class", str(folder)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].split() == ["Ada", "3/79", "0/8", "0", "✓·◐·············", "02", "·", "4"]
-    assert lines[2].split() == ["mia", "3/79", "1/8", "1", "✓·◐·············", "02", "·", "2"]
-    assert lines[3].split() == ["王小明_17", "3/79", "1/8", "1", "✓·◐·············"]
+    assert lines[1].split() == ["Ada", OF_ALL, "0/8", "0", LESSONS_SO_FAR, "02", "·", "4"]
+    assert lines[2].split() == ["mia", OF_ALL, "1/8", "1", LESSONS_SO_FAR, "02", "·", "2"]
+    assert lines[3].split() == ["王小明_17", OF_ALL, "1/8", "1", LESSONS_SO_FAR]
     stuck = lines[lines.index("Where most are stuck, and on what") + 2 :]
     assert stuck[0].split()[-2:] == ["2", "0"]
     assert stuck[1] == f"     2 of 2: {OTHER_ORDER}"
@@ -127,7 +131,7 @@ def test_the_table_for_a_spreadsheet_has_a_line_for_each_learner_and_exercise_an
     assert main(["class", str(folder), "--csv", str(tmp_path / "class.csv")]) == 0
     with open(tmp_path / "class.csv", encoding="utf-8-sig", newline="") as file:
         lines = [*csv.DictReader(file)]
-    assert len(lines) == 4 * 79
+    assert len(lines) == 4 * COUNT
     assert lines[0]["learner"] == "'=1+1"
     [share] = [one for one in lines if (one["learner"], one["lesson"], one["exercise"]) == ("mia", "2", "2")]
     assert (share["solved"], share["typed"], share["wrong"], share["cause"]) == ("0", "", "2", OTHER_ORDER)
