@@ -117,6 +117,9 @@ SAID = {
     "wrongExample": N_(
         "E.g. at {place}, should be {right}, is {wrong}. view never moves a number; it only counts them off anew."
     ),
+    "around": N_(
+        "Too many numbers to draw: where they do not fit, this is what stands around the one that is followed."
+    ),
     "copy": N_("◥ there already: a copy"),
     "deadMark": N_("✗ has nowhere to go: no layer reads it"),
     "wrongMark": N_("╱ stands where it should not"),

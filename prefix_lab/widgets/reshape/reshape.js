@@ -134,7 +134,8 @@ function render({ model, el }) {
     const at = Math.min(chosen.step, last());
     const big = range(journey.stages.length).some((one) => countOf(journey.stages[one]) > 1024);
     const spot = chosen.at ?? (big ? /** @type {[number, number]} */ ([last(), 0]) : null);
-    const path = spot && pathOf(journey, spot, chosen.row);
+    const whole = chosen.row && !chosen.by_view; // a mistaken view takes no row to one place
+    const path = spot && pathOf(journey, spot, whole);
     const choices = given ? colourings(right, texts) : ofJourney(chosen, all);
     const colouring = choices[Math.min(chosen.colour, choices.length - 1)] ?? null;
     colour.offer(choices.map(({ label }, number) => [String(number), label]));
@@ -142,7 +143,8 @@ function render({ model, el }) {
     colour.row.hidden = !choices.length;
     byView.row.hidden = given && !all.given?.wrong;
     byView.show(chosen.by_view);
-    row.show(chosen.row);
+    row.show(whole);
+    row.off(chosen.by_view);
     undo.disabled = !chosen.at;
     back.disabled = at === 0;
     next.disabled = at === last();
@@ -155,10 +157,10 @@ function render({ model, el }) {
 
     const stage = journey.stages[at];
     step.textContent = stepSaid(journey, at, texts);
-    const lines = [shapeSaid(stage, texts), stage.note, ...mistakeSaid(right, journey, at, texts), memorySaid(journey, at, texts).join(" ")].filter(Boolean);
+    const lines = [shapeSaid(stage, texts), stage.note, ...mistakeSaid(right, journey, at, texts), ...memorySaid(journey, at, texts), big ? texts.around : ""].filter(Boolean);
     words.replaceChildren(...lines.map((line) => make("div", {}, line)));
     let told = [texts.hint];
-    if (spot && path) told = given ? givenSaid(journey, spot, path, texts) : chosen.row ? rowSaid(journey, path, texts) : elementSaid(journey, chosen, spot, path, all.values, texts);
+    if (spot && path) told = given || chosen.by_view ? givenSaid(journey, spot, path, texts) : whole ? rowSaid(journey, path, texts) : elementSaid(journey, chosen, spot, path, all.values, texts);
     if (said.textContent !== told.join("")) said.replaceChildren(...told.map((line) => make("div", {}, line)));
     const look = { step: at, right, colouring, colours: all.colours, path, dead: isDead, texts, fly: at === stood + 1, wide: Math.max(picture.clientWidth || 700, 330), told: [step.textContent, ...lines].join("\n"), pick: (/** @type {number} */ where, /** @type {number} */ place) => choose(where, place) };
     stood = at;
@@ -169,7 +171,7 @@ function render({ model, el }) {
       const code = make("button", { "aria-current": number === at && "step", onclick: () => set({ step: number }) }, one.code || texts.theStart);
       return make("li", {}, code, where ?? null);
     }));
-    if (!given && path?.[last()].length && !chosen.row) {
+    if (!given && path?.[last()].length && !whole) {
       const [piece, inside] = within(right.stages[last()], path[last()][0]);
       const [, head, token, channel] = indexOf(inside, right.stages[last()].pieces[piece].shape);
       Object.assign(picked, { layer: piece >> 1, key_value: piece % 2, head, prefix_len: token, head_dim: channel });
