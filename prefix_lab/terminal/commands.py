@@ -63,6 +63,7 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     add_export(commands)
     add_progress(commands)
     add_passport(commands)
+    add_class(commands)
     return parser
 
 
@@ -169,6 +170,7 @@ def add_record(commands: Any) -> None:
         help=_("of tensors: shapes; statistics too; numbers of small ones too"),
     )
     add("--watch", action="append", default=[], metavar="EXPR", help=_("evaluate this after each line; several times"))
+    add("--secrets", action="store_true", help=_("keep texts named password, api_key and the like, too"))
     add(
         "--max-steps",
         type=at_least(1),
@@ -301,7 +303,7 @@ def add_export(commands: Any) -> None:
         commands,
         "export",
         run_export,
-        help=_("write a recording, or the walk of the tiny T5, as one HTML page"),
+        help=_("write a recording, or the walk of the tiny T5, as one HTML page or a trace for Perfetto"),
         description=_(
             "Write one HTML file in which a recording can be walked through, forwards and backwards, in any "
             "browser, with no kernel and no network. Its address keeps the place: walk.html#step=120."
@@ -311,17 +313,31 @@ def add_export(commands: Any) -> None:
     parser.add_argument("file", nargs="?", metavar="FILE", help=_("{file} (PEFT's own walk)").format(file=_(RECORDED)))
     parser.add_argument("--output", metavar="PAGE", help=_("where to write (FILE's name with .html, in this folder)"))
     parser.add_argument("--title", default="", help=_("what heads the page (the file's name)"))
+    parser.add_argument(
+        "--perfetto",
+        action="store_true",
+        help=_("instead, calls on a time line, a track for each thread: FILE's name with .json, for ui.perfetto.dev"),
+    )
 
 
 def run_export(args: argparse.Namespace) -> int:
+    from prefix_lab.debugger.perfetto import write_trace
+
     try:
         recording, name = opened(args.file)
-        page = Path(args.output) if args.output else Path(f"{name}.html")
-        recording.to_html(page, title=args.title or name)
+        if args.perfetto and args.title:
+            args.refuse("--title heads a page, and --perfetto writes none")
+        page = Path(args.output or (f"{name}.json" if args.perfetto else f"{name}.html"))
+        if args.perfetto:
+            write_trace(recording, page)
+        else:
+            recording.to_html(page, title=args.title or name)
     except (ValueError, OSError) as error:
         print(f"prefix-lab export: {error}", file=sys.stderr)
         return 2
     said = _("{page}: {steps:,} steps, {size:,.0f} kB. Open it in any browser.")
+    if args.perfetto:
+        said = _("{page}: {steps:,} steps, {size:,.0f} kB. Open it in ui.perfetto.dev; it stays on your machine.")
     print(said.format(page=page, steps=len(recording), size=page.stat().st_size / 1e3))
     return 0
 
@@ -403,4 +419,41 @@ def run_passport(args: argparse.Namespace) -> int:
             return 2
         return 0
     print(passport)
+    return 0
+
+
+def add_class(commands: Any) -> None:
+    parser = add_command(
+        commands,
+        "class",
+        run_class,
+        help=_("who of a class stands where, from the passports in a folder"),
+        description=_(
+            "Read the passports that learners handed in, and print who stands where, at which exercises most are "
+            "stuck, and on which misconception. A file that is none, or was altered, is named; nothing in it is run, "
+            "and nothing is sent anywhere."
+        ),
+        epilog=_("exit status: 0; 2 if an option or the folder is refused, or a file cannot be written"),
+    )
+    add = parser.add_argument
+    add("folder", metavar="FOLDER", help=_("where the passports are, each in a folder of its own or side by side"))
+    add("--csv", metavar="FILE", help=_("write a line for each learner and exercise, for a spreadsheet"))
+    add("--plot", metavar="FILE", help=_("draw it, as .png or .svg"))
+
+
+def run_class(args: argparse.Namespace) -> int:
+    from prefix_lab.course.class_plot import draw
+    from prefix_lab.course.classroom import read_class, save_csv
+
+    saved = []
+    try:
+        found = read_class(args.folder)
+        for path, save in ((args.csv, save_csv), (args.plot, draw)):
+            if path is not None:
+                save(found, path)
+                saved.append(_("{path}: saved.").format(path=path))
+    except (ValueError, OSError, ImportError) as error:
+        print(f"prefix-lab class: {error}", file=sys.stderr)
+        return 2
+    print(found, *saved, sep="\n")
     return 0

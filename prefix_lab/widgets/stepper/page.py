@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefix_lab.debugger.cursor import COMPREHENSIONS
+from prefix_lab.debugger.moves import PAGE, SHOWN, moves_of
 from prefix_lab.debugger.progress import Progress
 from prefix_lab.debugger.storage import is_recording, write_whole
 from prefix_lab.locale import N_, _, for_page
@@ -36,6 +37,7 @@ BEGIN_TWO = "start(SIDES, (...given) => new MirrorView(...given));"
 IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"(\.\.?/[\w/-]+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 COMMENT = re.compile(r"^ *//.*\n|^ */\*[\s\S]*?\*/\n|/\*\*.*?\*/ ?", re.MULTILINE)
+NO_KEYS, NO_SIGNS = "const KEYS = [];", "const SHOWN = {};"
 INDENT = re.compile(r"^\s+", re.MULTILINE)
 FRAME = """
 :root { color-scheme: light dark; }
@@ -178,7 +180,19 @@ def hashed(text: str) -> str:
 
 def linked(*entries: Path) -> str:
     """The entries and everything that it imports, each once, in an order in which each finds what it needs."""
-    return "\n".join(stripped(path.read_text(encoding="utf-8")) for path in in_order(*entries))
+    text = "\n".join(stripped(path.read_text(encoding="utf-8")) for path in in_order(*entries))
+    return text.replace(NO_KEYS, keys()).replace(NO_SIGNS, f"const SHOWN = {json.dumps(SHOWN)};")
+
+
+def keys() -> str:
+    """The table of keys, as keys.js has it, its texts marked for `for_page`."""
+    rows = []
+    for one in moves_of(PAGE):
+        row = {name: getattr(one, name) for name in ("does", "keys", "by", "back", "travels", "group", "main")}
+        row |= {name: f"N_({getattr(one, name)})" for name in ("says", "word") if getattr(one, name)}
+        rows.append({name: value for name, value in row.items() if value})
+    text = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+    return f"const KEYS = {text};".replace('"N_(', 'N_("').replace(')"', '")')
 
 
 def in_order(*entries: Path) -> list[Path]:

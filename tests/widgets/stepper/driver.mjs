@@ -14,6 +14,7 @@ import { Answers } from "../../../prefix_lab/widgets/stepper/answers.js";
 import { compareValues } from "../../../prefix_lab/widgets/stepper/compare.js";
 import { asPython, Condition, textOf, Unknown, wrongWith } from "../../../prefix_lab/widgets/stepper/condition.js";
 import { coloured } from "../../../prefix_lab/widgets/stepper/source.js";
+import { readStop, saidAt, timesOf } from "../../../prefix_lab/widgets/stepper/stops.js";
 import { Store } from "../../../prefix_lab/widgets/stepper/store.js";
 import { shown } from "../../../prefix_lab/widgets/stepper/text.js";
 
@@ -39,7 +40,7 @@ class Packed {
   }
 }
 
-const MOVES = ["in", "over", "out"].flatMap((move) => [false, true].map((back) => [move, back]));
+const MOVES = ["in", "over", "out", "end"].flatMap((move) => [false, true].map((back) => [move, back]));
 
 /** Everything that a view can say of a step. */
 async function at(store, step, skip) {
@@ -109,6 +110,9 @@ const CALLS = {
     return found;
   },
 
+  typed: (texts, { file, function: called, names }) => texts.map((text) => readStop(text, file, called, names)),
+  counted: (texts) => texts.map((text) => timesOf(text) && [1, 2, 3, 4, 5].filter(timesOf(text))),
+  said: (texts, values) => texts.map((text) => saidAt(text, new Map(Object.entries(values)))),
   parsed: (texts) => Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, JSON.parse(text)])),
   wrong: (texts) => texts.map(wrongWith),
   conditions: (texts, values) => texts.map((text) => answer(text, new Map(Object.entries(values)))),
