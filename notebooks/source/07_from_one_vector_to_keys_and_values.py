@@ -195,14 +195,28 @@ print(cache.layers[1].keys[0, 2, 3].int().tolist())
 
 # %% [markdown] lang="en"
 # 32 numbers side by side, and the ninth is 3400. Walk through the journey at smaller sizes: press **Next**, watch the
-# colours move, and choose other ones under "Colour by". At the end tick "What if it were view, not permute?".
+# colours move, and choose other ones under "Colour by". Click a number: a line shows where it came from, and the list
+# has its place at every step, from its row of the table to the layer that reads it. At the end tick "What if it were
+# view, not permute?".
 
 # %% [markdown] lang="zh"
 # 32 个数并排，第九个就是 3400。用小一点的大小把整条路走一遍：按**下一个**，看颜色怎样移动；
-# 在“按什么上色”里换别的选项。最后勾上“如果用 view 代替 permute，会怎样？”。
+# 在“按什么上色”里换别的选项。点一个数：一条线会画出它从哪里来；列表里有它每一步的位置，从表里的那一行，
+# 一直到读它的那一层。最后勾上“如果用 view 代替 permute，会怎样？”。
 
 # %%
 ReshapeView()
+
+# %% [markdown] lang="en"
+# And in your own model, at its own sizes: choose layer 1, key, head 2, virtual token 3, channel 8 under "Follow an
+# element of the cache". Which row of the table does 3400 come from?
+
+# %% [markdown] lang="zh"
+# 再看你自己的模型，用它自己的大小：在“跟踪缓存里的一个元素”里选层 1、键、头 2、虚拟词元 3、通道 8。3400
+# 来自表的哪一行？
+
+# %%
+ReshapeView(peft_model)
 
 # %% [markdown] lang="en"
 # ### Exercise 2 · view and permute

@@ -311,10 +311,11 @@ Stepper(recording, at=suspect, height="560px")
 # %% [markdown] lang="en"
 # The rows are doubled, so that there are four for each layer: two for the decoder's own attention, two for
 # cross-attention. Then they are split in fours. And then the cache of cross-attention is emptied, since it is to be
-# filled from the encoder. Walk it through at tiny sizes: which numbers arrive, and which are nowhere at the end?
+# filled from the encoder. Walk it through at tiny sizes: which numbers arrive, and which are nowhere at the end? Click
+# a crossed one, and read where it goes; then one that is not crossed.
 
 # %% [markdown] lang="zh"
-# 行被翻倍了，于是每一层有四行：两行给解码器的自注意力，两行给交叉注意力。接着每四行切成一份。然后，交叉注意力的缓存被清空，因为它要由编码器来填。用很小的尺寸走一遍：哪些数走到了最后，哪些数在最后不见了？
+# 行被翻倍了，于是每一层有四行：两行给解码器的自注意力，两行给交叉注意力。接着每四行切成一份。然后，交叉注意力的缓存被清空，因为它要由编码器来填。用很小的尺寸走一遍：哪些数走到了最后，哪些数在最后不见了？点一个打叉的数，看它去了哪里；再点一个没打叉的。
 
 # %%
 ReshapeView("T5", sizes={"batch": 1, "prefix_len": 2, "layers": 4, "heads": 1, "head_dim": 2})

@@ -82,15 +82,6 @@ class Picture:
         place = f'x="{px(left)}" y="{px(top)}" width="{px(width)}" height="{px(height)}"'
         self.pieces.append(f"<rect {place} {attributes(look)}/>")
 
-    def band(
-        self, above: tuple[float, float], below: tuple[float, float], heights: tuple[float, float], fill: str
-    ) -> None:
-        """A ribbon that bends from one stretch at the first height to another at the second."""
-        (top, bottom), middle = map(px, heights), px(sum(heights) / 2)
-        (a, b), (c, d) = map(px, above), map(px, below)
-        path = f"M{a} {top}C{a} {middle} {c} {middle} {c} {bottom}H{d}C{d} {middle} {b} {middle} {b} {top}Z"
-        self.pieces.append(f'<path d="{path}" fill="{fill}" fill-opacity="0.3"/>')
-
     def line(self, start: tuple[float, float], end: tuple[float, float], **look: object) -> None:
         """A straight line."""
         ends = f'x1="{px(start[0])}" y1="{px(start[1])}" x2="{px(end[0])}" y2="{px(end[1])}"'

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from prefix_lab.widgets import ParameterBars, ReshapeView, TensorView
+from prefix_lab.widgets import ParameterBars, ReshapeView, ShapeFlow, TensorView
 from tests.browser.jupyterlab import notebook, open_page, take_both, take_picture
+from tests.browser.test_accessibility import serious
 
 CELLS = [
     "from prefix_lab.widgets import ParameterBars, ReshapeView, ShapeFlow, TensorView\nShapeFlow()",
@@ -17,8 +18,8 @@ CELLS = [
     "config = PrefixTuningConfig(task_type='SEQ_2_SEQ_LM', num_virtual_tokens=20)\n"
     "ParameterBars(get_peft_model(load_tiny_t5()[0], config))",
     "ReshapeView()",
-    "view = ReshapeView('T5')\nview.step.value = 4\nview",
-    "view = ReshapeView(24, 'view(2, 3, 4).permute(2, 0, 1).split(2)')\nview.step.value = 2\nview",
+    "view = ReshapeView('T5', sizes={'layers': 4, 'batch': 1, 'prefix_len': 2})\nview.change(step=5)\nview",
+    "own = ReshapeView(24, 'view(2, 3, 4).permute(2, 0, 1).split(2)')\nown.change(step=2)\nown",
     "import torch\n"
     "key = torch.randn(4, 4, 20, 32, generator=torch.Generator().manual_seed(0))\n"
     "key[0, 0, 3, 5:9] = float('nan')\nkey[0, 0, 7, 20] = float('inf')\nkey[0, 0, 8, 21] = -float('inf')\n"
@@ -54,6 +55,14 @@ def slider(cell, name):
     return cell.get_by_role("slider", name=re.compile(f"^{name}, as a slider"))
 
 
+def write(place, name, number):
+    """Type a number into the box with this name, as a reader would."""
+    box = place.get_by_label(name, exact=True)
+    box.select_text()
+    box.press_sequentially(str(number))
+    box.press("Enter")
+
+
 def boxed_slider(cell, name):
     """The same where ipywidgets draws it."""
     return cell.locator(".widget-hbox", has=cell.page.get_by_label(name, exact=True)).get_by_role("slider")
@@ -63,7 +72,6 @@ def boxed_slider(cell, name):
     ("picture_of", "name", "words"),
     [
         (lambda: ParameterBars().children[1].value, "What trains, beside the 222,903,552", "LoRA, r=8 on q, v"),
-        (lambda: ReshapeView().drawing.value, "Step 0 of 3", "What the encoder made"),
         (
             lambda: TensorView(np.eye(2), "batch hidden").drawing.picture,
             "Heat map of a tensor (batch, hidden)",
@@ -88,10 +96,7 @@ def test_shape_flow_follows_its_controls(opened, cell):
     take_both(opened, "flow")
     slider(flow, "prefix_len").press("ArrowRight")  # by keyboard alone
     expect(table).to_contain_text("387,072")
-    typed = flow.get_by_label("prefix_len", exact=True)
-    typed.select_text()
-    typed.press_sequentially("400")
-    typed.press("Enter")
+    write(flow, "prefix_len", 400)
     expect(table).to_contain_text("7,372,800")  # twice as far as the slider went
     assert slider(flow, "prefix_len").bounding_box()["width"] > 0
     sizes = "all => all.map(one => one.getBoundingClientRect().height)"
@@ -123,32 +128,86 @@ def test_parameter_bars_follow_their_controls_and_count_a_module(opened, cell):
     expect(picture(bars)).to_contain_text("r=9")
 
 
-def test_reshape_view_is_walked_with_buttons_and_keys(opened, cell):
+def test_reshape_view_is_walked_and_a_number_followed_with_pointer_and_keys(opened, cell):
     view = cell(3)
-    said = view.locator("code", has_text="of 3").first
-    expect(said).to_contain_text("Step 0 of 3: the start")
-    view.get_by_role("button", name="Next").click()
-    expect(said).to_contain_text("Step 1 of 3: view(")
-    view.get_by_role("slider").first.focus()
-    opened.keyboard.press("ArrowRight")
-    expect(said).to_contain_text("Step 2 of 3: permute(")
-    flying = "all => all.filter(one => getComputedStyle(one).animationName === 'prefix-lab-fly').length"
-    assert view.locator(".prefix-lab-fly").evaluate_all(flying) == 96
+    said, live = view.locator(".pr-step"), view.get_by_role("status")
+    expect(said).to_contain_text("Step 0 of 5: the start")
+    for _ in range(3):
+        view.get_by_role("button", name="Next").click()
+    expect(said).to_contain_text("Step 3 of 5: permute(")
+    flying = "all => all.filter(one => getComputedStyle(one).animationName === 'pr-fly').length"
+    assert view.locator(".pr-fly").evaluate_all(flying) == 96
     take_picture(opened, "reshape-permute")
-    opened.keyboard.press("ArrowRight")
-    expect(said).to_contain_text("Step 3 of 3: split(2)")
+    view.locator("[data-step='3'][data-place='50']").click()
+    expect(live).to_contain_text("Number 24 stands in the table: row 1, which is virtual token 1, and column 8.")
+    expect(live).to_contain_text("It is read as a key. Layers: 1; head 0, virtual token 1, channel 0.")
+    expect(view.locator(".pr-path li").last).to_contain_text("key of layer 1, batch 0, heads 0, prefix_len 1")
+    picture = view.get_by_role("group", name="Click a number")
+    picture.press("ArrowRight")
+    expect(live).to_contain_text("Number 25 stands in the table")
+    picture.press("n")
+    expect(said).to_contain_text("Step 4 of 5: split(2)")
+    expect(view.locator(".pr-line")).to_have_count(1)
+    take_both(opened, "reshape-followed")
+    view.get_by_label("whole row of the table").check()
+    expect(live).to_contain_text("Row 1 of the table is virtual token 1: 16 numbers.")
+    write(view, "layer", 0)
+    expect(live).to_contain_text("Layers: 0; head 0")
+    opened.keyboard.press("Escape")
     view.get_by_label("What if it were view, not permute?").check()
-    view.get_by_text("stands where it should not").wait_for()
+    view.get_by_text("╱ stands where it should not").wait_for()
     take_both(opened, "reshape-mistake")
-    assert picture(view).locator("desc").first.text_content().startswith("Step 3 of 3")
+    assert view.locator("desc").first.text_content().startswith("Step 4 of 5")
 
 
-def test_reshape_view_shows_a_learners_own_steps_and_an_encoder_decoder(opened, cell):
-    expect(cell(4).locator("code", has_text="of 4").first).to_contain_text("Step 4 of 4: split(4)")
-    cell(4).get_by_text("◥ there already").first.wait_for()
+def test_the_dead_half_of_an_encoder_decoder_is_crossed_and_says_that_it_goes_nowhere(opened, cell):
+    view = cell(4)
+    expect(view.locator(".pr-step")).to_contain_text("Step 5 of 6: split(4)")
+    assert view.locator(".pr-dead").count() == 128
+    view.locator("[data-step='5']:has(.pr-dead)").first.click()
+    expect(view.get_by_role("status")).to_contain_text("It has nowhere to go")
+    expect(view.locator(".pr-path li").last).to_contain_text("✗ nowhere")
     take_both(opened, "reshape-t5")
-    expect(cell(5).locator("code", has_text="of 3").first).to_contain_text("Step 2 of 3: permute(2, 0, 1)")
+    view.get_by_text("Other sizes").click()
+    write(view, "layers", 3)
+    expect(view.locator(".pr-dead")).to_have_count(0)
+    view.get_by_label("projection", exact=True).check()
+    expect(view.locator(".pr-path li")).to_have_count(9)
+
+
+def test_reshape_view_shows_a_learners_own_steps(opened, cell):
+    expect(cell(5).locator(".pr-step")).to_contain_text("Step 2 of 3: permute(2, 0, 1)")
+    cell(5).locator("[data-step='2'][data-place='3']").click()
+    expect(cell(5).get_by_role("status")).to_contain_text("Number 12 of the first tensor ends here: piece 0")
     take_picture(opened, "reshape-own")
+
+
+@pytest.mark.parametrize(
+    ("make", "width", "scheme"), [(ShapeFlow, 1280, "light"), (lambda: ReshapeView("T5"), 390, "dark")]
+)
+def test_a_page_without_a_kernel_mounts_the_same_module_and_axe_finds_nothing_serious(browser, make, width, scheme):
+    widget = make()
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.set_content(
+        "<!doctype html><html lang='en'><title>A widget</title><style>:root { color-scheme: light dark }"
+        f"{widget._css}</style><main id='here'></main>"
+    )
+    mount = """async ([script, state]) => {
+        const widget = await import(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })));
+        window.gone = widget.default.mount(document.getElementById('here'), state);
+    }"""
+    page.evaluate(mount, [widget._esm, widget.state])
+    page.locator("svg[role=img]").first.wait_for()
+    page.locator("summary").evaluate_all("all => all.forEach((one) => one.click())")
+    write(page, "layers", 5)
+    if make is ShapeFlow:
+        expect(page.locator("svg[role=img]").first).to_contain_text("10 ×")
+    else:
+        expect(page.locator("svg[role=img]").first).to_contain_text("2·layers·hidden 40")
+    assert serious(page, "html") == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.evaluate("window.gone()")
+    page.close()
 
 
 def test_tensor_view_says_the_number_under_the_pointer_and_the_one_that_keys_lead_to(opened, cell):

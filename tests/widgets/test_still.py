@@ -14,7 +14,7 @@ from prefix_lab.widgets import ParameterBars, ReshapeView, ShapeFlow, TensorView
 CELLS = {
     "from prefix_lab.widgets import *\nShapeFlow()": ("The journey of a prefix", "(2, 20, 18432)</td>"),
     "ParameterBars()": ('<img alt="What trains', "884,736"),
-    "ReshapeView()": ('<img alt="Step 0 of 3', "Step 3 of 3: split(2)"),
+    "ReshapeView()": ("Step 1 of 5: embedding", "Step 5 of 5: DynamicCache"),
     "import torch\nTensorView(torch.eye(2), 'batch hidden')": ('<img alt="Heat map', "(batch, hidden) = (2, 2)"),
     "from prefix_lab.debugger import record\ndef double(number):\n    twice = 2 * number\n    return twice\n"
     "with record(double) as recording:\n    double(21)\nStepper(recording, at=2)": (

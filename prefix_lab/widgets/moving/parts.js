@@ -51,7 +51,12 @@ export function number({ name, said, slider, least, far, most }, changed) {
     const value = Math.round(Number(event.target.value));
     changed(Math.min(Math.max(Number.isFinite(value) ? value : least, least), most));
   };
-  const box = make("input", { type: "number", min: least, max: most, onchange: take });
+  const enter = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.ctrlKey) return;
+    event.stopPropagation(); // a notebook would keep the box from hearing it
+    take(event);
+  };
+  const box = make("input", { type: "number", min: least, max: most, onchange: take, onkeydown: enter });
   const drag = make("input", { type: "range", min: least, max: far, oninput: take });
   const label = make("span");
   const row = make("div", { class: "pm-control", title: said }, make("label", {}, label, box), drag);
@@ -73,7 +78,7 @@ export function number({ name, said, slider, least, far, most }, changed) {
  * @returns {Control & {offer: (options: [value: string, label: string][]) => void}}
  */
 export function choice({ name, said = "" }, changed) {
-  const menu = make("select", { onchange: (/** @type {any} */ event) => changed(event.target.value) });
+  const menu = make("select", { "aria-label": name, onchange: (/** @type {any} */ event) => changed(event.target.value) });
   const row = make("div", { class: "pm-control", title: said }, make("label", {}, make("span", {}, name), menu));
   const offer = (/** @type {[string, string][]} */ options) => {
     if (JSON.stringify(options) === menu.dataset.offered) return;

@@ -75,15 +75,6 @@ def count_of(stage: State) -> str:
     )
 
 
-def locate(stage: State, place: int) -> tuple[Piece, int]:
-    """The piece that holds the number at a place among all pieces, and its place there."""
-    for piece in stage.pieces:
-        if place < piece.origins.size:
-            return piece, place
-        place -= piece.origins.size
-    raise IndexError(place)
-
-
 def run(
     first: Tensor, axes: Sequence[str], steps: Sequence[WrittenStep], sizes: Mapping[str, int], by_view: bool = False
 ) -> list[State]:

@@ -5,6 +5,11 @@ import { createInterface } from "node:readline";
 import { cost, journey, moved, sizesOf } from "../../../prefix_lab/widgets/flow/computing.js";
 import { boxesOf } from "../../../prefix_lab/widgets/flow/drawing.js";
 import { facts, rowsSaid } from "../../../prefix_lab/widgets/flow/flow.js";
+import { countOf, follow, journeyGiven, journeyOf, numberAt, readersOf } from "../../../prefix_lab/widgets/reshape/following.js";
+import { layOut } from "../../../prefix_lab/widgets/reshape/laying.js";
+import { colourings, pathOf } from "../../../prefix_lab/widgets/reshape/picture.js";
+import { changedTo } from "../../../prefix_lab/widgets/reshape/reshape.js";
+import { elementSaid, memorySaid, mistakeSaid, rowSaid } from "../../../prefix_lab/widgets/reshape/saying.js";
 import { Answers } from "../../../prefix_lab/widgets/stepper/answers.js";
 import { compareValues } from "../../../prefix_lab/widgets/stepper/compare.js";
 import { asPython, Condition, textOf, Unknown, wrongWith } from "../../../prefix_lab/widgets/stepper/condition.js";
@@ -119,6 +124,31 @@ const CALLS = {
     const met = moves.map(([name, value]) => (chosen = moved(data, chosen, name, value)));
     return met.map((one) => ({ ...one, hidden: sizesOf(data, one).hidden }));
   },
+  reshaped({ data, chosen }, byView = false) {
+    const right = data.given ? journeyGiven(data.given.right) : journeyOf(chosen, data.notes, data.texts);
+    const wrong = data.given?.wrong ? journeyGiven(data.given.wrong) : data.given ? right : journeyOf(chosen, data.notes, data.texts, true);
+    const journey = byView ? wrong : right;
+    const places = journey.stages.map((stage) => [...Array(countOf(stage)).keys()]);
+    return {
+      codes: journey.stages.map((stage) => stage.code),
+      shapes: journey.stages.map((stage) => stage.pieces.map((piece) => [piece.shape, piece.axes, piece.strides])),
+      numbers: places.map((all, step) => all.map((place) => numberAt(journey, step, place))),
+      back: places.map((all, step) => (step ? all.map(journey.stages[step].back) : [])),
+      forth: places.map((all, step) => (step ? places[step - 1].map(journey.stages[step].forth) : [])),
+      readers: data.given ? [] : places[journey.birth].slice(0, places[journey.birth].length / (journey.birth ? chosen.batch : 1)).map((number) => readersOf(journey, number)),
+      memory: places.map((_, step) => memorySaid(journey, step, data.texts)),
+      mistake: places.map((_, step) => mistakeSaid(right, wrong, step, data.texts)),
+      colours: data.given ? colourings(right, data.texts).map((one) => [one.label, one.count]) : [],
+    };
+  },
+  element({ data, chosen }, at) {
+    const journey = journeyOf(chosen, data.notes, data.texts);
+    const path = pathOf(journey, at, chosen.row);
+    return chosen.row ? rowSaid(journey, path, data.texts) : elementSaid(journey, chosen, at, path, data.values, data.texts);
+  },
+  follow: ({ data, chosen }, step, places) => follow(journeyOf(chosen, data.notes, data.texts), step, places),
+  layout: (shape, wide) => layOut(shape, shape.map((count) => [...Array(count).keys()]), 29, wide).cells,
+  changed: (chosen, name, value) => changedTo(chosen, name, value),
   boxes: (data, chosen) => Object.fromEntries(journey(data, chosen).map((step) => [step.key, boxesOf(step, data.colours)])),
   coloured: (text, colours) => coloured(text, colours),
 };
