@@ -14,8 +14,8 @@ KEYS = {
     "inBack": ("S", "ArrowLeft"),
     "over": ("n", "j", "F10"),
     "overBack": ("N", "p", "k", "Shift+F10"),
-    "out": ("o", "h", "Shift+F11"),
-    "outBack": ("O", "H"),
+    "out": ("o", "Shift+F11"),
+    "outBack": ("O",),
 }
 RAISES = """
 import torch
