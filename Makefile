@@ -12,7 +12,7 @@ BROWSERS = tests/browser
 # VS Code itself, headless, is 820 MB that are installed once into the user's cache folder: `make vscode-test`.
 VSCODE = tests/vscode
 # What is built by `make site`, in both browsers: `make site-test`.
-SITE = tests/site
+SITE = tests/site/built
 SHOWN = tests/widgets tests/course tests/notebooks
 SLOWER = tests/shapes/test_contracts.py tests/breakpoints tests/terminal
 # The course opens in the reader's language: PREFIX_LAB_LANGUAGE, else the system's.
@@ -26,7 +26,7 @@ QUIET_LAB = {"@jupyterlab/apputils-extension:notification": {"checkForUpdates": 
 	"@jupyterlab/notebook-extension:tracker": {"showEditorForReadOnlyMarkdown": false}, \
 	"@jupyterlab/translation-extension:plugin": {"locale": "$(if $(filter zh%,$(LANGUAGE)),zh_CN,default)"}}
 
-.PHONY: lab test course site site-test fuzz walk bench house notebooks browser vscode vscode-test clean
+.PHONY: lab test course site site-test fuzz walk bench house notebooks browser vscode vscode-test class-test clean
 
 lab: .venv/lab
 	@echo '$(QUIET_LAB)' > $(LAB_SETTINGS)
@@ -57,6 +57,8 @@ site-test: .venv/test site browser
 
 fuzz: .venv/test
 	$(BIN)/python -m tests.parity.fuzz --examples 5000
+	PREFIX_LAB_ALL_DRAWN=1 $(BIN)/python -m pytest -n 2 tests/debugger
+	PREFIX_LAB_ALL_DRAWN=1 $(BIN)/python -m tests.debugger.pythons
 
 bench: .venv/bench browser
 	$(BIN)/python -m benchmarks
@@ -80,6 +82,9 @@ vscode: .venv/lab
 vscode-test: .venv/test browser
 	@$(BIN)/python -m tests.vscode.code_server
 	$(BIN)/python -m pytest -x $(VSCODE)
+
+class-test: .venv/class
+	$(BIN)/python -m tests.hub
 
 clean:
 	rm -rf .venv *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -20,13 +20,20 @@ from website.pages import HERE, ROOT, lay_out
 BUILD = ROOT / "build"
 SITE = BUILD / "site"
 AT_ONCE = 2
-RUNS = ("prefix_lab/**/*.py", "prefix_lab/**/*.mo", "notebooks/**/*.py", "website/execute.py", "website/live.py")
+RUNS = (
+    "prefix_lab/**/*.py",
+    "prefix_lab/**/*.mo",
+    "notebooks/**/*.py",
+    "website/execute.py",
+    "website/live.py",
+    "website/walks.py",
+)
 
 
 def main() -> None:
     wanted = [path for path in lessons() if path.stem[:2] in (sys.argv[1:] or path.stem[:2])]
     state = digest()
-    jobs = [(path, language) for path in wanted for language in LANGUAGES]
+    jobs = [(name, language) for name in ["walks", *(path.stem for path in wanted)] for language in LANGUAGES]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         failed = [why for why in pool.map(lambda job: run(*job, state), jobs) if why]
     if failed:
@@ -57,15 +64,17 @@ def recordings(state: str) -> Path:
     return executed(state) / "recordings"
 
 
-def run(source: Path, language: str, state: str) -> str:
-    """Run a lesson that has not run yet; what went wrong, or nothing."""
-    to = executed(state) / language / f"{source.stem}.ipynb"
+def run(name: str, language: str, state: str) -> str:
+    """Run a lesson, or PEFT's walks, where it has not run yet; what went wrong, or nothing."""
+    to = executed(state) / language / (f"{name}.json" if name == "walks" else f"{name}.ipynb")
     if to.is_file():
         return ""
-    print(f"running {source.stem}, {language}", flush=True)
-    command = [sys.executable, "-m", "website.execute", source.stem[:2], language, recordings(state), to]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    return done.stderr if done.returncode else ""
+    print(f"running {name}, {language}", flush=True)
+    what = ["website.walks"] if name == "walks" else ["website.execute", name]
+    done = subprocess.run(
+        [sys.executable, "-m", *what, language, recordings(state), to], cwd=ROOT, capture_output=True, text=True
+    )
+    return f"{name}, {language}: {done.stderr}" if done.returncode else ""
 
 
 def build(language: str, state: str) -> None:

@@ -8,6 +8,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from website.pages import script  # noqa: E402
+from website.reference import as_rst  # noqa: E402
 from website.searching import SearchChinese  # noqa: E402
 
 LANGUAGE = os.environ["PREFIX_LAB_LANGUAGE"]
@@ -17,7 +18,7 @@ project = "prefix_lab"
 copyright = author = "prefix_lab"
 html_title = "prefix_lab"
 language = {"en": "en", "zh": "zh_CN"}[LANGUAGE]
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.viewcode", "sphinx_copybutton"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx_copybutton"]
 exclude_patterns = ["_build"]
 
 nb_execution_mode = "off"  # execute.py has run them
@@ -28,11 +29,9 @@ myst_enable_extensions: list[str] = []
 myst_heading_anchors = 4
 suppress_warnings = ["mystnb.unknown_mime_type", "misc.highlighting_failure"]
 
-autosummary_generate = True
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "show-inheritance": False}
-autodoc_mock_imports: list[str] = []
+autodoc_preserve_defaults = True
 add_module_names = False
 
 html_theme = "furo"
@@ -65,4 +64,5 @@ def written(app, *_):
 
 def setup(app):
     app.add_search_language(SearchChinese) if LANGUAGE == "zh" else None
+    app.connect("autodoc-process-docstring", as_rst)
     app.connect("build-finished", written)

@@ -1,4 +1,4 @@
-"""Run one lesson with nobody there: `python -m website.execute 07 zh FOLDER` writes the notebook with its outputs.
+"""Run one lesson with nobody there: `python -m website.execute LESSON zh RECORDINGS FILE` writes it with its outputs.
 
 What differs from run to run is taken out: where objects lie in memory, and how long something took. Steppers become
 what `live.py` makes of them; their recordings are written beside the site's pages.
@@ -94,8 +94,8 @@ def cleaned(text: str) -> str:
 
 
 def main() -> None:
-    number, language, folder, to = sys.argv[1:]
-    [source] = [path for path in lessons() if path.stem.startswith(number)]
+    name, language, folder, to = sys.argv[1:]
+    [source] = [path for path in lessons() if path.stem == name]
     notebook = execute(source, language, Path(folder))
     errors = [
         f"{cell.id}: {one.evalue}"

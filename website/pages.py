@@ -15,6 +15,7 @@ from notebooks.build import said
 from prefix_lab.course.progress import LESSONS
 from prefix_lab.locale import N_, for_page
 from prefix_lab.widgets.stepper.page import linked
+from website import functions, reference
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -29,6 +30,8 @@ AT_A_STOP = N_(
 AT_AN_EXERCISE = N_("This is your turn, and it needs Python: here the stub was run as it is. {link}")
 AT_A_WIDGET = N_("On this page it is a picture; in a notebook you can use it. {link}")
 STOPS = re.compile(r"\b(stop_at|break_at|interact|breakpoint|set_trace)\(")
+FROM_DISK = 'if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;'
+"""Sphinx's search reads each page that it has found for a line of it, which a page from the disk may not."""
 REPOSITORY = "PREFIX_LAB_REPOSITORY"
 """The environment's name of `owner/name` on GitHub, for the links to Binder; without it there are none."""
 
@@ -41,14 +44,19 @@ def script(language: str) -> str:
     told = json.dumps(for_page(code), ensure_ascii=False, sort_keys=True)
     begin = f"begin(`${{document.documentElement.dataset.content_root}}../recordings/`, {told})"
     ready = f"addEventListener('DOMContentLoaded', () => {begin});"
-    split = (HERE / "splitting.js").read_text(encoding="utf-8") if language == "zh" else ""
-    return f"{split}(() => {{\n{code}\nglobalThis.prefixLab = arrived;\n{ready}\n}})();\n"
+    return f"(() => {{\n{code}\nglobalThis.prefixLab = arrived;\n{ready}\n}})();\n{FROM_DISK}\n"
 
 
 def lay_out(language: str, folder: Path, executed: Path) -> None:
     """Write the sources of a language into a folder; `executed` has the lessons with their outputs."""
+    walks = json.loads((executed / "walks.json").read_text(encoding="utf-8"))
     for page in (HERE / language).glob("*.md"):
-        put(folder / page.name, page.read_text(encoding="utf-8").replace("{lessons}", lesson_list()))
+        text = page.read_text(encoding="utf-8").replace("{lessons}", lesson_list())
+        put(folder / page.name, text.replace("{walk}", functions.front(walks, language)))
+    for name, text in functions.pages(walks, language).items():
+        put(folder / "functions" / f"{name}.md", text)
+    for name, text in reference.pages(language).items():
+        put(folder / "reference" / f"{name}.md", text)
     for name in DOCS:
         twin = ROOT / "docs" / "zh" / f"{name}.md" if language == "zh" else ROOT / "docs" / f"{name}.md"
         path = twin if twin.is_file() else ROOT / "docs" / f"{name}.md"

@@ -8,10 +8,9 @@ const PACE = 2600; // milliseconds: as long as it takes to read a line and a sha
  * @param {HTMLElement} host
  * @param {import("../prefix_lab/widgets/stepper/stepper.js").StepperView} view
  * @param {{steps: number[], said: string[], play: string, pause: string, yours: string}} tour
- * @param {() => boolean} _still
  * @param {(still: boolean) => void} keepStill whether the address stays as it is
  */
-export function play(host, view, tour, _still, keepStill) {
+export function play(host, view, tour, keepStill) {
   const button = document.createElement("button");
   const caption = document.createElement("p");
   const bar = document.createElement("div");
@@ -20,13 +19,15 @@ export function play(host, view, tour, _still, keepStill) {
   button.className = "pl-play";
   bar.append(button, caption);
   host.before(bar);
+  const milestones = [.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".pl-milestones [data-from]"))];
   /** @type {any} */
   let timer = null;
   let at = Math.max(0, tour.steps.indexOf(view.step));
   let inView = true;
   const show = () => {
     caption.textContent = tour.said[at];
-    bar.dataset.at = String(at);
+    const reached = milestones.filter((one) => Number(one.dataset.from) <= at);
+    for (const one of milestones) one.toggleAttribute("data-now", one === reached.at(-1));
   };
   const next = async () => {
     if (!inView || document.hidden) return;

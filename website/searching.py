@@ -5,6 +5,7 @@ is asked for at all. Pairs of signs need neither: what is asked for is found whe
 """
 
 import re
+from pathlib import Path
 
 from sphinx.search import zh
 
@@ -13,6 +14,9 @@ CHINESE = re.compile("[\u4e00-\u9fff]+")
 
 class SearchChinese(zh.SearchChinese):
     """Latin words as Sphinx has them, and each two Chinese signs that stand side by side."""
+
+    language_name = "English"  # whose stemmer Sphinx puts into the page for Chinese, and calls by a name that it lacks
+    js_splitter_code = (Path(__file__).parent / "splitting.js").read_text(encoding="utf-8")
 
     def split(self, input: str) -> list[str]:
         latin = [word for part in CHINESE.split(input) for word in self.latin1_letters.findall(part)]

@@ -34,7 +34,7 @@ MAKING = N_("Making the page: {far:.0%} in {seconds:.0f} s")
 NOT_MADE = N_("Stopped. No page was written; an older one is as it was.")
 BEGIN_ONE = 'start([""], (host, stores, ...rest) => new StepperView(host, stores[""], ...rest));'
 BEGIN_TWO = "start(SIDES, (...given) => new MirrorView(...given));"
-IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"(\.{1,2}/[\w./-]+\.js)";\n', re.MULTILINE)
+IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"(\.\.?/[\w/-]+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 COMMENT = re.compile(r"^ *//.*\n|^ */\*[\s\S]*?\*/\n|/\*\*.*?\*/ ?", re.MULTILINE)
 NO_KEYS, NO_SIGNS = "const KEYS = [];", "const SHOWN = {};"
@@ -209,7 +209,7 @@ def in_order(*entries: Path) -> list[Path]:
         found.append(path)
 
     for entry in entries:
-        add(entry.resolve())
+        add(entry)
     return found
 
 
