@@ -95,9 +95,10 @@ Python; `condition="batch_size == 2"`, `times=1`.""")
 SHAPES = N_("""**Shapes.** prefix_len is PEFT's `num_virtual_tokens`. 2·layers: a key and a value for each layer. hidden
 = heads · head_dim; in a grouped-query model (Llama 3), kv_heads · head_dim. The shapes are those of an
 encoder-decoder; a GPT-2 has source in place of target.""")
-STEPPER = N_("""**Stepper.** `n` `s` `o` over, into, out; `N` `S` `O` backwards; `b` breakpoint; `c` `C` to the next
-one, to the one before; `?` all keys. **Passport.** `prefix-lab passport` in a terminal: what you have
-seen, stage by stage.""")
+STEPPER = N_("""**Stepper**, and `prefix-lab replay`. `n` `s` `o` over, into, out; `r` to the call's end; `N` `S` `O`
+`R` backwards; `b` breakpoint, `B` elsewhere, `w` where a name's value changes; `c` `C` to the next one, to the
+one before; `[` `]` stages; `?` all keys. **Passport.** `prefix-lab passport` in a terminal: what you have seen,
+stage by stage.""")
 MADE = N_("""`python -m notebooks.cheat_sheet` writes this page from the table of stages, and [the same to
 print](cheat-sheet.html), one sheet of A4. Words: [glossary](glossary.md).""")
 TWIN = {"en": "[中文](zh/cheat-sheet.md).", "zh": "[English](../cheat-sheet.md)。"}

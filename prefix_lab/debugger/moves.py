@@ -1,7 +1,8 @@
 """All that a key does, in the stepper, its page and the terminal's replay: an entry each, with one name and one key.
 
 Keys are a debugger's function keys, and letters as in vim and pdb; of moves, a capital goes the same way backwards.
-They bear a browser's names. `says` is the help's text, in English: whoever shows it translates it.
+They bear a browser's names. `says` is the help's text, in English: whoever shows it translates it. At 80
+columns, a terminal has room for 45 signs of it.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ MOVES = (
     Move(
         "overBack",
         ("N", "p", "k", "Shift+F10"),
-        "Step over, backwards: the line before, in this function",
+        "Step over, backwards: the line before",
         "◀ over",
         "back",
         by="over",
@@ -67,19 +68,19 @@ MOVES = (
     Move("nextStage", ("]",), "Next stage", "stage ▶", travels=True),
     Move("undo", ("u",), "Undo the last jump", "undo", travels=True, group=True),
     Move("breakHere", ("b", "F9"), "Set or take away a breakpoint at this line", "break", "break"),
-    Move("stopAt", ("B",), "Stop elsewhere: at a stage, a function, a line, a condition"),
+    Move("stopAt", ("B",), "Stop elsewhere: a stage, a function, i == 5"),
     Move("stopWhen", ("w",), "Stop when a name's value changes"),
     Move("clear", ("D",), "Take all breakpoints away"),
     Move("logged", ("L",), "What the log points say"),
-    Move("skipHere", ("x",), "Step past this function from now on, or into it again"),
-    Move("mark", ("m",), "Mark this step, to ask later what has changed since"),
+    Move("skipHere", ("x",), "Step past this function, or into it again"),
+    Move("mark", ("m",), "Mark this step: = says what changed since"),
     Move("since", ("=",), "What has changed between the mark and here"),
     Move("find", ("/",), "Search lines, functions and values", "search", "find"),
     Move("match", (".", "F3"), "The next place that was found", only=TERMINAL),
     Move("matchBack", (",", "Shift+F3"), "The place before that was found", only=TERMINAL),
     Move("calls", ("i",), "All calls, as a tree", hint="calls"),
-    Move("history", ("h",), "History: every value that a name took in this call"),
-    Move("value", ("v",), "Value: all that is known of it, with statistics and parts", hint="value", only=TERMINAL),
+    Move("history", ("h",), "History: every value of a name in this call"),
+    Move("value", ("v",), "Value: all that is known of it", hint="value", only=TERMINAL),
     Move("number", (":", "t"), "Go to a step by its number", only=TERMINAL),
     Move("up", ("ArrowUp", "PageUp"), "Look further up in the source", only=TERMINAL),
     Move("down", ("ArrowDown", "PageDown"), "Look further down", only=TERMINAL),
@@ -87,7 +88,7 @@ MOVES = (
     Move("along", (">",), "Look to the right", only=TERMINAL),
     Move("full", ("f",), "Full window", "full", only=PAGE),
     Move("help", ("?", "F1"), "Help: all keys", "?", "help"),
-    Move("close", ("Escape",), "Close what is open; give up a search; leave the full window"),
+    Move("close", ("Escape",), "Close what is open; leave the full window"),
     Move("quit", ("q", "Control+c"), "Quit", hint="quit", only=TERMINAL),
 )
 

@@ -43,7 +43,7 @@ def view(opened):
 
 
 def test_the_page_of_the_walk_is_small(file):
-    assert file.stat().st_size < 400_000
+    assert file.stat().st_size < 410_000
 
 
 def test_every_key_moves_as_pythons_cursor_does(view, walk):
@@ -106,6 +106,63 @@ def test_a_breakpoint_at_a_def_stops_at_the_call_and_one_that_never_can_is_hollo
     view.scroll_to(never).click()
     view.root.locator(f".pl-stop[data-line='{never}']").wait_for(state="detached")
     assert view.root.locator(".pl-news").inner_text() == ""  # what was said is no longer so
+
+
+def test_it_stops_where_a_names_value_changes_at_a_stage_and_says_what_log_points_say(view, walk):
+    forward = "PrefixEncoder.forward"
+    call = next(step.index for step in walk.steps if step.event == "call" and step.function == forward)
+    bound = next(step.index for step in walk.find(name="prefix_tokens", function=forward))
+    stand(view, bound + 1)
+    view.root.locator("[data-name='prefix_tokens']").hover()
+    view.root.get_by_role("button", name="Stop when its value changes: prefix_tokens").click()
+    view.says("▶▶ runs to where prefix_tokens changes")
+    view.press("g")
+    view.at(0).press("c")
+    view.at(bound).says("Stopped at prefix_tokens changes in PrefixEncoder.forward.")
+    view.press("R")
+    view.at(call).press("r")
+    view.press("C")
+    view.at(bound)
+    view.press("B")
+    view.page.keyboard.type("nowhere")
+    view.page.keyboard.press("Enter")
+    problem = view.root.locator(".pl-pane-breakpoints > .pl-problem")
+    problem.get_by_text("No function or stage of this recording is called nowhere.").wait_for()
+    for typed, often in (("encode", "1×"), ("raises ZeroDivisionError", "0×"), ("forward if self is None", "")):
+        type_into(view.root.locator(".pl-pane-breakpoints > form input"), typed)
+        view.root.locator(".pl-breakpoints li", has_text=typed.split()[0]).get_by_text(often).first.wait_for()
+    view.press("g")
+    view.at(0).press("c")
+    view.at(call).says("Stopped at encode.")
+    type_into(view.root.locator(".pl-pane-breakpoints > form input"), f"{forward} hit 1 log prefix {{prefix.shape}}")
+    said = view.root.locator(".pl-said button")
+    said.get_by_text("prefix (2, 20)").wait_for()
+    view.press("g")
+    view.at(0).press("L")
+    view.page.keyboard.press("Enter")
+    view.at(call)
+    view.root.locator(".pl-said [aria-current]").wait_for()
+    view.press("D")
+    view.says("No breakpoint is set now.")
+    assert (said.count(), view.root.locator("[aria-pressed='true']").count()) == (0, 0)
+
+
+def test_keys_are_for_the_name_that_has_the_focus_and_ask_where_none_has(view, walk):
+    bound = next(step.index for step in walk.find(name="prefix_tokens", function="PrefixEncoder.forward"))
+    stand(view, bound + 1).press("w")
+    box = view.root.locator(".pl-pane-breakpoints > form input")
+    assert box.input_value() == "prefix_tokens changes"
+    view.page.keyboard.type("prefix")
+    view.page.keyboard.press("Enter")
+    view.root.locator(".pl-breakpoints li", has_text="prefix changes in PrefixEncoder.forward").wait_for()
+    name = view.root.locator("[data-name='prefix'] .pl-name")
+    name.focus()
+    view.page.keyboard.press("w")
+    view.root.locator(".pl-breakpoints li", has_text="prefix changes").wait_for(state="detached")
+    view.press("h")
+    view.root.locator(".pl-history h4", has_text="prefix_tokens").wait_for()
+    view.press("i")
+    view.root.locator("[data-tab='calls'][aria-selected='true']").wait_for()
 
 
 def test_a_condition_or_watch_on_what_was_not_recorded_says_what_was(view, walk):
@@ -304,7 +361,7 @@ def test_its_labels_are_chinese_when_asked(browser, walk, tmp_path, monkeypatch)
         page.goto(path.as_uri() + "#step=120")
         view = View(page).at(120)
         assert page.locator("html").get_attribute("lang") == "zh-CN"
-        assert view.root.get_by_role("button", name="单步进入", exact=True).count() == 1
+        assert view.root.get_by_role("button", name="单步进入：紧接着的一步，会进入调用", exact=True).count() == 1
         seen = view.root.locator(".pl-toolbar, h3, .pl-tabs").all_inner_texts()
         english = re.findall(
             r"\b(?:over|out|stage|undo|Variables|Watches|Breakpoints|Search|History)\b", " ".join(seen)

@@ -204,6 +204,44 @@ def test_help_lists_every_key_and_closes(doubles):
     assert seen[-1].running
 
 
+def test_the_help_has_room_at_80_columns():
+    assert max(len(move.says) for move in KEYS) <= 45
+
+
+def test_one_stops_where_a_names_value_changes_in_both_directions(doubles):
+    inside = step_of(doubles, "total += double(i)")
+    seen = screens(doubles, "w", "'total'", "enter", "c", "c", "C", "click #breakpoints 4 1", first=inside)
+    assert seen[1].asking
+    bound = [step_of(doubles, "total += double(i)", at) for at in range(1, 4)]
+    assert seen[3].breakpoints[0] == "● total changes in main"
+    assert [one.index for one in seen[4:7]] == [*bound[:2], bound[0]]
+    assert seen[4].message == "Stopped at total changes in main."
+    assert seen[7].message == "total changes in main: taken away."
+    assert replayed(doubles, "w", "'zzz'", "enter", first=inside).message == "zzz never had a value in main."
+
+
+def test_a_log_point_lists_its_lines_at_once_and_is_not_stopped_at(doubles):
+    keys = ("L", "B", "'3 if x > 0 hit >= 2 log x is {x}, y {y}'", "enter", "c", "L", "down", "enter")
+    seen = screens(doubles, *keys)
+    assert seen[1].message == "No log point is set: B sets one, such as 30 log x is {x}"
+    assert seen[4].breakpoints[0].startswith("◇ program.py:3 if x > 0 hit >= 2")
+    assert seen[5].message.startswith("No breakpoint is set")
+    assert [line.split("  ")[-1] for line in seen[6].choices if line] == ["x is 2, y [2]", "x is 3, y [3]"]
+    assert seen[8].index == step_of(doubles, "y.append(x)", 3)
+
+
+def test_the_ends_of_a_call_are_one_key_away(doubles):
+    inside = step_of(doubles, "y.append(x)")
+    first, last = (doubles.find(function="double", event=event)[0].index for event in ("call", "return"))
+    seen = screens(doubles, "R", "R", "r", "r", "u", first=inside)[1:]
+    assert [one.index for one in seen] == [first, first, last, last, first]
+    assert [seen[1].message, seen[3].message] == ["This call begins here.", "This call ends here."]
+
+
+def test_a_recording_without_stages_says_so(doubles):
+    assert replayed(doubles, "right_square_bracket").message == "No stage begins in this direction."
+
+
 @pytest.mark.parametrize("key", ["q", "ctrl+c"])
 def test_q_quits(doubles, key):
     async def quit():

@@ -77,7 +77,7 @@ export class Breakpoints {
     on.checked = one.on !== false;
     const often = h("small", { class: "pl-hint" });
     view.tried(view.store.source.ask({ ask: "times", breakpoint: { ...one, on: true } })).then((/** @type {number | undefined} */ count) => {
-      if (count === 0) often.append(view.t("never"));
+      if (count === 0 && one.line !== undefined) often.append(view.t("never"));
       else if (count !== undefined && one.line === undefined && placeOfStop(one)) often.append(`${withCommas(count)}×`);
     });
     const problem = h("span", { class: "pl-problem", role: "alert" });
@@ -121,7 +121,7 @@ export class Breakpoints {
     const box = /** @type {HTMLInputElement} */ (
       h("input", {
         type: "text",
-        class: `pl-condition pl-wish-${field}`,
+        class: field === "condition" ? "pl-condition" : `pl-wish-${field}`,
         "data-place": field === "condition" ? keyOfStop(one) : `${keyOfStop(one)} ${field}`,
         placeholder: view.t(field),
         "aria-label": view.t(`${field}Of`, { place: placeOfStop(one) || view.t("anywhere") }),

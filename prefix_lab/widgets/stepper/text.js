@@ -119,7 +119,7 @@ const LABELS = {
   tourDone: N_("Done"),
   tourMove: N_("All of this has already run, so you can walk through it in both directions and break nothing. “over” runs a line, “in” follows it into what it calls, “out” leaves; with ◀ they go back."),
   tourSource: N_("The marked line is the one that runs next. Under it stands what it gives and what it reads, each shape with its axes by name. Click beside a line's number to stop there."),
-  tourState: N_("Every name with its value at this step. What has just changed stands first. A click on a name shows all values it had; ▸ shows what is inside."),
+  tourState: N_("Every name with its value at this step. What has just changed stands first. A click on a name shows all values it had; ▸ shows what is inside, ● stops where its value changes."),
   tourTime: N_("The whole run on one line: click to jump, drag to run through it. On a wide screen the bands above it are the stages of the walk. Press ? for all keys."),
   more: N_("more"),
   tabs: N_("Find"),
