@@ -115,7 +115,7 @@ def commented(code: str, language: str) -> str:
     return "\n".join(lines)
 
 
-BROKEN = re.compile(r"(?<=[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef])\n(?=[\u4e00-\u9fff“（《])")
+BROKEN = re.compile(r"(?<=[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef])\n *(?=[\u4e00-\u9fff“（《])")
 
 
 def joined(text: str) -> str:

@@ -46,3 +46,11 @@ def plain() -> ModuleType:
         for name in ours():
             del sys.modules[name]
         sys.modules.update(checked)
+
+
+@pytest.fixture(scope="session")
+def peft_of_2023() -> None:
+    """PEFT 0.4.0 in the user's cache folder, as its users have it: made once, by whichever test comes first."""
+    from prefix_lab.years.environment import have, release
+
+    have(release("peft==0.4.0"), lambda asked: True)

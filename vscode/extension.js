@@ -14,13 +14,10 @@ exports.activate = (context) => {
   const stages = new Stages();
   const changed = new vscode.EventEmitter();
   const standing = vscode.window.createStatusBarItem(vscode.StatusBarAlignment.Left, 0);
-  let begun = false;
   const moved = async () => {
     changed.fire();
     const told = await ask("prefixLab/stages");
     stages.show(told);
-    if (told && begun) vscode.commands.executeCommand(told.stages.length ? "prefix-lab.stages.focus" : "workbench.view.debug");
-    if (told) begun = false;
     standing.text = told ? `$(debug-line-by-line) step ${told.step} of ${told.steps - 1}${told.changed.length ? ` · changed: ${told.changed.join(", ")}` : ""}` : "";
     told ? standing.show() : standing.hide();
   };
@@ -32,20 +29,25 @@ exports.activate = (context) => {
     vscode.debug.registerDebugAdapterTrackerFactory(TYPE, {
       createDebugAdapterTracker: () => ({ onDidSendMessage: (message) => message.event === "stopped" && moved() }),
     }),
-    vscode.debug.onDidStartDebugSession((session) => session.type === TYPE && (begun = true)),
-    vscode.debug.onDidTerminateDebugSession(moved),
-    vscode.window.registerTreeDataProvider("prefix-lab.stages", stages),
+    vscode.debug.onDidStartDebugSession((session) => session.type === TYPE && stages.begin(session)),
+    vscode.debug.onDidTerminateDebugSession((session) => session.type === TYPE && moved()),
+    vscode.debug.onDidChangeActiveStackItem((item) => item?.frameId !== undefined && stages.keepFocus({ stands: true })),
+    stages.view,
     vscode.window.registerCustomEditorProvider(VIEW, new RecordingEditor()),
+    vscode.window.tabGroups.onDidChangeTabs(openAsRecordings),
     vscode.languages.registerInlineValuesProvider(PYTHON_FILES, { onDidChangeInlineValues: changed.event, provideInlineValues }),
     vscode.languages.registerEvaluatableExpressionProvider(PYTHON_FILES, { provideEvaluatableExpression }),
     vscode.languages.registerCodeLensProvider(PYTHON_FILES, { onDidChangeCodeLenses: changed.event, provideCodeLenses }),
     vscode.commands.registerCommand("prefix-lab.walk", walk),
-    vscode.commands.registerCommand("prefix-lab.goto", (step) => ask("prefixLab/goto", { step })),
+    vscode.commands.registerCommand("prefix-lab.goto", (step) => stages.goto(step)),
+    vscode.commands.registerCommand("prefix-lab.nextStage", () => stages.beside(1)),
+    vscode.commands.registerCommand("prefix-lab.previousStage", () => stages.beside(-1)),
     vscode.commands.registerCommand("prefix-lab.goToStage", goToStage),
     vscode.commands.registerCommand("prefix-lab.history", (chosen) => goToValue(chosen, true)),
     vscode.commands.registerCommand("prefix-lab.made", (chosen) => goToValue(chosen, false)),
     vscode.commands.registerCommand("prefix-lab.export", exportPage),
   );
+  openAsRecordings();
 };
 
 exports.deactivate = () => {};
@@ -66,8 +68,21 @@ function adapter(session) {
 
 /** The recording whose tab is in front. */
 function recordingInFront() {
-  const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
-  return input instanceof vscode.TabInputCustom && input.viewType === VIEW ? input.uri : undefined;
+  return recordingOf(vscode.window.tabGroups.activeTabGroup.activeTab);
+}
+
+function recordingOf(tab) {
+  return tab?.input?.uri?.path.endsWith(".recording") ? tab.input.uri : undefined;
+}
+
+/** A recording that was opened before this extension was there lies in a tab that calls it binary. */
+async function openAsRecordings() {
+  const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+  for (const tab of tabs.filter((one) => recordingOf(one) && !(one.input instanceof vscode.TabInputCustom))) {
+    const where = { viewColumn: tab.group.viewColumn, preview: tab.isPreview, preserveFocus: !tab.isActive };
+    await vscode.commands.executeCommand("vscode.openWith", tab.input.uri, VIEW, where);
+    await vscode.window.tabGroups.close(tab, true);
+  }
 }
 
 function resolveDebugConfiguration(folder, asked) {
@@ -89,24 +104,25 @@ async function resolveDebugConfigurationWithSubstitutedVariables(folder, asked) 
   const recording = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "prefix-lab-")), `${name}.recording`);
   const included = (asked.include ?? []).flatMap((one) => ["--include", one]);
   const words = ["record", "--output", recording, ...included, asked.script, ...(asked.args ?? [])];
-  const said = await vscode.window.withProgress(
+  const { printed, said } = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title: `Running and recording ${name}.py`, cancellable: true },
     (_, cancelled) => run(pythonOf(asked, folder), words, path.dirname(asked.script), cancelled),
   );
-  if (fs.existsSync(recording)) return { ...asked, recording };
+  if (fs.existsSync(recording)) return { ...asked, recording, printed };
   vscode.window.showErrorMessage(`prefix-lab: ${path.basename(asked.script)} was not recorded. ${said.trim().split("\n").pop()}`);
   return undefined;
 }
 
-/** Run `python -m prefix_lab` with these words; what it says on standard error. */
+/** Run `python -m prefix_lab` with these words; what it printed, and what it says on standard error. */
 function run(python, words, folder, cancelled) {
   return new Promise((done) => {
-    const said = [];
+    const [printed, said] = [[], []];
     const process = childProcess.spawn(python, ["-m", "prefix_lab", ...words], { cwd: folder });
     cancelled?.onCancellationRequested(() => process.kill());
+    process.stdout.on("data", (text) => printed.push(text));
     process.stderr.on("data", (text) => said.push(text));
-    process.on("error", (error) => done(`${python}: ${error.message}`));
-    process.on("close", () => done(said.join("")));
+    process.on("error", (error) => done({ said: `${python}: ${error.message}` }));
+    process.on("close", () => done({ printed: Buffer.concat(printed).toString(), said: Buffer.concat(said).toString() }));
   });
 }
 
@@ -151,32 +167,84 @@ class RecordingEditor {
   }
 }
 
-/** The walk's stages as a tree: one line a stage, in the order in which they were come through; a click goes there. */
+/**
+ * The walk's stages as a tree: one line a stage, in the order in which they were come through; a click goes there. When
+ * the session has ended they stay, and a click begins it anew at that place.
+ */
 class Stages {
   constructor() {
     this.told = undefined;
+    this.rows = [];
+    this.session = undefined;
+    this.asked = undefined; // the step gone to from here, until a stop has come of it
     this.emitter = new vscode.EventEmitter();
     this.onDidChangeTreeData = this.emitter.event;
+    this.view = vscode.window.createTreeView("prefix-lab.stages", { treeDataProvider: this });
+  }
+
+  begin(session) {
+    this.session = session;
+    this.asked = { step: session.configuration.step ?? 0 };
+    if (session.configuration.printed) vscode.debug.activeDebugConsole.append(session.configuration.printed);
+    vscode.commands.executeCommand("setContext", "prefix-lab.walked", true);
+    vscode.commands.executeCommand("workbench.view.debug");
   }
 
   show(told) {
-    this.told = told;
+    this.told = told ?? (this.told && { ...this.told, step: undefined });
+    this.rows = (this.told?.stages ?? []).map((stage) => ({ ...stage, children: stage.runs.length > 1 ? stage.runs.map((run, at) => ({ ...stage, name: `${stage.name} ${at + 1}`, runs: [run] })) : [] }));
+    this.rows.sort((one, other) => one.runs[0].first - other.runs[0].first);
+    this.view.message = told || !this.rows.length ? undefined : this.canBegin() ? "The walk has ended. Choose a stage to walk on from there." : "The walk has ended. Start it again to go on.";
     this.emitter.fire();
+    if (told) this.keepFocus({ told });
   }
 
-  getChildren(parent) {
-    if (parent) return parent.runs.length > 1 ? parent.runs.map((run, at) => ({ name: `${at + 1}`, sentence: parent.sentence, runs: [run] })) : [];
-    return [...(this.told?.stages ?? [])].sort((one, other) => one.runs[0].first - other.runs[0].first);
+  /** A stop puts the cursor into the editor; whoever went there from here, by keys, goes on from here. */
+  keepFocus(come) {
+    if (!this.asked || !Object.assign(this.asked, come).stands || !this.asked.told) return;
+    const every = this.rows.flatMap((row) => [row, ...row.children]);
+    const row = every.find((one) => one.runs[0].first === this.asked.step) ?? this.rows[0];
+    if (row) this.view.reveal(row, { focus: true, select: true });
+    this.asked = undefined;
   }
 
-  getTreeItem(stage) {
-    const [first] = stage.runs;
-    const item = new vscode.TreeItem(stage.name, stage.runs.length > 1 ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None);
-    const here = stage.runs.some((run) => run.first <= this.told.step && this.told.step <= run.last);
+  canBegin() {
+    return Boolean(this.session?.configuration.recording);
+  }
+
+  goto(step) {
+    this.asked = { step };
+    if (vscode.debug.activeDebugSession?.type === TYPE) return ask("prefixLab/goto", { step });
+    const { workspaceFolder, configuration } = this.session;
+    if (this.canBegin()) vscode.debug.startDebugging(workspaceFolder, { ...configuration, step });
+  }
+
+  /** To where the next stage begins, or the one before. */
+  beside(way) {
+    const { step, stages } = this.told ?? { stages: [] };
+    const firsts = stages.flatMap((stage) => stage.runs.map((run) => run.first)).sort((one, other) => one - other);
+    const found = way > 0 ? firsts.find((first) => first > step) : firsts.findLast((first) => first < step);
+    if (found !== undefined) return ask("prefixLab/goto", { step: found });
+    vscode.window.setStatusBarMessage(`prefix-lab: no stage begins ${way > 0 ? "after" : "before"} this step.`, 4000);
+  }
+
+  getChildren(row) {
+    return row ? row.children : this.rows;
+  }
+
+  getParent(row) {
+    return this.rows.find((one) => one.children.includes(row));
+  }
+
+  getTreeItem(row) {
+    const [first] = row.runs;
+    const item = new vscode.TreeItem(row.name, row.children?.length ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None);
+    const here = row.runs.some((run) => run.first <= this.told.step && this.told.step <= run.last);
+    item.id = row.name;
     item.description = `steps ${first.first} to ${first.last}`;
-    item.tooltip = stage.sentence;
+    item.tooltip = row.sentence;
     item.iconPath = new vscode.ThemeIcon(here ? "debug-stackframe" : "circle-outline");
-    item.accessibilityInformation = { label: `${stage.name}, ${item.description}${here ? ", you are here" : ""}. ${stage.sentence}` };
+    item.accessibilityInformation = { label: `${row.name}, ${item.description}${here ? ", you are here" : ""}. ${row.sentence}` };
     item.command = { command: "prefix-lab.goto", title: "Go there", arguments: [first.first] };
     return item;
   }
@@ -213,7 +281,7 @@ async function exportPage() {
   if (!recording) return vscode.window.showInformationMessage("prefix-lab: a recording that another process serves is exported there: prefix-lab export.");
   const target = await vscode.window.showSaveDialog({ defaultUri: vscode.Uri.file(recording.replace(/\.recording$/, ".html")), filters: { Page: ["html"] } });
   if (!target) return;
-  const said = await run(pythonOf(session.configuration, session.workspaceFolder), ["export", recording, "--output", target.fsPath], path.dirname(recording));
+  const { said } = await run(pythonOf(session.configuration, session.workspaceFolder), ["export", recording, "--output", target.fsPath], path.dirname(recording));
   if (said.trim()) vscode.window.showErrorMessage(said.trim());
   else vscode.window.showInformationMessage(`prefix-lab: ${target.fsPath} opens in any browser.`);
 }
@@ -243,9 +311,9 @@ function provideEvaluatableExpression(document, position) {
 async function provideCodeLenses(document) {
   const told = await ask("prefixLab/counts", { source: sourceOf(document) });
   return (told?.functions ?? []).map((one) => {
-    const times = one.calls === 1 ? "called once" : `called ${one.calls} times`;
-    const raised = one.exceptions ? `, raised ${one.exceptions}` : "";
+    const times = (count) => (count === 1 ? "once" : `${count} times`);
+    const raised = one.exceptions ? `, raised an exception ${times(one.exceptions)}` : "";
     const line = new vscode.Range(Math.max(0, one.line - 1), 0, Math.max(0, one.line - 1), 0);
-    return new vscode.CodeLens(line, { title: times + raised, command: "" });
+    return new vscode.CodeLens(line, { title: `called ${times(one.calls)}${raised}`, command: "" });
   });
 }

@@ -182,7 +182,7 @@ print("until", last)
 # | `w` | 看谁调用了谁，最里层的排在最后（**w**here） |
 # | `u`、`d` | 向上到调用者，在那里看看（**u**p）；再向下回来（**d**own） |
 #
-# 这个调用的参数各占一行，箭头会逐个经过它们，然后才进去。所以先输入一次 `s`，然后一直按 Enter，直到出现 `--Call--`。
+# 这个调用的参数各占一行，箭头会逐个经过它们，然后才进入函数。所以先输入一次 `s`，然后一直按 Enter，直到出现 `--Call--`。
 
 # %%
 into = [f"until {last}", "p peft_config.task_type", *["s"] * 7, "w", "u", "d", "c"]
@@ -199,11 +199,11 @@ with stop_at("choose", where="peft", suggest=into):
 # counts: the second time, `c` is enough.)
 
 # %% [markdown] lang="zh"
-# 现在你在另一个文件 `peft_model.py` 里，站在一个谁也没有指定过的类里：`PeftModelForSeq2SeqLM`。
+# 现在你到了另一个文件 `peft_model.py`，进了一个谁也没有指定过的类：`PeftModelForSeq2SeqLM`。
 #
 # ### 练习 1 · 哪个类，在哪张表里？
 #
-# 这次换成 GPT-2，它是为另一种任务做的。停下来，走到最后一行，在那里查明：这张表叫什么，对这个任务给出哪个类？然后写下这两个名字，再运行一次单元格。（看过的算数：第二次输入 `c` 就够了。）
+# 这次换成 GPT-2，它是为另一种任务做的。停下来，走到最后一行，在那里查明：这张表叫什么，对这个任务给出哪个类？然后写下这两个名字，再运行一次单元格。（第一次看到的仍然算数，再运行时只要输入 `c`。）
 
 # %% [markdown] lang="en" tags=["hint"]
 # `until` with the number that was printed above. Now the arrow stands before the line with the table. `l` lists the
@@ -237,7 +237,7 @@ check_chosen(stop, {"table": "MODEL_TYPE_TO_PEFT_MODEL_MAPPING", "class": "PeftM
 #
 # You said 20 virtual tokens, and nothing of layers or heads. PEFT reads these from `model_config`, and each family of
 # models has other names for them. So it tries one name after the other. In the debugger, the way that the arrow takes
-# through `if` and `elif` *is* the answer. One more command:
+# through `if` and `elif` *is* the answer. Two more commands:
 #
 # | type | to |
 # |---|---|
@@ -319,7 +319,7 @@ check_sizes_from(stop, {"num_layers": "num_hidden_layers", "token_dim": "d_model
 # `p sum(one.requires_grad for one in self.base_model.parameters())`
 
 # %% [markdown] lang="zh"
-# T5 的配置里没有 `num_hidden_layers` 这一项：是 transformers 把这个名字转给了另一个名字。第 05 课会讲，这样的猜测在哪里会出错。
+# T5 的配置里没有 `num_hidden_layers` 这一项：是 transformers 把这个名字转给了另一个名字。第 5 课会讲，这样的猜测在哪里会出错。
 #
 # ## 包装（wrap）：什么被冻结，什么时候冻结
 #
@@ -370,7 +370,7 @@ check_frozen(stop, {"before": 68, "after": 0, "called_by": "add_adapter"})
 # %% [markdown] lang="zh"
 # ## 编码（encode）：先看一眼
 #
-# 包装好不等于已经运行。模型得到文本时，虚拟词元才在 `PrefixEncoder.forward` 里变成数。`r` 运行到它的末尾；`--Return--` 那一行表示，值马上就要交回去了。
+# 包装好不等于已经运行。模型得到文本时，虚拟词元才在 `PrefixEncoder.forward` 里变成数。`r` 运行到它的末尾；`--Return--` 那一行表示，值马上就要返回了。
 
 
 # %%
@@ -397,7 +397,7 @@ with stop_at("encode", where="peft", suggest=["p prefix.shape", "r", "p past_key
 #
 # ### 练习 4 · 是谁要的前缀？
 #
-# 换成 GPT-2，再看一遍。编码器交回的是什么形状？PEFT 的哪个函数要的它？（两者之间隔着 torch 的两个函数。）
+# 换成 GPT-2，再看一遍。编码器返回的是什么形状？PEFT 的哪个函数要的它？（从那个函数到编码器，中间隔着 torch 的两个函数。）
 
 # %% [markdown] lang="en" tags=["hint"]
 # First `r`, and print the shape of `past_key_values`. Then climb: `u`, and look at the file above the arrow. Is it
@@ -459,7 +459,7 @@ check_asked_by(stop, {"shape": (3, 10, 1024), "asked_by": "get_prompt"})
 #
 # `tbreak` 加行号或函数名，会在 `c` 之后到那里停一次。其余的命令和鼠标操作在第 12 课：JupyterLab 自带的调试器和 VS Code 的调试器，也能停在同样的地方。
 #
-# *短路线：从这里直接去第 02 课。*
+# *短路线：从这里直接去第 2 课。*
 #
 # ## 这个编码器的由来
 #
@@ -555,14 +555,14 @@ except TypeError as error:
 # ## What has moved since 2023
 #
 # PEFT 0.4.0 is what one stepped into in August 2023. The left column was found with it, installed beside today's; the
-# right one you can ask your own:
+# right one you can ask your own. (Lesson 16 walks through both at once.)
 
 # %% [markdown] lang="zh"
 # 第 13 课会沿着那条分支走下去，查明那段 docstring 里的数为什么不对。
 #
 # ## 2023 年以来的变动
 #
-# 2023 年 8 月，单步进入的是 PEFT 0.4.0。下表左栏是把它和今天的版本装在一起对照查出来的；右栏，你可以问问自己的 PEFT：
+# 2023 年 8 月，单步进入的是 PEFT 0.4.0。下表左栏是把它和今天的版本装在一起对照查出来的；右栏，你可以问问自己的 PEFT。（第 16 课同时走一遍这两个版本。）
 
 # %%
 print(get_peft_model.__module__, len(inspect.signature(get_peft_model).parameters))
@@ -593,7 +593,7 @@ print(type(model.get_prompt(batch_size=1)).__name__)
 # | 0.4.0，2023 年 7 月 | 今天 |
 # |---|---|
 # | `get_peft_model` 在 `mapping.py` 里，三个参数 | 在 `mapping_func.py` 里，七个参数 |
-# | 它准备一次配置，`add_adapter` 再准备一次 | 只由 `add_adapter` 准备，所以它没有 `model_config` 可以打印 |
+# | 它准备一次配置，`add_adapter` 再准备一次 | 只由 `add_adapter` 准备，所以在 `get_peft_model` 里打印不出 `model_config` |
 # | 各张表是写死的 | 每种方法自己登记（[#2282](https://github.com/huggingface/peft/pull/2282)） |
 # | `PrefixEncoder` 在一个文件里，`tuners/prefix_tuning.py` | 在一个文件夹里，还可以从全零开始（`init_weights`） |
 # | `get_prompt` 给出张量的元组 | 给出 `Cache`（[#2096](https://github.com/huggingface/peft/pull/2096)） |
@@ -631,7 +631,7 @@ check_who_prepares("b")
 # %% [markdown] lang="zh"
 # ## 我们的代码与 PEFT 的代码
 #
-# 在后面的课里，每个阶段都给你看两份代码：一份是我们自己的，为了让人读懂而写；一份是 PEFT 的，取自你安装的版本。上方的长条说明现在走到了哪个阶段；没有标出的部分是折叠的。下面是 `encode`，你刚刚去过：
+# 在后面的课里，每个阶段都给你看两份代码：一份是我们自己的，为了让人读懂而写；一份是 PEFT 的，取自你安装的版本。上方那一排名字标出现在走到了哪个阶段；没有标记的行先折叠起来。下面是 `encode`，你刚刚去过：
 
 # %%
 show_stage("encode", mark=("self.embedding(prefix)", "self.transform("))

@@ -23,7 +23,7 @@
 # %% [markdown] lang="zh"
 # # 02 · 亲手做一个前缀
 #
-# 假设你只能给一个注意力头所读的东西添上几行，别的都不能碰：不动权重，也不动词。你能让它做到什么？又有什么是你永远做不到的？用一个真实模型的一个头，加上几行 torch 代码，你会
+# 假设一个注意力头要读的东西，你只能在里面添几行，别的都不能碰：不动权重，也不动词。你能让它做到什么？又有什么是你永远做不到的？用一个真实模型的一个头，加上几行 torch 代码，你会
 #
 # - 把键和值放到一个头自己的键和值前面；
 # - 算出它们占去这个头多少注意力，全是零的时候也算；
@@ -31,7 +31,7 @@
 # - 用调试器，在真实模型里找到同一行；
 # - 知道虚拟词元的顺序什么时候有影响。
 #
-# 这一课大约需要 20 分钟。从最上面开始：**Shift + Enter** 运行一个单元格，并走到下一个。
+# 这一课大约需要 20 分钟。从最上面开始：**Shift + Enter** 运行一个单元格，并跳到下一个。
 
 # %%
 # first of all, and again after each restart
@@ -244,7 +244,7 @@ check_prefix_share(prefix_share)
 #
 # **带前缀的输出 = (1 − 份额) · 不带前缀的输出 + 份额 · 只读前缀时的输出**
 #
-# 头原来给出的东西，分量轻了；另外又添了一点东西。除此之外，什么也没有发生。（Petrov, Torr and Bibi，“When Do Prompting and Prefix-Tuning Work? A Theory of
+# 头原来的输出，分量变轻了；另外又添了一份。除此之外，什么也没有发生。（Petrov, Torr and Bibi，“When Do Prompting and Prefix-Tuning Work? A Theory of
 # Capabilities and Limitations”，2023，[arXiv 2310.19698](https://arxiv.org/abs/2310.19698)。）它成立吗？下面的份额是用图里的权重算的，
 # 所以即使练习一道也没做，这个单元格也能运行。
 
@@ -281,7 +281,7 @@ print(f"largest difference to the weights without a prefix: {(among_letters - we
 # 所以，有一件事是前缀对这个头**永远做不到的**：如果 `g` 原来并不看重 `r` 胜过 `a`，前缀没法让它变成这样。前缀只能从整个单词那里拿走注意力，再添上一点自己的东西。（下一层读到的，是已经变了的字母，所以层数一多，
 # 它能做到的也更多。）
 #
-# *短路线：从这里直接去第 03 课。*
+# *短路线：从这里直接去第 3 课。*
 #
 # ## 全零的前缀
 #
@@ -301,8 +301,7 @@ draw_shares(zero_shares, word)
 # then, but not silent. To take nothing at all, a key would have to score −∞, and that is what a mask does.
 
 # %% [markdown] lang="zh"
-# 会。全零的键与任何查询的得分都是 0，而 e⁰ 是 1，不是 0：它照样占去 softmax 的一份，它的值却什么也没有带来。所以全零的前缀会让一个头变得安静，前缀越长越安静：二十个全零的词元，从其中五个字母那里各拿走 60 到
-# 81 % 的注意力，从 `d` 那里却只拿走 19 %，因为 `d` 自己就有一个很高的得分。只是安静了些，并没有完全沉默。要想什么也不拿走，键的得分必须是 −∞，而这正是掩码做的事。
+# 会。全零的键与任何查询的得分都是 0，而 e⁰ 是 1，不是 0：它照样占去 softmax 的一份，它的值却什么也没有带来。所以全零的前缀会让一个头变得安静，前缀越长越安静：二十个全零的词元，会从五个字母那里各拿走 60 到 81 % 的注意力，从 `d` 那里却只拿走 19 %，因为 `d` 自己就有一个很高的得分。只是安静了些，并没有完全沉默。要想什么也不拿走，键的得分必须是 −∞，而这正是掩码做的事。
 
 # %% [markdown] lang="en"
 # ## The same in a real model
@@ -313,7 +312,7 @@ draw_shares(zero_shares, word)
 # %% [markdown] lang="zh"
 # ## 真实模型里也是如此
 #
-# 模型在写的时候，会留着已经读过的内容的键和值，免得重新计算：这就是它的**缓存**（cache）。一层接下来算出的键和值，总是接在缓存里属于它的那部分后面。你的 `torch.cat` 就在那里：
+# 模型写下去的时候，会把读过的内容的键和值留着，免得重新计算：这就是它的**缓存**（cache）。一层接下来算出的键和值，总是接在缓存里属于这一层的那部分后面。你的 `torch.cat` 就在那里：
 
 # %%
 show_source(DynamicLayer.update, mark="torch.cat(")
@@ -345,7 +344,7 @@ text = plain_text | {"decoder_input_ids": garden}  # it reads the word and, to k
 # ### 练习 3 · 在调试器里看同一行
 #
 # PEFT 交出去的缓存，是 `get_prompt` 造的；这里由我们自己把它交给冻结的模型。停在第一层读它的地方。`torch.cat`
-# 那一行运行之前（`before`），这一层里有多少个键？运行之后（`after`）呢？然后从缓存往上走到注意力：是哪个类要的（`asked_by`）？先看；在下面再写下来。
+# 那一行运行之前（`before`），这一层里有多少个键？运行之后（`after`）呢？然后从缓存往上走到注意力：是哪个类要的（`asked_by`）？先看，再把答案写在下面。
 
 # %%
 cache = peft_model.get_prompt(batch_size=1)
@@ -439,7 +438,7 @@ check_order({"head": False, "GPT-2": False, "Llama": False, "T5": True})
 
 # %%
 def moved_by_order(model, task_type, text):
-    """By how much the logits change when the virtual tokens are shuffled; and how large they are."""
+    # By how much the logits change when the virtual tokens are shuffled, and how large they are
     config = peft.PrefixTuningConfig(task_type=task_type, num_virtual_tokens=4)
     peft_model = peft.get_peft_model(model.eval(), config)
     table = peft_model.prompt_encoder["default"].embedding.weight  # a row for each virtual token
@@ -486,7 +485,7 @@ after_exercise(4, table(("model", "logits move by", "their own spread"), rows))
 # - 两者共用一个 softmax：前缀占去一份，字母之间的比例不变。
 # - 全零的前缀不等于没有前缀：它照样占去一份注意力。
 #
-# 接着读：Petrov、Torr 和 Bibi 论文的第 3 节，定律就出自那里。在这里还是随机数的那几行，到了第 03 课就是学出来的。
+# 接着读：Petrov、Torr 和 Bibi 论文的第 3 节，定律就出自那里。在这里还是随机数的那几行，到了第 3 课就是学出来的。
 
 # %%
 show_progress(2)

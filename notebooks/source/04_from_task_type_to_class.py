@@ -21,11 +21,11 @@
 # %% [markdown] lang="zh"
 # # 04 · 从任务类型到类
 #
-# 你写下 `task_type="SEQ_2_SEQ_LM"`，交回来的模型就是一个 `PeftModelForSeq2SeqLM`。是谁读了这个字符串？
-# 换一个字符串又会怎样？这一课里，PEFT 做决定的时候，你就停在那里问它。学完之后，你能够
+# 你写下 `task_type="SEQ_2_SEQ_LM"`，得到的模型就是一个 `PeftModelForSeq2SeqLM`。是谁读了这个字符串？
+# 换一个字符串又会怎样？这一课里，你就停在 PEFT 做决定的地方，当场问它。学完之后，你能够
 #
 # - 在对象造出来之前，用调试器查出一份配置会得到哪个类；
-# - 认出写错的任务类型：有时它报错，有时它不报错，照样给出损失；
+# - 认出选错的任务类型：有时它报错，有时它不报错，照样给出损失；
 # - 沿着调用栈往上，找到往表里填内容的那一行。
 #
 # 大约需要 20 分钟。从最上面开始：**Shift + Enter** 运行一个单元格，并跳到下一个。
@@ -115,7 +115,7 @@ print(type(wrapped).__name__)
 # | `search` | BERT turns a text into vectors for a search |
 
 # %% [markdown] lang="zh"
-# 六个条目，没有一条和模型家族有关。`pp` 和 `p` 一样打印，只是每一项占一行。
+# 六个条目，没有一条和模型是哪个系列有关。`pp` 和 `p` 一样打印，只是每一项占一行。
 #
 # ### 练习 1 · 哪件事用哪个类？
 #
@@ -334,7 +334,7 @@ except ValueError as error:
 # first batch both texts have the same length; in the second they do not.
 
 # %% [markdown] lang="zh"
-# ## 名字存在，但写错了
+# ## 名字存在，但选错了
 #
 # PEFT 不会拿任务类型和模型对照。下面是一个 T5，却被包进了给 GPT-2 这类模型用的类。第一个批次里，两条文本一样长；
 # 第二个批次里不一样长。
@@ -397,7 +397,7 @@ for method in ("PREFIX_TUNING", "PROMPT_TUNING", "LORA"):
 #
 # ### 练习 4 · 谁在调用它？
 #
-# 你站在 `register_peft_method` 里。往上走到调用它的那一行（用 `u`，或者读 `w` 的输出），写出这一行在哪个文件里。PEFT
+# 你站在 `register_peft_method` 里。往上走到调用它的那一行（用 `u`，或者读 `w` 的输出），写出那一行在哪个文件里。PEFT
 # 不允许同一个方法注册两次，所以最后会有一个 `KeyError`，什么都没有改变。
 
 # %% [markdown] lang="en" tags=["hint"]
@@ -450,10 +450,10 @@ check_who_fills(stop, answer)
 #
 # - 任务类型是一个普通字典的键；查到哪个类，当场就调用它。
 # - 不写任务类型，PEFT 报 `KeyError: None`。不存在的名字，在造配置时就被拒绝。
-#   写错但存在的名字会被接受：错误出现得更晚，出现在别处，或者根本不出现。
+#   存在但选错的名字会被接受：错误来得更晚，出在别处，或者根本不出现。
 # - 各种方法的表，是导入 PEFT 时由 `register_peft_method` 填好的。
 #
-# 接着读：`prefix_lab/mapping.py`，以及 `prefix_lab/beside/wrapping.py` 里全部六个类的表。第 05 课跟着配置走进类里。
+# 接着读：`prefix_lab/mapping.py`，以及 `prefix_lab/beside/wrapping.py` 里全部六个类的表。第 5 课跟着配置走进类里。
 
 # %%
 show_progress(4)

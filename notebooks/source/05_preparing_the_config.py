@@ -112,7 +112,7 @@ shape_error(failed)
 #
 # ## 它在哪里
 #
-# 你留作 `None` 的东西，由准备过程来填。那几个大小，每个模型家族各有各的叫法，所以它把名字一个接一个地试。
+# 你留作 `None` 的字段，由准备过程来填。同样几个大小，每个系列的模型各有各的叫法，所以它把名字一个接一个地试。
 # `get_peft_model` 会带着你的配置和模型的配置经过这里。
 
 # %%
@@ -136,9 +136,8 @@ flan = config_of("flan-t5-small")
 # %% [markdown] lang="zh"
 # ### 练习 1 · 没人问起的名字
 #
-# 在第 01 课，你看着箭头走过一个 T5 的各个名字。现在换成 flan-t5-small，也是
-# T5。准备过程把它的宽度和头数读成了什么？另外，`model_config` 里有一个名字，写着这个模型的一个头到底有多宽：
-# 是哪一个？准备过程从来没有问起它。（`r` 运行到函数末尾，`pp` 把字典逐行打印出来。）
+# 在第 1 课，你看着箭头走过一个 T5 的各个名字。现在换成 flan-t5-small，也是
+# T5。准备过程读出的宽度和头数是多少？另外，`model_config` 里有一项写着这个模型的一个头到底有多宽，准备过程却从来没有问起它：是哪一个名字？（`r` 运行到函数末尾，`pp` 把字典逐行打印出来。）
 
 # %% [markdown] lang="en" tags=["hint"]
 # Behind `r`, both fields are filled: `p peft_config.token_dim, peft_config.num_attention_heads`.
@@ -205,8 +204,7 @@ check_rescue(token_dim)
 # has a small vocabulary and small feed-forward layers.
 
 # %% [markdown] lang="zh"
-# 384 在前向传播里行得通吗？下面这个模型有真正的数值，注意力和 flan-t5-small
-# 的一样；为了造得快，词表和前馈层都做得很小。
+# 384 在前向传播里行得通吗？下面这个模型有真正的数值，注意力的大小和 flan-t5-small 一样；为了造得快，词表和前馈层都做得很小。
 
 # %%
 torch.manual_seed(0)
@@ -324,7 +322,7 @@ check_grouped(stop, {"token_dim_first": 4096, "token_dim_then": 1024, "heads": 8
 # t5-base, which has 12 layers and 12 heads.
 
 # %% [markdown] lang="zh"
-# Llama 3 有 32 个头，各有一个查询，但只有 8 个头带键和值，每一个供四个头共用：这叫**分组查询注意力**（Ainslie
+# Llama 3 有 32 个头，各有自己的查询；键和值却只有 8 份，每份由四个头共用：这叫**分组查询注意力**（Ainslie
 # 等，“GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints”，2023，
 # [arXiv 2305.13245](https://arxiv.org/abs/2305.13245)）。前缀是放进缓存的，所以它也是 8 个头，每个头 128 个数，一共
 # 1024。这种情况 PEFT 考虑到了；T5 的 `d_kv`，它没有专门的一段来处理。
@@ -368,7 +366,7 @@ with stop_at("prepare", where="peft", suggest=["p peft_config.num_layers is None
 # %% [markdown] lang="zh"
 # ### 练习 4 · 给下一个模型的配置
 #
-# 用 `config` 包装过 t5-small，是带投影（重参数化）的前缀（投影是一个小网络，第 06 课讲它）。现在你想给 t5-base
+# 用 `config` 包装过 t5-small，是带投影（重参数化）的前缀（投影是一个小网络，第 6 课讲它）。现在你想给 t5-base
 # 同样的前缀，就像从来没有过 t5-small 一样。该给它哪份配置？
 #
 # - `"a"`：`dataclasses.replace(config)`
@@ -422,7 +420,7 @@ except ValueError as error:
 # - 填写就在配置对象里进行。每个模型都用一份新的配置。
 #
 # 接着读：`prefix_lab/prepare.py`，它的三张表就是 PEFT 的。想看任何一个模型的整条路，带图带数：
-# `ShapeFlow("flan-t5-small")`。第 06 课就要用上这些大小。
+# `ShapeFlow("flan-t5-small")`。第 6 课就要用上这些大小。
 
 # %%
 show_progress(5)

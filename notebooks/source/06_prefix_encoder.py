@@ -24,7 +24,7 @@
 # # 06 · PrefixEncoder
 #
 # 前缀微调学到的一切，都在一个小模块里。这一课，你站在它里面看它工作，训练一个带投影（重参数化）的前缀，
-# 然后把投影扔掉，而模型读到的内容一个比特都没变。学完之后，你能说出
+# 然后把投影扔掉，而模型读到的内容一位也没变。学完之后，你能说出
 #
 # - 编码器算的是什么，有投影时怎样，没有投影时怎样；
 # - 它的宽度为什么是 **2**·layers·hidden（2 · 层数 · 隐藏维度）；
@@ -84,7 +84,7 @@ show_stage("encode", mark=("self.embedding(prefix)", "self.transform("))
 # begins. What comes in, and what does one row of the result have to do with the table `self.embedding.weight`?
 
 # %% [markdown] lang="zh"
-# 取第 03 课那个小世界里的三条记录，再用 PEFT 包装认识这个世界的小 T5。停在它的编码器开始的地方。进来的是什么？
+# 取第 3 课那个小世界里的三条记录，再用 PEFT 包装认识这个世界的小 T5。停在它的编码器开始的地方。进来的是什么？
 # 结果里的一行，和 `self.embedding.weight` 这张表有什么关系？
 
 # %%
@@ -124,11 +124,11 @@ print(f"{loss.item():.4f}")
 # first the keys, then the values. What does each of them change?
 
 # %% [markdown] lang="zh"
-# 什么都没有算：一张表，查一下而已。批次里的每条文本要的都是同样的虚拟词元，0 到 19；词元 3 得到表的第 3 行。形状从
+# 根本没有计算：只是一张表，查一下而已。批次里的每条文本要的都是同样的虚拟词元，0 到 19；词元 3 得到表的第 3 行。形状从
 # (batch, prefix_len) 变成 (batch, prefix_len, 2·layers·hidden)，也就是从（批次，前缀长度）变成（批次，前缀长度，2 ·
 # 层数 · 隐藏维度）。
 #
-# 来要前缀的是 `get_prompt`，你在第 01 课见过。它没有把文本里的任何一个词交进来，只说了有几条文本。
+# 要前缀的是 `get_prompt`，你在第 1 课见过。它没有把文本里的任何一个词交进来，只说了有几条文本。
 #
 # ## 为什么要乘 2？
 #
@@ -163,7 +163,7 @@ for name, pair in {
 # 键决定注意力看**哪里**，值决定它在那里看到**什么**。两者分开训练，所以一行里每层占两块：第 0 层的键、第 0 层的值、第
 # 1 层的键，依此类推。
 #
-# 这个 T5 有 3 层，每层 128 个数，所以它的表一行宽 2 · 3 · 128 = 768。（第 07 课把它切开，第 09 课讲它在 T5
+# 这个 T5 有 3 层，每层 128 个数，所以它的表一行宽 2 · 3 · 128 = 768。（第 7 课把它切开，第 9 课讲它在 T5
 # 里变成了什么。）
 
 # %% [markdown] lang="en"
@@ -332,7 +332,7 @@ after_exercise(2, draw_forms(layers=12, hidden=768, encoder_hidden=(768, 64), pr
 # %% [markdown] lang="zh"
 # ## 先训练，再折叠
 #
-# 现在让它学着描述地点，和第 03 课一样：40 步，几秒钟。这里用的是我们的编码器；训练结果和 PEFT 的逐比特相同。
+# 现在让它学着描述餐馆，和第 3 课一样：40 步，几秒钟。这里用的是我们的编码器；训练结果和 PEFT 的逐位相同。
 
 # %%
 peft_model = untrained(prefix_lab)
@@ -355,7 +355,7 @@ before_and_after(peft_model, described, tokenizer, count=2)
 #
 # ### 练习 3 · 把投影折叠掉
 #
-# 算出一张展平的表 (prefix_len, 2·layers·hidden)，它给出的数和带投影的编码器逐比特相同。
+# 算出一张展平的表 (prefix_len, 2·layers·hidden)，它给出的数和带投影的编码器逐位相同。
 
 # %% [markdown] lang="en" tags=["hint"]
 # `encoder.embedding.weight` holds the narrow rows of all virtual tokens, in order. What did `forward` do with them?
@@ -394,8 +394,7 @@ check_fold(fold)
 
 
 # %% [markdown] lang="zh"
-# 模型察觉得到吗？我们把这张表交给 PEFT 自己的、没有投影的前缀，再比较 `get_prompt`
-# 交给模型的东西。（下一个单元格用的是 `fold_ours`，这样即使你的 `fold` 还没写好，它也能运行。）
+# 模型察觉得到吗？我们把这张表交给 PEFT 自己的、没有投影的前缀，再比较两边的 `get_prompt` 交给模型的东西。（下一个单元格用的是 `fold_ours`，这样即使你的 `fold` 还没写好，它也能运行。）
 
 
 # %%
@@ -512,7 +511,7 @@ show_stage(
 #
 # - 编码器就是查表；有投影时，是查表加一个 MLP。它的每一行里，每层有一个键和一个值。
 # - 投影在训练时帮忙，保存之前就折叠进展平的表了。
-# - 从表没有办法找回 MLP：很多不同的 MLP 会给出同一张表。（对于从文件接着训练，这意味着什么，见第 11 课。）
+# - 从这张表找不回 MLP：很多不同的 MLP 会给出同一张表。（对于从文件接着训练，这意味着什么，见第 11 课。）
 #
 # 接着读：`prefix_lab/encoder.py`，只有一屏；然后是 `peft/tuners/prefix_tuning/model.py`。PEFT 的编码器来自 P-tuning
 # v2 的编码器（Liu 等，“P-Tuning v2: Prompt Tuning Can Be Comparable to Fine-tuning Universally Across Scales and

@@ -27,7 +27,7 @@
 #
 # - 在调试器里，跟着任何一个数走过 `view`、`permute` 和 `split`；
 # - 看它们各自怎样安排这些数，分清 `view` 和 `permute`；
-# - 把两个词变成前缀，精确到最后一个比特。
+# - 把两个词变成前缀，一位不差。
 #
 # 大约需要 30 分钟。从最上面开始：**Shift + Enter** 运行一个单元格，并跳到下一个。
 
@@ -60,7 +60,7 @@ from prefix_lab.widgets import Mirror, ReshapeView, TensorView
 # %% [markdown] lang="zh"
 # ## 用地址做的前缀
 #
-# 还是第 03 课的小 GPT-2，带五个虚拟词元的前缀。表里原本是随机数，我们换成地址：0、1、2、……一直到
+# 还是第 3 课的小 GPT-2，带五个虚拟词元的前缀。表里原本是随机数，我们换成地址：0、1、2、……一直到
 # 5119，一行接一行。以后不管在哪里看到这样一个数，都知道它从哪里来。
 
 # %%
@@ -89,7 +89,7 @@ print(addresses.int())
 # ## 它在哪里
 #
 # 下面是原样的代码，我们的和 PEFT 的。对 GPT-2 来说，`num_transformer_submodules` 是 1：没有 `cat`，`split`
-# 两个两个地切。PEFT 的那许多分支，是给自带缓存类型的模型家族准备的。
+# 两个两个地切。PEFT 里那许多分支，是给有自己的缓存类型的模型准备的。
 
 # %%
 show_stage(
@@ -298,7 +298,7 @@ check_address(first_place)
 # is compared number by number. (The first time, this takes some seconds: the names of the axes are proven.)
 
 # %% [markdown] lang="zh"
-# 我们得到的数和 PEFT 的一样吗？两个库在这里各造一次缓存，运行过的每一行都记下来。选 `encode` 或
+# 我们得到的数和 PEFT 的一样吗？两个库各造一次缓存，运行过的每一行都录下来。选 `encode` 或
 # `split`，两边都会走到那个阶段的开头；名字旁边的 `=` 带你到它的结尾。在那里，两边持有的数会逐个比较。
 # （第一次要花几秒钟：轴的名字要经过验证。）
 
@@ -328,7 +328,7 @@ mirror
 #
 # ## 缓存
 #
-# 出来的缓存，和模型生成文本时自己填的那种一样。模型分不出这些键和它读过的词的键。所以文本排在前缀之后，缓存变长。
+# 出来的缓存，和模型生成文本时自己填的那种一样。模型分不出这些键和它读过的词的键。所以文本接在前缀后面，缓存跟着变长。
 
 # %%
 print(type(cache).__name__, len(cache), cache.get_seq_length())
@@ -350,7 +350,7 @@ print(named(grown.layers[0].keys.shape, "batch heads prefix_len+source head_dim"
 # ## 倒着走：把词变成前缀
 #
 # 前缀就是一些词元的键和值，只是这些词元模型从来没有读过。反过来行不行？取出模型*读过*的词的键和值，拿来当前缀。这个
-# GPT-2，记录前面写着 `plain :` 时，就平实地描述一个地方；什么都不写时，就夸它或者抱怨它。
+# GPT-2，记录前面写着 `plain :` 时，就平实地描述一家餐馆；什么都不写时，就夸它或者抱怨它。
 
 
 # %%
@@ -446,12 +446,12 @@ print(prefixed == told, *prefixed, sep="\n")
 # ## 编码器-解码器呢？
 #
 # T5 的解码器每层有两种注意力，所以 PEFT 为它走另一条分支：在上面找 `num_transformer_submodules == 2`。
-# 那条分支会得出什么，是一个侦探故事，第 09 课来讲。
+# 那条分支会得出什么，是一个侦探故事，第 9 课来讲。
 #
 # ## 你看到了什么
 #
 # - `view` 切开长向量：块、头、数。`permute` 把块移到最前面，`split` 把每层的两块交给它。没有一个数变过。
-# - 得到的缓存，和模型自己造的一样。一条文本自己的缓存，展平了就是前缀：精确到最后一个比特。
+# - 得到的缓存，和模型自己造的一样。一条文本自己的缓存，展平了就是前缀：一位不差。
 #
 # 接着读：`prefix_lab/past.py`，只看其中一屏；还有 `prefix_lab/beside/initialization.py`，它把文本做成前缀，
 # 也写明了哪些情况会拒绝。

@@ -23,14 +23,14 @@
 # %% [markdown] lang="zh"
 # # 08 · GPT-2 和 Llama 怎样读前缀
 #
-# 前缀已经放进缓存了。只有一叠层的模型怎样读它？这一课里，你会停在 PEFT 的 `forward` 里，也会停在注意力层里；还会对着真实的词，看哪个注意力头在什么时候看前缀。学完这一课，你能够说出
+# 前缀已经放进缓存了。GPT-2 这样的模型只有一摞层，它怎样读前缀？这一课里，你会停在 PEFT 的 `forward` 里，也会停在注意力层里；还会用真实的句子，看哪个注意力头在什么时候看前缀。学完这一课，你能够说出
 #
-# - 哪些东西会增长 `prefix_len`（前缀长度），哪些不会；
+# - 哪些东西会多出 `prefix_len`（前缀长度），哪些不会；
 # - 谁的键排在前面，文本从哪个位置开始；
 # - 写到哪些词的时候，训练好的前缀会被读到；
 # - 在最前面的那一层，前缀能改变什么，不能改变什么。
 #
-# 大约需要 30 分钟。从头开始：**Shift + Enter** 运行一个单元格，并移到下一个。
+# 大约需要 30 分钟。从头开始：**Shift + Enter** 运行一个单元格，并跳到下一个。
 
 # %%
 # first of all, and again after each restart
@@ -68,7 +68,7 @@ from prefix_lab.widgets import ShapeFlow
 # %% [markdown] lang="zh"
 # ## 会写明信片的前缀
 #
-# 小 GPT-2 学过六种写法来介绍一个地方，明信片不在其中。第 0 课的那个前缀却能让它写出明信片：十个虚拟词元，训练方法和第 3 课一样。现在输入一条 18 个词的记录。
+# 小 GPT-2 学过六种口吻来介绍一家餐馆，明信片不在其中。第 0 课的那个前缀却能让它写出明信片：十个虚拟词元，训练方法和第 3 课一样。现在输入一条 18 个词的记录。
 
 # %%
 base, tokenizer = load_tiny("gpt2", attn_implementation="eager")  # "eager": attention that can be looked at
@@ -86,7 +86,7 @@ print(postcard)
 # Decide, then run the cell.
 
 # %% [markdown] lang="zh"
-# 十个虚拟词元，18 个词。输出的 logits 会有多少个：18 个还是 28 个？注意力会看多少个词元？先想好，再运行这个单元格。
+# 十个虚拟词元，18 个词。输出的 logits 会有多少个：18 个还是 28 个？注意力要看多少个词元？先想好，再运行这个单元格。
 
 # %%
 sizes = {"batch": 1, "prefix_len": 10, "source": 18, "heads": 4, "head_dim": 32, "hidden": 128, "vocab": len(tokenizer)}
@@ -111,7 +111,7 @@ show("attentions[0]", output.attentions[0], "batch heads source prefix_len+sourc
 # Here are both forwards for language models, ours and PEFT's. Three things matter, and their lines are marked.
 
 # %% [markdown] lang="zh"
-# 只有那 18 个词有 logits。前缀只是被读：它有键和值，没有查询，所以它的位置上什么也不预测。标签（labels）也因此不用改。
+# 只有那 18 个词有 logits。前缀只是被读：它有键和值，没有查询，所以在它的位置上，什么也不预测。标签（labels）也因此不用改。
 #
 # ## 输入进来时，PEFT 改了什么
 #
@@ -175,7 +175,7 @@ check_arrives(stop, {"mask": 28, "first_position": 10})
 # how long the past is, and counts on from there by itself.
 
 # %% [markdown] lang="zh"
-# 要是没有人给位置呢？用**钩子**（hook）就能看到：它是我们自己写的一个函数，torch 每次调用某个模块时都会叫它，并把输入交给它。我们在 GPT-2 的位置表 `wpe` 前面挂一个，用完再摘掉。GPT-2 会问缓存：
+# 要是没有人给位置呢？用**钩子**（hook）就能看到：它是我们自己写的一个函数，torch 每次调用某个模块时都会调用它，并把输入交给它。我们在 GPT-2 的位置表 `wpe` 前面挂一个，用完再摘掉。GPT-2 会问缓存：
 # 前面已经有多长？然后自己接着往下数。
 
 # %%
@@ -195,7 +195,7 @@ print(arrived)
 # %% [markdown] lang="zh"
 # ## 走进注意力层
 #
-# 现在停到 transformers 里：四层各自计算注意力的地方。停在第一行时，这一层的键还一个都没算出来。前缀已经在了吗？掩码有多少列？
+# 现在停到 transformers 里：四层各自计算注意力的地方。停在第一行时，这一层自己的键还一个都没算出来。前缀已经在了吗？掩码有多少列？
 
 # %%
 with stop_at(
@@ -305,10 +305,10 @@ table(("at", "next", "p_with", "p_without", "share"), rows)
 # %% [markdown] lang="zh"
 # ### 练习 3 · 为什么偏偏是那里？
 #
-# 看三个地方：`name`，第一个词；等号 `=`，模型从这里开始写；还有明信片里的 `amber`，地名的第一个词。其中两处紧盯着前缀，一处几乎不看。为什么？给每一处选一个原因：
+# 看三个地方：`name`，第一个词；等号 `=`，模型从这里开始写；还有明信片里的 `amber`，餐馆名的第一个词。其中两处紧盯着前缀，一处几乎不看。为什么？给每一处选一个原因：
 #
 # - `"few_others"`：除了前缀，几乎没有别的可看；
-# - `"how_to_say"`：接下来写什么取决于写法，而写法只有前缀知道；
+# - `"how_to_say"`：接下来写什么，要看用什么口吻，而口吻只有前缀知道；
 # - `"in_the_record"`：接下来要写的，记录里就有。
 
 # %% [markdown] lang="en" tags=["hint"]
@@ -344,7 +344,7 @@ draw_attention({f"layer={layer}, head={head}": steered.attentions[layer][0, head
 # ### Exercise 4 · attention without the prefix's share
 
 # %% [markdown] lang="zh"
-# 和没有前缀时相比，分给词的那部分变小了。那么这部分**本身**变了吗？我们去掉前缀的列，让剩下的重新加起来等于 1。
+# 和没有前缀时相比，分给词的那部分变小了。那么这部分**内部的比例**变了吗？我们去掉前缀的列，让剩下的重新加起来等于 1。
 #
 # ### 练习 4 · 去掉前缀那一份之后的注意力
 
@@ -402,9 +402,8 @@ for layer, attention in enumerate(steered.attentions):
 # [arXiv 2310.19698](https://arxiv.org/abs/2310.19698)). In layer 1 the inputs differ already, so anything may move.
 
 # %% [markdown] lang="zh"
-# 第 0 层除了最后几位小数，没有任何差别：softmax 把前缀的那一份给了它，词与词之间的权重比例不变。前缀**没有办法**让第 0 层的头改为偏爱另一个词。它给每个查询的结果加上的是同样的十个值，只是有多有少：
-# 又是第 2 课的那条规律。
-# 证明它的是 Aleksandar Petrov、Philip Torr 和 Adel Bibi（“When Do Prompting and Prefix-Tuning Work? A Theory of Capabilities
+# 第 0 层除了最后几位小数，没有任何差别：softmax 把前缀的那一份给了它，词与词之间的权重比例不变。前缀**没有办法**让第 0 层的头转而偏爱另一个词。它给每个查询的结果加上的是同样的十个值，只是有多有少：
+# 又是第 2 课的那条定律。证明它的是 Aleksandar Petrov、Philip Torr 和 Adel Bibi（“When Do Prompting and Prefix-Tuning Work? A Theory of Capabilities
 # and Limitations”，
 # 2023，[arXiv 2310.19698](https://arxiv.org/abs/2310.19698)）。到了第 1 层，输入已经不同，什么都可能变。
 
@@ -418,7 +417,7 @@ for layer, attention in enumerate(steered.attentions):
 # %% [markdown] lang="zh"
 # ## Llama：键比头少
 #
-# Llama 为了省内存，让几个头共用一份键和值，所以它的前缀也更窄。课程里没有带训练好的 Llama；这里用一个小的，参数是随机的，看形状够用了。它有六个头，缓存里只有两个。
+# Llama 为了省内存，让几个头共用一份键和值，所以它的前缀也更窄。课程没有自带训练好的 Llama；这里用一个小的，参数是随机的，看形状够用了。它有六个头，缓存里只存两个。
 
 # %%
 llama = small_llama(layers=3, heads=6, kv_heads=2, head_dim=8)  # or a Llama of yours: AutoModelForCausalLM
@@ -495,7 +494,7 @@ for head in range(6):
 # with 8 cached: move `kv_heads`, and see what the cache and the trained table weigh.
 
 # %% [markdown] lang="zh"
-# 对大的 Llama，这样前缀就小到四分之一。`ShapeFlow` 画出了 Llama 3 8B 的全过程，它有 32 个头，缓存 8 个：移动 `kv_heads`（键和值的头数），看缓存和训练的那张表各占多少。
+# 换成大的 Llama，前缀因此只有原来的四分之一大。`ShapeFlow` 画出了 Llama 3 8B 的全过程，它有 32 个头，缓存 8 个：拖动 `kv_heads`（键值头数），看缓存和训练的那张表各占多少。
 
 # %%
 ShapeFlow("llama-3-8b", prefix_len=20)
@@ -517,9 +516,9 @@ ShapeFlow("llama-3-8b", prefix_len=20)
 # %% [markdown] lang="zh"
 # ## 你看到了什么
 #
-# - 前缀有键和值，没有查询。掩码在前面增长 `prefix_len` 个 1；ids、标签和 logits 不变；位置从 `prefix_len` 开始。
+# - 前缀有键和值，没有查询。掩码前面多出 `prefix_len` 个 1；ids、标签和 logits 不变；位置从 `prefix_len` 开始。
 # - 一层还没算出自己的键时，前缀的键已经在缓存里了；它们排在词的键前面。
-# - 写的时候，文本没说该怎样往下写，模型看前缀就最多；写到一个名字中间，看得最少。
+# - 写的时候，凡是文本没说该怎样往下写的地方，模型看前缀最多；写到一个名字中间时，看得最少。
 # - 在第 0 层，前缀只做缩放：它拿走一份，词之间的比例不变。
 # - 分组查询的模型只缓存少数几个头，前缀也只有那几个。
 #

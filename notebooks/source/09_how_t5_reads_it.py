@@ -24,11 +24,11 @@
 #
 # PEFT 会报告 T5 的前缀有多少参数在训练，实际上常常只有一半在学。这一课里，你用梯度找出不见了的那一半；停进注意力层，抓住元凶；再预测哪些模型会这样。学完这一课，你能够
 #
-# - 对任何模型，指出哪些参数从不学习；
+# - 对任何模型，指出哪些参数从来学不到东西；
 # - 说出解码器的一层读前缀的哪些行，哪些层共用一份前缀；
-# - 给编码器、解码器和交叉注意力各配一份前缀。
+# - 给编码器、解码器和交叉注意力各配一个前缀。
 #
-# 大约需要 30 分钟。从头开始：**Shift + Enter** 运行一个单元格，并移到下一个。
+# 大约需要 30 分钟。从头开始：**Shift + Enter** 运行一个单元格，并跳到下一个。
 
 # %%
 # first of all, and again after each restart
@@ -68,7 +68,7 @@ from prefix_lab.widgets import ReshapeView, ShapeFlow, Stepper
 # %% [markdown] lang="zh"
 # ## 案情
 #
-# 我们小世界里的 T5，编码器有三层，解码器也有三层。T5-small 有六层，T5-base 有十二层，BART 有六层或十二层。为了也凑成偶数，我们给它加上第四层：把第二层放两遍。加了以后，它仍然会用每一种写法来写。
+# 我们小世界里的 T5，编码器有三层，解码器也有三层。T5-small 有六层，T5-base 有十二层，BART 有六层或十二层。为了也凑成偶数，我们给它加上第四层：把第二层放两遍。加了以后，六种口吻它仍然都会。
 # PEFT 用五个虚拟词元包装它，用来代替 `question` 这个词。
 
 # %%
@@ -100,7 +100,7 @@ print(f"{weight.numel():,} {moved.sum():,}")
 # %% [markdown] lang="zh"
 # 它学会了提问。那案子在哪里？看最后一行：PEFT 说有 5,120 个数在训练，可是动过的只有 2,560 个，哪怕只动一点点的也算在内。正好一半：这不是偶然。
 #
-# 得不到梯度的数永远不会动。一个虚拟词元的向量由 2·layers 行组成：第 0 层的键，第 0 层的值，第 1 层的键……哪些行的梯度是零？
+# 得不到梯度的数，永远不会动。一个虚拟词元的向量由 2·layers 行组成：第 0 层的键，第 0 层的值，第 1 层的键……哪些行的梯度是零？
 
 # %%
 peft_model.zero_grad()
@@ -165,7 +165,7 @@ after_exercise(1, draw_rows(gradient, {"decoder": 4}, "peft, layers=4"))
 # Run the cell with the stop by itself, ask, and write what you found into the cell below it.
 
 # %% [markdown] lang="zh"
-# “第 1 层”和“第 3 层”的键和值没有梯度，学不动。那么第 1 层和第 3 层根本没有前缀吗？
+# “第 1 层”和“第 3 层”的键和值没有梯度，学不到东西。那么第 1 层和第 3 层根本没有前缀吗？
 #
 # ## 每一层都有证人
 #
@@ -334,7 +334,7 @@ show_stage(
 # %% [markdown] lang="zh"
 # ### 练习 4 · 解码器的一层读哪些行
 #
-# 行 0、1、……、2·layers-1 前后放了两遍，再每四行切成一份。每一层读自己那四行的前两行。这是哪两行：它的键在哪一行，值在哪一行？
+# 行 0、1、……、2·layers-1 首尾相接放了两遍，再每四行切成一份。每一层读自己那四行的前两行。这是哪两行：它的键在哪一行，值在哪一行？
 
 # %% [markdown] lang="en" tags=["hint"]
 # For 4 layers the doubled rows are 0 1 2 3 | 4 5 6 7 | 0 1 2 3 | 4 5 6 7. What does layer 2 get?
@@ -377,7 +377,7 @@ check_rows_of(rows_of)
 # %% [markdown] lang="zh"
 # ## 预测
 #
-# 照你的公式，**三**层的 T5 会怎样？五层、六层呢？先想好：哪些行学不到东西，哪些层是双胞胎？下一个单元格把它们都量一遍。
+# 照你的公式，**三**层的 T5 会怎样？五层、六层呢？先想好：哪些行学不到东西，哪些层是双胞胎？下一个单元格把它们都测一遍。
 
 
 # %%
@@ -500,7 +500,7 @@ draw_rows(mended_gradient, {"encoder": 4, "decoder": 4, "cross-attention": 4}, "
 # about 60 unseen places are right. It takes about ten seconds.
 
 # %% [markdown] lang="zh"
-# 值得吗？来一场小比赛：两种布局都要学会对一个地方提问，训练的数都是 12,288 个，PEFT 的布局用 12 个虚拟词元，论文的布局用 4 个。打印出来的是最后的损失，以及 60 个没见过的地方，问句写对了多少。大约要十秒钟。
+# 值得吗？来一场小比赛：两种布局都要学会就一家餐馆提问，训练的数都是 12,288 个，PEFT 的布局用 12 个虚拟词元，论文的布局用 4 个。打印出来的是最后的损失，以及对 60 家没见过的餐馆，问句写对了多少。大约要十秒钟。
 
 # %%
 for layout, prefix_len in (("peft", 12), ("paper", 4)):
@@ -518,7 +518,7 @@ for layout, prefix_len in (("peft", 12), ("paper", 4)):
 # backwards without being told:
 
 # %% [markdown] lang="zh"
-# 在这里只好一点：这件事大部分靠解码器自己就能做。要是编码器的读法必须和学过的不同，布局就是关键了。这是用另一个微型 T5 测的，它读的是字母，要把单词倒着写，而没有人告诉它要这样做：
+# 在这里只好一点：这件事大部分靠解码器自己就能做。要是编码器必须换一种读法，和它学过的不同，布局就很关键了。下面是用另一个微型 T5 测的，它读的是字母，要把单词倒着写，却没有人告诉它要这样做：
 
 # %%
 show("encoder")
@@ -542,8 +542,7 @@ show("encoder")
 # - 层数是偶数时，PEFT 的布局让 T5 的前缀有一半没人读，并且让第 i 层和第 i + layers/2 层共用一份。我们默认保留这种布局，好与 PEFT 逐位相同；旁边另有 `layout="paper"`。
 # - 编码器从来看不到 PEFT 的前缀，交叉注意力也没有前缀。
 #
-# 接着读：`prefix_lab/past.py` 里 `encoder_decoder_cache` 的文档字符串，六行讲完整个故事；再读 `prefix_lab/beside/paper_layout.py`，它把缓存交给编码器，
-# 而编码器本来没打算接收缓存。`tests/parity` 会检查：我们没有梯度的行和 PEFT 的相同。
+# 接着读：`prefix_lab/past.py` 里 `encoder_decoder_cache` 的 docstring，六行讲完整个故事；再读 `prefix_lab/beside/paper_layout.py`，它把缓存交给编码器，而编码器本来没有接收缓存的打算。`tests/parity` 会检查：我们这边没有梯度的行，和 PEFT 的是同样几行。
 
 # %%
 show_progress(9)

@@ -22,13 +22,13 @@
 # %% [markdown] lang="zh"
 # # 10 · 六种任务，六个 forward
 #
-# `get_peft_model` 有六个类可选，做出来的前缀都一样。那为什么要六个？这一课里，你会依次停进每个类的 `forward`，每次问的都是那几个问题。学完这一课，对其中每一个，你都能够说出
+# `get_peft_model` 有六个类可选，造出的前缀都一样。那为什么要六个？这一课里，你会依次停进每个类的 `forward`，每次问的都是那几个问题。学完这一课，对其中每一个，你都能够说出
 #
-# - 哪个掩码会增长 `prefix_len`（前缀长度），哪个还是你给的样子；
+# - 哪个掩码会加长 `prefix_len`（前缀长度），哪个还是你给的样子；
 # - 标签和词元类型（token types）后来怎样了；
 # - 任务头由谁来运行，除了前缀还有什么在训练。
 #
-# 大约需要 30 分钟。从头开始：**Shift + Enter** 运行一个单元格，并移到下一个。
+# 大约需要 30 分钟。从头开始：**Shift + Enter** 运行一个单元格，并跳到下一个。
 
 # %%
 # first of all, and again after each restart
@@ -79,7 +79,7 @@ torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy 
 # %% [markdown] lang="zh"
 # ## 一个小世界里的六份工作
 #
-# 有三个模型，都用介绍餐馆的文本预训练过；每份工作用其中一个：GPT-2 接着往下写，T5 把一条记录说成话，BERT 派了四种用场。BERT 的任务头是新的，参数是随机的。想看你自己的模型，就把它换上去：
+# 有三个模型，都用介绍餐馆的文本预训练过；每份工作用其中一个：GPT-2 接着往下写，T5 把一条记录写成句子，其余四份都由 BERT 来做。BERT 的任务头是新的，参数是随机的。想看你自己的模型，就把它换上去：
 # `AutoModelForSequenceClassification.from_pretrained(…)`，以及它的分词器。
 
 # %%
@@ -348,7 +348,7 @@ check_question_ans(stop, {"mask": 39, "logits": (2, 34, 2), "token_type_ids": "d
 # mask, and what shape have the vectors that come out?
 
 # %% [markdown] lang="zh"
-# 这个 `forward` 的签名里写着词元类型和位置，却从来不往下传：不报错，也不警告。于是 BERT 把问题和文本当成了一回事。这三个类里，另外两个会传词元类型；调用整个模型的那几个会丢掉它，并给出警告。
+# 这个 `forward` 的签名里写着词元类型和位置，却从来不往下传：不报错，也不警告。于是 BERT 把问题和文本当成了同一段。这三个类里，另外两个会传词元类型；调用整个模型的那几个会丢掉它，并给出警告。
 #
 # ### 练习 6 · FEATURE_EXTRACTION
 #
@@ -612,7 +612,7 @@ show("tasks")
 # %% [markdown] lang="zh"
 # ## 你看到了什么
 #
-# 同一个前缀，六种交法。三种任务把模型需要的都给它，自己就退到一边。三种必须自己做完剩下的事，因为带任务头的 `forward` 里没有 `past_key_values` 的位置。增长的掩码，总是属于读前缀的那个注意力。
+# 同一个前缀，交给模型的方式有六种。三个类把模型需要的都交给它，就不再插手；另外三个得自己做完剩下的事，因为带任务头的 `forward` 没有地方接收 `past_key_values`。变长的掩码，总是读前缀的那个注意力的掩码。
 #
 # 接着读：`prefix_lab/tasks.py` 和 `prefix_lab/beside/task_classes.py`，每个类最多一屏。
 

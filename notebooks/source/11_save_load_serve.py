@@ -29,7 +29,7 @@
 # - 在一个基座模型上放几个前缀，每个请求用它自己的那个来回答；
 # - 说出前缀遇到不对的模型时，谁会发现。
 #
-# 大约需要 25 分钟。从头开始：**Shift + Enter** 运行一个单元格，并移到下一个。
+# 大约需要 25 分钟。从头开始：**Shift + Enter** 运行一个单元格，并跳到下一个。
 
 # %%
 # first of all, and again after each restart
@@ -67,7 +67,7 @@ torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy 
 # %% [markdown] lang="zh"
 # ## 训练并保存
 #
-# 还是第 3 课的明信片。这次带投影，这样就有东西可能会丢：一张小表，和一个用它算出键和值的 MLP（第 6 课）。要花几秒钟。
+# 还是第 3 课的明信片。这次带投影，好看看保存时会丢掉什么：一张小表，和一个用它算出键和值的 MLP（第 6 课）。要花几秒钟。
 
 # %%
 world = world_task("CAUSAL_LM")
@@ -173,11 +173,11 @@ show_stage(
 # %% [markdown] lang="zh"
 # ### 练习 1 · 写进文件的是哪些键？
 #
-# 停在这条路的尽头，`_get_adapter_state_dict` 里。那里什么都在手边。查清楚
+# 停在这条路的尽头，`_get_adapter_state_dict` 里。要查的东西，那里都看得到。查清楚
 #
 # - `at_hand`：调用者的 `state_dict` 里有几个张量；
 # - `of_projection`：其中有几个属于投影，也就是 `prompt_encoder.default.transform`；
-# - `written`：交回去要写进文件的那一个，形状是什么。
+# - `written`：返回的、要写进文件的那一个，形状是什么。
 #
 # （这里的“键”是 `state_dict` 的键，也就是张量的名字，不是注意力的键。前两项在 `get_peft_model_state_dict` 的栈帧里问；最后一项，要先运行做出它的那一行。）
 
@@ -232,7 +232,7 @@ check_kept_keys(saving, {"at_hand": 59, "of_projection": 4, "written": (10, 1024
 # and see what it changes: is `self.embedding.weight` now what the file says?
 
 # %% [markdown] lang="zh"
-# 可见，投影是有意丢掉的。`get_prompt_embedding_to_save` 最后运行一次编码器，留下它的输出：键和值。注意力要读的，从来只有这些。（第 6 课里，你自己把投影折叠掉了；这里做的是同一件事。）
+# 可见，丢掉投影是有意的。`get_prompt_embedding_to_save` 最后运行一次编码器，留下它的输出：键和值。注意力要读的，从来只有这些。（第 6 课里，你自己把投影折叠掉了；这里做的是同一件事。）
 #
 # ## 加载
 #
@@ -315,8 +315,8 @@ for name in ("postcards", "direct"):
 # **without** projection, and put the kept numbers into its table; PEFT has `load_prompt_embeddings` for that.
 
 # %% [markdown] lang="zh"
-# 两个 PEFT 都拒绝。`PeftModel.from_pretrained` 里只问一件事：这个方法是不是提示学习（prompt learning）。所以提示微调（prompt tuning）和 P-tuning 也会被拒绝，
-# 不管文件里是什么。不过还有两条路。要是事先想到了，就把编码器自己的 `state_dict()` 和优化器的一起存在适配器旁边。要是只有文件，就新建一个**不带**投影的前缀，把留下的数放进它的表里；
+# 两个文件，PEFT 都不肯加载。`PeftModel.from_pretrained` 里只问一件事：这个方法是不是提示学习（prompt learning）。所以提示微调（prompt tuning）和 P-tuning 也会被拒绝，
+# 不管文件里是什么。不过还有两条路。要是事先想到了，就把编码器自己的 `state_dict()` 和优化器的一起，另存在适配器旁边。要是只有文件，就新建一个**不带**投影的前缀，把留下的数放进它的表里；
 # PEFT 有 `load_prompt_embeddings` 专做这件事。
 
 # %%
@@ -345,7 +345,7 @@ print("gradient", tuple(resumed.prompt_encoder["default"].embedding.weight.grad.
 #
 # ## 服务：几个前缀，一个基座模型
 #
-# 再来两个前缀，对应两种 GPT-2 本来就会的写法，只等有人向它要。它们很快就能训练好，保存下来，再和明信片一起加载到一个全新的基座模型上。
+# 再来两个前缀，对应两种 GPT-2 本来就会的口吻，只差有人叫它用。它们很快就能训练好，保存下来，再和明信片一起加载到一个全新的基座模型上。
 
 # %%
 for manner in ("advice", "question"):
@@ -499,7 +499,7 @@ table(("record", "reply"), zip(records, postcards.answers(mistaken, tokenizer, h
 #
 # ## 你看到了什么
 #
-# 保存下来的前缀，是一个装着键和值的张量，加上一页 JSON。产生它的东西没有留下，所以你加载它来使用，或者把它复制进一张表接着训练。不管前面放了多少前缀，基座模型始终是同一个。
+# 保存下来的前缀，是一个装着键和值的张量，加上一页 JSON。产生它的东西没有留下，所以你加载它来使用，或者把它复制进一张表接着训练。不管前面放多少个前缀，基座模型始终是同一个。
 #
 # 接着读：负责写的 `prefix_lab/checkpoint.py`，负责读的 `prefix_lab/beside/saving.py`；然后是第 13 课：那里的适配器可以合并进基座模型，前缀不能。
 

@@ -23,14 +23,13 @@
 # %% [markdown] lang="zh"
 # # 13 · LoRA：另一条分支
 #
-# `get_peft_model` 既接受前缀，也接受 LoRA，两者在里面分道。你会停在岔路的 LoRA 那一边，看它的两个矩阵哪一个先学；
-# 然后破一桩旧案：PEFT 的一段 docstring 被抄进了许多笔记本，里面有一个数，`print_trainable_parameters` 如今打印的已经不是它了。是谁错了？一路上你会学到
+# `get_peft_model` 既接受前缀，也接受 LoRA，两者进去以后分成两路。你会停在 LoRA 那一路，看它的两个矩阵哪一个先学；然后破一桩旧案：PEFT 的一段 docstring 被抄进了许多笔记本，里面有一个数，和 `print_trainable_parameters` 如今打印的对不上。是谁错了？一路上你会学会
 #
-# - 看出 `get_peft_model` 在哪里为 LoRA 和前缀分道，为什么；
+# - 看出 LoRA 和前缀在 `get_peft_model` 里的什么地方分开，为什么；
 # - 写一个 LoRA 层，再把它合并；
 # - 在一个会写句子的模型上，说出两者各训练什么、读什么、代价是多少。
 #
-# 大约需要 25 分钟。从最上面开始：**Shift + Enter** 运行一个单元格，并走到下一个。
+# 大约需要 25 分钟。从最上面开始：**Shift + Enter** 运行一个单元格，并跳到下一个。
 
 # %%
 # first of all, and again after each restart
@@ -73,7 +72,7 @@ torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy 
 # %% [markdown] lang="zh"
 # ## 分支在哪里分开
 #
-# 给介绍餐馆的微型 GPT-2 准备两份配置。用 LoRA 要说明改哪些层：这里是 `c_attn`，它一次算出查询、键和值。（它是 `Conv1D`，权重的方向和 `Linear` 的相反；
+# 给介绍餐馆的微型 GPT-2 准备两份配置。用 LoRA，要写明改哪些层：这里是 `c_attn`，它一次算出查询、键和值。（它是 `Conv1D`，权重的方向和 `Linear` 的相反；
 # `fan_in_fan_out` 说的就是这件事。）
 
 # %%
@@ -89,7 +88,7 @@ lora_config = peft.LoraConfig(task_type="CAUSAL_LM", r=5, target_modules=["c_att
 # above asked for one attribute. Write the three names down.
 
 # %% [markdown] lang="zh"
-# ### 练习 1 · 在岔路的 LoRA 一边
+# ### 练习 1 · 在 LoRA 那一路上
 #
 # 你停在很深的地方：PEFT 正要换掉一层。换的是哪一层，它是什么类（`target`）？然后上到 `PeftModel.__init__`，两条分支就在那里分开。变量 `cls` 是它为 LoRA 选的类；
 # 上面的 `if` 问的是一个属性。写下这三个名字。
@@ -303,7 +302,7 @@ check_lora_layer(MyLora)
 # %% [markdown] lang="zh"
 # ### 练习 4 · 合并它
 #
-# 加上去的部分是线性的，所以一个矩阵就能做两件事：把它加进 W 里。`a` 是 (r, wide_in)，`b` 是 (wide_out, r)，`weight` 是 (wide_out, wide_in)。
+# 加上去的部分是线性的，所以可以把它加进 W，合成一个矩阵。`a` 是 (r, wide_in)，`b` 是 (wide_out, r)，`weight` 是 (wide_out, wide_in)。
 
 # %% [markdown] lang="en" tags=["hint"]
 # `@` multiplies matrices. Which order gives (wide_out, wide_in)?
@@ -385,8 +384,8 @@ table(("peft_type", "trains", "rate", "loss", "right"), rows)
 # request (lesson 11).
 
 # %% [markdown] lang="zh"
-# 各跑一次说明不了什么：`python -m prefix_lab.course.experiments tasks` 里有全部六个任务，每个用五个随机种子。不靠运气的，是训练之后的代价。
-# LoRA 合并以后没有额外开销，只是模型从此就固定成那一个。前缀的代价，是每一层的缓存里多出它的键和值；但基座模型没有被占住，下一个请求可以换别的前缀（第 11 课）。
+# 各跑一次说明不了什么：`python -m prefix_lab.course.experiments tasks` 里有全部六个任务，每个用五个随机种子。不看运气的，是训练之后的代价。
+# LoRA 合并以后没有额外开销，只是模型从此就成了那一个。前缀的代价，是每一层的缓存里多出它的键和值；但基座模型没有变，下一个请求可以换别的前缀（第 11 课）。
 
 # %% [markdown] lang="en"
 # ## What each way trains
@@ -495,7 +494,7 @@ print(f"{difference:,} / {len(replaced)} = {difference / len(replaced):,}")
 # each output? Ask a debugger: stop where PEFT makes its own layer from the old one, and look at both.
 
 # %% [markdown] lang="zh"
-# 每个被换掉的层差 768 个数，正好和这一层的宽度一样；它们是冻结的，后来不见了。什么东西正好是每个输出一个数？去问调试器：停在 PEFT 用旧层做出自己的层的地方，把两个都看一看。
+# 每个被换掉的层差 768 个数，正好和这一层的宽度一样；这些数当年是冻结的，如今不见了。什么东西正好是每个输出一个数？去问调试器：停在 PEFT 用旧层做出自己的层的地方，把两个都看一看。
 
 # %%
 one_layer = peft.LoraConfig(task_type="SEQ_2_SEQ_LM", r=8, target_modules=["decoder.block.0.layer.0.SelfAttention.q"])
@@ -552,7 +551,7 @@ check_stale_total(stale_total)
 # With t5-base's own numbers, to the last digit:
 
 # %% [markdown] lang="zh"
-# 用 t5-base 自己的数算，一位不差：
+# 代入 t5-base 自己的数，一位不差：
 
 # %%
 rebuilt = base_total + now_trains + len(replaced) * wide

@@ -24,15 +24,15 @@
 # %% [markdown] lang="zh"
 # # 14 · 捉虫
 #
-# Mika 把 PEFT 的前缀微调重写了一遍，放在一个文件里，并在它的七个分支上工作。每个分支上都有一行写错了。七个虫都不会抛出错误：模型能运行、训练、续写、保存。做完这些捉虫，你能够
+# Mika 把 PEFT 的前缀微调重写成一个文件，在七个分支上各改了一处。每个分支上都有一行写错了。这七个错都不会抛出异常：模型能运行、训练、续写、保存。做完这些捉虫，你能够
 #
-# - 先说出你怀疑什么，去那里看，然后才动手改；
+# - 先说出你怀疑哪里，到那里去看，然后才动手改；
 # - 错误很晚才露出来时，从报告出发，找到最先出错的那个数；
 # - 为此选对工具：停点、录制、钩子，或者打印。
 #
 # 大约需要 75 分钟，每次捉虫八到十分钟。它们互不依赖：今天做一个，明天再做一个也行。
 #
-# 从最上面开始：**Shift + Enter** 运行一个单元格，并走到下一个。
+# 从最上面开始：**Shift + Enter** 运行一个单元格，并跳到下一个。
 
 # %%
 # first of all, and again after each restart
@@ -99,7 +99,7 @@ from prefix_lab.widgets import Stepper
 #
 # 先看**报告**：Mika 看到了什么，以及一个函数 `report_1(by)`，它用 Mika 的分支或者用 PEFT 做同样的事。每次运行那个单元格，单词和大小都会重新抽取。
 #
-# 然后**怀疑，去看**。哪个函数最先给出了错的结果？停在那里，看一看。两个函数中若一个调用另一个，先给出结果的是里面那个。
+# 然后**怀疑，去看**。哪个函数最先给出了错的结果？停在那里，看一看。如果一个函数调用另一个，先给出结果的是里面那个。
 # 在练习里，`where` 是函数的名字，`seen` 是它在 Mika 的文件里给出的结果中，错了的那一样东西：
 #
 # | 你看到的 | 写成 | 例如 |
@@ -134,11 +134,11 @@ show_functions()
 
 # %% [markdown] lang="zh"
 # 整个文件也可以读：在单独一个单元格里，`%pycat {mika_1.__file__}` 显示全文，`show_source(mika_1.PrefixModel.encode)` 显示一个函数。
-# 它的 240 行看上去都有道理，有几行看着奇怪，其实是对的：PEFT 也这样做。所以，停下来看比通读更快。
+# 它的 240 行看上去都有道理；有几行看着奇怪，其实是对的：PEFT 也这样写。所以，停下来看比通读更快。
 #
 # ## 捉虫 1 · 形状全都对
 #
-# > “一个 GPT-2，一家要它介绍的餐馆，一个前缀。我的损失和 PEFT 的不同。一路上的形状我都打印了，全都对。前缀的均值和最大的数也对。”——Mika
+# > “一个 GPT-2，介绍一家餐馆，带一个前缀。我的损失和 PEFT 的不同。每一步的形状我都打印了，全都对。前缀的均值和最大的数也对。”——Mika
 
 # %%
 mika_1 = hunts.branch(1)
@@ -168,7 +168,7 @@ with stop_at(mika_1.PrefixModel.get_prompt, suggest=["n", "p prefix.shape, prefi
 # Mean, largest and shape stay the same when numbers change places. How could you see which number has gone where?
 
 # %% [markdown] lang="zh" tags=["hint"]
-# 数之间互换位置，均值、最大值和形状都不会变。怎样才能看出哪个数去了哪里？
+# 数互相换了位置，均值、最大值和形状都不会变。怎样才能看出哪个数去了哪里？
 
 # %% [markdown] lang="en" tags=["hint"]
 # Behind the line that makes `prefix`, write numbers into it that say where they are from, and go on from there:
@@ -184,7 +184,7 @@ with stop_at(mika_1.PrefixModel.get_prompt, suggest=["n", "p prefix.shape, prefi
 # are there. Then look at the same place without the counted numbers, for `seen`.
 
 # %% [markdown] lang="zh" tags=["hint"]
-# 虚拟词元 1 的第 0 个头，拿到的应当是词元 1 的数。在五个轴都有了的地方，输入 `p __return__[0, 0, 0, 1, :4].tolist()`。然后不写编号，再看同一个位置，用来填 `seen`。
+# 虚拟词元 1 的第 0 个头，拿到的应当是词元 1 的数。在五个轴都有了的地方，输入 `p __return__[0, 0, 0, 1, :4].tolist()`。然后不写这些编号，重来一次，看同一个位置，用来填 `seen`。
 
 # %% tags=["exercise"]
 where = ...  # such as "PrefixModel.encode"
@@ -235,7 +235,7 @@ for name, by in {"Mika": mika_2, "PEFT": peft}.items():
 # A hook at its door tells, without a stop.
 
 # %% [markdown] lang="zh"
-# 这里 GPT-2 的填充放在左边，这样所有文本都在右端续写。到达基座模型的是什么？在它门口挂一个钩子，不用停下就能知道。
+# 这里 GPT-2 的填充放在左边，这样所有文本都在右端续写。到达基座模型的是什么？在它前面挂一个钩子，不用停下就能知道。
 
 # %%
 model = before(base_2, mika_2, prefix_len_2)
@@ -405,7 +405,7 @@ with stop_at(prepare, condition=first, suggest=["p args[0].shape", "ll", "c"]) a
 # that the second word gets? Ask it for `get_seq_length()`, and step into what gives it.
 
 # %% [markdown] lang="zh" tags=["hint"]
-# 它把自己的键和值写在前缀后面。新的缓存占了 prefix_len（前缀长度）个位置。第二个单词拿到的缓存占了多少？用 `get_seq_length()` 问它，再单步进入给出缓存的那个函数。
+# 它把自己的键和值写在前缀后面。新的缓存里占了 prefix_len（前缀长度）个位置。第二个单词拿到的缓存里占了多少？用 `get_seq_length()` 问它，再单步进入给出缓存的那个函数。
 
 # %% tags=["exercise"]
 where = ...
@@ -489,7 +489,7 @@ for step in recording.find(event="return"):
 # the model is wrapped, and look at `encoder.embedding.weight.dtype`. What is returned can be a module, too.
 
 # %% [markdown] lang="zh" tags=["hint"]
-# 不怪查表的那个函数：还没有人去查，表就已经是 bfloat16 了。在包装模型的时候停下，看 `encoder.embedding.weight.dtype`。函数返回的也可以是一个模块。
+# 不怪查表的那个函数：还没开始查，表就已经是 bfloat16 了。在包装模型的时候停下，看 `encoder.embedding.weight.dtype`。函数返回的也可以是一个模块。
 
 # %% tags=["exercise"]
 where = ...
@@ -567,7 +567,7 @@ with stop_at(mika_6.PrefixModel.save_pretrained, suggest=["p list(self.peft_conf
 # one, and `where` wants its name. Climb from it with `u` until you stand where the wrong thing was chosen.
 
 # %% [markdown] lang="zh" tags=["hint"]
-# 一个函数可能给出错的东西，自己却没有一行写错：是别人向它要错了东西。它仍然是最先出错的，`where` 要的就是它的名字。从它那里用 `u` 往上走，直到你站在选错东西的地方。
+# 一个函数给出的东西错了，它自己却可能一行也没写错：是别人要错了东西。它仍然是最先出错的，`where` 要填的就是它的名字。从它那里用 `u` 往上走，直到你站在选错东西的地方。
 
 # %% tags=["exercise"]
 where = ...
@@ -666,7 +666,7 @@ check_hunt(7, report_7, where, seen, wrong, right)
 # encoder-decoder, whose cross-attention has to start from an empty cache.
 
 # %% [markdown] lang="zh"
-# ## PEFT 对在哪里
+# ## PEFT 是怎样写对的
 #
 # 捉虫 1、4、5 都经过 `get_prompt`。在标出的行里，找出对应这三次捉虫的行；再找出为编码器-解码器写的那一行：它的交叉注意力必须从空缓存开始。
 
@@ -720,7 +720,7 @@ show_source(
 # %% [markdown] lang="zh"
 # ## 你看到了什么
 #
-# 这些虫，没有一个会抛出错误来拦住你。形状对，数却不对；或者数对，梯度却没了。每次管用的都是同一个办法：用相同的随机种子，和一份正确的运行结果对照，再问一个问题：最先不同的是什么？先看那里，要读的就很少。
+# 这些错，没有一个会抛出异常来提醒你。形状对，数却不对；或者数对，梯度却没了。每次管用的都是同一个办法：用相同的随机种子，和正确的结果对照，再问一个问题：最先不同的是什么？先看那里，要读的代码就很少。
 #
 # 接着读：本仓库的 `tests/planted/core.txt`，里面列着故意埋进我们自己代码里的错误，其中每一个，测试都必须抓到。
 # 还有 `docs/what-is-taught.md`：PEFT 这条路上的每一行，以及讲它的那一课。

@@ -33,13 +33,13 @@
 # %% [markdown] lang="zh"
 # # 15 · 结业项目：你自己的数据
 #
-# 你自己的二十行数据，一个文件夹里的模型，PEFT，和一个你写的循环。这里的活，没有一样由我们的辅助函数代劳；只留下 `stop_at`，用来调试。做完之后，你已经
+# 你自己的二十行数据，一个文件夹里的模型，PEFT，再加一个你写的循环。这里的每件事都由你来写，我们的辅助函数一概不用；只留下 `stop_at`，用来调试。做完之后，你已经
 #
 # - 用自己的数据训练出了一个前缀，读过模型在训练前后各写了什么；
 # - 把它保存了下来，在一个全新的进程里加载过，并和 LoRA 做了比较；
 # - 回答了关于自己这次训练的五个问题，每个都用调试器找到答案。
 #
-# 大约需要 60 分钟。先用自带的文件做一遍，再用你自己的文件做一遍。从最上面开始：**Shift + Enter** 运行一个单元格，并走到下一个。老师会看这些：
+# 大约需要 60 分钟。先用自带的文件做一遍，再用你自己的文件做一遍。从最上面开始：**Shift + Enter** 运行一个单元格，并跳到下一个。老师会看这些：
 #
 # | 部分 | 分数 | 得满分的条件 |
 # |---|---:|---|
@@ -101,7 +101,7 @@ torch.set_num_threads(1)  # so small a model is no faster on two, and on a busy 
 # ## 从文件夹加载模型
 #
 # 这是一个普通的文件夹，就像 `save_pretrained` 写出来的那样；这里放的是微型 GPT-2。可以换成另一个解码器模型的路径；
-# 如果能连上 hub，也可以写 hub 上的名字，比如 `"gpt2"`：后面的内容都是照着它写的。
+# 如果能连上 hub，也可以写 hub 上的名字，比如 `"gpt2"`：后面的代码都考虑到了它。
 
 # %%
 logging.disable_progress_bar()
@@ -130,7 +130,7 @@ print(type(base).__name__, f"{sum(one.numel() for one in base.parameters()):,}")
 # %% [markdown] lang="zh"
 # ## 你的数据
 #
-# 一个文件：第一行是列名，之后每个样例一行；单元格之间用逗号隔开，里面有逗号的单元格要放在 `"…"` 里。`ASK` 和 `SAY` 是两列的名字：读什么，写什么。先用自带的文件：一家餐馆，和一条小建议；
+# 一个 CSV 文件：第一行是列名，之后每个例子一行；字段之间用逗号隔开，内容里有逗号的字段要放在 `"…"` 里。`ASK` 和 `SAY` 是两列的名字：读什么，写什么。先用自带的文件：一家餐馆，和一条小建议；
 # 这样的说法，模型从来没有学过。
 
 # %%
@@ -164,7 +164,7 @@ print(*sorted(tokenizer.get_vocab())[:250])
 # tokenizers that keep blanks, as OpenAI's does.
 
 # %% [markdown] lang="zh"
-# 在批次里，源文本以一个记号 ` =` 结尾，目标文本跟在后面；有些分词器会保留空格，比如 OpenAI 的，对它们来说，目标文本前面的空格是有意义的。
+# 在批次里，源文本以一个记号 ` =` 结尾，目标文本跟在后面。目标文本前面的空格不能少：有些分词器会保留空格，比如 OpenAI 的。
 
 # %%
 rows = [(f"{line[ASK].strip()} =", f" {line[SAY].strip()}") for line in lines]
@@ -312,7 +312,7 @@ new_prefix().print_trainable_parameters()
 # %% [markdown] lang="zh"
 # ### 练习 3 · 循环
 #
-# 模型里凡是需要梯度的，都拿来训练，一遍又一遍地用这一个批次。返回每一步的损失，要普通的数；最后让模型留在 eval 模式。
+# 模型里凡是需要梯度的参数都要训练，反复用这一个批次。返回每一步的损失，要普通的数；最后让模型留在 eval 模式。
 
 # %% [markdown] lang="en" tags=["hint"]
 # Lesson 3 has each line: which parameters, which optimizer, and in which order forward, `zero_grad`, `backward`,
@@ -374,7 +374,7 @@ print([round(loss, 2) for loss in losses[:: max(1, STEPS // 10)]])
 # %% [markdown] lang="zh"
 # ## 训练前后
 #
-# `generate` 从源文本往下写；它给出的内容以源文本开头，我们把这一段切掉。
+# `generate` 从源文本往下写；它的输出以源文本开头，我们把这一段切掉。
 
 
 # %%
@@ -693,7 +693,7 @@ check_own_gradient(newest, stop, ["prompt_encoder.default.embedding.weight"])
 # `r` runs to the function's return; `__return__` is what it hands back.
 
 # %% [markdown] lang="zh" tags=["hint"]
-# `r` 运行到函数返回；`__return__` 是它交回的东西。
+# `r` 运行到函数返回；`__return__` 是它返回的东西。
 
 # %% tags=["exercise"]
 with stop_at(peft.get_peft_model_state_dict, suggest=["p adapter_name", "r", "c"]) as stop:
@@ -739,7 +739,7 @@ check_own_file(stop, ["prompt_embeddings"])
 # %% [markdown] lang="zh"
 # ## 你看到了什么
 #
-# 全部加起来，就是围绕 PEFT 的四十来行你自己的代码：数据、批次、循环、文件夹。换一个基座模型，换一个文件，这些代码都不用变。要交作业，就把这个笔记本连同输出一起保存；
+# 全部加起来，就是围着 PEFT 写的四十来行代码，都是你自己的：数据、批次、循环、文件夹。换一个基座模型，换一个文件，这些代码都不用变。要交作业，就把这个笔记本连同输出一起保存；
 # 在终端里运行 `prefix-lab passport`，会打印出你在各个停点看到的东西。
 
 # %%

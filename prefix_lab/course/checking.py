@@ -67,17 +67,24 @@ TOO_EARLY = N_(
 )
 NOT_SEEN = N_("You stood in `{function}`, and what is to be seen was not printed there. You asked: {commands}.")
 NO_QUESTION = N_("The first argument is the question: run the cell that shows it, and then this one.")
+NOT_TRIED = TODO, NO_STOP, NEVER_STOPPED, LESSON_TYPED, NO_QUESTION
 
 
 class NotYet(Exception):
-    """What a check has found, in sentences that are translated here; `places` are what stands in their places."""
+    """What a check has found, in sentences that are translated here; `places` are what stands in their places.
+
+    `cause` is the last sentence as it stands in the catalogue, without the learner's values: the likely mistake.
+    """
 
     def __init__(self, *sentences: str, **places: Any):
+        self.cause = next(filter(None, reversed(sentences)), "")
         super().__init__(paragraph(*(_(sentence).format(**places) for sentence in sentences)))
 
 
 def exercise(key: str, stage: str | None = None) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
     """Mark a check as that of an exercise, by its key in `progress.EXERCISES`: when it passes, that is noted.
+
+    When it does not, the cause is, without the answer: once, until another is found. What was not tried is none.
 
     With a `stage`, the stop among what the check is given stamps that page of the learner's passport, with the other
     answers beside it. What was asked by hand when the cell ran before counts as well: to correct an answer, nobody has
@@ -99,15 +106,20 @@ def exercise(key: str, stage: str | None = None) -> Callable[[Callable[..., str]
                 with torch.random.fork_rng(devices=[]):
                     praise = check(*answers, **named)
             except NotYet as found:
-                return Verdict(False, str(found))
+                if found.cause not in NOT_TRIED:
+                    progress.note_missed(key, found.cause)
+                checked.verdict = Verdict(False, str(found))
+                return checked.verdict
             progress.note(key)
             given = [*answers, *named.values()]
             stops = [one for one in given if isinstance(one, StopAt) and one.visits]
             if stage is not None and stops:
                 answers_given = [one for one in given if not isinstance(one, StopAt | nn.Module)]
                 passport.stamp(stage, key, stops[0], [" ".join(repr(one).split()) for one in answers_given])
-            return Verdict(True, praise)
+            checked.verdict = Verdict(True, praise)
+            return checked.verdict
 
+        checked.verdict = Verdict(False, TODO)  # what it said last
         checked.exercise = key
         checked.stage = stage
         return checked

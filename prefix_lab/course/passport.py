@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefix_lab.course import progress
-from prefix_lab.locale import N_, _
+from prefix_lab.locale import N_, _, paragraph
 from prefix_lab.stages import STAGES
 
 if TYPE_CHECKING:
@@ -39,8 +40,16 @@ STAMPED = {
     "lesson": N_("typed by the lesson, {date}"),
 }
 NOT_SEEN = N_("Not seen yet. Lesson {number:02} leads there: {title}.")
+MISSED = N_(
+    "Saved with it, for whoever teaches you: at which exercises an answer was wrong ({count} of them), and the hint "
+    "that came. Not the answer."
+)
 FIRST = '{"prefix_lab_passport": 1, '  # how the line begins, in every kind of file
 LONGEST, MOST = 600, 30
+NO_TEXT = N_("it is no text")
+NO_LINE = N_("it has no line of a passport")
+DAMAGED = N_("the line of its passport is damaged")
+ALTERED = N_("its passport was altered after it was saved")
 
 
 class Stamp(NamedTuple):
@@ -56,6 +65,18 @@ class Stamp(NamedTuple):
     answers: list[str]
     by: str
     date: str
+
+
+class Missed(NamedTuple):
+    """A wrong answer: at which exercise, its cause as the catalogue has it, and how many times."""
+
+    exercise: str
+    cause: str
+    times: int
+
+
+class Unreadable(Exception):
+    """A file holds no passport, or not as it was saved; its argument is in the catalogue."""
 
 
 def stamp(stage: str, key: str, stop: StopAt, answers: Sequence[str]) -> None:
@@ -101,6 +122,7 @@ class Passport(NamedTuple):
 
     stamps: tuple[Stamp, ...]
     solved: tuple[str, ...] = ()
+    missed: tuple[Missed, ...] = ()  # the last ones last
 
     def of(self, stage: str) -> list[Stamp]:
         return [one for one in self.stamps if one.stage == stage]
@@ -110,8 +132,13 @@ class Passport(NamedTuple):
         live = {one.stage for one in self.stamps if one.by in ("hand", "debugger")}
         return _(COUNT).format(seen=len(seen), all=len(STAGES), live=len(live))
 
+    def kept_too(self) -> list[str]:
+        """What is handed in and not shown, in a sentence; none where there is nothing."""
+        exercises = {one.exercise for one in self.missed}
+        return [_(MISSED).format(count=len(exercises))] if exercises else []
+
     def __repr__(self) -> str:
-        lines = [_(TITLE), self.count()]
+        lines = [_(TITLE), self.count(), *self.kept_too()]
         for stage in STAGES:
             found = self.of(stage.name)
             lines += ["", f"{'✓' if found else '○'} {stage.name}: {_(stage.sentence)}"]
@@ -123,7 +150,7 @@ class Passport(NamedTuple):
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        parts = [f"<h2>{escape(_(TITLE))}</h2><p>{escape(self.count())}</p>"]
+        parts = [f"<h2>{escape(_(TITLE))}</h2><p>{escape(paragraph(self.count(), *self.kept_too()))}</p>"]
         for stage in STAGES:
             found = self.of(stage.name)
             said = "".join(map(html_of, found)) or f"<p>{escape(lesson_for(stage.name))}</p>"
@@ -142,7 +169,8 @@ class Passport(NamedTuple):
 
     def line(self) -> str:
         """All of it as one line of JSON, with its checksum."""
-        held = {"prefix_lab_passport": 1, "solved": self.solved, "stamps": [one._asdict() for one in self.stamps]}
+        stamps, missed = [one._asdict() for one in self.stamps], [[*one] for one in self.missed]
+        held = {"prefix_lab_passport": 1, "solved": [*self.solved], "stamps": stamps, "missed": missed}
         return json.dumps(held | {"checksum": checksum(held)})
 
     def save(self, path: str | Path) -> Path:
@@ -161,26 +189,39 @@ class Passport(NamedTuple):
 
 def show_passport() -> Passport:
     """The passport as it stands."""
-    return Passport(tuple(stamps()), tuple(sorted(progress.done())))
+    times = Counter(reversed(progress.missed()))
+    missed = tuple(Missed(*wrong, times=count) for wrong, count in reversed(times.items()))
+    return Passport(tuple(stamps()), tuple(sorted(progress.done())), missed)
 
 
 def read_passport(path: str | Path) -> Passport:
     """A passport that was saved. Raises `ValueError` for a file that holds none, or whose line was altered."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        return from_bytes(Path(path).read_bytes())
+    except Unreadable as error:
+        raise ValueError(f"path={str(path)!r} is no saved passport: {error}.") from error
+
+
+def from_bytes(content: bytes) -> Passport:
+    """The passport that a file's content holds, whoever wrote it: nothing in it is run. Raises `Unreadable`."""
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
     except ValueError as error:
-        raise ValueError(f"path={str(path)!r} is no saved passport: it is no text.") from error
+        raise Unreadable(NO_TEXT) from error
     line = next((one for one in lines if one.startswith(FIRST)), None)
     if line is None:
-        raise ValueError(f"path={str(path)!r} is no saved passport: it has no line that begins with {FIRST}…")
+        raise Unreadable(NO_LINE)
     try:
         held = json.loads(line)
         told = held.pop("checksum")
-        found = Passport(tuple(checked(held["stamps"])), tuple(key for key in held["solved"] if isinstance(key, str)))
+        solved = tuple(key for key in held["solved"] if isinstance(key, str))
+        missed = [one for one in held.get("missed", []) if [*map(type, one)] == [str, str, int] and one[2] > 0]
+        found = Passport(tuple(checked(held["stamps"])), solved, tuple(Missed(*one) for one in missed))
+        whole = told == checksum(held)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"path={str(path)!r} holds a passport that is damaged.") from error
-    if told != checksum(held):
-        raise ValueError(f"path={str(path)!r} holds a passport that was altered after it was saved.")
+        raise Unreadable(DAMAGED) from error
+    if not whole:
+        raise Unreadable(ALTERED)
     return found
 
 

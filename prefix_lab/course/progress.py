@@ -1,7 +1,8 @@
 """The course's lessons and their exercises, and which of them a learner has solved.
 
-What is solved is noted in a small file on this machine, and nothing is sent anywhere. It is `progress.json` in the
-user's data folder; the environment's PREFIX_LAB_PROGRESS names another one, and an empty value keeps no notes.
+What is solved, and the likely cause of an answer that was wrong, is noted in a small file on this machine, and nothing
+is sent anywhere. It is `progress.json` in the user's data folder; the environment's PREFIX_LAB_PROGRESS names another
+one, and an empty value keeps no notes.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ LESSONS = (
     Lesson(13, "13_lora_the_other_branch", "LoRA, the other branch", 25),
     Lesson(14, "14_bug_hunts", "Bug hunts", 75),
     Lesson(15, "15_capstone_your_own_data", "Capstone: your own data", 60),
+    Lesson(16, "16_2023_and_now", "2023 and now", 25),
 )
 
 
@@ -169,6 +171,12 @@ EXERCISES = {
         Exercise("capstone_gradient", "which parameter gets a gradient?", 2, 3),
         Exercise("capstone_saved", "which keys stand in the saved file?", 1, 3),
     ),
+    16: (
+        Exercise("equal_until", "equal, up to where?", 1, 3),
+        Exercise("prepared", "the first change: another branch", 1, 4),
+        Exercise("handed_on", "the second change: what is handed on", 2, 5),
+        Exercise("text_unread", "the third change: when was the text not read?", 2, 5),
+    ),
 }
 """Lesson → its exercises, in order. Titles are in the catalogue, and translated where they are shown."""
 
@@ -213,6 +221,17 @@ def done() -> set[str]:
     return solved
 
 
+def missed() -> list[tuple[str, str]]:
+    """Exercise and cause of each wrong answer, in the order in which they came; what is none is passed over."""
+    found = [line["missed"] for line in lines() if isinstance(line, dict) and "missed" in line]
+    return [tuple(one) for one in found if isinstance(one, list) and [*map(type, one)] == [str, str]]
+
+
+def of_lesson(number: int) -> set[str]:
+    """The keys of its exercises."""
+    return {one.key for one in EXERCISES[number]}
+
+
 def lines() -> list[Any]:
     """What the notes hold, one line of JSON after the other; what is none is passed over."""
     path, found = file(), []
@@ -232,6 +251,12 @@ def note(key: str) -> None:
         add({"solved": [key]})
 
 
+def note_missed(key: str, cause: str) -> None:
+    """An answer was wrong, for this cause; once, until another cause is found."""
+    if next((last for exercise, last in reversed(missed()) if exercise == key), None) != cause:
+        add({"missed": [key, cause]})
+
+
 def add(line: dict[str, Any]) -> None:
     """One more line of notes. A learner whose home cannot be written to learns all the same."""
     if path := file():
@@ -243,12 +268,13 @@ def add(line: dict[str, Any]) -> None:
 
 def reset(lesson: int | None = None) -> None:
     """Forget one lesson, with its stamps in the passport, or all."""
-    left = done() - {one.key for one in EXERCISES[lesson]} if lesson is not None else set()
+    left = done() - of_lesson(lesson) if lesson is not None else set()
     kept = [{"solved": sorted(left)}]
     for line in lines():
         stamp = line.get("passport") if isinstance(line, dict) else None
         if isinstance(stamp, dict) and stamp.get("exercise") in left:
             kept.append({"passport": stamp})
+    kept += [{"missed": [*one]} for one in missed() if lesson is not None and one[0] not in of_lesson(lesson)]
     if path := file():
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)

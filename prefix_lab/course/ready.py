@@ -48,6 +48,9 @@ NOT_MADE = N_(
 )
 
 
+PASSED, NOT_YET = N_("<b>Right</b>: {text}"), N_("<b>Not yet</b>: {text}")
+
+
 class Verdict(NamedTuple):
     """What a check says, translated when it is shown; in a notebook it is shown in colour."""
 
@@ -61,7 +64,7 @@ class Verdict(NamedTuple):
     def _repr_html_(self) -> str:
         colour = "--jp-success-color1, #2e7d32" if self.passed else "--jp-warn-color1, #e65100"
         text = re.sub(r"`(.+?)`", r"<code>\1</code>", html.escape(_(self.text)))
-        said = _("<b>Right</b>: {text}") if self.passed else _("<b>Not yet</b>: {text}")
+        said = _(PASSED if self.passed else NOT_YET)
         look = f"border-left: 4px solid var({colour}); padding: 2px 10px; margin: 4px 0"
         return f'<p role="status" style="{look}">{said.format(text=text)}</p>'
 

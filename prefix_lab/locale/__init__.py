@@ -32,6 +32,7 @@ DOMAIN = "prefix_lab"
 ENGLISH = "en"
 SYSTEM = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 """Where a system says its language; the first that is set counts."""
+AMID_CHINESE = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])")
 IN_JAVASCRIPT = re.compile(r'\bN_\(("(?:[^"\\]|\\.)*")\)')
 
 
@@ -51,11 +52,14 @@ def ngettext(one: str, many: str, number: int) -> str:
 
 
 def paragraph(*sentences: str) -> str:
-    """Sentences that were translated, one behind the other; behind a full-width stop no space is set."""
+    """Sentences that were translated, one behind the other; behind a full-width stop no space is set.
+
+    Nor between two Chinese signs: a template has a blank beside a place where a Latin name may stand.
+    """
     text = ""
     for sentence in filter(None, sentences):
         text += " " * (text != "" and text[-1] not in "。！？：；”）") + sentence
-    return text
+    return AMID_CHINESE.sub("", text)
 
 
 def for_page(script: str) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -97,6 +99,23 @@ def found_names(walk: Walk | str, include: tuple, runs: Runs) -> Names:
         names = proven_names(WALKS[walk], include, runs)
         cache.save(names, walk, runs)
     return names
+
+
+def ready_for_debugger(model_config: Any, projected: bool) -> None:
+    """Where a debugger is attached: see that the names of the model's standard walk are kept before it stops.
+
+    Its pane of variables cannot wait for them. They are found in a process of its own, since one that is debugged
+    cannot be recorded; the debugger does not follow it there.
+    """
+    family = cache.FAMILIES.get(getattr(model_config, "model_type", None))
+    walk = f"{family}, {'projected' if projected else 'direct'}"
+    if walk not in WALKS or cache.folder() is None or cache.load(walk, STANDARD_RUNS):
+        return
+    from _pydev_bundle.pydev_monkey import skip_subprocess_arg_patch
+
+    find = f"from prefix_lab.shapes import name_axes; name_axes({walk!r})"
+    with skip_subprocess_arg_patch():
+        subprocess.run([sys.executable, "-c", find], check=False)  # without names, shapes are shown all the same
 
 
 def proven_names(walk: Walk, include: tuple, runs: Runs) -> Names:

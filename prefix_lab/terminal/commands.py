@@ -63,6 +63,7 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     add_export(commands)
     add_progress(commands)
     add_passport(commands)
+    add_class(commands)
     return parser
 
 
@@ -418,4 +419,41 @@ def run_passport(args: argparse.Namespace) -> int:
             return 2
         return 0
     print(passport)
+    return 0
+
+
+def add_class(commands: Any) -> None:
+    parser = add_command(
+        commands,
+        "class",
+        run_class,
+        help=_("who of a class stands where, from the passports in a folder"),
+        description=_(
+            "Read the passports that learners handed in, and print who stands where, at which exercises most are "
+            "stuck, and on which misconception. A file that is none, or was altered, is named; nothing in it is run, "
+            "and nothing is sent anywhere."
+        ),
+        epilog=_("exit status: 0; 2 if an option or the folder is refused, or a file cannot be written"),
+    )
+    add = parser.add_argument
+    add("folder", metavar="FOLDER", help=_("where the passports are, each in a folder of its own or side by side"))
+    add("--csv", metavar="FILE", help=_("write a line for each learner and exercise, for a spreadsheet"))
+    add("--plot", metavar="FILE", help=_("draw it, as .png or .svg"))
+
+
+def run_class(args: argparse.Namespace) -> int:
+    from prefix_lab.course.class_plot import draw
+    from prefix_lab.course.classroom import read_class, save_csv
+
+    saved = []
+    try:
+        found = read_class(args.folder)
+        for path, save in ((args.csv, save_csv), (args.plot, draw)):
+            if path is not None:
+                save(found, path)
+                saved.append(_("{path}: saved.").format(path=path))
+    except (ValueError, OSError, ImportError) as error:
+        print(f"prefix-lab class: {error}", file=sys.stderr)
+        return 2
+    print(found, *saved, sep="\n")
     return 0

@@ -11,7 +11,7 @@ from io import TextIOWrapper
 from typing import TextIO
 
 SPELLED = {"·": "*", "×": "x", "→": "->", "↳": "->", "…": "...", "─": "-", "│": "|", "✓": "+", "≈": "~"}
-SPELLED |= {"≠": "!=", "≤": "<=", "≥": ">="}
+SPELLED |= {"≠": "!=", "≤": "<=", "≥": ">=", "◐": "o"}
 HANDLER = "prefix_lab.spelled"
 
 

@@ -109,6 +109,10 @@ def run_walk(args: argparse.Namespace, load_default: Callable[[bool], Base]) -> 
     except ValueError as error:  # CannotLoad, or a model that reads no text
         Painter(sys.stderr).paint(refusal(str(error), args))
         return REFUSED
+    if "pydevd" in sys.modules:
+        from prefix_lab.shapes.finding import ready_for_debugger
+
+        ready_for_debugger(base.model.config, args.projection)
     config = PrefixTuningConfig(
         task_type=task,
         num_virtual_tokens=args.prefix_len,

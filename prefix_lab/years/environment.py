@@ -1,7 +1,8 @@
 """An environment for an old PEFT: made once by pip, in the user's cache folder, with the torch that is there.
 
 A virtual environment sees this one's packages behind its own, so that torch and numpy are not fetched again; an old
-PEFT and the transformers of its month stand before today's. It appears whole or not at all.
+PEFT and the transformers of its month stand before today's. It appears whole or not at all; of two who want it at
+once, one makes it and the other waits.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ import venv
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
+from filelock import FileLock
+
+from prefix_lab.locale import N_, _, paragraph
 from prefix_lab.shapes.cache import folder as cache_folder
 
 MEGABYTES = 130
@@ -33,8 +37,15 @@ TRANSFORMERS = {
 """PEFT's series → a transformers of its months; each pair was walked through."""
 
 RELEASE = re.compile(r"\d+(\.\d+){1,2}")
-ASKED = "peft=={peft} and transformers=={transformers} are not here yet. They take about {size} MB in {folder}."
-MAKING = "Installing peft=={peft} and transformers=={transformers} into {folder} …"
+ASKED = N_("peft=={peft} and transformers=={transformers} are not here yet. They take about {size} MB in {folder}.")
+REFUSED = N_("Nothing was installed. Try again and answer y, or install them in a terminal: {command}")
+MAKING = N_("Installing peft=={peft} and transformers=={transformers} into {folder}: about half a minute …")
+FAILED = N_(
+    "It could not be installed. {said} (pip needs a network the first time; old releases of tokenizers are there for "
+    "some versions of Python only: 3.11 has all of them.)"
+)
+NO_FOLDER = N_("An old PEFT needs a folder for its environment, and PREFIX_LAB_CACHE is empty. Set it to a folder.")
+NOT_WRITTEN = N_("{folder} cannot be written: {said}. Set PREFIX_LAB_CACHE.")
 
 
 class CannotHave(RuntimeError):
@@ -52,9 +63,7 @@ class Release(NamedTuple):
         """Where its environment lies, one for each Python and torch. Raises `CannotHave` where nothing may be kept."""
         where = cache_folder()
         if where is None:
-            raise CannotHave(
-                "An old PEFT needs a folder for its environment, and PREFIX_LAB_CACHE is empty. Set it to a folder."
-            )
+            raise CannotHave(_(NO_FOLDER))
         python = f"py{sys.version_info[0]}.{sys.version_info[1]}-torch{version('torch').partition('+')[0]}"
         return where.absolute() / "years" / f"peft-{self.peft}-transformers-{self.transformers}-{python}"
 
@@ -72,7 +81,8 @@ class Release(NamedTuple):
             return False
 
     def made_of(self) -> dict[str, str]:
-        return {**self._asdict(), "python": sys.executable, "packages": sysconfig.get_path("purelib")}
+        here = {"python": sys.executable, "packages": sysconfig.get_path("purelib")}  # however one came to them
+        return {**self._asdict(), **{name: os.path.realpath(path) for name, path in here.items()}}
 
 
 def release(asked: str) -> Release:
@@ -105,14 +115,24 @@ def have(wanted: Release, agreed: Callable[[str], bool]) -> Release:
     if wanted.is_here:
         return wanted
     said = {**wanted._asdict(), "folder": wanted.folder, "size": MEGABYTES}
-    if not agreed(ASKED.format(**said)):
-        raise CannotHave(
-            ASKED.format(**said) + " Nothing was installed. To install them once, in a terminal: "
-            f"prefix-lab walk --peft {wanted.peft} --yes"
-        )
-    print(MAKING.format(**said), file=sys.stderr)
-    make(wanted)
+    if not agreed(_(ASKED).format(**said)):
+        command = f"prefix-lab walk --peft {wanted.peft} --yes"
+        raise CannotHave(paragraph(_(ASKED).format(**said), _(REFUSED).format(command=command)))
+    try:
+        wanted.folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{wanted.folder}.lock"):
+            if not wanted.is_here:
+                print(_(MAKING).format(**said), file=page())
+                make(wanted)
+    except OSError as error:
+        raise CannotHave(_(NOT_WRITTEN).format(folder=wanted.folder, said=error.strerror or error)) from None
     return wanted
+
+
+def page() -> TextIO:
+    """Where to say what goes on: beside what a command prints; in a notebook with it, where red would mean an error."""
+    ipython = sys.modules.get("IPython")
+    return sys.stdout if ipython and ipython.get_ipython() else sys.stderr
 
 
 def make(wanted: Release) -> None:
@@ -120,7 +140,7 @@ def make(wanted: Release) -> None:
     target = wanted.folder
     beside = target.with_name(f".unfinished-{uuid.uuid4().hex}")
     try:
-        beside.mkdir(parents=True)
+        beside.mkdir()
         venv.create(beside, symlinks=os.name != "nt")
         python = beside / wanted.python.relative_to(target)
         packages = Path(run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).strip())
@@ -134,8 +154,6 @@ def make(wanted: Release) -> None:
         (beside / "made.json").write_text(json.dumps(wanted.made_of()), encoding="utf-8")
         shutil.rmtree(target, ignore_errors=True)
         os.replace(beside, target)
-    except OSError as error:
-        raise CannotHave(f"{target} cannot be written: {error.strerror or error}. Set PREFIX_LAB_CACHE.") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -149,8 +167,5 @@ def run(command: list[object]) -> str:
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, env=environment)
     if done.returncode:
         words = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
-        raise CannotHave(
-            f"It could not be installed. {' '.join(words[-2:])} (pip needs a network the first time; old releases of "
-            "tokenizers are there for some versions of Python only: 3.11 has all of them.)"
-        )
+        raise CannotHave(_(FAILED).format(said=" ".join(words[-2:])))
     return done.stdout

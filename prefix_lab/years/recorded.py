@@ -12,6 +12,7 @@ from typing import Any
 
 from prefix_lab.debugger import Recording
 from prefix_lab.debugger.storage import write_whole
+from prefix_lab.locale import N_, _
 from prefix_lab.shapes.cache import as_json, from_json, own_digest
 from prefix_lab.shapes.finding import by_place, names_from
 from prefix_lab.shapes.names import Names
@@ -20,6 +21,11 @@ from prefix_lab.shapes.walks import STANDARD_RUNS
 from prefix_lab.years.environment import CannotHave, Release, have, release
 
 OURS = Path(__file__).parents[2]
+WALK_FAILED = N_(
+    "The walk through peft=={peft} with transformers=={transformers} failed: {said}. Try the transformers of another "
+    "month."
+)
+INSTALL_NOW = N_("Install them now? [y/N] ")
 
 
 def record_old_walk(asked: str, install: bool | None, **request: Any) -> Recording:
@@ -51,10 +57,7 @@ def recorded(wanted: Release, folder: Path, request: dict[str, Any]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=surroundings)
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
-        raise CannotHave(
-            f"The walk through peft=={wanted.peft} with transformers=={wanted.transformers} failed: {said}. Try the "
-            "transformers of another month."
-        )
+        raise CannotHave(_(WALK_FAILED).format(**wanted._asdict(), said=said))
 
 
 def found(folder: Path) -> Names:
@@ -81,8 +84,10 @@ def keep(names: Names, wanted: Release, projection: bool) -> None:
 
 def ask(question: str) -> bool:
     """Whether the person in front of this agrees; no where there is none."""
-    print(question, file=sys.stderr)
-    try:
-        return input("Install them now? [y/N] ").strip().lower() in ("y", "yes")
+    if sys.stdin is not None and sys.stdin.isatty():
+        print(question, file=sys.stderr)
+        question = ""
+    try:  # in a notebook the whole question stands above the line to type into
+        return input(f"{question} {_(INSTALL_NOW)}".lstrip()).strip().lower() in ("y", "yes")
     except (EOFError, RuntimeError, NotImplementedError):  # nobody can type: no terminal, or a kernel without input
         return False

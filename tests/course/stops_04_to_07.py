@@ -115,6 +115,11 @@ LIVE = {
                 typed(SMALL, WIDE),
                 ENCODED | {"past_key_values": "(batch, prefix_len, encoder_hidden)"},
             ),
+            "straight from the table": (
+                typed(SMALL, WIDE),
+                ENCODED | {"prefix_tokens": "(batch, prefix_len, encoder_hidden)"},
+            ),
+            "`prefix_tokens` has not": (typed(WIDE), ENCODED),
             "a factor 2": (typed(SMALL, WIDE), ENCODED | {"past_key_values": "(batch, prefix_len, layers·hidden)"}),
             "what goes into the transform": (
                 typed(SMALL, WIDE),

@@ -183,4 +183,4 @@ def test_it_is_saved_in_no_other_way_and_in_no_folder_that_is_not_there(tmp_path
 
 def test_the_page_keeps_a_line_that_json_reads(tmp_path):
     line = next(one for one in show_passport().page().splitlines() if one.startswith(passport.FIRST))
-    assert set(json.loads(line)) == {"prefix_lab_passport", "solved", "stamps", "checksum"}
+    assert set(json.loads(line)) == {"prefix_lab_passport", "solved", "stamps", "missed", "checksum"}

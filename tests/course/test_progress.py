@@ -29,10 +29,19 @@ def test_a_solved_exercise_is_noted_once(notes):
     assert progress.done() == {"what_is_added"}
 
 
-def test_a_wrong_answer_is_not_noted(notes):
-    check_what_is_added("a")
-    assert progress.done() == set()
+def test_of_a_wrong_answer_the_hint_is_noted_until_another_comes_and_of_an_open_one_nothing(notes):
+    check_what_is_added(...)
     assert not notes.exists()
+    for answer in ("a", "a", "b", "secret", "a"):
+        check_what_is_added(answer)
+    assert progress.done() == set()
+    said = [cause for _, cause in progress.missed()]
+    assert [cause[:14] for cause in said] == ["No word was ad", "That is prompt", "Choose one of ", "No word was ad"]
+    assert "secret" not in notes.read_text()
+    progress.reset(1)
+    assert len(progress.missed()) == 4
+    progress.reset(0)
+    assert progress.missed() == []
 
 
 def test_a_lesson_is_forgotten_alone(notes):

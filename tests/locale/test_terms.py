@@ -19,6 +19,8 @@ CLOSE = re.compile(rf"{HAN}[*_]*[A-Za-z0-9]|[A-Za-z0-9%][*_]*{HAN}")
 BESIDE_CODE = re.compile(rf"{HAN}`|`{HAN}")
 WIDE = re.compile(r"[，。：；？！、（）《》] (?=[^\s`*|·])|[^\s|#>*·\d.-] [，。：；？！、）》]")
 """A space beside full-width punctuation, which has its own room."""
+ZERO = re.compile(r"第 0\d")
+"""A lesson is 第 7 课, as it is spoken; 07 is the name of its file."""
 EXCEPTIONS: dict[str, str] = {}
 """A piece of text that stands as it is → why."""
 
@@ -62,6 +64,7 @@ def faults(text: str, ruled_out: dict[str, str]) -> list[str]:
         (CLOSE, "no space beside Latin text"),
         (BESIDE_CODE, "no space beside code"),
         (WIDE, "a space beside full-width punctuation"),
+        (ZERO, "a lesson's number without its zero"),
     ):
         found += [f"{why}: …{said[max(0, at.start() - 8) : at.end() + 8]}…" for at in pattern.finditer(said)]
     return found
@@ -88,6 +91,7 @@ PLANTED = {
     "形状是 `(2, 20)`和": "beside code",
     "前缀， 键和值": "full-width",
     "用 PEFT ，再看": "full-width",
+    "见第 07 课。": "without its zero",
 }
 
 
@@ -102,7 +106,7 @@ def test_a_planted_mistake_is_caught(text):
         "PEFT 的 `prefix_len`（前缀长度）是 3，共 2·layers 个。",
         "停在 `encode`：看 `(batch, prefix_len) = (2, 20)`。",
         "第 {number} 步，共 {count} 步：{code}",
-        "- **前缀**：[第 07 课](../07.ipynb)，*不是*词。\n\n```python\nx = 1  # 行:列\n```\n",
+        "- **前缀**：[第 7 课](../07.ipynb)，*不是*词。\n\n```python\nx = 1  # 行:列\n```\n",
         "$a,b$ 是权重。<br>前 3 个。",
     ],
 )

@@ -1,8 +1,10 @@
 """PEFT of another year: installed once, walked through there, brought back with names, and held beside today's."""
 
+import json
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,17 +20,16 @@ OPTIONS = {"keep": "statistics", "model": False}
 BETWEEN = ("0.8.2", "0.13.2")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory):
-    """Environments of this run's own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFIX_LAB_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A folder where no old PEFT is yet."""
+    monkeypatch.setenv("PREFIX_LAB_CACHE", str(tmp_path))
+    return tmp_path
 
 
 @pytest.fixture(scope="session")
-def of_2023(cache):
-    return record_walk("peft==0.4.0", install=True, **OPTIONS)
+def of_2023(peft_of_2023):
+    return record_walk("peft==0.4.0", **OPTIONS)
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +55,7 @@ def test_each_stage_says_what_is_equal_what_moved_and_what_is_new(of_2023, of_to
     assert said["prepare"]["ran"] == "2 times then, 1 now"
     assert said["encode"]["equal"] == "self, prefix_tokens, past_key_values, the result"
     assert "EncoderDecoderCache" in said["split"]["other"]
+    assert "digits" not in said["split"]["other"]
     assert "the last digits alone" in said["attend"]["other"]
 
 
@@ -67,8 +69,9 @@ def test_a_mirror_walks_then_and_now_in_step_stage_by_stage(of_2023, of_today):
 
 
 @pytest.mark.parametrize("number", BETWEEN)
-def test_releases_between_are_walked_through_as_well(number):
+def test_releases_between_are_installed_and_walked_through_as_well(number, cache):
     walked = record_walk(f"peft=={number}", install=True, named=False, **OPTIONS)
+    assert any(file.startswith(str(cache)) for file in walked.sources)
     assert {"PrefixEncoder.forward", "PeftModel.get_prompt"} <= {name for _, name, _ in walked.columns.functions}
 
 
@@ -85,26 +88,55 @@ def test_the_command_prints_both(of_2023, capsys):
     assert re.search(r"encode\n +then +peft/tuners/prefix_tuning\.py", printed)
 
 
-def test_without_consent_nothing_is_installed(monkeypatch, capsys):
-    monkeypatch.setattr("builtins.input", lambda _: "n")
+def test_without_consent_nothing_is_installed(cache, monkeypatch):
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "n")
     with pytest.raises(CannotHave, match=r"not here yet\. They take about 130 MB .* --peft 0\.5\.0 --yes"):
         record_walk("peft==0.5.0")
-    assert not release("peft==0.5.0").folder.exists()
-    assert "130 MB" in capsys.readouterr().err
+    assert [*cache.iterdir()] == []
+    assert re.fullmatch(r"peft==0\.5\.0 and .* about 130 MB .* Install them now\? \[y/N\] ", asked[0])
 
 
-def test_where_nobody_can_be_asked_nothing_is_installed():
+def test_where_nobody_can_be_asked_nothing_is_installed(cache):
     program = "from prefix_lab.course import record_walk; record_walk('peft==0.5.0')"
     done = subprocess.run([sys.executable, "-c", program], stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    assert "CannotHave: peft==0.5.0" in done.stderr
+    assert done.stderr.count("peft==0.5.0 and transformers==4.33.3 are not here yet") == 1
 
 
-def test_a_release_that_cannot_be_had_says_why_and_leaves_nothing_behind():
+def test_a_release_that_cannot_be_had_says_why_and_leaves_nothing_behind(cache):
     wanted = Release("0.4.99", "4.31.0")
     with pytest.raises(CannotHave, match=r"could not be installed.*0\.4\.99"):
         environment.have(wanted, lambda _: True)
     assert not wanted.folder.exists()
-    assert list(wanted.folder.parent.glob(".unfinished-*")) == []
+    assert [one.suffix for one in wanted.folder.parent.iterdir()] == [".lock"]
+
+
+def test_of_two_who_want_it_at_once_one_makes_it_and_the_other_finds_it(cache, monkeypatch):
+    wanted, made = Release("0.5.0", "4.33.3"), []
+
+    def make(one):
+        others.submit(environment.have, one, lambda asked: True)
+        made.append(one)
+        one.python.parent.mkdir(parents=True)
+        one.python.touch()
+        (one.folder / "made.json").write_text(json.dumps(one.made_of()))
+
+    monkeypatch.setattr(environment, "make", make)
+    with ThreadPoolExecutor() as others:
+        environment.have(wanted, lambda asked: True)
+    assert made == [wanted]
+
+
+def test_an_environment_is_the_same_by_whichever_link_one_comes_to_it(peft_of_2023, tmp_path, monkeypatch):
+    (tmp_path / "venv").symlink_to(sys.prefix)
+    monkeypatch.setattr(sys, "executable", sys.executable.replace(sys.prefix, str(tmp_path / "venv")))
+    assert release("peft==0.4.0").is_here
+
+
+def test_a_folder_that_cannot_be_written_is_said(cache, monkeypatch):
+    (cache / "years").touch()
+    with pytest.raises(CannotHave, match=r"cannot be written: .* Set PREFIX_LAB_CACHE"):
+        environment.have(Release("0.5.0", "4.33.3"), lambda asked: True)
 
 
 def test_a_transformers_that_does_not_fit_says_so(of_2023, monkeypatch):

@@ -227,7 +227,7 @@ WHY = {
     "T5": N_("It adds a number to each score that depends on how far apart the two places are, in the cache, too."),
 }
 TRUE_OR_FALSE = N_("{name}: True (it matters) or False is wanted, and this is {given}.")
-THINK_AGAIN = N_("{name}: not {given}. {why}")
+THINK_AGAIN = N_("{line}: not {given}.")
 
 
 @exercise("order")
@@ -239,5 +239,5 @@ def check_order(answer: Any) -> str:
             raise NotYet(TRUE_OR_FALSE, name=name, given=brief(one))
     for name, right in ORDER_MATTERS.items():
         if given[name] != right:
-            raise NotYet(THINK_AGAIN, name=name, given=given[name], why=_(WHY[name]))
+            raise NotYet(THINK_AGAIN, WHY[name], line=name, given=given[name])
     return N_("Only where a score depends on the place in the cache. The next cell proves it.")

@@ -109,6 +109,7 @@ WIDE_ROW = N_(
 INSIDE = N_(
     "{line}: encoder_hidden is inside the transform, between its two Linear layers. What does the last one give?"
 )
+LOOKED_UP = N_("{line}: it comes straight from the table, before the transform. How wide is a row of the table?")
 HALF = N_("{line}: each layer takes a key and a value, so there is a factor 2.")
 NARROW = N_("{line}: {given} is what goes into the transform. What does its last Linear give?")
 OTHER_AXIS = N_("{line}: {given} is not at its place; (batch, prefix_len) comes first, and the lookup adds one axis.")
@@ -118,7 +119,7 @@ OTHER_AXIS = N_("{line}: {given} is not at its place; (batch, prefix_len) comes 
 def check_encode_shapes(stop: Any, answer: Any) -> str:
     """`answer` has the axes of what PrefixEncoder.forward holds, and both shapes were seen there."""
     check_axes(answer)
-    seen_there(stop, FORWARD, "3, 20, 128", {"3, 20": ONLY_BEFORE})
+    seen_there(stop, FORWARD, "3, 20, 128", {"3, 20, 768": ONLY_END, "3, 20": ONLY_BEFORE})
     seen_there(stop, FORWARD, "3, 20, 768", {"3, 20, 128": ONLY_HALF})
     return _("A small row is looked up, and the transform makes it wide: the same axes as without projection.")
 
@@ -126,6 +127,9 @@ def check_encode_shapes(stop: Any, answer: Any) -> str:
 FORWARD = "PrefixEncoder.forward"
 ONLY_BEFORE = N_(
     "You printed the shape of what comes in. Step over the lookup with `n`, and print `prefix_tokens.shape`."
+)
+ONLY_END = N_(
+    "You saw `past_key_values`, which has gone through the transform. `prefix_tokens` has not: print its shape as well."
 )
 ONLY_HALF = N_("You saw `prefix_tokens`. Step over the transform, too, and print `past_key_values.shape`.")
 
@@ -143,6 +147,8 @@ def check_axes(answer: Any) -> None:
             raise NotYet(HOW_MANY, line=line, given=len(axes), right=len(right))
         if axes != right:
             causes = {"encoder_hidden": INSIDE, "layers·hidden": HALF, "hidden": NARROW, "2·layers·hidden": WIDE_ROW}
+            if line == "prefix_tokens":
+                causes |= {"encoder_hidden": LOOKED_UP, "layers·hidden": LOOKED_UP}
             raise NotYet(causes.get(axes[-1], OTHER_AXIS) if axes[:2] == right[:2] else OTHER_AXIS, line=line,
                          given=brief(given))  # fmt: skip
 

@@ -275,7 +275,6 @@ REASONS = {
     ("amber", "how_to_say"): N_("Behind “amber” only “bell” can follow, in any manner, and the chances say so."),
 }
 NO_WHY = N_("{line}: {given} is none of {known}.")
-OTHER_WHY = N_("{line}: not {given}. {reason}")
 
 
 @exercise("why_there")
@@ -286,7 +285,7 @@ def check_why_there(answer: Any) -> str:
         if given not in WHY:
             raise NotYet(NO_WHY, line=line, given=brief(given), known=", ".join(WHY))
         if given != right[line]:
-            raise NotYet(OTHER_WHY, line=line, given=given, reason=_(REASONS[line, given]))
+            raise NotYet(OTHER_ANSWER, REASONS[line, given], line=line, given=given)
     return _("What the text cannot tell, the heads look up in the prefix: here, how a postcard begins.")
 
 

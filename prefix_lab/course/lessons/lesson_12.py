@@ -51,18 +51,23 @@ def line_of(function: Callable, text: str) -> int:
 
 
 def launch_configurations(path: Path = LAUNCH) -> Table:
-    """What VS Code's Run and Debug offers in this project, with the first line of the note beside each."""
+    """What VS Code's Run and Debug offers in this project, by the name that it shows, and what it does."""
     heads = (N_("in the list of Run and Debug"), N_("note"))
     if not path.is_file():
         return table(heads, [(_("(there is no .vscode/launch.json here: open a clone of prefix_lab)"), "")])
+    return table(heads, [(name, _(note)) for name, note in launched(path)])
+
+
+def launched(path: Path = LAUNCH) -> list[tuple[str, str]]:
+    """The name of each entry of a launch.json, and the first line of the note above it, empty where there is none."""
     notes, rows = [], []
     for line in map(str.strip, path.read_text(encoding="utf8").splitlines()):
         if line.startswith("//"):
             notes.append(line.removeprefix("//").strip())
         elif line.startswith('"name":'):
-            rows.append((json.loads(f"{{{line.rstrip(',')}}}")["name"], *notes[:1]))
+            rows.append((json.loads(f"{{{line.rstrip(',')}}}")["name"], "".join(notes[:1])))
             notes = []
-    return table(heads, rows)
+    return rows
 
 
 class Sizes(NamedTuple):

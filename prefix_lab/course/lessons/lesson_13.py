@@ -197,10 +197,10 @@ def check_lora_layer(answer: Any) -> str:
     plain = x @ weight.T + base.bias.detach()
     unchanged = N_("With B = 0 the layer should answer as the base layer does: is base(x) the first part?")
     if not up.weight.eq(0).all():
-        raise NotYet(N_("up starts at random, so the layer does not start unchanged: B begins with zeros."))
+        raise NotYet("up starts at random, so the layer does not start unchanged: B begins with zeros.")
     if down.weight.eq(0).all():
-        raise NotYet(N_("down starts at zero as well as up: then neither ever gets a gradient."))
-    same_tensor(result, plain, "(3, wide_out)", {}, {}, (N_(N_("One row for each input.")), unchanged), name="forward")
+        raise NotYet("down starts at zero as well as up: then neither ever gets a gradient.")
+    same_tensor(result, plain, "(3, wide_out)", {}, {}, (N_("One row for each input."), unchanged), name="forward")
     with torch.no_grad():
         up.weight.copy_(torch.randn(up.weight.shape, generator=random))
     added = x @ down.weight.T @ up.weight.T
@@ -213,16 +213,16 @@ def check_lora_layer(answer: Any) -> str:
     otherwise = N_("One row for each input."), N_("Once B is not zero, expected is base(x) + alpha / r · up(down(x)).")
     same_tensor(layer(x), plain + added * alpha / r, "(3, wide_out)", {}, numbers, otherwise, name="forward")
     if any(one.requires_grad for one in base.parameters()):
-        raise NotYet(N_("It computes the right thing, and the base trains too: base.requires_grad_(False)."))
+        raise NotYet("It computes the right thing, and the base trains too: base.requires_grad_(False).")
     if not (down.weight.requires_grad and up.weight.requires_grad):
-        raise NotYet(N_("It computes the right thing, but down and up do not train."))
+        raise NotYet("It computes the right thing, but down and up do not train.")
     return _("W frozen, A at random, B at zero, alpha / r between. That is LoRA.")
 
 
 def fitting_parts(down: Any, up: Any, wide_in: int, wide_out: int, r: int) -> None:
     """The two matrices lead from wide_in to r and from there to wide_out."""
     if not isinstance(down, nn.Linear) or not isinstance(up, nn.Linear):
-        raise NotYet(N_("down and up are two torch.nn.Linear."))
+        raise NotYet("down and up are two torch.nn.Linear.")
     ways = (down.in_features, down.out_features, up.in_features, up.out_features)
     if ways == (r, wide_out, wide_in, r):
         raise NotYet(EXCHANGED)
@@ -230,7 +230,7 @@ def fitting_parts(down: Any, up: Any, wide_in: int, wide_out: int, r: int) -> No
         told = dict(zip(("down_in", "down_out", "up_in", "up_out"), ways, strict=True))
         raise NotYet(OTHER_WAYS, wide_in=wide_in, r=r, wide_out=wide_out, **told)
     if down.bias is not None or up.bias is not None:
-        raise NotYet(N_("down and up have a bias; with bias=False they are matrices, and B A is one too."))
+        raise NotYet("down and up have a bias; with bias=False they are matrices, and B A is one too.")
 
 
 @exercise("merge")
