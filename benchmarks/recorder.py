@@ -4,13 +4,14 @@ import functools
 import statistics
 import sys
 from collections.abc import Iterable
+from types import ModuleType
 
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from benchmarks import walk, workload
-from benchmarks.peers import Side, lines_of, ours, sides
+from benchmarks import plain, walk, workload
+from benchmarks.peers import Side, fast, lines_of, ours, sides
 from benchmarks.recordings import move_table, size_table
 from benchmarks.timing import columns, interleaved, verdict
 
@@ -22,7 +23,10 @@ def main(runs: int) -> None:
     tqdm.monitor_interval = 0  # no thread that watches the bar: with one, ours takes the slower way for threads
     found, missing = sides()
     check_that_ours_sees_all()
-    made = [lines_table(found, runs)]
+    made = [
+        lines_table(found, runs, workload, "Python and NumPy"),
+        lines_table(list(fast(plain)), runs, plain, "a dozen plain locals"),
+    ]
     try:
         made.append(walk.table(runs))
     except ImportError as error:
@@ -44,20 +48,20 @@ def check_that_ours_sees_all() -> None:
         )
 
 
-def lines_table(found: list[Side], runs: int) -> Table:
-    """Nanoseconds that each tool adds to a line of the workload, and how they compare."""
-    rounds = {side.name: workload.ROUNDS // side.share for side in found}
-    lines = {count: lines_of(count) for count in set(rounds.values())}
+def lines_table(found: list[Side], runs: int, load: ModuleType, what: str) -> Table:
+    """Nanoseconds that each tool adds to a line of the load, and how they compare."""
+    rounds = {side.name: load.ROUNDS // side.share for side in found}
+    lines = {count: lines_of(count, load) for count in set(rounds.values())}
     calls = {side.name: functools.partial(side.run, rounds[side.name]) for side in found}
     with tqdm(total=len(calls) * (1 + runs), desc="following lines", leave=False) as progress:
         times = interleaved(calls, runs, progress.update)
-    untraced = [one["untraced"] / lines[workload.ROUNDS] for one in times]
+    untraced = [one["untraced"] / lines[load.ROUNDS] for one in times]
     added = {
         name: [1e9 * (one[name] / lines[rounds[name]] - base) for one, base in zip(times, untraced, strict=True)]
         for name in calls
     }
     table = columns(
-        f"added to each line of Python and NumPy, medians of {runs} interleaved runs "
+        f"added to each line of {what}, medians of {runs} interleaved runs "
         f"(untraced: {1e9 * statistics.median(untraced):.0f} ns a line)",
         *("followed by", "lines", "added ns a line", "× an empty tracer's", "× ours", "aim"),
     )

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from prefix_lab.debugger.frames import LIVE, fast, where
 from prefix_lab.debugger.tape import RecordingSession, Tape
-from prefix_lab.debugger.tokens import AGAIN, MISSING, RAISE, RESUME, RETURN, UNWIND, YIELD, CodeInfo, LineInfo
+from prefix_lab.debugger.tokens import AGAIN, MISSING, RAISE, RESUME, RETURN, TURN, UNWIND, YIELD, CodeInfo, LineInfo
 
 Tracer = Callable[[FrameType, str, Any], Any]
 UNKNOWN = object()
@@ -124,7 +124,8 @@ def tracers(session: RecordingSession) -> Tracers:
 
 def new_tracers(session: RecordingSession, tape: Tape) -> Tracers:
     frames, atoms, is_known = session.frames, session.atoms, session.known.get
-    append, extend, put, look_at, now = tape.append, tape.items.extend, tape.put, tape.look_at, perf_counter_ns
+    items, append, extend, put, look_at = tape.items, tape.append, tape.items.extend, tape.put, tape.look_at
+    now = perf_counter_ns
     put_named = tape.put_named
 
     def tracer_of(info: CodeInfo, held: Any, pending: Any = None) -> Tracer:
@@ -146,6 +147,9 @@ def new_tracers(session: RecordingSession, tape: Tape) -> Tracers:
                         else:
                             value = read(frame.f_locals if held is None else held, pending, MISSING)
                         append(value if type(value) in atoms else put_named(pending, value, info))
+                    elif pending is TURN:
+                        if len(items) > tape.next_check:
+                            tape.check()
                     elif type(pending) is LineInfo:
                         return gone_on(frame, event, argument, pending)
                     else:

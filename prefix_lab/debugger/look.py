@@ -115,7 +115,7 @@ class Look:
 
     def named(self, name: str, value: Any) -> Any:
         """As calling, of what this name stands for."""
-        if (type(value) is str or type(value) is bytes) and not self.secrets and is_secret(name, value):
+        if not self.secrets and (type(value) is str or type(value) is bytes) and is_secret(name, value):
             self.hid = True
             return HIDDEN
         return self(value)

@@ -223,9 +223,12 @@ class Tape:
 
     def put_named(self, name: str, value: Any, info: CodeInfo) -> Any:
         """The summary of what a name stands for now; from here on, lines that may change it in place look at it."""
-        if type(value) not in self.quiet and name not in info.moving and self.look.is_touched(value):
+        cls = type(value)
+        if cls is str or cls is bytes:
+            return self.look.named(name, value)
+        if name not in info.moving and cls not in self.quiet and self.look.is_touched(value):
             info.moves(name)
-        return self.look.named(name, value)
+        return self.put(value)
 
     def running(self, frame: FrameType, info: CodeInfo, place: LineInfo | None = None) -> None:
         """A frame that was there before the recording, with its locals; a module's are its globals, and too many."""

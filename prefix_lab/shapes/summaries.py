@@ -6,6 +6,8 @@ or NumPy is imported when the first tensor or array is met.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from prefix_lab.debugger.look import Look, composed, describe_fields, dict_of, full_name, register
@@ -100,11 +102,18 @@ def describe_size(value: tuple, look: Look) -> Summary:
     return look.shared((type(value), text), (), lambda: Summary(full_name(type(value)), text))
 
 
-def describe_array(value: numpy.ndarray, look: Look) -> Summary:
-    """Shape and dtype, whatever a subclass defines; which array it is, is not followed."""
+@functools.cache
+def array_readers() -> tuple[Callable[[Any], tuple], Callable[[Any], Any]]:
+    """What reads an array's shape and its dtype, without asking a subclass."""
     import numpy
 
-    shape, dtype = (vars(numpy.ndarray)[name].__get__(value) for name in ("shape", "dtype"))
+    return tuple(vars(numpy.ndarray)[name].__get__ for name in ("shape", "dtype"))
+
+
+def describe_array(value: numpy.ndarray, look: Look) -> Summary:
+    """Shape and dtype, whatever a subclass defines; which array it is, is not followed."""
+    read_shape, read_dtype = array_readers()
+    shape, dtype = read_shape(value), read_dtype(value)
     known = look.memo.get((shape, dtype))
     if known is None:
         text = f"ndarray ({', '.join(map(str, shape))}) {dtype}"
