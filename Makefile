@@ -11,6 +11,8 @@ ALONE = tests/planted
 BROWSERS = tests/browser
 # VS Code itself, headless, is 820 MB that are installed once into the user's cache folder: `make vscode-test`.
 VSCODE = tests/vscode
+# What is built by `make site`, in both browsers: `make site-test`.
+SITE = tests/site
 SHOWN = tests/widgets tests/course tests/notebooks
 SLOWER = tests/shapes/test_contracts.py tests/breakpoints tests/terminal
 # The course opens in the reader's language: PREFIX_LAB_LANGUAGE, else the system's.
@@ -24,11 +26,11 @@ QUIET_LAB = {"@jupyterlab/apputils-extension:notification": {"checkForUpdates": 
 	"@jupyterlab/notebook-extension:tracker": {"showEditorForReadOnlyMarkdown": false}, \
 	"@jupyterlab/translation-extension:plugin": {"locale": "$(if $(filter zh%,$(LANGUAGE)),zh_CN,default)"}}
 
-.PHONY: lab test course fuzz walk bench house notebooks browser vscode vscode-test clean
+.PHONY: lab test course site site-test fuzz walk bench house notebooks browser vscode vscode-test class-test clean
 
 lab: .venv/lab
 	@echo '$(QUIET_LAB)' > $(LAB_SETTINGS)
-	$(BIN)/jupyter lab $(LAB_FLAGS) $(FIRST_LESSON)
+	$(BIN)/jupyter lab $(LAB_FLAGS) --ServerApp.root_dir="$(CURDIR)" $(FIRST_LESSON)
 
 walk: .venv/lab
 	@$(BIN)/prefix-lab walk
@@ -36,7 +38,7 @@ walk: .venv/lab
 test: .venv/test browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(SLOWER) $(SHOWN) $(ALONE) $(BROWSERS) $(VSCODE))
+	$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(SLOWER) $(SHOWN) $(ALONE) $(BROWSERS) $(VSCODE) $(SITE))
 	$(BIN)/python -m tests.debugger.pythons
 	$(BIN)/python -m pytest -n 2 $(SHOWN)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(SLOWER)
@@ -46,8 +48,17 @@ test: .venv/test browser
 course: .venv/test browser
 	$(BIN)/python -m pytest -s tests/browser/course.py
 
+# All lessons are run, in both languages: some minutes. build/site/index.html opens with a double click.
+site: .venv/site
+	$(BIN)/python -m website
+
+site-test: .venv/test site browser
+	$(BIN)/python -m pytest $(SITE)
+
 fuzz: .venv/test
 	$(BIN)/python -m tests.parity.fuzz --examples 5000
+	PREFIX_LAB_ALL_DRAWN=1 $(BIN)/python -m pytest -n 2 tests/debugger
+	PREFIX_LAB_ALL_DRAWN=1 $(BIN)/python -m tests.debugger.pythons
 
 bench: .venv/bench browser
 	$(BIN)/python -m benchmarks
@@ -71,6 +82,9 @@ vscode: .venv/lab
 vscode-test: .venv/test browser
 	@$(BIN)/python -m tests.vscode.code_server
 	$(BIN)/python -m pytest -x $(VSCODE)
+
+class-test: .venv/class
+	$(BIN)/python -m tests.hub
 
 clean:
 	rm -rf .venv *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -20,6 +20,7 @@ from babel.messages.pofile import read_po, write_po
 from notebooks.build import code_of, comments, lessons
 from prefix_lab.course.lessons.lesson_12 import launched
 from prefix_lab.course.progress import EXERCISES, LESSONS
+from prefix_lab.debugger.moves import MOVES
 from prefix_lab.debugger.shown import HAPPENS
 from prefix_lab.locale import DOMAIN, FOLDER
 from prefix_lab.stages import STAGES
@@ -50,7 +51,9 @@ class Lasting(Catalog):
 
 def messages() -> Iterator[Shown]:
     """All that is shown, in the order of the files."""
-    for path in sorted([*(ROOT / "prefix_lab").rglob("*.py"), *(ROOT / "notebooks").glob("*.py")]):
+    for path in sorted(
+        [*(ROOT / "prefix_lab").rglob("*.py"), *ROOT.glob("notebooks/*.py"), *ROOT.glob("website/*.py")]
+    ):
         yield from ((name(path), text) for text in in_python(path))
     for path in sorted((ROOT / "prefix_lab").rglob("*.js")):
         yield from ((name(path), text) for text in in_javascript(path))
@@ -60,6 +63,8 @@ def messages() -> Iterator[Shown]:
     titles = [*(one.title for one in LESSONS), *(one.title for all in EXERCISES.values() for one in all)]
     yield from (("prefix_lab/course/progress.py", title) for title in titles)
     yield from (("prefix_lab/debugger/shown.py", said) for said in HAPPENS.values())
+    texts = [text for one in MOVES for text in (one.says, one.word, one.hint) if any(map(str.isalpha, text))]
+    yield from (("prefix_lab/debugger/moves.py", text) for text in texts)
     yield from (("prefix_lab/debugger/calls.py", text) for text in COUNTED)
     yield from (("prefix_lab/course/lessons/lesson_12.py", note) for _, note in launched())
     for path in lessons():

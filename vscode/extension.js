@@ -104,24 +104,25 @@ async function resolveDebugConfigurationWithSubstitutedVariables(folder, asked) 
   const recording = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "prefix-lab-")), `${name}.recording`);
   const included = (asked.include ?? []).flatMap((one) => ["--include", one]);
   const words = ["record", "--output", recording, ...included, asked.script, ...(asked.args ?? [])];
-  const said = await vscode.window.withProgress(
+  const { printed, said } = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title: `Running and recording ${name}.py`, cancellable: true },
     (_, cancelled) => run(pythonOf(asked, folder), words, path.dirname(asked.script), cancelled),
   );
-  if (fs.existsSync(recording)) return { ...asked, recording };
+  if (fs.existsSync(recording)) return { ...asked, recording, printed };
   vscode.window.showErrorMessage(`prefix-lab: ${path.basename(asked.script)} was not recorded. ${said.trim().split("\n").pop()}`);
   return undefined;
 }
 
-/** Run `python -m prefix_lab` with these words; what it says on standard error. */
+/** Run `python -m prefix_lab` with these words; what it printed, and what it says on standard error. */
 function run(python, words, folder, cancelled) {
   return new Promise((done) => {
-    const said = [];
+    const [printed, said] = [[], []];
     const process = childProcess.spawn(python, ["-m", "prefix_lab", ...words], { cwd: folder });
     cancelled?.onCancellationRequested(() => process.kill());
+    process.stdout.on("data", (text) => printed.push(text));
     process.stderr.on("data", (text) => said.push(text));
-    process.on("error", (error) => done(`${python}: ${error.message}`));
-    process.on("close", () => done(said.join("")));
+    process.on("error", (error) => done({ said: `${python}: ${error.message}` }));
+    process.on("close", () => done({ printed: Buffer.concat(printed).toString(), said: Buffer.concat(said).toString() }));
   });
 }
 
@@ -184,6 +185,7 @@ class Stages {
   begin(session) {
     this.session = session;
     this.asked = { step: session.configuration.step ?? 0 };
+    if (session.configuration.printed) vscode.debug.activeDebugConsole.append(session.configuration.printed);
     vscode.commands.executeCommand("setContext", "prefix-lab.walked", true);
     vscode.commands.executeCommand("workbench.view.debug");
   }
@@ -192,7 +194,7 @@ class Stages {
     this.told = told ?? (this.told && { ...this.told, step: undefined });
     this.rows = (this.told?.stages ?? []).map((stage) => ({ ...stage, children: stage.runs.length > 1 ? stage.runs.map((run, at) => ({ ...stage, name: `${stage.name} ${at + 1}`, runs: [run] })) : [] }));
     this.rows.sort((one, other) => one.runs[0].first - other.runs[0].first);
-    this.view.message = told ? undefined : this.canBegin() ? "The walk has ended. Choose a stage to walk on from there." : "The walk has ended. Start it again to go on.";
+    this.view.message = told || !this.rows.length ? undefined : this.canBegin() ? "The walk has ended. Choose a stage to walk on from there." : "The walk has ended. Start it again to go on.";
     this.emitter.fire();
     if (told) this.keepFocus({ told });
   }
@@ -279,7 +281,7 @@ async function exportPage() {
   if (!recording) return vscode.window.showInformationMessage("prefix-lab: a recording that another process serves is exported there: prefix-lab export.");
   const target = await vscode.window.showSaveDialog({ defaultUri: vscode.Uri.file(recording.replace(/\.recording$/, ".html")), filters: { Page: ["html"] } });
   if (!target) return;
-  const said = await run(pythonOf(session.configuration, session.workspaceFolder), ["export", recording, "--output", target.fsPath], path.dirname(recording));
+  const { said } = await run(pythonOf(session.configuration, session.workspaceFolder), ["export", recording, "--output", target.fsPath], path.dirname(recording));
   if (said.trim()) vscode.window.showErrorMessage(said.trim());
   else vscode.window.showInformationMessage(`prefix-lab: ${target.fsPath} opens in any browser.`);
 }
@@ -309,9 +311,9 @@ function provideEvaluatableExpression(document, position) {
 async function provideCodeLenses(document) {
   const told = await ask("prefixLab/counts", { source: sourceOf(document) });
   return (told?.functions ?? []).map((one) => {
-    const times = one.calls === 1 ? "called once" : `called ${one.calls} times`;
-    const raised = one.exceptions ? `, raised ${one.exceptions}` : "";
+    const times = (count) => (count === 1 ? "once" : `${count} times`);
+    const raised = one.exceptions ? `, raised an exception ${times(one.exceptions)}` : "";
     const line = new vscode.Range(Math.max(0, one.line - 1), 0, Math.max(0, one.line - 1), 0);
-    return new vscode.CodeLens(line, { title: times + raised, command: "" });
+    return new vscode.CodeLens(line, { title: `called ${times(one.calls)}${raised}`, command: "" });
   });
 }

@@ -121,7 +121,7 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
     events, disable = sys.monitoring.events, sys.monitoring.DISABLE
     known, frames, atoms = session.known, session.frames, session.atoms
     items, append, extend, now = tape.items, tape.append, tape.items.extend, perf_counter_ns
-    put, look_at = tape.put, tape.look_at
+    put, put_named, look_at = tape.put, tape.put_named, tape.look_at
     getframe, get_ident = sys._getframe, threading.get_ident
 
     stack: list[tuple[CodeType | None, Any, Any, Any, int | None]] = []
@@ -145,7 +145,7 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
         names, pending = pending, None
         if type(names) is str:
             value = here.read(at(frame), names, MISSING)
-            append(value if type(value) in atoms else put(value))
+            append(value if type(value) in atoms else put_named(names, value, here))
         elif names is not None:
             look_at(frame, names, here, at(frame))
 
@@ -158,7 +158,7 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
                 if type(pending) is str:
                     kept = own is None or own == id(getframe(depth))
                     value = here.read(held if kept else where(getframe(depth)), pending, MISSING)
-                    append(value if type(value) in atoms else put(value))
+                    append(value if type(value) in atoms else put_named(pending, value, here))
                 elif pending is TURN:
                     if len(items) > tape.next_check:
                         tape.check()
@@ -234,11 +234,12 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
         tape.enter(frame, info, held)
 
     def go_on(frame: FrameType, code: CodeType, info: CodeInfo) -> None:
+        place = info.lines[frame.f_lineno]
         if id(frame) in frames:
-            tape.write(RESUME, now(), frames[id(frame)], frame.f_lineno)
+            tape.write(RESUME, now(), frames[id(frame)], (place,))
         else:
-            tape.running(frame, info)
-        enter(frame, code, info, info.lines[frame.f_lineno].names)
+            tape.running(frame, info, place)
+        enter(frame, code, info, place.names)
 
     def leaving(code: CodeType, frame: FrameType, mark: Mark, value: Any = None) -> None:
         """The frame ends or pauses; what it gives, unless it is unwound, follows the mark."""
@@ -273,10 +274,9 @@ def thread_callbacks(hooks: MonitoringHooks, tape: Tape, owner: int, running: li
         try:
             if code is current and not (type(exception) is StopIteration and offset in known[id(code)].skips):
                 look(getframe(depth))
-                number = getframe(depth).f_lineno
+                place = here.lines.get(getframe(depth).f_lineno)
                 # AGAIN, since the line may go on: an `async for` ends by an exception that it handles itself.
-                tape.write(RAISE, put(exception), AGAIN, number)
-                place = here.lines.get(number)
+                tape.write(RAISE, put(exception), AGAIN, (place,))
                 pending = None if place is None else place.names
         except BaseException as error:
             lost(error)

@@ -13,7 +13,7 @@ from time import perf_counter_ns
 from types import FrameType
 from typing import Any, NamedTuple
 
-from prefix_lab.debugger.frames import LIVE, where
+from prefix_lab.debugger.frames import LIVE, fast, where
 from prefix_lab.debugger.tape import RecordingSession, Tape
 from prefix_lab.debugger.tokens import AGAIN, MISSING, RAISE, RESUME, RETURN, UNWIND, YIELD, CodeInfo, LineInfo
 
@@ -125,9 +125,10 @@ def tracers(session: RecordingSession) -> Tracers:
 def new_tracers(session: RecordingSession, tape: Tape) -> Tracers:
     frames, atoms, is_known = session.frames, session.atoms, session.known.get
     append, extend, put, look_at, now = tape.append, tape.items.extend, tape.put, tape.look_at, perf_counter_ns
+    put_named = tape.put_named
 
     def tracer_of(info: CodeInfo, held: Any, pending: Any = None) -> Tracer:
-        lines, read = info.lines, info.read
+        lines, read, direct, slots = info.lines, info.read, info.direct, info.slots
         if LIVE:
             held = None  # it would keep the frame alive
 
@@ -137,8 +138,14 @@ def new_tracers(session: RecordingSession, tape: Tape) -> Tracers:
             try:
                 if pending is not None:
                     if type(pending) is str:
-                        value = read(frame.f_locals if held is None else held, pending, MISSING)
-                        append(value if type(value) in atoms else put(value))
+                        if direct:
+                            try:
+                                value = fast[held + slots[pending]]
+                            except ValueError:  # it is not bound
+                                value = MISSING
+                        else:
+                            value = read(frame.f_locals if held is None else held, pending, MISSING)
+                        append(value if type(value) in atoms else put_named(pending, value, info))
                     elif type(pending) is LineInfo:
                         return gone_on(frame, event, argument, pending)
                     else:
@@ -172,13 +179,14 @@ def new_tracers(session: RecordingSession, tape: Tape) -> Tracers:
             tape.take_turn()
         at = frame.f_lasti
         if event == "exception":
+            place = info.lines[frame.f_lineno]
             if argument[0] is StopIteration and at in info.skips:  # a loop ends, or a `yield from`
-                extend((AGAIN, frame.f_lineno))
-                return info.lines[frame.f_lineno].names
+                extend((AGAIN, (place,)))
+                return place.names
             error = put(argument[1] if argument[1] is not None else argument[0])
             # AGAIN, since the line may go on: an `async for` ends by an exception that it handles itself.
-            extend((RAISE, error, AGAIN, frame.f_lineno))
-            names = info.lines[frame.f_lineno].names
+            extend((RAISE, error, AGAIN, (place,)))
+            names = place.names
             return AfterError(names if type(names) is tuple else (names,) if names else ())
         if info.pauses and at in info.yields and not (argument is None and type(pending) is AfterError):
             extend((YIELD, argument if type(argument) in atoms else put(argument)))
@@ -195,9 +203,9 @@ def new_tracers(session: RecordingSession, tape: Tape) -> Tracers:
         """A generator or coroutine goes on; what is pending then: the names of the line that had paused."""
         number, place = frames.get(id(frame)), paused or info.lines[frame.f_lineno]
         if number is None:
-            tape.running(frame, info)
+            tape.running(frame, info, place)
         else:
-            tape.write(RESUME, now(), number, place.line)
+            tape.write(RESUME, now(), number, (place,))
         return place.names
 
     # Asked at every call of the whole program, so most of its work is to say no.

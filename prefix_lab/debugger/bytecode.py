@@ -1,7 +1,7 @@
 """Which names can a line bind or change? Read once from a function's bytecode, so that no line looks at all its locals.
 
 A line is asked afterwards for the names that it stores, and, where it calls something or stores into an object, for the
-names that it loads: what they stand for may have been changed in place.
+names that it loads: what they stand for may have been changed in place, unless it was a plain number so far.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import inspect
 import weakref
 from types import CodeType
 
-from prefix_lab.debugger.frames import reader
-from prefix_lab.debugger.tokens import OTHERS, TURN, CodeInfo, LineInfo, Shared, Touched, Watch
+from prefix_lab.debugger.frames import LIVE, reader
+from prefix_lab.debugger.tokens import CodeInfo, Plan, Watch
 
 PAUSES = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -119,20 +119,15 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
                 info.starts.add(offset)
 
     for line, stores in stored.items():
-        place = info.lines[line] = LineInfo(info, line)
-        place.sure = segments[line] == 1 and line not in loops
-        bound = [name for name in stores if not name.startswith(".")]
-        shared = [Shared(name) for name in cells if name not in stores]
-        touched = [Touched(name) for name in loaded[line] if line in may_change and name not in (*stores, *cells)]
-        names = (*bound, *shared, *touched, *fitting, *((None,) if line in turns else ()))
-        if line in may_change:
-            names += (OTHERS,)
-        elif line in runs:
-            place.closer = (*names, OTHERS)  # last, since lines that ran before have no value for it
-        if names == TURN:
-            place.names = TURN
-        elif names:
-            place.names = bound[0] if names == (*bound,) and len(bound) == 1 else names
+        info.plans[line] = Plan(
+            bound=tuple(name for name in stores if not name.startswith(".")),
+            shared=tuple(name for name in cells if name not in stores),
+            touched=tuple(name for name in loaded[line] if line in may_change and name not in (*stores, *cells)),
+            watches=fitting,
+            turns=line in turns,
+            runs=line in may_change or line in runs,
+            sure=segments[line] == 1 and line not in loops,
+        )
     count = code.co_argcount + code.co_kwonlyargcount
     count += bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
     names = (*code.co_varnames[:count], *code.co_freevars)
@@ -143,6 +138,11 @@ def read_code(code: CodeType, watches: tuple[Watch, ...] = ()) -> CodeInfo:
     info.slots = {name: slot for slot, name in enumerate(slots) if not (info.in_mapping and name in code.co_freevars)}
     info.cells = frozenset(cells)
     info.read = reader(info)
+    info.direct = not (LIVE or info.in_mapping or cells)
+    if info.in_mapping:  # anybody may bind a global anew
+        info.moves_all()
+    else:
+        info.lay_out()
     return info
 
 

@@ -88,6 +88,14 @@ class Cursor:
                 return False
         return self._to(at)
 
+    def step_end(self, backwards: bool = False) -> bool:
+        """To the last step of this frame, where it returns; backwards, to its first, where it was called."""
+        columns = self.recording.columns
+        if not len(columns):
+            return False
+        there = (columns.frame_first if backwards else columns.frame_last)[columns.step_frame[self.index]]
+        return there != self.index and self._to(there)
+
     def _outside(self, step: int, backwards: bool) -> int:
         columns = self.recording.columns
         caller = self.recording.caller(step)

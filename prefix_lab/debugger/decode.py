@@ -136,10 +136,10 @@ class Decoder:
             return index
         match item.name:
             case "resume":
-                return self.resume(state, items[index + 1], items[index + 2], index + 3)
+                return self.resume(state, items[index + 1], *items[index + 2], index + 3)
             case "again":
                 if state.stack:
-                    self.expect(state.stack[-1], items[index])
+                    self.expect(state.stack[-1], *items[index])
                 return index + 1
             case "lost":
                 if state.stack:
@@ -167,7 +167,7 @@ class Decoder:
         self.paused[number] = frame
         self.columns.entries[frame.number] = (array("I", entered), array("I", callers))
 
-    def resume(self, state: ThreadState, number: int, line: int, index: int) -> int:
+    def resume(self, state: ThreadState, number: int, place: LineInfo | None, index: int) -> int:
         """A frame that paused goes on."""
         frame = self.paused.get(number)
         if frame is None:
@@ -175,16 +175,15 @@ class Decoder:
         steps, callers = self.columns.entries[frame.number]
         callers.append(state.stack[-1].last if state.stack else NONE)
         state.stack.append(frame)
-        self.expect(frame, line)  # what was sent is bound now
+        self.expect(frame, place)  # what was sent is bound now
         frame.step = self.event(state, RESUMED, frame)
         steps.append(frame.step)
         return index
 
-    def expect(self, frame: FrameState, line: int | None) -> None:
+    def expect(self, frame: FrameState, place: LineInfo | None) -> None:
         """The values that this line binds follow, perhaps once more."""
-        if line != frame.line and line in frame.info.lines:  # it went on where nobody recorded it
-            place = frame.info.lines[line]
-            frame.line, (_, frame.line_names, _, frame.single) = line, self.line_place(place)
+        if place is not None and place.info is frame.info:
+            frame.line, (_, frame.line_names, _, frame.single) = place.line, self.line_place(place)
         frame.names, frame.sure = frame.line_names, False
 
     def found_again(self, state: ThreadState, info: CodeInfo) -> FrameState:

@@ -21,6 +21,7 @@ Read = Callable[[Any, str, Any], Any]
 
 if LIVE:
     VIEW: Any = type((lambda: sys._getframe().f_locals)())
+    fast: Any = ()
 
     def where(frame: FrameType) -> Any:
         """What `info.read` needs in order to look up names of this frame; to be used before it returns."""

@@ -20,6 +20,7 @@ from importlib.metadata import entry_points
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
+from prefix_lab.debugger.secrets import HIDDEN, is_secret
 from prefix_lab.debugger.summary import QUICK, Summary, as_summary, cut
 
 PARTS_LIMIT = 24
@@ -85,8 +86,9 @@ class Depth(threading.local):
 class Look:
     """Sums values up for one recording, each kind in its own way, and remembers what it made."""
 
-    def __init__(self, keep: str = "shapes"):
-        self.keep = keep
+    def __init__(self, keep: str = "shapes", secrets: bool = True):
+        self.keep, self.secrets = keep, secrets
+        self.hid = False  # whether a text was left out, since its name says that it is secret
         self.memo: dict[Any, Summary] = {}
         self.depth = Depth()
         self.errors = 0
@@ -96,6 +98,7 @@ class Look:
         self.dicts: dict[type, Callable[[Any], Any]] = {}  # what gives the own dict of a class's objects
         self.members: dict[type, dict[str, Any]] = {}  # the slots of a class
         self._kinds: dict[type, tuple[Describe, bool]] = {}
+        self.quiet: set[type] = set()  # what needs no second look while a line merely uses it
         self._numbers: dict[int, tuple[weakref.ref, int]] = {}
         self._count = itertools.count(1)
 
@@ -110,10 +113,25 @@ class Look:
             self.errors += 1
             return self.plain(cls)
 
+    def named(self, name: str, value: Any) -> Any:
+        """As calling, of what this name stands for."""
+        if (type(value) is str or type(value) is bytes) and not self.secrets and is_secret(name, value):
+            self.hid = True
+            return HIDDEN
+        return self(value)
+
     def touched(self, value: Any) -> Any:
         """As calling; but None for what a line that merely uses it need not look at again."""
         cls = type(value)
         return self(value) if (self._kinds.get(cls) or self.kind(cls))[1] else None
+
+    def is_touched(self, value: Any) -> bool:
+        """Whether a line that merely uses this value may change what is told of it."""
+        cls = type(value)
+        touched = (self._kinds.get(cls) or self.kind(cls))[1]
+        if not touched:
+            self.quiet.add(cls)
+        return touched
 
     def meet(self) -> None:
         """Say that what is looked at may change without being named."""
@@ -165,7 +183,7 @@ class Look:
         try:
             found = []
             for label, item in itertools.islice(items, min(count, PARTS_LIMIT)):
-                found.append((label, item if type(item) in QUICK else self(item)))
+                found.append((label, item if type(item) in QUICK else self.named(label, item)))
             return tuple(found)
         finally:
             self.depth.levels -= 1

@@ -15,6 +15,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property, lru_cache
+from itertools import takewhile
 from pathlib import PurePath
 from types import CodeType
 
@@ -57,14 +58,18 @@ class PlacedBreakpoint:
         """The next step beyond `index` at which it stops, and before `until`. Raises `Interrupted`."""
         if self.truth is not None and not self.truth.may_hold:
             return None
-        if self.times is not None and self.truth is not None:  # counted are the times at which the condition held
+        self.settle(given_up)
+        steps = listening(beyond(self.steps, index, backwards), given_up)
+        if until is not None:
+            steps = takewhile((lambda step: step > until) if backwards else (lambda step: step < until), steps)
+        if self.truth is not None:
+            return next(self.truth.holding(steps), None)
+        return next((step for step in steps if self.holds(step)), None)
+
+    def settle(self, given_up: GivenUp = lambda: False) -> None:
+        """With a count, what is counted are the times at which the condition held. Raises `Interrupted`."""
+        if self.times is not None and self.truth is not None:
             self.steps, self.truth = array("I", filter(self.truth.at, listening(self.steps, given_up))), None
-        for step in listening(beyond(self.steps, index, backwards), given_up):
-            if until is not None and (step <= until if backwards else step >= until):
-                return None
-            if self.holds(step):
-                return step
-        return None
 
     def holds(self, step: int) -> bool:
         """Of one of its steps, whether the condition and the count hold."""
@@ -73,6 +78,7 @@ class PlacedBreakpoint:
         return self.truth is None or self.truth.at(step)
 
     def stops_at(self, step: int) -> bool:
+        self.settle()
         at = bisect_left(self.steps, step)
         return at < len(self.steps) and self.steps[at] == step and self.holds(step)
 
@@ -156,11 +162,13 @@ def at_changes(
 ) -> PlacedBreakpoint:
     """Where a name of a function is given another value, or its value's contents change, such as a tensor's numbers.
 
-    In each call of the function. Raises `ValueError` when the name never had a value there.
+    In each call of the function, named in full or by its end. Raises `ValueError` when it never had a value there.
     """
     columns = recording.columns
     meant = {number for number, one in enumerate(columns.names) if one == name}
-    inside = {number for number, one in enumerate(columns.functions) if one[1] == function}
+    called = [one for _, one, _ in columns.functions]
+    inside = {number for number, one in enumerate(called) if one == function}
+    inside = inside or {number for number, one in enumerate(called) if is_end_of_name(function, one)}
     bound = {at for at, number in enumerate(columns.binding_name) if number in meant}
     steps = array("I")
     last: dict[int, int] = {}  # frame → the value that the name has there
@@ -177,7 +185,9 @@ def at_changes(
     return PlacedBreakpoint(recording, "data breakpoint", steps, condition, hits)
 
 
-def at_exceptions(recording: RecordedSteps, uncaught: bool, classes: str = "") -> PlacedBreakpoint:
+def at_exceptions(
+    recording: RecordedSteps, uncaught: bool, classes: str = "", condition: str = "", hits: str = ""
+) -> PlacedBreakpoint:
     """Where exceptions were raised; with `uncaught`, those that left the recorded code. `classes` are names."""
     known, names = exceptions_of(recording), [one.strip() for one in classes.split(",") if one.strip()]
     values = recording.columns.values
@@ -186,7 +196,7 @@ def at_exceptions(recording: RecordedSteps, uncaught: bool, classes: str = "") -
         for step in (known.uncaught if uncaught else known.raised)
         if not names or any(is_exception(as_summary(values[known.value(step)]), one) for one in names)
     ]
-    return PlacedBreakpoint(recording, "exception", array("I", steps))
+    return PlacedBreakpoint(recording, "exception", array("I", steps), condition, hits)
 
 
 def steps_at(recording: RecordedSteps, places: list[int]) -> array:

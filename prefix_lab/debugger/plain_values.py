@@ -162,7 +162,7 @@ def register_all() -> None:
     """Tell `Look` about everything in this file."""
     RESTLESS.update((describe_sequence, describe_mapping))
     for cls in ATOMS:
-        register(full_name(cls), describe_atom)
+        register(full_name(cls), describe_atom, touched=False)
     register("list", describe_sequence)
     register("tuple", describe_sequence)
     register("dict", describe_mapping)

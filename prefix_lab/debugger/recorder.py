@@ -8,7 +8,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 from prefix_lab.debugger.by_monitoring import MonitoringHooks
@@ -33,6 +33,7 @@ def record(
     *,
     keep: str = "shapes",
     watch: str | Iterable[str] = (),
+    secrets: bool = False,
     max_steps: int = MAX_STEPS,
     max_bytes: int = MAX_BYTES,
     progress: Callable[[int], Any] | None = None,
@@ -43,7 +44,9 @@ def record(
     `include` says what is recorded: names of packages or modules, module objects, functions, classes, paths; without
     it, the module that this is called in. `keep="statistics"` adds each tensor's least, greatest and mean value and
     whether it has NaN or infinite ones; `keep="small"` adds the numbers of small tensors too. `watch` holds
-    expressions that are evaluated after each line of the frames that know their names. Recording stops at `max_steps`
+    expressions that are evaluated after each line of the frames that know their names. A text whose name says that it
+    is secret (`password`, `api_key`, an `access_token` that looks like one) is left out, in locals, fields and dicts;
+    `secrets=True` keeps it. Recording stops at `max_steps`
     steps or about `max_bytes` bytes; what comes after is counted. `progress` is called now and then with the number
     of steps so far; without it, a terminal or a notebook shows them after a second. `hooks` chooses "monitoring"
     (Python 3.12 on) or "settrace"; without it, the better one there is.
@@ -68,7 +71,7 @@ def record(
         raise ValueError(f"watch={watch!r}, expected an expression such as 'x.shape[0]', or a list of them.")
     watches = tuple(map(watch_for, [watch] if isinstance(watch, str) else watch))
     return Recorder(
-        RecordingSession(Scope(include), keep, watches, max_steps, max_bytes, progress), hooks or available[0]
+        RecordingSession(Scope(include), keep, watches, max_steps, max_bytes, progress, secrets), hooks or available[0]
     )
 
 
@@ -94,6 +97,31 @@ class Recorder:
         session.progress = session.progress or self.progress
 
     def __enter__(self) -> Recording:
+        return self.begin(sys._getframe(1))
+
+    def arm(self) -> Recording:
+        """Begin to record here, in the middle of a program; `disarm()` ends it, in whichever function that is.
+
+        Recorded is all that runs in scope in between, in this thread and in those that are started meanwhile. Frames
+        that run already take part from their next line on, with the names that they have now; what they did before is
+        not known, and their call is not among the steps. Raises `RuntimeError` as `with` does.
+        """
+        return self.begin(sys._getframe(1))
+
+    def disarm(self) -> Recording:
+        """End what `arm()` has begun, and give the recording. What frames that still run do from here on is not in it.
+
+        Raises `RuntimeError` when nothing is recorded, or in another thread than `arm()` was called in.
+        """
+        if self.recording.state != "open":
+            raise RuntimeError("disarm(): nothing is being recorded. Call arm() first, once for each record(...).")
+        if self.thread != threading.get_ident():
+            raise RuntimeError("disarm(): another thread has begun this recording. Call it there.")
+        self.__exit__(None, None, None)
+        return self.recording
+
+    def begin(self, frame: FrameType) -> Recording:
+        """Record from here on, in this frame and those further out too."""
         if self.recording.state != "new":
             raise RuntimeError("This record(...) was used before. Call record(...) again for another recording.")
         if _open and _open[-1].thread != threading.get_ident():
@@ -108,7 +136,7 @@ class Recorder:
         if self.progress is not None:
             self.progress.__enter__()
         try:
-            self.hooks.start(sys._getframe(1))
+            self.hooks.start(frame)
         except BaseException:
             if self.progress is not None:
                 self.progress.__exit__(None, None, None)
@@ -116,7 +144,7 @@ class Recorder:
             self.recording.state = "new"
             raise
         for note in self.session.notes:
-            warnings.warn(note, stacklevel=2)
+            warnings.warn(note, stacklevel=3)
         return self.recording
 
     def __exit__(

@@ -15,6 +15,7 @@ from prefix_lab.debugger.cursor import Cursor
 from prefix_lab.debugger.decode import Decoder
 from prefix_lab.debugger.progress import Progress
 from prefix_lab.debugger.search import find, history
+from prefix_lab.debugger.secrets import NOTE
 from prefix_lab.debugger.sources import sources_of
 from prefix_lab.debugger.steps import Columns, RecordedSteps, Step
 from prefix_lab.debugger.storage import read, write
@@ -57,6 +58,8 @@ class Recording(RecordedSteps):
             self.notes.append(session.scope.nothing_ran(session.codes))
         if session.errors:
             self.notes.append(f"{session.errors:,} errors of the recorder itself; the first: {session.first_error}.")
+        if session.look.hid:
+            self.notes.append(NOTE)
         if session.look.errors:
             self.notes.append(f"{session.look.errors:,} values could not be looked at; they are shown by their type.")
         for tape in self._tapes:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import functools
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from importlib.metadata import entry_points
+from itertools import accumulate, zip_longest
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -41,6 +43,21 @@ def bands(recording: RecordedSteps, stages: Iterable[Any] | None = None) -> list
         if runs:
             found.append((row.name, row.sentence, runs[:MOST]))
     return found
+
+
+def stage_stops(runs: Iterable[tuple[int, int]]) -> list[int]:
+    """Where the stage that one is in is another one: where one begins, and where one goes on after what lies inside it;
+    rising. A single line between two is on the way to the second."""
+    runs = sorted(runs)
+    firsts, begin = [first for first, _ in runs], {first for first, _ in runs}
+    ends = list(accumulate((last for _, last in runs), max))  # of the runs up to each, the last end
+
+    def goes_on(step: int) -> bool:
+        before = bisect_left(firsts, step)
+        return before > 0 and ends[before - 1] >= step
+
+    stops = sorted(begin | {last + 1 for _, last in runs if goes_on(last + 1)})
+    return [step for step, after in zip_longest(stops, stops[1:]) if step in begin or after != step + 1]
 
 
 def runs_of_stage(recording: RecordedSteps, row: Any) -> list[Band]:

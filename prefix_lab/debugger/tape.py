@@ -21,6 +21,7 @@ from prefix_lab.debugger.tokens import (
     MISSING,
     TURN,
     CodeInfo,
+    LineInfo,
     Mark,
     Missing,
     Others,
@@ -52,8 +53,9 @@ class RecordingSession:
         max_steps: int,
         max_bytes: int,
         progress: Callable[[int], Any] | None,
+        secrets: bool = False,
     ):
-        self.scope, self.watches, self.look = scope, watches, Look(keep)
+        self.scope, self.watches, self.look = scope, watches, Look(keep, secrets)
         self.max_steps, self.max_bytes, self.progress = max_steps, max_bytes, progress
         self.known: dict[int, CodeInfo | None] = {}
         self.when_known: Callable[[CodeType], None] = lambda code: None  # told of each function in scope, once
@@ -148,7 +150,7 @@ class Tape:
         self.append = self.items.append
         self.turns: list[tuple[int, int]] = []  # their numbers, and where on the tape they begin
         self.waits = True
-        self.put, self.atoms = session.look, session.atoms
+        self.put, self.atoms, self.quiet = session.look, session.atoms, session.look.quiet
         self.touched, self.look = session.look.touched, session.look
         # By frame: what was met when its names were looked through; those whose values may change without being named.
         self.up_to: dict[int, tuple[object, CodeInfo | None, list[str]]] = {}
@@ -190,6 +192,9 @@ class Tape:
         going_on = session is not None and not session.closed  # the recording may have ended, and this thread goes on
         if going_on:
             self.append(LOST)
+            for info in list(session.known.values()):  # what a name stands for may not have been seen
+                if info is not None:
+                    info.moves_all()
         if not isinstance(error, Exception) or from_signal(error):
             raise
         if going_on:
@@ -197,7 +202,7 @@ class Tape:
 
     def enter(self, frame: FrameType, info: CodeInfo, held: Any) -> None:
         """A call, with the time, the number of a frame that may pause, and the arguments."""
-        append, put, atoms = self.append, self.put, self.atoms
+        append, put_named, atoms = self.append, self.put_named, self.atoms
         if self.waits:
             self.take_turn()
         if info.pauses:
@@ -210,18 +215,25 @@ class Tape:
             read = info.read
             for name in info.arguments:
                 value = read(held, name, MISSING)
-                append(value if type(value) in atoms else put(value))
+                append(value if type(value) in atoms else put_named(name, value, info))
         elif info.arguments:
             self.look_at(frame, info.arguments, info, held)
         if len(self.items) > self.next_check:
             self.check()
 
-    def running(self, frame: FrameType, info: CodeInfo) -> None:
+    def put_named(self, name: str, value: Any, info: CodeInfo) -> Any:
+        """The summary of what a name stands for now; from here on, lines that may change it in place look at it."""
+        if type(value) not in self.quiet and name not in info.moving and self.look.is_touched(value):
+            info.moves(name)
+        return self.look.named(name, value)
+
+    def running(self, frame: FrameType, info: CodeInfo, place: LineInfo | None = None) -> None:
         """A frame that was there before the recording, with its locals; a module's are its globals, and too many."""
         in_module = info.in_mapping and namespace(frame) is frame.f_globals
         held = () if in_module else all_names(frame, info)
         number = next(self.session.numbers) if info.pauses else None
-        self.write(Running(info, frame.f_lineno, number, {name: self.put(value) for name, value in held}))
+        told = {name: self.put_named(name, value, info) for name, value in held}
+        self.write(Running(info, place or info.lines.get(frame.f_lineno), number, told))
         if number is not None:
             self.session.frames[id(frame)] = number
 
@@ -231,11 +243,11 @@ class Tape:
             if len(self.items) > self.next_check:
                 self.check()
             return
-        append, put, atoms, read = self.append, self.put, self.atoms, info.read
+        append, atoms, read = self.append, self.atoms, info.read
         for name in names:
             if type(name) is str or type(name) is Shared:
                 value = read(held, name, MISSING)
-                append(value if type(value) in atoms else put(value))
+                append(value if type(value) in atoms else self.put_named(name, value, info))
             elif type(name) is Touched:
                 value = read(held, name, MISSING)
                 append(value if type(value) in atoms else self.touched(value))

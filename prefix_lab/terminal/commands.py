@@ -190,6 +190,7 @@ def add_record(commands: Any) -> None:
         help=_("of tensors: shapes; statistics too; numbers of small ones too"),
     )
     add("--watch", action="append", default=[], metavar="EXPR", help=_("evaluate this after each line; several times"))
+    add("--secrets", action="store_true", help=_("keep texts named password, api_key and the like, too"))
     add(
         "--max-steps",
         type=at_least(1),
@@ -322,7 +323,7 @@ def add_export(commands: Any) -> None:
         commands,
         "export",
         run_export,
-        help=_("write a recording, or the walk of the tiny T5, as one HTML page"),
+        help=_("write a recording, or the walk of the tiny T5, as one HTML page or a trace for Perfetto"),
         description=_(
             "Write one HTML file in which a recording can be walked through, forwards and backwards, in any "
             "browser, with no kernel and no network. Its address keeps the place: walk.html#step=120."
@@ -332,17 +333,31 @@ def add_export(commands: Any) -> None:
     parser.add_argument("file", nargs="?", metavar="FILE", help=_("{file} (PEFT's own walk)").format(file=_(RECORDED)))
     parser.add_argument("--output", metavar="PAGE", help=_("where to write (FILE's name with .html, in this folder)"))
     parser.add_argument("--title", default="", help=_("what heads the page (the file's name)"))
+    parser.add_argument(
+        "--perfetto",
+        action="store_true",
+        help=_("instead, calls on a time line, a track for each thread: FILE's name with .json, for ui.perfetto.dev"),
+    )
 
 
 def run_export(args: argparse.Namespace) -> int:
+    from prefix_lab.debugger.perfetto import write_trace
+
     try:
         recording, name = opened(args.file)
-        page = Path(args.output) if args.output else Path(f"{name}.html")
-        recording.to_html(page, title=args.title or name)
+        if args.perfetto and args.title:
+            args.refuse("--title heads a page, and --perfetto writes none")
+        page = Path(args.output or (f"{name}.json" if args.perfetto else f"{name}.html"))
+        if args.perfetto:
+            write_trace(recording, page)
+        else:
+            recording.to_html(page, title=args.title or name)
     except (ValueError, OSError) as error:
         print(f"prefix-lab export: {error}", file=sys.stderr)
         return 2
     said = _("{page}: {steps:,} steps, {size:,.0f} kB. Open it in any browser.")
+    if args.perfetto:
+        said = _("{page}: {steps:,} steps, {size:,.0f} kB. Open it in ui.perfetto.dev; it stays on your machine.")
     print(said.format(page=page, steps=len(recording), size=page.stat().st_size / 1e3))
     return 0
 

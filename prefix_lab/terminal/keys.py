@@ -1,19 +1,18 @@
-"""The keys of a replay, and what each does.
-
-They are a debugger's function keys, and letters as in vim and pdb; a capital goes the same way backwards.
-"""
+"""The keys of a replay, and what each does: the entries of `debugger/moves.py`, as textual binds them."""
 
 import asyncio
 from array import array
 from functools import partial
-from typing import NamedTuple
 
 from rich.text import Text
 from textual import on
 from textual.binding import Binding
 from textual.worker import get_current_worker
 
-from prefix_lab.debugger.placing import PlacedBreakpoint, nearest
+from prefix_lab.debugger import stops
+from prefix_lab.debugger.moves import SHOWN, TERMINAL, Move, moves_of
+from prefix_lab.debugger.placing import Interrupted, PlacedBreakpoint, nearest
+from prefix_lab.debugger.shown import before_it
 from prefix_lab.debugger.text import visible
 from prefix_lab.locale import N_, _, ngettext, paragraph
 from prefix_lab.terminal import panes
@@ -22,71 +21,68 @@ from prefix_lab.terminal.screen import ReplayScreen
 from prefix_lab.terminal.state import EXPECTED, breakpoint_at
 
 OUTERMOST = N_("No recorded step is outside this call on that side.")
-
-
-class Key(NamedTuple):
-    """Keys that do one thing. `names` are textual's, `shown` is what people say, `hint` is for the bottom line."""
-
-    names: str
-    action: str
-    shown: str
-    says: str
-    hint: str = ""
-
-
-# A terminal without newer protocols says F13 and up for Shift with a function key: F23 is Shift+F11.
-KEYS = (
-    Key("n,j,f10", "step('over', False)", "n  j  F10", N_("step over: the next line of this function"), N_("over")),
-    Key(
-        "s,l,right,f11", "step('in', False)", "s  l  →  F11", N_("step in: the very next step, into calls"), N_("into")
-    ),
-    Key(
-        "o,shift+f11,f23",
-        "step('out', False)",
-        "o  Shift+F11",
-        N_("step out: to the caller, after this call"),
-        N_("leave"),
-    ),
-    Key("N,p,k,shift+f10,f22", "step('over', True)", "N  p  k  Shift+F10", N_("step over, backwards"), N_("back")),
-    Key("S,left", "step('in', True)", "S  ←", N_("step in, backwards: the step before this one")),
-    Key("O", "step('out', True)", "O", N_("step out, backwards: to the call itself")),
-    Key("c,f5", "run_on(False)", "c  F5", N_("run on to the next breakpoint"), N_("run")),
-    Key("C,shift+f5,f17", "run_on(True)", "C  Shift+F5", N_("run backwards to the breakpoint before")),
-    Key("b", "ask_breakpoint", "b", N_("set a breakpoint, or take it away by typing it again"), N_("break")),
-    Key("f9", "break_here", "F9", N_("the same for the current line; so does a click on any line")),
-    Key("B", "clear", "B", N_("take all breakpoints away")),
-    Key("x", "skip_here", "x", N_("step past this function from now on, or into it again")),
-    Key("m", "mark", "m", N_("mark this step, to ask later what has changed since")),
-    Key("equals_sign", "since", "=", N_("what has changed between the mark and here")),
-    Key("slash", "ask_search", "/", N_("search in source lines and values"), N_("find")),
-    Key("full_stop,f3", "match(False)", ".  F3", N_("the next place that was found")),
-    Key("comma,shift+f3,f15", "match(True)", ",  Shift+F3", N_("the place before that was found")),
-    Key("i", "calls", "i", N_("calls: all of them as a tree; Enter goes there"), N_("calls")),
-    Key("h", "ask_history", "h", N_("history: every value that a name took in this call")),
-    Key("v", "ask_value", "v", N_("value: all that is known of it, with statistics and parts"), N_("value")),
-    Key("colon,t", "ask_step", ":  t", N_("go to a step by its number")),
-    Key("g,home", "goto_end(False)", "g  Home", N_("the first step")),
-    Key("G,end", "goto_end(True)", "G  End", N_("the last step")),
-    Key("u", "undo", "u", N_("undo the last jump")),
-    Key("up", "scroll(-1)", "↑  PageUp", N_("look further up in the source")),
-    Key("down", "scroll(1)", "↓  PageDown", N_("look further down")),
-    Key("less_than_sign", "sideways(-20)", "<", N_("look to the left, in long lines")),
-    Key("greater_than_sign", "sideways(20)", ">", N_("look to the right")),
-    Key("question_mark,f1", "help", "?  F1", N_("this help"), N_("help")),
-    Key("escape", "give_up", "Esc", N_("close what was opened; give up a search")),
-    Key("q,ctrl+c", "quit", "q", N_("quit"), N_("quit")),
-)
-UNLISTED = (Key("pageup", "scroll(-10)", "", ""), Key("pagedown", "scroll(10)", "", ""))
+KEYS = moves_of(TERMINAL)
+ACTIONS = {
+    "first": "goto_end(False)",
+    "last": "goto_end(True)",
+    "run": "run_on(False)",
+    "runBack": "run_on(True)",
+    "nextStage": "stage(False)",
+    "stageBefore": "stage(True)",
+    "undo": "undo",
+    "breakHere": "break_here",
+    "stopAt": "ask_breakpoint",
+    "stopWhen": "ask_name",
+    "clear": "clear",
+    "logged": "logged",
+    "skipHere": "skip_here",
+    "mark": "mark",
+    "since": "since",
+    "find": "ask_search",
+    "match": "match(False)",
+    "matchBack": "match(True)",
+    "calls": "calls",
+    "history": "ask_history",
+    "value": "ask_value",
+    "number": "ask_step",
+    "up": "scroll(-{by})",
+    "down": "scroll({by})",
+    "aside": "sideways(-20)",
+    "along": "sideways(20)",
+    "help": "help",
+    "close": "give_up",
+    "quit": "quit",
+}
+"""What an entry does here, but for the cursor's moves."""
+FAR = ("PageUp", "PageDown")
+SIGNS = {",": "comma", "Control+c": "ctrl+c"}
 
 
 def bindings() -> list[Binding]:
     """For textual. The bottom line shows those with a hint."""
     return [
         Binding(
-            key.names, key.action, _(key.hint or key.says), show=bool(key.hint), key_display=key.shown.split("  ")[0]
+            named(key),
+            action_of(move, key),
+            _(move.hint or move.says),
+            show=bool(move.hint) and key == move.keys[0],
+            key_display=SHOWN.get(key, key),
         )
-        for key in (*KEYS, *UNLISTED)
+        for move in KEYS
+        for key in move.keys
     ]
+
+
+def action_of(move: Move, key: str) -> str:
+    return f"step('{move.by}', {move.back})" if move.by else ACTIONS[move.does].format(by=10 if key in FAR else 1)
+
+
+def named(key: str) -> str:
+    """A browser's key by textual's name; a terminal without newer protocols says F13 and up for Shift with one."""
+    if len(key) == 1 or key in SIGNS:
+        return SIGNS.get(key, key)
+    found = key.removeprefix("Arrow").lower()
+    return f"{found},f{int(found[7:]) + 12}" if found.startswith("shift+f") else found
 
 
 class Replay(ReplayScreen):
@@ -102,12 +98,21 @@ class Replay(ReplayScreen):
         self.workers.cancel_all()
         by = getattr(self.state.cursor, f"step_{move}")
         moved = self.state.move(partial(by, backwards))
-        end = self.state.index == (0 if backwards else len(self.state.recording) - 1)
+        end = self.state.index == (0 if backwards else len(self.state.recording) - 1) or move == "end"
         ends = _("This is the first step.") if backwards else _("This is the last step.")
+        if move == "end":
+            ends = _("This call begins here.") if backwards else _("This call ends here.")
         self.show("" if moved else ends if end else _(OUTERMOST))
 
     def action_goto_end(self, last: bool) -> None:
         self.goto(len(self.state.recording) - 1 if last else 0)
+
+    def action_stage(self, backwards: bool) -> None:
+        there = self.state.next_stage(backwards)
+        if there is None:
+            self.say(_("No stage begins in this direction."))
+        else:
+            self.goto(there, panes.stage_line(self.state.recording, there))
 
     def action_undo(self) -> None:
         self.workers.cancel_all()
@@ -132,7 +137,19 @@ class Replay(ReplayScreen):
         self.lines("source").sideways(by)
 
     def action_ask_breakpoint(self) -> None:
-        self.ask(_("break at"), _(EXPECTED), lambda text: self.toggle(breakpoint_at(text, self.state.step)))
+        set_now = [one.label for one in self.state.breakpoints]
+        self.ask(_("stop at"), _(EXPECTED), self.stop_at, known=set_now)
+        self.say(_("Enter takes it. Behind it, if you like: if i == 5, hit 3, log x is {x}"))
+
+    def action_ask_name(self) -> None:
+        names = list(self.state.step.locals)
+        before = before_it(self.state.step)
+        fresh = [name for name in names if before and name in before.changed]
+        ask = partial(self.ask, _("stop when this changes"), ", ".join(names) or _("no name has a value here"))
+        ask(lambda name: self.stop_at(f"{name} changes"), (fresh or names or [""])[0], known=names)
+
+    def stop_at(self, text: str) -> None:
+        self.toggle(breakpoint_at(text, self.state.step))
 
     def action_break_here(self) -> None:
         self.break_at(self.state.step.line)
@@ -151,15 +168,40 @@ class Replay(ReplayScreen):
     def toggle(self, breakpoint: PlacedBreakpoint) -> None:
         is_set = self.state.toggle(breakpoint)
         said = _("{place}: c runs on to it, C runs back to it.") if is_set else _("{place}: taken away.")
+        said = _("{place}: L lists what it says.") if is_set and breakpoint.says else said
         self.show(paragraph(breakpoint.moved, said.format(place=breakpoint.label)))
 
     def action_clear(self) -> None:
         self.state.breakpoints.clear()
         self.show(_("No breakpoint is set now."))
 
+    @on(Lines.Clicked, "#breakpoints")
+    def clicked_breakpoint(self, event: Lines.Clicked) -> None:
+        self.toggle(self.state.breakpoints[event.number])
+
+    def action_logged(self) -> None:
+        if not any(one.says for one in self.state.breakpoints):
+            self.say(_("No log point is set: B sets one, such as 30 log x is {x}"))
+            return
+        self.say(_("Searching …  Esc gives up."))
+        self.run_worker(self.logged(), exclusive=True)
+
+    async def logged(self) -> None:
+        state, worker = self.state, get_current_worker()
+        try:
+            rows = await asyncio.to_thread(stops.said, state.recording, state.breakpoints, lambda: worker.is_cancelled)
+        except Interrupted:
+            return
+        self.say("")
+        past = sum(step <= state.index for step, said in rows)
+        title = ngettext("Log points say {count:,} line", "Log points say {count:,} lines", len(rows))
+        row = partial(panes.said_line, rows)
+        steps = [step for step, said in rows]
+        self.jump_from(Choices(title.format(count=len(rows)), len(rows), row, max(past - 1, 0)), steps)
+
     def action_run_on(self, backwards: bool) -> None:
-        if not self.state.breakpoints:
-            self.say(_("No breakpoint is set: b sets one. G goes to the last step."))
+        if all(one.says for one in self.state.breakpoints):
+            self.say(_("No breakpoint is set: b sets one here, B elsewhere. G goes to the last step."))
             return
         self.say(_("Looking for the next breakpoint …  Esc gives up."))
         self.run_worker(self.run_on(backwards), exclusive=True)
@@ -168,7 +210,8 @@ class Replay(ReplayScreen):
         state, worker = self.state, get_current_worker()
 
         def search() -> tuple[int, list[PlacedBreakpoint]] | None:
-            return nearest(state.breakpoints, state.index, backwards, given_up=lambda: worker.is_cancelled)
+            stopping = [one for one in state.breakpoints if not one.says]
+            return nearest(stopping, state.index, backwards, given_up=lambda: worker.is_cancelled)
 
         found = await asyncio.to_thread(search)
         if found is None:
@@ -305,5 +348,7 @@ class Replay(ReplayScreen):
         self.goto(self.stack[event.number])
 
     def action_help(self) -> None:
-        width = max(len(key.shown) for key in KEYS)
-        self.read(_("Keys"), [Text.assemble((f"{key.shown:<{width}}  ", panes.NUMBER), _(key.says)) for key in KEYS])
+        keys = ["  ".join(SHOWN.get(key, key) for key in one.keys) for one in KEYS]
+        width = max(map(len, keys))
+        rows = [(f"{shown:<{width}}  ", _(one.says)) for shown, one in zip(keys, KEYS, strict=True)]
+        self.read(_("Keys"), [Text.assemble((shown, panes.NUMBER), says) for shown, says in rows])

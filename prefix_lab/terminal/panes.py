@@ -12,6 +12,7 @@ from rich.text import Span, Text
 from prefix_lab.debugger import Recording, Step, Summary
 from prefix_lab.debugger.comparing import Change
 from prefix_lab.debugger.shown import before_it, facts_of, given_by, happening, place_of, text_of
+from prefix_lab.debugger.stages import bands
 from prefix_lab.debugger.steps import NONE
 from prefix_lab.debugger.summary import as_summary
 from prefix_lab.debugger.text import visible
@@ -21,7 +22,7 @@ from prefix_lab.terminal.state import ReplayState
 
 DIM, GHOST, COMING = "#7f848e", "italic #7f9f7f", "italic bold #98c379"
 CHANGED, IN_PLACE, FAILED, NUMBER = "bold #e5c07b", "bold #c678dd", "bold #e06c75", "#61afef"
-HERE, STOP, RAN = "▶", "●", "│"
+HERE, STOP, SAYS, RAN = "▶", "●", "◇", "│"
 NEW, SAME = "●", "≈"
 NAMES = 24  # columns that names may take
 ROOM = 20  # columns, with less than that a value is not begun beside its line
@@ -65,7 +66,8 @@ def source_line(state: ReplayState, lines: list[Text], number: int, width: int) 
     ran = frame_steps(state.recording, step.frame)
     here, visited = number == step.line, ran.visited(number, step.index)
     found = Text()
-    found.append(STOP if any((one.file, one.line) == (step.file, number) for one in state.breakpoints) else " ", FAILED)
+    set_here = [one for one in state.breakpoints if (one.file, one.line) == (step.file, number)]
+    found.append((SAYS if set_here[0].says else STOP) if set_here else " ", FAILED)
     found.append(HERE if here else RAN if visited else " ", COMING if here else GHOST)
     found.append(f"{number:>{gutter_width(lines) - 3}} ", "bold" if here else "" if visited else DIM)
     found.append_text(lines[number - 1])
@@ -114,7 +116,7 @@ def stack_line(step: Step, here: bool) -> Text:
 
 
 def breakpoint_lines(state: ReplayState) -> list[Text]:
-    return [Text.assemble((f"{STOP} ", FAILED), visible(one.label)) for one in state.breakpoints]
+    return [Text.assemble((f"{SAYS if one.says else STOP} ", FAILED), visible(one.label)) for one in state.breakpoints]
 
 
 def position(state: ReplayState) -> Text:
@@ -133,6 +135,21 @@ def history_line(values: list[tuple[Step, Summary]], number: int) -> Text:
     step, value = values[number]
     at, line = _("step {step:,}").format(step=step.index), _("line {line}").format(line=step.line)
     return Text.assemble(f"{at}  ", (f"{line}  ", DIM), (text_of(value), CHANGED))
+
+
+def said_line(rows: list[tuple[int, str]], number: int) -> Text:
+    """What a log point says at a step."""
+    step, said = rows[number]
+    return Text.assemble((_("step {step:,}").format(step=step), DIM), "  ", visible(said))
+
+
+def stage_line(recording: Recording, step: int) -> str:
+    """The innermost stage around a step, and what it is, or that it goes on there."""
+    around = [(run, name, said) for name, said, runs in bands(recording) for run in runs]
+    run, name, said = max(one for one in around if one[0].first <= step <= one[0].last)
+    if run.first != step:
+        return _("Stage {stage} goes on here: what it called has returned.").format(stage=name)
+    return _("Stage {stage}: {sentence}").format(stage=name, sentence=_(said))
 
 
 def change_line(one: Change) -> Text:

@@ -68,8 +68,9 @@ def no_python(error: SyntaxError, named: str) -> str:
 
 def record_program(program: Program, output: Output, args: argparse.Namespace) -> int:
     stderr, process = sys.stderr, os.getpid()
+    kept = {name: getattr(args, name) for name in ("keep", "watch", "secrets", "max_steps")}
     try:
-        recorder = record(args.include or [program.file], keep=args.keep, watch=args.watch, max_steps=args.max_steps)
+        recorder = record(args.include or [program.file], **kept)
     except ValueError as error:  # its text begins with the argument's name: `include: there is no module …`
         args.refuse(f"argument --{error}")
     # `record` keeps out the debugger's own frames, and knows nothing of those that stand around it here.

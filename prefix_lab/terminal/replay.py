@@ -11,7 +11,7 @@ from prefix_lab.locale import _, ngettext
 from prefix_lab.shapes import with_kept_names
 from prefix_lab.terminal.signs import has_signs
 
-DRAWN = "▶●│━…"  # by the replay's screen
+DRAWN = "▶●◇│━…"  # by the replay's screen
 
 
 def replay_file(args: argparse.Namespace) -> int:

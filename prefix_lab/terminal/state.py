@@ -1,26 +1,24 @@
 """A replay without its screen: where it stands, where it came from, where it should stop, what was searched for.
 
-Where to stop is what a person types: `forward`, `encoder.py:31`, `31`, `x.shape[0] > 2`, `forward if i == 5`.
+Where to stop is what a person types, in the language of `debugger/stops.py`.
 """
 
-import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable
-from pathlib import PurePath
+from functools import cached_property
 
-from prefix_lab.debugger import Recording, Step
+from prefix_lab.debugger import Recording, Step, stops
 from prefix_lab.debugger.cursor import COMPREHENSIONS
-from prefix_lab.debugger.placing import PlacedBreakpoint, at_function, at_line
+from prefix_lab.debugger.placing import PlacedBreakpoint
 from prefix_lab.debugger.search import is_end_of
+from prefix_lab.debugger.stages import bands, stage_stops
 from prefix_lab.debugger.text import listed
 from prefix_lab.locale import N_, _
 
 JUMPS = 1000
-EXPECTED = N_("a function, file.py:line, or a condition such as i == 5")
-LINE = re.compile(r"(?:(?P<file>.+):)?(?P<line>[0-9]{1,1000})")
-FUNCTION = re.compile(r"[^\W\d]\w*(\.(\w+|<\w+>))*|<\w+>")
+EXPECTED = N_("a stage, a function, file.py:30, x changes, raises, or i == 5")
 
 
 class ReplayState:
@@ -74,6 +72,16 @@ class ReplayState:
         self.cursor.skip = (*others, name) if is_set else others
         return is_set
 
+    def next_stage(self, backwards: bool) -> int | None:
+        """Where the next stage of the walk begins or goes on, or the one before."""
+        if backwards:
+            return next((step for step in reversed(self.stage_stops) if step < self.index), None)
+        return next((step for step in self.stage_stops if step > self.index), None)
+
+    @cached_property
+    def stage_stops(self) -> list[int]:
+        return stage_stops(run for _, _, runs in bands(self.recording) for run in runs)
+
     def next_match(self, backwards: bool = False, here: bool = False) -> int | None:
         """The nearest step that was found, on that side; with `here`, this one too. None if there is none."""
         if backwards:
@@ -85,22 +93,16 @@ class ReplayState:
 
 def breakpoint_at(text: str, step: Step) -> PlacedBreakpoint:
     """What the text means, said while standing at `step`. Raises `ValueError` for what could never be reached."""
-    recording = step.recording
-    place, condition = (part.strip() for part in f" {text} ".partition(" if ")[::2])
-    if line := LINE.fullmatch(place):
-        file = file_named(line["file"], step) if line["file"] else step.file
-        found = at_line(recording, file, int(line["line"]), condition)
-        place = f"{PurePath(file).name}:{found.line}"
-    elif FUNCTION.fullmatch(place) and (condition or place not in step.locals):
-        found = at_function(recording, place, condition)
-    elif place and condition:
+    stop = stops.read(text, step.file, step.function, step.locals)
+    if stop is None and text.strip():
         no_place = _("{place} is no place. Before `if` stands a function, or file.py:line.")
-        raise ValueError(no_place.format(place=repr(place)))
-    elif place:
-        return PlacedBreakpoint(recording, place, range(len(recording)), place)
-    else:
+        raise ValueError(no_place.format(place=repr(text.strip().partition(" if ")[0])))
+    if stop is None:
         raise ValueError(_("Type {expected}.").format(expected=_(EXPECTED)))
-    found.label = f"{place} if {condition}" if condition else place
+    if "line" in stop:
+        stop["file"] = file_named(stop["file"], step)
+    found = stops.placed(step.recording, stop)
+    found.label = stops.written(stop | ({"line": found.line} if "line" in stop else {}))
     return found
 
 

@@ -10,6 +10,7 @@ import pytest
 from notebooks import messages
 from notebooks.build import code_of, commented, comments, lessons
 from prefix_lab import locale
+from prefix_lab.debugger.moves import PAGE, moves_of
 from prefix_lab.widgets.stepper.stepper import SCRIPT
 from tests.house import PACKAGE
 
@@ -75,7 +76,8 @@ def test_plural_forms_are_as_many_as_the_language_has(language):
 
 def test_what_python_hands_to_javascript_is_what_its_texts_are():
     in_files = {text for path in (PACKAGE / "widgets").rglob("*.js") for text in messages.in_javascript(path)}
-    assert {*map(ast.literal_eval, locale.IN_JAVASCRIPT.findall(SCRIPT))} == in_files
+    of_moves = {text for one in moves_of(PAGE) for text in (one.says, one.word) if text}
+    assert {*map(ast.literal_eval, locale.IN_JAVASCRIPT.findall(SCRIPT))} == in_files | of_moves
 
 
 def test_no_function_that_translates_binds_the_name_of_the_translation():

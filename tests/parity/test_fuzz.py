@@ -8,10 +8,10 @@ from tests.parity import fuzz
 PLAIN = fuzz.Case("GPT-2", "CAUSAL_LM", {"num_virtual_tokens": 3})
 
 
-def test_four_hundred_random_examples_give_the_same_values_or_are_refused_by_both():
-    counts = fuzz.fuzz(400)
-    assert counts.total() >= 400
-    assert counts["equal"] >= 200, "the examples have become too wrong to compare values"
+def test_random_examples_give_the_same_values_or_are_refused_by_both():
+    counts = fuzz.fuzz(150)
+    assert counts.total() >= 150
+    assert counts["equal"] >= 75, "the examples have become too wrong to compare values"
     assert counts["equal"] + counts["both refused"] >= 0.95 * counts.total()
 
 

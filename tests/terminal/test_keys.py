@@ -63,7 +63,7 @@ def test_a_jump_can_be_undone_and_single_steps_do_not_count(doubles):
 def test_a_breakpoint_at_a_function_is_run_on_to_and_back_to(doubles):
     calls = [step.index for step in doubles.find(function="double", event="call")]
     last = len(doubles) - 1
-    keys = ("b", "'double'", "enter", "c", "f5", "C", "c", "shift+f5", "c", "f17", "G", "c")
+    keys = ("B", "'double'", "enter", "c", "f5", "C", "c", "shift+f5", "c", "f17", "G", "c")
     seen = screens(doubles, *keys)[3:]
     assert (seen[0].message, seen[0].breakpoints[0]) == ("double: c runs on to it, C runs back to it.", "● double")
     first, second = calls[:2]
@@ -73,35 +73,35 @@ def test_a_breakpoint_at_a_function_is_run_on_to_and_back_to(doubles):
 
 
 def test_a_breakpoint_at_a_line_is_marked_beside_it(doubles):
-    seen = replayed(doubles, "b", "'program.py:3'", "enter", "c")
+    seen = replayed(doubles, "B", "'program.py:3'", "enter", "c")
     assert seen.index == step_of(doubles, "y.append(x)")
     assert seen.line("y.append(x)").startswith("●▶")
-    assert replayed(doubles, "b", "'3'", "enter", "c").index == seen.index
+    assert replayed(doubles, "B", "'3'", "enter", "c").index == seen.index
 
 
 def test_a_condition_stops_where_it_holds(doubles):
-    seen = replayed(doubles, "b", "'x == 2'", "enter", "c")
+    seen = replayed(doubles, "B", "'x == 2'", "enter", "c")
     assert (seen.heading.split()[2], seen.locals[0]) == ("double", "  x  2")
-    seen = replayed(doubles, "b", "'double if x > 2'", "enter", "c")
+    seen = replayed(doubles, "B", "'double if x > 2'", "enter", "c")
     assert seen.index == doubles.find(function="double", event="call")[3].index
-    seen = replayed(doubles, "b", "'program.py:3 if x == 1'", "enter", "c")
+    seen = replayed(doubles, "B", "'program.py:3 if x == 1'", "enter", "c")
     assert seen.index == step_of(doubles, "y.append(x)", 1)
 
 
 def test_the_nearest_of_several_breakpoints_is_the_next(doubles):
-    indices = walked(doubles, "b", "'4'", "enter", "b", "'2'", "enter", "c", "c", "G", "C")
+    indices = walked(doubles, "B", "'4'", "enter", "B", "'2'", "enter", "c", "c", "G", "C")
     two, four = step_of(doubles, "y = [x]"), step_of(doubles, "return sum(y)")
     assert indices[6:] == [two, four, len(doubles) - 1, step_of(doubles, "return sum(y)", 3)]
 
 
-def test_a_breakpoint_is_taken_away_by_setting_it_again_and_all_by_a_capital_b(doubles):
+def test_a_breakpoint_is_taken_away_by_setting_it_again_and_all_by_a_capital_d(doubles):
     here = step_of(doubles, "y = [x]")
-    seen = screens(doubles, "f9", "f9", "f9", "b", "'double'", "enter", "B", "c", first=here)
+    seen = screens(doubles, "f9", "f9", "f9", "B", "'double'", "enter", "D", "c", first=here)
     assert seen[1].breakpoints[0] == "● program.py:2"
     assert seen[2].message == "program.py:2: taken away."
     assert seen[6].breakpoints[:2] == ["● program.py:2", "● double"]
     assert (seen[7].index, seen[7].message) == (here, "No breakpoint is set now.")
-    assert seen[8].message == "No breakpoint is set: b sets one. G goes to the last step."
+    assert seen[8].message == "No breakpoint is set: b sets one here, B elsewhere. G goes to the last step."
 
 
 def test_a_breakpoint_that_could_never_be_reached_is_refused_and_can_be_mended(doubles):
@@ -114,10 +114,10 @@ def test_a_breakpoint_that_could_never_be_reached_is_refused_and_can_be_mended(d
         "x ==": "is not an expression",
         "print(x) > 3": "cannot be worked out on a recording",
         "1 + 1 if x": "'1 + 1' is no place.",
-        " ": "Type a function, file.py:line, or a condition such as i == 5.",
+        " ": "Type a stage, a function, file.py:30, x changes, raises, or i == 5.",
     }
     keys = [key for typed in refused for key in (f"'{typed}'", "enter")]
-    seen = screens(doubles, "b", *keys)[3::2]
+    seen = screens(doubles, "B", *keys)[3::2]
     for one, told in zip(seen, refused.values(), strict=True):
         assert told in one.message
         assert (one.asking, any(one.breakpoints)) == (True, False)
@@ -199,7 +199,7 @@ def test_the_calls_are_a_tree_to_jump_from(doubles):
 def test_help_lists_every_key_and_closes(doubles):
     seen = screens(doubles, "question_mark", "escape", "f1", "q", "question_mark", "question_mark", size=(100, 60))
     rows = [line.strip() for line in seen[1].choices if line]
-    assert (len(rows), rows[-1].split()) == (len(KEYS), ["q", "quit"])
+    assert (len(rows), rows[-1].split()) == (len(KEYS), ["q", "Ctrl+C", "Quit"])
     assert [bool(one.choices) for one in seen[1:]] == [True, False] * 3
     assert seen[-1].running
 
@@ -265,7 +265,7 @@ def test_a_hundred_thousand_steps_are_walked_searched_and_run_through(long):
     last = len(long) - 1
     seen = screens(long, "G", "N", "colon", "'50,000'", "enter", "n", "p", "o", "u", size=(80, 24))
     assert [seen[1].index, seen[5].index, seen[9].index] == [last, 50_000, 50_000]
-    seen = replayed(long, "b", "'add if b == 19999'", "enter", "c")
+    seen = replayed(long, "B", "'add if b == 19999'", "enter", "c")
     assert (seen.locals[1].split()[-2:], last - seen.index < 10) == (["b", "19999"], True)
     seen = replayed(long, "slash", "'last = i'", "enter", "full_stop")
     assert seen.message.startswith("'last = i': 2 of 20,000 places.")

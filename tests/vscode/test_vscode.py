@@ -23,7 +23,32 @@ from tests.browser.jupyterlab import FLAGS
 from tests.vscode.code_server import ROOT, running
 
 SECONDS = 90_000
-SCRIPT = "def double(n):\n    twice = n * 2\n    return twice\n\n\nprint(double(21))\n"
+SCRIPT = """\
+class Box:
+    def __init__(self, size):
+        self.size = size
+        self.label = f"box of {size}"
+
+
+def weigh(box):
+    if box.size == 3:
+        raise ValueError(f"{box.label} is too heavy")
+    return box.size * 2
+
+
+print([weigh(Box(size)) for size in range(3)])
+weigh(Box(3))
+"""
+KERNEL = """\
+import debugpy
+import torch
+debugpy.listen(("127.0.0.1", 5678))
+print("it listens", flush=True)
+debugpy.wait_for_client()
+x = torch.zeros(2, 3)
+breakpoint()
+x = x + 1
+"""
 WALK = "Walk: from get_peft_model to a saved prefix"
 
 
@@ -78,9 +103,13 @@ class Workbench:
         expect(self.page.locator(".debug-toolbar")).to_be_hidden()
         self.forget_breakpoints()
 
+    def moves(self, label: str) -> None:
+        """A button of the debugger's bar."""
+        self.page.locator(f".debug-toolbar .action-label[aria-label^='{label}']").click()
+
     def press(self, label: str, step: int) -> None:
         """A button of the debugger's bar, and the step to which it leads."""
-        self.page.locator(f".debug-toolbar .action-label[aria-label^='{label}']").click()
+        self.moves(label)
         self.stands_at(step)
 
     def stands_at(self, step: int) -> None:
@@ -102,25 +131,37 @@ class Workbench:
         )
 
     def menu(self, variable: str, item: str) -> None:
-        """An entry of a variable's menu, which closes again when the pane is filled anew meanwhile."""
+        """An entry of a variable's menu, which is another's or closes when the pane is filled anew meanwhile.
+
+        By its key: a click that comes at once is taken for the end of the first.
+        """
         found = self.page.locator(".monaco-menu .action-item", has_text=item).first
-        for _ in range(10):
-            self.row("Variables", re.compile(rf"^{variable} =")).click(button="right")
+        own = re.compile(rf"^{variable} =")
+        meant = self.pane("Variables").locator(".monaco-list-row.focused", has_text=own)
+        for _ in range(20):
+            self.row("Variables", own).click(button="right")
             try:
-                found.click(timeout=SECONDS / 20)
-                return found.wait_for(state="hidden", timeout=SECONDS / 20)  # a click at once is taken for the first
+                meant.wait_for(timeout=SECONDS / 30)
+                found.hover(timeout=SECONDS / 30)
+                self.page.locator(".monaco-menu .action-item.focused", has_text=item).wait_for(timeout=SECONDS / 30)
             except TimeoutError:
                 self.page.keyboard.press("Escape")
+            else:
+                self.page.keyboard.press("Enter")
+                return found.wait_for(state="hidden")
         raise AssertionError(f"no {item!r} in the menu of {variable}")
 
     def in_the_editor(self, text: str) -> Locator:
         """A line of the source, by what it says."""
         return self.page.locator(".view-line", has_text=spaced(text)).first
 
-    def breakpoint_here(self, command: str, typed: str) -> None:
-        """On the cursor's line, with a condition or a message."""
+    def breakpoint_here(self, command: str, typed: str, kind: str = "") -> None:
+        """On the cursor's line, with a condition or a message, or what the widget calls it."""
         self.command(command)
         self.page.locator(".breakpoint-widget .monaco-editor.focused").wait_for()
+        if kind:
+            self.page.locator(".breakpoint-widget select").first.select_option(label=kind)
+            self.page.locator(".breakpoint-widget .monaco-editor .view-lines").first.click()
         self.page.keyboard.insert_text(typed)
         self.page.keyboard.press("Enter")
         self.page.locator(".breakpoint-widget").wait_for(state="detached")
@@ -129,7 +170,9 @@ class Workbench:
         pane = self.pane("Breakpoints")
         pane.hover()
         pane.locator(".action-label[aria-label='Remove All Breakpoints']").click()
-        expect(pane.locator(".monaco-list-row", has_text=re.compile("model.py|encode|prefix_tokens"))).to_have_count(0)
+        expect(
+            pane.locator(".monaco-list-row", has_text=re.compile("boxes.py|model.py|encode|prefix_tokens"))
+        ).to_have_count(0)
 
     def says(self, text: str) -> None:
         """In the debugger's console, a notice or a dialog."""
@@ -149,13 +192,13 @@ def folder(tmp_path_factory, port) -> Path:
     """A folder with a recording of PEFT's walk and a script, the project's launch.json, and its environment."""
     made = tmp_path_factory.mktemp("folder")
     record_walk("peft", model=False).save(made / "walk.recording")
-    (made / "double.py").write_text(SCRIPT)
+    (made / "boxes.py").write_text(SCRIPT)
     (made / ".venv").symlink_to(ROOT / ".venv")
     notes = re.sub(r"^\s*//.*$", "", (ROOT / ".vscode" / "launch.json").read_text(), flags=re.MULTILINE)
     told = json.loads(notes)
     here = {"type": "prefix-lab", "request": "launch"}
     told["configurations"] += [
-        {**here, "name": "My script", "script": "${workspaceFolder}/double.py"},
+        {**here, "name": "My script", "script": "${workspaceFolder}/boxes.py"},
         {**here, "name": "No such file", "recording": "${workspaceFolder}/none.recording"},
         {"type": "prefix-lab", "request": "attach", "name": "By its port", "port": port},
     ]
@@ -289,9 +332,35 @@ def test_it_becomes_a_page_that_any_browser_opens(bench, folder):
     bench.stop()
 
 
-def test_a_script_is_recorded_first(bench):
+def test_a_script_is_recorded_first_and_all_moves_of_a_debugger_lead_through_it(bench):
+    page = bench.page
     bench.start("My script")
-    bench.stands_in("double.py")
+    bench.stands_in("boxes.py")
+    bench.says("[0, 2, 4]")  # what it printed
+    lens = spaced("called 4 times, raised an exception once")
+    page.locator(".codelens-decoration", has_text=lens).filter(visible=True).first.wait_for()
+    bench.in_the_editor("if box.size == 3:").click()
+    bench.breakpoint_here("Debug: Add Conditional Breakpoint", "2", kind="Hit Count")
+    bench.moves("Continue")
+    bench.row("Variables", spaced("box = Box(size=1")).click()
+    page.keyboard.press("ArrowRight")
+    bench.row("Variables", spaced("label = 'box of 1'")).wait_for()
+    bench.in_the_editor("if box.size == 3:").click()
+    bench.command("Debug: Jump to Cursor", "the last time")
+    bench.row("Variables", spaced("box = Box(size=3")).wait_for()
+    bench.moves("Reverse")
+    bench.row("Variables", spaced("box = Box(size=1")).wait_for()
+    bench.forget_breakpoints()
+    bench.moves("Continue")
+    page.locator(".exception-widget", has_text="box of 3 is too heavy").wait_for()
+    bench.row("Call Stack", "weigh").hover()
+    bench.row("Call Stack", "weigh").get_by_label("Restart Frame").first.click()
+    expect(bench.pane("Call Stack")).to_contain_text("Paused at the beginning of the call")
+    bench.row("Variables", spaced("size = 3")).wait_for()
+    page.locator(".repl-input-wrapper .view-lines").click()
+    page.keyboard.insert_text("box.size * 7")
+    page.keyboard.press("Enter")
+    bench.says("21")
     bench.stop()
 
 
@@ -320,12 +389,23 @@ def test_debugpy_stops_in_pefts_encoder_and_the_pane_names_the_axes(bench):
     encoder = Path(peft.__file__).parent / "tuners" / "prefix_tuning" / "model.py"
     line = encoder.read_text().splitlines().index("        return past_key_values") + 1
     page.locator(".quick-input-widget input").first.fill(f"{encoder}:{line}")
-    page.locator(".quick-input-list .monaco-list-row", has_text="model.py").first.wait_for()
-    page.keyboard.press("Enter")
+    bench.choose("prefix_tuning")
     bench.in_the_editor("return past_key_values").click()
     page.keyboard.press("F9")
+    bench.command("View: Show Run and Debug")  # a pane that comes with the stop shows its scopes folded
     bench.start(WALK)
     expect(bench.pane("Call Stack")).to_contain_text("Paused on breakpoint", timeout=3 * SECONDS)
     value = "past_key_values = Tensor (batch 2, prefix_len 20, 2·layers·hidden 768) float32"
     bench.row("Variables", spaced(value)).wait_for()
     bench.stop()
+
+
+def test_a_kernel_that_listens_is_attached_to(bench, folder):
+    with subprocess.Popen([sys.executable, "-c", KERNEL], cwd=folder, stdout=subprocess.PIPE, text=True) as kernel:
+        try:
+            assert "it listens" in kernel.stdout.readline()
+            bench.start("Kernel: attach")
+            bench.row("Variables", spaced("x = Tensor (2, 3) float32")).wait_for()
+            bench.stop()
+        finally:
+            kernel.kill()

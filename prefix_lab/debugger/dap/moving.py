@@ -5,23 +5,14 @@ A request to move is answered first: what its function here yields first is the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from prefix_lab.debugger import stops
 from prefix_lab.debugger.cursor import COMPREHENSIONS, functions_of
-from prefix_lab.debugger.dap.looking import GIVES, Pane, asked_of
+from prefix_lab.debugger.dap.looking import GIVES, Pane
 from prefix_lab.debugger.dap.messages import Arguments, Refused
-from prefix_lab.debugger.placing import (
-    Interrupted,
-    PlacedBreakpoint,
-    at_changes,
-    at_exceptions,
-    at_function,
-    at_line,
-    at_stage,
-    nearest,
-)
+from prefix_lab.debugger.placing import Interrupted, PlacedBreakpoint, at_exceptions, nearest
 from prefix_lab.debugger.shown import happening, text_of
 from prefix_lab.debugger.text import clipped
 
@@ -33,7 +24,6 @@ FIRST = "This is the first step of the recording: go on from here."
 LAST = "This is the last step of the recording: step back, or run backwards."
 FILTERS = ("raised", "uncaught")
 LOGGED_AT_MOST = 1000
-BRACES = re.compile(r"\{([^{}]+)\}")
 EDITED = "The file was edited since: line {line} was line {recorded} when this was recorded."
 NO_DATA = "{name}: names of a function can be watched, and a recording knows no more of what is inside a value."
 REASONS = ("exception", "data breakpoint", "function breakpoint", "breakpoint")  # of several the first is said
@@ -53,8 +43,8 @@ def set_breakpoints(debuggee: Debuggee, arguments: Arguments) -> dict:
         if why:
             raise ValueError(why)
         recorded = debuggee.files.recorded_line(file, source, line)
-        found = at_line(debuggee.recording, file, recorded, *limits)
-        found.says = asked.text("logMessage", "")
+        stop = {"file": file, "line": recorded, "log": asked.text("logMessage", "")}
+        found = stops.placed(debuggee.recording, stop | limits)
         if recorded != line:
             found.moved = EDITED.format(line=line, recorded=recorded) + (found.moved and f" {found.moved}")
         return found
@@ -66,8 +56,7 @@ def set_function_breakpoints(debuggee: Debuggee, arguments: Arguments) -> dict:
     """At the calls of functions: a qualified name, or its end; or at a stage of the walk, by its name."""
 
     def place(asked: Arguments) -> PlacedBreakpoint:
-        name, limits = asked.text("name").strip(), limits_of(asked)
-        return at_stage(debuggee.recording, name, *limits) or at_function(debuggee.recording, name, *limits)
+        return stops.placed(debuggee.recording, {"function": asked.text("name").strip()} | limits_of(asked))
 
     return placed(debuggee, "functions", arguments.objects("breakpoints"), place)
 
@@ -92,7 +81,7 @@ def set_data_breakpoints(debuggee: Debuggee, arguments: Arguments) -> dict:
 
     def place(asked: Arguments) -> PlacedBreakpoint:
         function, _, name = asked.text("dataId").rpartition(" ")
-        return at_changes(debuggee.recording, function, name, *limits_of(asked))
+        return stops.placed(debuggee.recording, {"name": name, "function": function} | limits_of(asked))
 
     return placed(debuggee, "data", arguments.objects("breakpoints"), place)
 
@@ -134,8 +123,8 @@ def placed(
     return {"breakpoints": described}
 
 
-def limits_of(asked: Arguments) -> tuple[str, str]:
-    return asked.text("condition", ""), asked.text("hitCondition", "")
+def limits_of(asked: Arguments) -> dict[str, str]:
+    return {"condition": asked.text("condition", ""), "hits": asked.text("hitCondition", "")}
 
 
 def step(move: str, backwards: bool = False) -> Callable[[Debuggee, Arguments], Events]:
@@ -196,8 +185,8 @@ def go(debuggee: Debuggee, target: int | None, backwards: bool) -> Events:
             for one in here:
                 if one.says and (logged := logged + 1) <= LOGGED_AT_MOST:
                     yield output(logged_text(debuggee, one.says, index))
-            if stops := [one for one in here if not one.says]:
-                found = index, stops
+            if here := [one for one in here if not one.says]:
+                found = index, here
                 break
     except Interrupted:
         yield stopped(debuggee, "pause", "It stays where it was")
@@ -216,13 +205,7 @@ def go(debuggee: Debuggee, target: int | None, backwards: bool) -> Events:
 def logged_text(debuggee: Debuggee, says: str, step: int) -> str:
     """A log point's text at a step, with what stands in braces worked out there."""
 
-    def value_of(found: re.Match[str]) -> str:
-        try:
-            return text_of(asked_of(debuggee.recording.steps[step], found[1].strip()))
-        except Refused as error:
-            return f"{found[0]}: {error}"
-
-    return BRACES.sub(value_of, says)
+    return stops.said_at(debuggee.recording.steps[step], says, lambda asked, error: f"{asked}: {error}")
 
 
 def at_an_end(debuggee: Debuggee, backwards: bool) -> Events:
@@ -247,8 +230,9 @@ def goto(debuggee: Debuggee, arguments: Arguments) -> Events:
 
 def restart_frame(debuggee: Debuggee, arguments: Arguments) -> Events:
     """To the first step of a frame: where it was called."""
-    columns = debuggee.recording.columns
-    debuggee.goto(columns.frame_first[columns.step_frame[debuggee.step(arguments, "frameId")]])
+    frame = debuggee.recording.cursor(debuggee.step(arguments, "frameId"))
+    frame.step_end(backwards=True)
+    debuggee.goto(frame.index)
     yield None
     yield stopped(debuggee, "restart", "Paused at the beginning of the call")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from prefix_lab.debugger.dap import moving
 from prefix_lab.debugger.dap.messages import Arguments, Refused
+from prefix_lab.debugger.placing import lines_of
 from prefix_lab.debugger.search import exceptions_of, history
 from prefix_lab.debugger.shown import before_it, given_by, text_of
 from prefix_lab.debugger.stages import bands
@@ -55,6 +56,7 @@ def lines(debuggee: Debuggee, arguments: Arguments) -> dict:
 def counts(debuggee: Debuggee, arguments: Arguments) -> dict:
     """The functions of a file that were called: where each begins, how often it was called, and what it raised."""
     columns, file = debuggee.recording.columns, debuggee.files.find(arguments.inside("source"))
+    headers = lines_of(debuggee.recording, file).text_read.headers  # of functions: no class, no module
     raised = [columns.frame_function[columns.step_frame[step]] for step in exceptions_of(debuggee.recording).raised]
     found = []
     for number, (where, name, line) in enumerate(columns.functions):
@@ -63,7 +65,7 @@ def counts(debuggee: Debuggee, arguments: Arguments) -> dict:
             for place, (event, function, _) in enumerate(columns.places)
             if function == number and event == CALL
         )
-        if where == file and called:
+        if where == file and called and line in headers and name != "<module>":
             found.append({"name": clipped(name), "line": line, "calls": called, "exceptions": raised.count(number)})
     return {"functions": found}
 

@@ -1,22 +1,36 @@
-"""ShapeFlow: the journey of the prefix as a picture whose every number follows the sliders, every axis by name."""
+"""ShapeFlow: the journey of the prefix as a picture whose every number follows the sliders, every axis by name.
+
+The page computes, draws and moves by itself (`flow.js`); what Python says of the same setting is its text.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
+from pathlib import Path
 from typing import Any
-
-import ipywidgets
 
 from prefix_lab.locale import N_, _
 from prefix_lab.locale.room import columns
 from prefix_lab.shapes import AXES
-from prefix_lab.widgets.controls import LABEL, Number, choice, grid
-from prefix_lab.widgets.flow.drawing import SHOWN, draw_journey, draw_rows
-from prefix_lab.widgets.flow.journey import DTYPES, Cost, JourneyStep, Setting, cost, facts, journey, rows_said
-from prefix_lab.widgets.picture import TextForm, still_picture
+from prefix_lab.widgets.colours import COLOURS
+from prefix_lab.widgets.flow.journey import (
+    DTYPES,
+    FIGURES,
+    STEPS,
+    Cost,
+    JourneyStep,
+    Setting,
+    cost,
+    facts,
+    journey,
+    rows_said,
+)
+from prefix_lab.widgets.moving import STYLE, Moving
+from prefix_lab.widgets.parameters.counting import base_parameters
 from prefix_lab.widgets.sizes import OWN, Sizes, own_sizes, shipped, sizes_of
+from prefix_lab.widgets.stepper.page import linked
 from prefix_lab.widgets.table import in_columns, table
 
 REACH = {
@@ -30,81 +44,68 @@ REACH = {
 }
 """How far a slider goes at first; a larger size makes it longer."""
 OF_MODEL = ("layers", "heads", "kv_heads", "head_dim")
-GROUPS = {
-    N_("The model. Type a number, or drag: every shape below follows."): ("model", *OF_MODEL),
-    N_("The prefix, and the texts that read it"): (
-        "prefix_len",
-        "projection",
-        "encoder_hidden",
-        "batch",
-        "tokens",
-        "dtype",
+TITLE = N_("The journey of a prefix: {model}, prefix_len {prefix_len}, without projection")
+TITLE_PROJECTED = N_("The journey of a prefix: {model}, prefix_len {prefix_len}, with projection")
+SAID = {
+    "ofModel": N_("The model. Type a number, or drag: every shape below follows."),
+    "ofPrefix": N_("The prefix, and the texts that read it"),
+    "model": N_("model"),
+    "projection": N_("projection"),
+    "meaning": N_("{meaning}. Type a number, or drag."),
+    "drag": N_("Type a number, or drag."),
+    "slider": N_("{name}, as a slider"),
+    "ownTwo": OWN[True],
+    "ownOne": OWN[False],
+    "title": TITLE,
+    "titleProjected": TITLE_PROJECTED,
+    "noCopy": N_("no copy"),
+    "whichReads": N_("Which decoder layer reads which row"),
+    "caption": N_(
+        "The {rows} rows of the prefix, and below them the decoder layers that read them. The crossed ones are read "
+        "by none."
+    ),
+    "captionCut": N_(
+        "The first {shown} of the prefix's {rows} rows, and below them the decoder layers that read them. The "
+        "crossed ones are read by none."
     ),
 }
 
 
-class Controls:
-    """The controls, and the setting that they stand at. `changed` is called after each move of the user's."""
+def for_page(known: Mapping[str, Sizes]) -> dict[str, Any]:
+    """What the page computes with: the table of steps, the sizes in the menu, and every text, in the reader's language.
 
-    def __init__(self, setting: Setting, changed: Any) -> None:
-        self.setting, self.changed, self.quiet = setting, changed, False
-        self.known: dict[str, Sizes] = {}
-        numbers = {name: Number(1, 1, far, name, _(AXES.get(name, ""))) for name, far in REACH.items()}
-        self.all = {
-            "model": choice([*map(named, (*shipped(), *OWN.values()))], _("model")),
-            "kv_heads": choice([1], "kv_heads", tooltip=_(AXES["kv_heads"])),
-            "projection": ipywidgets.Checkbox(description=_("projection"), style=LABEL),
-            "dtype": choice(list(DTYPES), "dtype"),
-            **numbers,
-        }
-        self.show(setting)
-        for name, control in self.all.items():
-            control.observe(lambda change, name=name: self.move(name, change["new"]), "value")
+    `known` are sizes that do not ship, but stand in the menu.
+    """
+    sizes = {name: sizes_of(name) for name in shipped()} | dict(known)
+    return {
+        "texts": {name: _(text) for name, text in (SAID | FIGURES).items()},
+        "steps": [step._asdict() | {"operation": _(step.operation), "sentence": _(step.sentence)} for step in STEPS],
+        "models": {name: sizes_for_page(one) for name, one in sizes.items()},
+        "own": {"two": OWN[True], "one": OWN[False]},
+        "axes": {name: _(AXES[name]) for name in (*REACH, "kv_heads") if name in AXES},
+        "colours": COLOURS,
+        "dtypes": DTYPES,
+        "reach": REACH,
+    }
 
-    def box(self) -> ipywidgets.Widget:
-        """The model's controls, then those of the prefix."""
-        parts: list[ipywidgets.Widget] = []
-        for said, names in GROUPS.items():
-            parts += [ipywidgets.HTML(f"<b>{_(said)}</b>"), grid([self.all[one] for one in names])]
-        return ipywidgets.VBox(parts)
 
-    def move(self, name: str, value: Any) -> None:
-        """The user moved one control: the setting that follows, shown by all of them."""
-        if self.quiet or value is None:
-            return
-        self.show(moved(self.setting, name, value, self.known))
-        self.changed()
+def sizes_for_page(sizes: Sizes) -> dict[str, Any]:
+    """One model of the menu: its sizes, where PEFT fails with it, and how many parameters it has without a prefix."""
+    trouble = sizes.trouble and {"step": sizes.trouble.step, "said": trouble_said(sizes)}
+    numbers = {name: getattr(sizes, name) for name in (*OF_MODEL, "hidden", "readers", "encoder_decoder")}
+    return numbers | {"label": sizes.name, "trouble": trouble, "base": base_parameters(sizes.config)}
 
-    def show(self, setting: Setting) -> None:
-        """Put every control where the setting is."""
-        sizes, axes = setting.sizes, setting.axes
-        self.setting, self.quiet = setting, True
-        try:
-            for name in REACH:
-                self.all[name].value = setting.tokens if name == "tokens" else axes[name]
-            self.all["tokens"].description = sizes.text_axis
-            self.all["encoder_hidden"].disabled = not setting.projection
-            self.all["kv_heads"].options = [sizes.heads] if sizes.encoder_decoder else divisors(sizes.heads)
-            self.all["kv_heads"].disabled = sizes.encoder_decoder
-            if sizes.config is not None and sizes.name not in shipped():
-                self.known[sizes.name] = sizes  # a config of the learner's own stays in the menu
-            self.all["model"].options = [*map(named, (*shipped(), *self.known, *OWN.values()))]
-            chosen = {"model": sizes.name, "kv_heads": sizes.kv_heads}
-            chosen |= {"projection": setting.projection, "dtype": setting.dtype}
-            for name, value in chosen.items():
-                self.all[name].value = value
-        finally:
-            self.quiet = False
+
+def chosen_of(setting: Setting) -> dict[str, Any]:
+    """Where the page's controls stand."""
+    names = ("prefix_len", "projection", "encoder_hidden", "batch", "tokens", "dtype")
+    sizes = {name: getattr(setting.sizes, name) for name in OF_MODEL}
+    return {"model": setting.sizes.name, **sizes, **{name: getattr(setting, name) for name in names}}
 
 
 def called(name: str) -> str:
     """A model's name; own sizes are told in the reader's language."""
     return _(name) if name in OWN.values() else name
-
-
-def named(name: str) -> tuple[str, str]:
-    """A name of the menu as it is shown, and itself."""
-    return called(name), name
 
 
 def divisors(number: int) -> tuple[int, ...]:
@@ -149,7 +150,7 @@ def kv_heads_for(old: Sizes, heads: Any) -> Any:
 CHOICES = ("model", *OF_MODEL, "prefix_len", "projection", "batch", "encoder_hidden", "tokens", "dtype")
 
 
-class ShapeFlow(TextForm, ipywidgets.VBox):
+class ShapeFlow(Moving):
     """From the virtual tokens to attention: each step of PEFT's `get_prompt`, with every axis by name and number.
 
     `model` is a name of the sizes that ship ("t5-base", "gpt2", "llama-3-8b", …), a model's config, a model that has
@@ -158,20 +159,36 @@ class ShapeFlow(TextForm, ipywidgets.VBox):
     `encoder_hidden` is the inner width of the projection, as wide as the prefix if left out.
 
     No model is built. `change(prefix_len=50)` moves the controls from Python; `text`, and so `print(flow)`, says it
-    all in words. Raises `ValueError` for a name that is not known, and for sizes that do not go together.
+    all in words. `state` is what a page without a kernel shows it from: see `prefix_lab.widgets.moving`.
+    Raises `ValueError` for a name that is not known, and for sizes that do not go together.
     """
+
+    _esm = linked(Path(__file__).parent / "flow.js")
+    _css = STYLE
 
     def __init__(self, model: Any = "t5-base", prefix_len: int = 20, projection: bool = False, **choices: Any) -> None:
         start = changed(Setting(sizes_of(model)), {"prefix_len": prefix_len, "projection": projection, **choices})
-        self._controls = Controls(start, self._draw)
-        self._picture, self._panel = ipywidgets.HTML(), ipywidgets.HTML()
-        super().__init__([self._controls.box(), self._panel, self._picture])
-        self._draw()
+        self._known: dict[str, Sizes] = {}
+        super().__init__()
+        self._show(start)
+
+    def _show(self, setting: Setting) -> None:
+        """Put every control where the setting is; sizes of the learner's own stay in the menu."""
+        sizes = setting.sizes
+        if sizes.config is not None and sizes.name not in shipped():
+            self._known[sizes.name] = sizes
+        with self.hold_sync():
+            self.data, self.chosen = for_page(self._known), chosen_of(setting)
 
     @property
     def setting(self) -> Setting:
         """The sizes and choices that are shown."""
-        return self._controls.setting
+        given = dict(self.chosen)
+        of_model = {name: given.pop(name) for name in OF_MODEL}
+        name = given.pop("model")
+        two = {own: encoder_decoder for encoder_decoder, own in OWN.items()}
+        sizes = own_sizes(two[name], **of_model) if name in two else chosen(None, name, self._known)
+        return Setting(sizes, **given)
 
     @property
     def steps(self) -> list[JourneyStep]:
@@ -185,24 +202,20 @@ class ShapeFlow(TextForm, ipywidgets.VBox):
 
     @property
     def still(self) -> str:
-        return still_picture(self._panel.value + self._picture.value, self.text)
+        setting, costs = self.setting, cost(self.setting)
+        rows = [(step.shown, step.names, step.numbers, step.dtype, step.sentence) for step in journey(setting)]
+        said = [f"<b>{escape(headline(setting))}</b>", escape(trouble_said(setting.sizes))]
+        said.append(table((), rows)._repr_html_() + table((), facts(setting, costs))._repr_html_())
+        if setting.sizes.encoder_decoder:
+            said.append(escape(rows_said(setting, costs)))
+        return "".join(f"<div>{one}</div>" for one in said if one)
 
     def change(self, **choices: Any) -> None:
         """Move some controls, as by hand: `change(model="gpt2", prefix_len=50)`. Raises `ValueError`, and stays."""
         start = self.setting
         if "model" in choices:
-            start = moved(start, "model", choices.pop("model"), self._controls.known)
-        self._controls.show(changed(start, choices))
-        self._draw()
-
-    def _draw(self) -> None:
-        setting, steps, costs = self.setting, self.steps, cost(self.setting)
-        self._panel.value = panel(setting)
-        picture = draw_journey(steps, setting, headline(setting), as_text(setting, steps, costs))
-        if setting.sizes.encoder_decoder:
-            picture += f"<p style='margin: 0.8em 0 0.2em'>{escape(caption(setting))}</p>"
-            picture += draw_rows(setting.sizes, _("Which decoder layer reads which row"), rows_said(setting, costs))
-        self._picture.value = f"<div style='overflow-x: auto'>{picture}</div>"
+            start = moved(start, "model", choices.pop("model"), self._known)
+        self._show(changed(start, choices))
 
 
 def changed(setting: Setting, choices: dict[str, Any]) -> Setting:
@@ -218,43 +231,15 @@ def changed(setting: Setting, choices: dict[str, Any]) -> Setting:
     return replace(setting, **{name: value for name, value in choices.items() if name not in OF_MODEL})
 
 
-def panel(setting: Setting) -> str:
-    """The figures as a table, and above it why PEFT fails with these sizes where it does."""
-    trouble = trouble_said(setting)
-    warning = (
-        f"<p style='border-left: 4px solid #c64b40; padding-left: 0.7em; margin: 0.5em 0'>✗ {escape(trouble)}</p>"
-        if trouble
-        else ""
-    )
-    return f"<div style='line-height: 1.5'>{warning}{table((), facts(setting, cost(setting)))._repr_html_()}</div>"
-
-
-def caption(setting: Setting) -> str:
-    """What the picture of the rows shows."""
-    rows = 2 * setting.sizes.layers
-    text = _(
-        "The {rows} rows of the prefix, and below them the decoder layers that read them. The crossed ones are read "
-        "by none."
-    )
-    if rows > SHOWN:
-        text = _(
-            "The first {shown} of the prefix's {rows} rows, and below them the decoder layers that read them. The "
-            "crossed ones are read by none."
-        )
-    return text.format(rows=rows, shown=SHOWN)
-
-
 def headline(setting: Setting) -> str:
     """What is shown, in one line."""
-    text = _("The journey of a prefix: {model}, prefix_len {prefix_len}, without projection")
-    if setting.projection:
-        text = _("The journey of a prefix: {model}, prefix_len {prefix_len}, with projection")
+    text = _(TITLE_PROJECTED if setting.projection else TITLE)
     return text.format(model=called(setting.sizes.name), prefix_len=setting.prefix_len)
 
 
-def trouble_said(setting: Setting) -> str:
+def trouble_said(sizes: Sizes) -> str:
     """Why PEFT fails with these sizes, and what to set; empty where it does not."""
-    trouble = setting.sizes.trouble
+    trouble = sizes.trouble
     if trouble is None:
         return ""
     text = _(
@@ -268,7 +253,7 @@ def as_text(setting: Setting, steps: Sequence[JourneyStep], cost: Cost) -> str:
     """All of it as plain text."""
     rows = in_columns([(step.shown, f"{step.names} = {step.numbers}", step.dtype) for step in steps])
     indent = " " * (max(columns(step.shown) for step in steps) + 6)
-    lines = [headline(setting), *filter(None, [trouble_said(setting)]), ""]
+    lines = [headline(setting), *filter(None, [trouble_said(setting.sizes)]), ""]
     for number, (step, row) in enumerate(zip(steps, rows, strict=True), start=1):
         lines += [f"{number:>2}  {row}", f"{indent}{step.sentence}"]
     lines += ["", *(f"{question}: {answer}" for question, answer in facts(setting, cost))]

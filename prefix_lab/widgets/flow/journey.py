@@ -105,68 +105,183 @@ class JourneyStep(NamedTuple):
         return f"{f'{self.count} × ' if self.count_axis else ''}({', '.join(map(str, self.shape))})"
 
 
-SENTENCES = {
-    "ids": N_("The virtual tokens by number, 0, 1, 2, …: the same for every text."),
-    "lookup": N_("A table lookup: each virtual token's row holds its keys and values. It trains."),
-    "short lookup": N_("Looks up a short row for each virtual token."),
-    "linear in": N_("The projection begins: each number meets all."),
-    "tanh": N_("Bends each number into −1 to 1. Same shape."),
-    "linear out": N_("The projection ends: one long vector, keys and values for every layer."),
-    "to": N_("Cast to the model's own type. The table still trains in float32."),
-    "view": N_("The long axis is cut in three. Only the borders are new; no number moves."),
-    "cat": N_("Everything twice: each decoder layer is to get four rows, for self- and for cross-attention."),
-    "permute": N_("The rows come first, and heads change places with virtual tokens."),
-    "split in 2": N_("One block for each layer: a key, a value."),
-    "split in 4": N_("One block for each layer: a key, a value, and two rows for the cross part."),
-    "cache of 2": N_("A key and a value for each layer. Attention takes them for its past."),
-    "cache of 4": N_("A key and a value for each layer. The two cross rows of every block are thrown away."),
-    "join": N_("In every layer the {text}'s own keys and values follow those of the prefix, which every query sees."),
-    "mask": N_("The mask, if given, grows by prefix_len ones."),
-    "decoder's mask": N_("The mask, if given, grows by prefix_len ones. The encoder's stays: it never sees a prefix."),
-}
+class Planned(NamedTuple):
+    """A step as a table has it, for Python and the page. In braces stand `heads`, `width`, `block`, `joined`, `text`
+    and `dtype`, which the sizes decide; `when` is "" or a fact of the setting: two or one (stacks of layers),
+    projection or direct, cast."""
+
+    key: str
+    operation: str
+    axes: str
+    sentence: str
+    when: str = ""
+    count: str = ""
+    dtype: str = "{dtype}"
+    copies: bool = True
+
+
+STEPS = (
+    Planned(
+        "ids",
+        "prompt_tokens",
+        "batch prefix_len",
+        N_("The virtual tokens by number, 0, 1, 2, …: the same for every text."),
+        dtype="int64",
+        copies=False,
+    ),
+    Planned(
+        "lookup",
+        "embedding",
+        "batch prefix_len {width}",
+        N_("Looks up a short row for each virtual token."),
+        "projection",
+        dtype="float32",
+    ),
+    Planned(
+        "linear in",
+        "Linear",
+        "batch prefix_len encoder_hidden",
+        N_("The projection begins: each number meets all."),
+        "projection",
+        dtype="float32",
+    ),
+    Planned(
+        "tanh",
+        "Tanh",
+        "batch prefix_len encoder_hidden",
+        N_("Bends each number into −1 to 1. Same shape."),
+        "projection",
+        dtype="float32",
+    ),
+    Planned(
+        "linear out",
+        "Linear",
+        "batch prefix_len 2·layers·{width}",
+        N_("The projection ends: one long vector, keys and values for every layer."),
+        "projection",
+        dtype="float32",
+    ),
+    Planned(
+        "lookup",
+        "embedding",
+        "batch prefix_len 2·layers·{width}",
+        N_("A table lookup: each virtual token's row holds its keys and values. It trains."),
+        "direct",
+        dtype="float32",
+    ),
+    Planned(
+        "to",
+        "to({dtype})",
+        "batch prefix_len 2·layers·{width}",
+        N_("Cast to the model's own type. The table still trains in float32."),
+        "cast",
+    ),
+    Planned(
+        "view",
+        "view",
+        "batch prefix_len 2·layers {heads} head_dim",
+        N_("The long axis is cut in three. Only the borders are new; no number moves."),
+        copies=False,
+    ),
+    Planned(
+        "cat",
+        "cat([x, x], dim=2)",
+        "batch prefix_len 4·layers {heads} head_dim",
+        N_("Everything twice: each decoder layer is to get four rows, for self- and for cross-attention."),
+        "two",
+    ),
+    Planned(
+        "permute",
+        "permute(2, 0, 3, 1, 4)",
+        "{block}·layers batch {heads} prefix_len head_dim",
+        N_("The rows come first, and heads change places with virtual tokens."),
+        copies=False,
+    ),
+    Planned(
+        "split",
+        "split({block})",
+        "{block} batch {heads} prefix_len head_dim",
+        N_("One block for each layer: a key, a value."),
+        "one",
+        "layers",
+        copies=False,
+    ),
+    Planned(
+        "split",
+        "split({block})",
+        "{block} batch {heads} prefix_len head_dim",
+        N_("One block for each layer: a key, a value, and two rows for the cross part."),
+        "two",
+        "layers",
+        copies=False,
+    ),
+    Planned(
+        "cache",
+        "DynamicCache",
+        "batch {heads} prefix_len head_dim",
+        N_("A key and a value for each layer. Attention takes them for its past."),
+        "one",
+        "2·layers",
+    ),
+    Planned(
+        "cache",
+        "EncoderDecoderCache",
+        "batch {heads} prefix_len head_dim",
+        N_("A key and a value for each layer. The two cross rows of every block are thrown away."),
+        "two",
+        "2·layers",
+    ),
+    Planned(
+        "join",
+        N_("attention: cat"),
+        "batch {heads} prefix_len+{text} head_dim",
+        N_("In every layer the {text}'s own keys and values follow those of the prefix, which every query sees."),
+        count="{joined}",
+    ),
+    Planned(
+        "mask",
+        "attention_mask",
+        "batch prefix_len+{text}",
+        N_("The mask, if given, grows by prefix_len ones."),
+        "one",
+        dtype="float32",
+    ),
+    Planned(
+        "mask",
+        "decoder_attention_mask",
+        "batch prefix_len+{text}",
+        N_("The mask, if given, grows by prefix_len ones. The encoder's stays: it never sees a prefix."),
+        "two",
+        dtype="float32",
+    ),
+)
+"""First the encoder, from ids to one long vector for each virtual token; then the long vector is only regrouped, to a
+cache; then what each attention layer does with its key and value, and what the mask says to it."""
 
 
 def journey(setting: Setting) -> list[JourneyStep]:
-    """Every step from the numbers of the virtual tokens to the mask of attention, in PEFT's order.
-
-    First the encoder, from ids to one long vector for each virtual token; then the long vector is only regrouped, to a
-    cache; then what each attention layer does with its key and value, and what the mask says to it.
-    """
-    sizes, width, heads, text = setting.sizes, setting.width, setting.cached_heads, setting.sizes.text_axis
-    two, dtype, known = sizes.encoder_decoder, setting.dtype, setting.axes
-    block = "4" if two else "2"
-    steps: list[JourneyStep] = []
-
-    def step(
-        key: str, operation: str, axes: str, count: str = "", dtype: str = dtype, copies: bool = True, said: str = ""
-    ) -> None:
-        names = tuple(axes.split())
-        shape: Any = tuple(evaluate(name, known) for name in names)
-        sentence, number = _(SENTENCES[said or key]).format(text=text), evaluate(count or "1", known)
-        steps.append(JourneyStep(key, operation, sentence, names, shape, count, number, dtype, copies))
-
-    step("ids", "prompt_tokens", "batch prefix_len", dtype="int64", copies=False)
-    if setting.projection:
-        step("lookup", "embedding", f"batch prefix_len {width}", dtype="float32", said="short lookup")
-        step("linear in", "Linear", "batch prefix_len encoder_hidden", dtype="float32")
-        step("tanh", "Tanh", "batch prefix_len encoder_hidden", dtype="float32")
-        step("linear out", "Linear", f"batch prefix_len 2·layers·{width}", dtype="float32")
-    else:
-        step("lookup", "embedding", f"batch prefix_len 2·layers·{width}", dtype="float32")
-    if dtype != "float32":
-        step("to", f"to({dtype})", f"batch prefix_len 2·layers·{width}")
-    step("view", "view", f"batch prefix_len 2·layers {heads} head_dim", copies=False)
-    if two:
-        step("cat", "cat([x, x], dim=2)", f"batch prefix_len 4·layers {heads} head_dim")
-    step("permute", "permute(2, 0, 3, 1, 4)", f"{block}·layers batch {heads} prefix_len head_dim", copies=False)
-    pieces = f"{block} batch {heads} prefix_len head_dim"
-    step("split", f"split({block})", pieces, "layers", copies=False, said=f"split in {block}")
-    cache = "EncoderDecoderCache" if two else "DynamicCache"
-    step("cache", cache, f"batch {heads} prefix_len head_dim", "2·layers", said=f"cache of {block}")
-    joined = "2·layers" if sizes.readers == sizes.layers else f"{2 * sizes.readers}"
-    step("join", N_("attention: cat"), f"batch {heads} prefix_len+{text} head_dim", joined)
-    mask, said = ("decoder_attention_mask", "decoder's mask") if two else ("attention_mask", "mask")
-    step("mask", mask, f"batch prefix_len+{text}", dtype="float32", said=said)
+    """Every step from the numbers of the virtual tokens to the mask of attention, in PEFT's order."""
+    sizes, known, two = setting.sizes, setting.axes, setting.sizes.encoder_decoder
+    words = {
+        "heads": setting.cached_heads,
+        "width": setting.width,
+        "text": sizes.text_axis,
+        "block": "4" if two else "2",
+        "joined": "2·layers" if sizes.readers == sizes.layers else f"{2 * sizes.readers}",
+        "dtype": setting.dtype,
+    }
+    holds = {"", "two" if two else "one", "projection" if setting.projection else "direct"}
+    holds |= {"cast"} if setting.dtype != "float32" else set()
+    steps = []
+    for step in STEPS:
+        if step.when in holds:
+            axes = tuple(step.axes.format(**words).split())
+            shape: Any = tuple(evaluate(name, known) for name in axes)
+            count = step.count.format(**words)
+            number: Any = evaluate(count or "1", known)
+            said = (step.operation.format(**words), _(step.sentence).format(**words))
+            dtype = step.dtype.format(**words)
+            steps.append(JourneyStep(step.key, *said, axes, shape, count, number, dtype, step.copies))
     return steps
 
 
@@ -236,34 +351,58 @@ def cost(setting: Setting) -> Cost:
     )
 
 
+FIGURES = {
+    "bytes": N_("{number} bytes"),
+    "width": N_("Width of a key"),
+    "trainable": N_("Trainable parameters"),
+    "ofThem": N_("… of them"),
+    "shareOf": N_("Share of the whole"),
+    "unknownShare": N_("choose a real model to see it"),
+    "share": N_("{share} % of {total}, the prefix included"),
+    "cacheOfOne": N_("{size} for one text"),
+    "cacheOfMany": N_("{size} for a batch of {batch}, {each} a text"),
+    "cache": N_("Cache, {dtype}"),
+    "deadRows": N_("Dead rows"),
+    "otherWidth": N_("{product}, while hidden = {hidden}"),
+    "noneDead": N_("none of {rows}: every layer reads its own two"),
+    "noneDeadTwo": N_("none of {rows}: an odd number of layers goes over every row"),
+    "dead": N_(
+        "{dead} of {rows}: {parameters} of the trainable parameters never get a gradient, and take {size} in "
+        "training (float32: weight, gradient, Adam's two moments)"
+    ),
+    "deadHalf": N_(
+        "{dead} of {rows}: {parameters} of the trainable parameters never get a gradient, and take {size} in "
+        "training (float32: weight, gradient, Adam's two moments); layers i and i+{half} read the same rows"
+    ),
+    "rowsDead": N_("Of rows 0 to {last}, these are read by no layer: {dead}."),
+    "rowsRead": N_("Of rows 0 to {last}, each is read."),
+}
+"""What it costs, as Python and the page say it."""
+
+
 def amount(number: float) -> str:
     """Bytes as one reads them: `2.8 MiB`."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if number < 1024 or unit == "GiB":
             break
         number /= 1024
-    return _("{number:.0f} bytes").format(number=number) if unit == "bytes" else f"{number:.1f} {unit}"
+    return _(FIGURES["bytes"]).format(number=f"{number:.0f}") if unit == "bytes" else f"{number:.1f} {unit}"
 
 
 def facts(setting: Setting, cost: Cost) -> list[tuple[str, str]]:
     """What it costs, as (question, answer)."""
-    said = [(_("Width of a key"), width_said(setting)), (_("Trainable parameters"), f"{cost.trainable:,}")]
+    said = {name: _(text) for name, text in FIGURES.items()}
+    rows = [(said["width"], width_said(setting)), (said["trainable"], f"{cost.trainable:,}")]
     if setting.projection:
-        said.append((_("… of them"), ", ".join(f"{name} {count:,}" for name, count in cost.parts.items())))
-    if cost.total is None:
-        said.append((_("Share of the whole"), _("choose a real model to see it")))
-    else:
-        share = _("{share:.4f} % of {total:,}, the prefix included").format(share=cost.share, total=cost.total)
-        said.append((_("Share of the whole"), share))
-    cache = _("{size} for one text")
-    if setting.batch > 1:
-        cache = _("{size} for a batch of {batch}, {each} a text")
-    cache = cache.format(
+        rows.append((said["ofThem"], ", ".join(f"{name} {count:,}" for name, count in cost.parts.items())))
+    share = said["unknownShare"]
+    if cost.total is not None:
+        share = said["share"].format(share=f"{cost.share:.4f}", total=f"{cost.total:,}")
+    cache = said["cacheOfMany" if setting.batch > 1 else "cacheOfOne"].format(
         size=amount(cost.cache_bytes), batch=setting.batch, each=amount(cost.cache_bytes / setting.batch)
     )
-    said.append((_("Cache, {dtype}").format(dtype=setting.dtype), cache))
-    said.append((_("Dead rows"), dead_said(setting, cost)))
-    return said
+    rows += [(said["shareOf"], share), (said["cache"].format(dtype=setting.dtype), cache)]
+    return [*rows, (said["deadRows"], dead_said(setting, cost))]
 
 
 def width_said(setting: Setting) -> str:
@@ -272,30 +411,19 @@ def width_said(setting: Setting) -> str:
     product = f"{setting.cached_heads} · head_dim = {sizes.kv_heads} · {sizes.head_dim} = {sizes.token_dim}"
     if setting.width == "hidden":
         return f"hidden = {product}"
-    return _("{product}, while hidden = {hidden}").format(product=product, hidden=sizes.hidden)
+    return _(FIGURES["otherWidth"]).format(product=product, hidden=sizes.hidden)
 
 
 def dead_said(setting: Setting, cost: Cost) -> str:
     """How much of the prefix no layer reads, and what that costs."""
     sizes = setting.sizes
-    if not cost.dead_rows:
-        none = _("none of {rows}: every layer reads its own two")
-        if sizes.encoder_decoder:
-            none = _("none of {rows}: an odd number of layers goes over every row")
-        return none.format(rows=cost.rows)
-    text = _(
-        "{dead} of {rows}: {parameters:,} of the trainable parameters never get a gradient, and take {size} in "
-        "training (float32: weight, gradient, Adam's two moments)"
-    )
-    if sizes.layers % 2 == 0 and sizes.readers == sizes.layers:
-        text = _(
-            "{dead} of {rows}: {parameters:,} of the trainable parameters never get a gradient, and take {size} in "
-            "training (float32: weight, gradient, Adam's two moments); layers i and i+{half} read the same rows"
-        )
-    return text.format(
+    kind = "noneDeadTwo" if sizes.encoder_decoder else "noneDead"
+    if cost.dead_rows:
+        kind = "deadHalf" if sizes.layers % 2 == 0 and sizes.readers == sizes.layers else "dead"
+    return _(FIGURES[kind]).format(
         dead=len(cost.dead_rows),
         rows=cost.rows,
-        parameters=cost.dead_parameters,
+        parameters=f"{cost.dead_parameters:,}",
         size=amount(cost.dead_bytes),
         half=sizes.layers // 2,
     )
@@ -303,10 +431,5 @@ def dead_said(setting: Setting, cost: Cost) -> str:
 
 def rows_said(setting: Setting, cost: Cost) -> str:
     """The rows in one sentence, for those who do not see the picture of them."""
-    dead = ", ".join(map(str, cost.dead_rows))
-    text = (
-        _("Of rows 0 to {last}, these are read by no layer: {dead}.")
-        if dead
-        else _("Of rows 0 to {last}, each is read.")
-    )
-    return text.format(last=cost.rows - 1, dead=dead)
+    text = _(FIGURES["rowsDead" if cost.dead_rows else "rowsRead"])
+    return text.format(last=cost.rows - 1, dead=", ".join(map(str, cost.dead_rows)))

@@ -1,8 +1,13 @@
 // Answers in a page that has no kernel: the same as questions.py gives, from the pieces in the page.
 
 import { Condition, NAMED } from "./condition.js";
+import { namesInLog, saidAt, timesOf } from "./stops.js";
 import { Store } from "./store.js";
 
+/** @typedef {import("./stops.js").Stop} Stop */
+
+const IN_PLACE = 1;
+const SAID_AT_MOST = 1000; // lines of log points
 const MOST_FOUND = 100;
 const LONGEST_HISTORY = 1000;
 
@@ -11,6 +16,8 @@ export class Answers {
   constructor(get) {
     /** @type {number[][] | null} */
     this.places = null;
+    /** @type {Map<string, number[]>} the steps of a place, and those at which a stop with a count stops */
+    this.known = new Map();
     this.store = new Store({ get, ask: (question) => this.answer(question) });
   }
 
@@ -20,6 +27,8 @@ export class Answers {
     const { ask, ...rest } = question;
     if (ask === "stop") return this.stop(rest.step, rest.breakpoints, rest.back ?? false);
     if (ask === "past") return this.store.past(rest.step, rest.back, this.store.functionsOf(rest.skip), rest.skip);
+    if (ask === "times") return (await this.stepsOf(rest.breakpoint)).length;
+    if (ask === "said") return this.said(rest.breakpoints);
     if (ask === "unknown") return this.unknown(rest.breakpoint);
     if (ask === "history") return this.history(rest.step, rest.name);
     if (ask === "changed") return this.changed(rest.since, rest.step);
@@ -38,29 +47,139 @@ export class Answers {
     return this.places ?? [];
   }
 
-  /** The steps at which a breakpoint can stop, in order. @param {{file: string, line: number}} breakpoint @returns {Promise<number[]>} */
-  async stepsOf({ file, line }) {
+  /** The steps at which a breakpoint can stop, in order, whatever its condition. @param {Stop} one @returns {Promise<number[]>} */
+  async stepsOf(one) {
+    const { file = "", line, function: called = "", name, raises } = one;
+    const key = JSON.stringify([file, line, called, name, raises]);
+    const known = this.known.get(key);
+    if (known) return known;
+    /** @type {number[]} */
+    let found;
+    if (name !== undefined) found = await this.changesOf(called, name);
+    else if (raises !== undefined) found = await this.raisedOf(raises);
+    else if (line !== undefined) {
+      const [, ...places] = (await this.store.stands(this.store.meta.files.indexOf(file))).get(line) ?? [line];
+      found = await this.stepsIn(places);
+    } else if (called) found = this.beginningsOf(called) ?? (await this.stepsIn(this.callsOf(called)));
+    else found = Array.from({ length: this.store.meta.steps }, (_, step) => step);
+    this.known.set(key, found);
+    return found;
+  }
+
+  /** @param {number[]} places */
+  async stepsIn(places) {
     const stepsAt = await this.stepsAt();
-    const [, ...places] = (await this.store.stands(this.store.meta.files.indexOf(file))).get(line) ?? [line];
     return places.flatMap((place) => stepsAt[place]).sort((one, other) => one - other);
   }
 
-  /** @param {number} step @param {any[]} breakpoints @param {boolean} back */
+  /** Where a stage begins, if there is one of that name. @param {string} name @returns {number[] | undefined} */
+  beginningsOf(name) {
+    const [, , runs] = this.store.meta.stages.find((/** @type {any[]} */ [stage]) => stage === name) ?? [];
+    return runs?.map((/** @type {number[]} */ [first]) => first);
+  }
+
+  /** The places at which a function is called. @param {string} name */
+  callsOf(name) {
+    const meant = this.store.namedSo(name);
+    return [...this.store.meta.places.keys()].filter((place) => {
+      const [event, called] = this.store.place(place);
+      return event === "call" && meant.has(called);
+    });
+  }
+
+  /** The steps at which a name of a function is given another value, or the contents of its value change. @param {string} called @param {string} name */
+  async changesOf(called, name) {
+    const { functions, names, watches } = this.store.meta;
+    const exact = [...functions.keys()].filter((number) => functions[number][1] === called);
+    const inside = exact.length ? new Set(exact) : this.store.namedSo(called);
+    /** @type {number[]} */
+    const found = [];
+    /** @type {Map<number, number | null>} frame → the value that the name has there */
+    const last = new Map();
+    await this.eachBinding((step, number, value, flag) => {
+      if (names[number] !== name || watches.includes(number)) return true;
+      const page = this.store.here(step);
+      const [, of] = this.store.place(page.place[step - page.first]);
+      const frame = page.frame[step - page.first];
+      if (!inside.has(of)) return true;
+      if ((!last.has(frame) || last.get(frame) !== value || flag & IN_PLACE) && found.at(-1) !== step) found.push(step);
+      last.set(frame, value);
+      return true;
+    }, true);
+    return found;
+  }
+
+  /** The steps at which exceptions of these classes were raised. @param {string} classes */
+  async raisedOf(classes) {
+    const wanted = classes.split(",").map((one) => one.trim()).filter(Boolean);
+    /** @type {number[]} */
+    const found = [];
+    for (const [step, number] of await this.store.piece("raised")) {
+      const value = wanted.length ? await this.store.value(number) : null;
+      /** @type {string[]} */
+      const bases = value?.facts?.bases ?? [];
+      if (!wanted.length || wanted.some((name) => bases.some((base) => `.${base}`.endsWith(`.${name}`)))) found.push(step);
+    }
+    return found;
+  }
+
+  /** Of these steps, in their order, those at which a breakpoint stops. @param {Stop} one @param {number[]} steps */
+  async *holding(one, steps) {
+    const wanted = one.condition ? new Condition(one.condition) : null;
+    for (const at of steps) {
+      const values = wanted && (await this.valuesFor(wanted, at));
+      if (!wanted || (values && wanted.isTrueOf(values))) yield at;
+    }
+  }
+
+  /** The steps at which a breakpoint stops, as far as they are known without its condition: with a count, it is seen to already. @param {Stop} one @returns {Promise<[number[], Stop]>} */
+  async candidates(one) {
+    const steps = await this.stepsOf(one);
+    const counts = one.hits ? timesOf(one.hits) : null;
+    if (!counts) return [steps, one];
+    const key = JSON.stringify({ ...one, on: true });
+    let found = this.known.get(key);
+    if (!found) {
+      found = [];
+      let time = 0;
+      for await (const at of this.holding(one, steps)) if (counts((time += 1))) found.push(at);
+      this.known.set(key, found);
+    }
+    return [found, {}];
+  }
+
+  /** The next step, or the one before, where one of the breakpoints stops, and which of them. @param {number} step @param {Stop[]} breakpoints @param {boolean} back */
   async stop(step, breakpoints, back) {
+    /** @type {[number, number] | null} */
     let best = null;
-    for (const one of breakpoints) {
-      const wanted = one.condition ? new Condition(one.condition) : null;
-      const steps = (await this.stepsOf(one)).filter((at) => (back ? at < step : at > step));
-      for (const at of back ? steps.reverse() : steps) {
-        if (best !== null && (back ? at <= best : at >= best)) break;
-        const values = wanted && (await this.valuesFor(wanted, at));
-        if (!wanted || (values && wanted.isTrueOf(values))) {
-          best = at;
-          break;
-        }
+    for (const [number, one] of breakpoints.entries()) {
+      const [steps, rest] = await this.candidates(one);
+      /** @type {number} */
+      const limit = best?.[0] ?? (back ? -1 : Infinity);
+      const there = steps.filter((at) => (back ? limit < at && at < step : step < at && at < limit));
+      for await (const at of this.holding(rest, back ? there.reverse() : there)) {
+        best = [at, number];
+        break;
       }
     }
     return best;
+  }
+
+  /** What log points say, in the order of the steps. @param {Stop[]} breakpoints */
+  async said(breakpoints) {
+    /** @type {[number, string][]} */
+    const found = [];
+    for (const one of breakpoints) {
+      const [steps, rest] = await this.candidates(one);
+      const names = namesInLog(one.log ?? "");
+      let left = SAID_AT_MOST;
+      for await (const at of this.holding(rest, steps)) {
+        await this.store.page(at);
+        found.push([at, saidAt(one.log ?? "", await this.store.valuesOf(this.store.at(at), names))]);
+        if (!(left -= 1)) break;
+      }
+    }
+    return found.sort(([one], [other]) => one - other).slice(0, SAID_AT_MOST);
   }
 
   /** The values of a condition's names at a step; null where one of them has none. @param {Condition} condition @param {number} step */
@@ -179,13 +298,13 @@ export class Answers {
     return (this.store.beside(step, false) ?? this.store.meta.steps) - 0.5;
   }
 
-  /** Visits what each step bound, until the visitor says no. @param {(step: number, name: number, value: number) => boolean} visit */
-  async eachBinding(visit) {
+  /** Visits what each step bound, until the visitor says no. @param {(step: number, name: number, value: number, flag: number) => boolean} visit @param {boolean} [deleted] and what it deleted */
+  async eachBinding(visit, deleted = false) {
     for (let first = 0; first < this.store.meta.steps; first += this.store.meta.page) {
       const page = await this.store.page(first);
       for (let at = 0; at < page.bound.length; at += 1)
         for (let one = 0; one < page.bound[at].length; one += 3)
-          if (page.bound[at][one + 1] !== null && !visit(first + at, page.bound[at][one], page.bound[at][one + 1])) return;
+          if ((deleted || page.bound[at][one + 1] !== null) && !visit(first + at, page.bound[at][one], page.bound[at][one + 1], page.bound[at][one + 2])) return;
     }
   }
 

@@ -445,7 +445,26 @@ export function asPython(worth) {
   if (typeof worth === "boolean") return worth ? "True" : "False";
   if (typeof worth === "string") return `'${worth}'`;
   if (Array.isArray(worth)) return `(${worth.map(asPython).join(", ")}${worth.length === 1 ? "," : ""})`;
-  if (isThing(worth)) return worth.text;
+  if (isThing(worth)) return namedText(worth);
   if (typeof worth === "bigint" || !Number.isInteger(worth)) return String(worth).replace("Infinity", "inf").replace("NaN", "nan");
   return Number.isSafeInteger(worth) ? `${Object.is(worth, -0) ? "-0" : worth}.0` : String(worth);
+}
+
+/** A thing's text, a tensor's with the names of its axes, as `Summary.__repr__` has it. @param {Thing} thing */
+function namedText({ text, facts }) {
+  const { axes, shape } = facts;
+  if (!axes?.length || !shape?.length || !axes.every((/** @type {any} */ axis) => typeof axis === "string")) return text;
+  const named = shape.map((/** @type {number} */ size, /** @type {number} */ at) => (axes[at] === String(size) ? axes[at] : `${axes[at]} ${size}`));
+  return text.replace(`(${shape.join(", ")})`, () => `(${named.join(", ")})`);
+}
+
+/** What a condition gives, as a line says it: a text without quotes; null where it has no answer. @param {Condition} condition @param {Names} names @returns {string | null} */
+export function asText(condition, names) {
+  try {
+    const worth = condition.worth(names);
+    return typeof worth === "string" ? worth : asPython(worth);
+  } catch (error) {
+    if (error instanceof Unknown) return null;
+    throw error;
+  }
 }

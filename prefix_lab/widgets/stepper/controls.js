@@ -10,15 +10,15 @@ import { h } from "./text.js";
 
 /** The buttons, one for each thing that a key does. @param {Moved} view */
 export function toolbar(view) {
-  const buttons = KEYS.filter(({ word }) => word).map(({ does, label, keys, word, group, main }) =>
+  const buttons = KEYS.filter(({ word }) => word).map(({ does, says, keys, word, group, main }) =>
     h(
       "button",
       {
         type: "button",
         class: [group && "pl-group", main && "pl-main"].filter(Boolean).join(" "),
         "data-does": does,
-        "aria-label": view.t(label),
-        title: `${view.t(label)} (${keys.map(said).join(", ")})`,
+        "aria-label": view.language.say(says),
+        title: `${view.language.say(says)} (${keys.map(said).join(", ")})`,
         onclick: () => view.act(does),
       },
       view.language.say(word ?? ""),
@@ -117,7 +117,7 @@ export async function fullWindow(root, focus) {
 
 /** All keys and what they do. @param {Moved} view */
 export function help(view) {
-  const rows = KEYS.map(({ keys, label }) => h("tr", {}, h("td", {}, ...keys.flatMap((key, at) => [at ? " " : null, h("kbd", {}, said(key))])), h("td", {}, view.t(label))));
+  const rows = KEYS.map(({ keys, says }) => h("tr", {}, h("td", {}, ...keys.flatMap((key, at) => [at ? " " : null, h("kbd", {}, said(key))])), h("td", {}, view.language.say(says))));
   const begin = () => {
     view.close();
     view.tour?.show(0);

@@ -1,40 +1,17 @@
-// The keys: a debugger's function keys, letters as in vim and pdb, capitals for the same way backwards. As in the
-// terminal's replay.
-
-import { N_ } from "./text.js";
+// The keys. What each does stands in debugger/moves.py, for the terminal's replay as well.
 
 /**
- * `word` is what its button says, `group` begins a new group of buttons; one without a word has no button. Those that
- * are `main` stand on a phone, too, where the others wait behind one button.
- * @typedef {{keys: string[], does: string, label: string, word?: string, group?: boolean, main?: boolean}} Key
+ * `says` is a text of the catalogue, `word` what its button says, and one without a word has no button; `group` begins a
+ * new group of buttons. Those that are `main` stand on a phone, too, where the others wait behind one button. `by` is a
+ * move of the store's, and `back` says that it goes backwards; `travels` is any other that leads to another step.
+ * @typedef {{keys: string[], does: string, says: string, word?: string, by?: string, back?: boolean, travels?: boolean, group?: boolean, main?: boolean}} Key
  */
 
-/** @type {Key[]} in the order of the toolbar and of the help */
-export const KEYS = [
-  { keys: ["g", "Home"], does: "first", label: "first", word: "|◀" },
-  { keys: ["C", "Shift+F5"], does: "runBack", label: "runBack", word: "◀◀" },
-  { keys: ["O", "H"], does: "outBack", label: "outBack", word: N_("◀ out"), group: true },
-  { keys: ["N", "p", "k", "Shift+F10"], does: "overBack", label: "overBack", word: N_("◀ over"), main: true },
-  { keys: ["S", "ArrowLeft"], does: "inBack", label: "inBack", word: N_("◀ in") },
-  { keys: ["s", "l", "ArrowRight", "F11"], does: "in", label: "in", word: N_("in ▶"), main: true, group: true },
-  { keys: ["n", "j", "F10"], does: "over", label: "over", word: N_("over ▶"), main: true },
-  { keys: ["o", "h", "Shift+F11"], does: "out", label: "out", word: N_("out ▶"), main: true },
-  { keys: ["c", "F5"], does: "run", label: "run", word: "▶▶", group: true },
-  { keys: ["G", "End"], does: "last", label: "last", word: "▶|" },
-  { keys: ["["], does: "stageBefore", label: "stageBefore", word: N_("◀ stage"), group: true },
-  { keys: ["]"], does: "nextStage", label: "nextStage", word: N_("stage ▶") },
-  { keys: ["u"], does: "undo", label: "undo", word: N_("undo"), group: true },
-  { keys: ["m"], does: "mark", label: "mark" },
-  { keys: ["="], does: "since", label: "since" },
-  { keys: ["x"], does: "skipHere", label: "skipHere" },
-  { keys: ["b", "F9"], does: "breakHere", label: "breakHere", word: N_("break") },
-  { keys: ["/"], does: "find", label: "search", word: N_("search") },
-  { keys: ["f"], does: "full", label: "full", word: N_("full") },
-  { keys: ["?", "F1"], does: "help", label: "help", word: "?" },
-  { keys: ["Escape"], does: "close", label: "leave" },
-];
+/** @type {Key[]} in the order of the toolbar and of the help; page.py puts them in */
+export const KEYS = [];
 
-const SHOWN = /** @type {Record<string, string>} */ ({ ArrowLeft: "←", ArrowRight: "→", Escape: "Esc" });
+/** @type {Record<string, string>} keys as people say them; from there, too */
+export const SHOWN = {};
 
 /** A key as people say it. @param {string} key */
 export function said(key) {

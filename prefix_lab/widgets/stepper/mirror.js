@@ -5,13 +5,14 @@ import { Compared, MARKS, SIDES } from "./compare.js";
 import { fullWindow, help, toolbar } from "./controls.js";
 import { keepKeys, meant, oneByOne } from "./keys.js";
 import { MOVES, REMEMBERED, StepperView, TRAVELS } from "./stepper.js";
+import { stopping } from "./stops.js";
 import { h, Language, shown } from "./text.js";
 
 /** @typedef {"ours" | "theirs"} Side */
 /** @typedef {{stage: string, ours: [number, number] | null, theirs: [number, number] | null, verdict: string, what: string}} Boundary */
 /** @typedef {{ours: number, theirs: number, stage: string, end: boolean}} Gate where the two part it has no stage */
 
-const ITS_OWN = ["breakHere", "find", "close"]; // what a key or button does on the side that was touched last
+const ITS_OWN = ["breakHere", "stopAt", "stopWhen", "clear", "logged", "calls", "history", "find", "close"]; // what a key or button does on the side that was touched last
 
 export class MirrorView {
   /**
@@ -243,7 +244,7 @@ export class MirrorView {
 
   /** Sides that have breakpoints run to theirs; one that has none follows. @param {boolean} back */
   async run(back) {
-    const running = SIDES.filter((side) => this.model.get("breakpoints")[side].some((/** @type {any} */ one) => one.on !== false));
+    const running = SIDES.filter((side) => this.model.get("breakpoints")[side].some(stopping));
     const before = this.steps;
     if (!running.length) return this.tell(this.t("noneSet"));
     this.together = true;

@@ -11,6 +11,32 @@ function inAddress(name) {
   return /^\d{1,15}$/.test(said) ? Number(said) : null;
 }
 
+/** What asks nothing of anybody: the pieces are here, packed, and answers come from them. @param {Record<string, string>} packed @param {string} [folder] */
+export function storeOf(packed, folder = "") {
+  const get = async (/** @type {string[]} */ keys) => Object.fromEntries(await Promise.all(keys.map(async (key) => [key, await unpacked(packed[folder + key])])));
+  const answers = new Answers(get);
+  return new Store({ get, ask: (question) => answers.answer(question) });
+}
+
+/**
+ * What a view shares where there is no Python. @param {Record<string, any>} values
+ * @param {(name: string, value: any) => void} told of each change
+ * @returns {import("./stepper.js").Model}
+ */
+export function modelOf(values, told) {
+  /** @type {[string, () => void][]} */
+  const listeners = [];
+  return {
+    get: (name) => values[name],
+    set: (name, value) => {
+      values[name] = value;
+      told(name, value);
+      for (const [one, changed] of listeners) if (one === name) changed();
+    },
+    on: (name, changed) => void listeners.push([name, changed]),
+  };
+}
+
 /**
  * Show what is in this page; `page.py` calls it.
  * @param {string[]} sides of a mirror; of a stepper one, which has no name
@@ -22,30 +48,15 @@ export async function start(sides, make) {
   const pieces = read("pieces");
   const settings = read("settings");
   const two = sides.length > 1;
-  const source = (/** @type {string} */ side) => {
-    const folder = two ? `${side}/` : "";
-    const get = async (/** @type {string[]} */ keys) => Object.fromEntries(await Promise.all(keys.map(async (key) => [key, await unpacked(pieces[folder + key])])));
-    const answers = new Answers(get);
-    return new Store({ get, ask: (question) => answers.answer(question) });
-  };
   /** @returns {any} */
   const stepsInAddress = () => (two ? Object.fromEntries(sides.map((side) => [side, inAddress(side) ?? settings.steps[side]])) : (inAddress("step") ?? 0));
-  /** @type {Record<string, any>} */
   const values = { ...settings, [two ? "steps" : "step"]: stepsInAddress(), question: null };
-  /** @type {[string, () => void][]} */
-  const listeners = [];
-  const model = {
-    get: (/** @type {string} */ name) => values[name],
-    set: (/** @type {string} */ name, /** @type {any} */ value) => {
-      values[name] = value;
-      if (name === "step") history.replaceState(null, "", `#step=${value}`);
-      if (name === "steps") history.replaceState(null, "", `#${new URLSearchParams(value)}`);
-      for (const [one, changed] of listeners) if (one === name) changed();
-    },
-    on: (/** @type {string} */ name, /** @type {() => void} */ changed) => void listeners.push([name, changed]),
-  };
+  const model = modelOf(values, (name, value) => {
+    if (name === "step") history.replaceState(null, "", `#step=${value}`);
+    if (name === "steps") history.replaceState(null, "", `#${new URLSearchParams(value)}`);
+  });
   const host = /** @type {HTMLElement} */ (document.getElementById("stepper"));
-  const stores = Object.fromEntries(sides.map((side) => [side, source(side)]));
+  const stores = Object.fromEntries(sides.map((side) => [side, storeOf(pieces, two ? `${side}/` : "")]));
   const view = make(host, stores, model, { said: settings.said, height: "100%" });
   addEventListener("hashchange", () => {
     const there = stepsInAddress();

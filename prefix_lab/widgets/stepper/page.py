@@ -1,8 +1,9 @@
 """A recording, or two side by side, as one HTML file, for any browser, with no kernel and no network.
 
 The stepper's ES modules become one text here, which widgets take, too. They stay plain files that browsers, editors and
-the type checker read, and follow four rules, which a test holds: imports stand at the head and name files of the
-folder, only the widget has a default export, no two modules give one name to different things, no text spans lines.
+the type checker read, and follow four rules, which a test holds: imports stand at the head and name files by
+where they are, only the widget has a default export, no two modules give one name to different things, no text spans
+lines.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefix_lab.debugger.cursor import COMPREHENSIONS
+from prefix_lab.debugger.moves import PAGE, SHOWN, moves_of
 from prefix_lab.debugger.progress import Progress
 from prefix_lab.debugger.storage import is_recording, write_whole
 from prefix_lab.locale import N_, _, for_page
@@ -31,9 +34,10 @@ MAKING = N_("Making the page: {far:.0%} in {seconds:.0f} s")
 NOT_MADE = N_("Stopped. No page was written; an older one is as it was.")
 BEGIN_ONE = 'start([""], (host, stores, ...rest) => new StepperView(host, stores[""], ...rest));'
 BEGIN_TWO = "start(SIDES, (...given) => new MirrorView(...given));"
-IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"\./([\w-]+\.js)";\n', re.MULTILINE)
+IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+"(\.\.?/[\w/-]+\.js)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 COMMENT = re.compile(r"^ *//.*\n|^ */\*[\s\S]*?\*/\n|/\*\*.*?\*/ ?", re.MULTILINE)
+NO_KEYS, NO_SIGNS = "const KEYS = [];", "const SHOWN = {};"
 INDENT = re.compile(r"^\s+", re.MULTILINE)
 FRAME = """
 :root { color-scheme: light dark; }
@@ -176,7 +180,19 @@ def hashed(text: str) -> str:
 
 def linked(*entries: Path) -> str:
     """The entries and everything that it imports, each once, in an order in which each finds what it needs."""
-    return "\n".join(stripped(path.read_text(encoding="utf-8")) for path in in_order(*entries))
+    text = "\n".join(stripped(path.read_text(encoding="utf-8")) for path in in_order(*entries))
+    return text.replace(NO_KEYS, keys()).replace(NO_SIGNS, f"const SHOWN = {json.dumps(SHOWN)};")
+
+
+def keys() -> str:
+    """The table of keys, as keys.js has it, its texts marked for `for_page`."""
+    rows = []
+    for one in moves_of(PAGE):
+        row = {name: getattr(one, name) for name in ("does", "keys", "by", "back", "travels", "group", "main")}
+        row |= {name: f"N_({getattr(one, name)})" for name in ("says", "word") if getattr(one, name)}
+        rows.append({name: value for name, value in row.items() if value})
+    text = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+    return f"const KEYS = {text};".replace('"N_(', 'N_("').replace(')"', '")')
 
 
 def in_order(*entries: Path) -> list[Path]:
@@ -189,7 +205,7 @@ def in_order(*entries: Path) -> list[Path]:
             return
         met.add(path)
         for name in IMPORT.findall(path.read_text(encoding="utf-8")):
-            add(path.parent / name)
+            add(Path(os.path.normpath(path.parent / name)))
         found.append(path)
 
     for entry in entries:

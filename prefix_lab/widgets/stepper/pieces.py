@@ -9,7 +9,8 @@ by name:
 - `source/K` is the text of file K, its colours, and where in it a breakpoint stands: for each line that can have one,
   the line, the one that it stands at, and the numbers of the places there.
 - `calls/K` is a part of the call tree, outermost calls first.
-- `index` lists for each place its steps: only the page without a kernel needs it, to look for a breakpoint.
+- `index` lists for each place its steps, `raised` the steps at which exceptions were raised, each with its value's
+  number: only the page without a kernel needs them, to look for a breakpoint.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from typing import Any
 from prefix_lab.debugger import Recording
 from prefix_lab.debugger.calls import closing_words
 from prefix_lab.debugger.placing import lines_of
-from prefix_lab.debugger.stages import bands
+from prefix_lab.debugger.search import exceptions_of
+from prefix_lab.debugger.stages import bands, stage_stops
 from prefix_lab.debugger.steps import EVENTS, NONE
 from prefix_lab.locale import _ as said
 from prefix_lab.widgets.colours import COLOURS
@@ -51,7 +53,7 @@ class Pieces:
     def get(self, key: str) -> Any:
         """A piece, as data for JSON. Raises `KeyError` for a name that no piece has."""
         kind, _, number = key.partition("/")
-        plain = {"opening": self.opening, "index": self.index}
+        plain = {"opening": self.opening, "index": self.index, "raised": self.raised}
         counted = {"steps": self.steps, "values": self.values, "source": self.source, "calls": self.calls}
         if kind in plain and not number:
             return plain[kind]()
@@ -73,12 +75,18 @@ class Pieces:
     def names(self) -> list[str]:
         """The names of all pieces."""
         kinds = ("steps", "values", "source", "calls")
-        return ["opening", "index", *(f"{kind}/{number}" for kind in kinds for number in range(self.count(kind)))]
+        return [
+            "opening",
+            "index",
+            "raised",
+            *(f"{kind}/{number}" for kind in kinds for number in range(self.count(kind))),
+        ]
 
     def opening(self) -> dict[str, Any]:
         """What the first picture needs, whatever the recording's length."""
         columns, recording = self.columns, self.recording
         number_of = {file: number for number, file in enumerate(self.files)}
+        stages = bands(recording)
         return {
             "title": self.title,
             "steps": len(columns),
@@ -93,7 +101,8 @@ class Pieces:
             "names": [name.removeprefix("watch: ") for name in columns.names],
             "watches": sorted(columns.watches),
             "threads": columns.threads,
-            "stages": [(name, said(sentence), runs) for name, sentence, runs in bands(recording)],
+            "stages": [(name, said(sentence), runs) for name, sentence, runs in stages],
+            "stageStops": stage_stops(run for _, _, runs in stages for run in runs),
             "stretches": self.stretches(),
             "notes": closing_words(recording),
             "colours": COLOURS,
@@ -164,6 +173,11 @@ class Pieces:
         return [
             [step - before for before, step in zip([0, *steps], steps, strict=False)] for steps in self.columns.steps_at
         ]
+
+    def raised(self) -> list[list[int]]:
+        """The steps at which exceptions were raised, and the numbers of the exceptions."""
+        known = exceptions_of(self.recording)
+        return [[step, known.value(step)] for step in known.raised]
 
 
 def failure(recording: Recording) -> dict[str, Any] | None:

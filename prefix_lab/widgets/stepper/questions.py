@@ -13,7 +13,10 @@ from typing import Any
 
 from prefix_lab.debugger import Breakpoint, Recording
 from prefix_lab.debugger.comparing import changed
+from prefix_lab.debugger.conditions import Condition
+from prefix_lab.debugger.placing import PlacedBreakpoint
 from prefix_lab.debugger.steps import EVENTS, NONE
+from prefix_lab.debugger.stops import Stop, place_alone, placed, said
 from prefix_lab.debugger.summary import Summary, as_summary
 from prefix_lab.debugger.truth import truth_of
 from prefix_lab.widgets.stepper.pieces import Pieces
@@ -23,6 +26,7 @@ PAGE = 128  # steps: less than in a page of its own, since each is waited for
 MOST = 100  # things that are found, of each kind
 LONGEST_HISTORY = 1_000
 NAMED = 8  # names that are known instead
+KINDS = ("line", "function", "raises", "condition")
 HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -32,8 +36,11 @@ class Questions:
     def __init__(self, pieces: Pieces):
         self.pieces, self.recording, self.columns = pieces, pieces.recording, pieces.columns
         self.tensors: dict[int, Any] = {}
+        self.stops: dict[str, PlacedBreakpoint | None] = {}
         self.kinds: dict[str, Callable[..., Any]] = {
             "stop": self.stop,
+            "times": self.times,
+            "said": self.said,
             "unknown": self.unknown,
             "past": self.past,
             "history": self.history,
@@ -48,11 +55,24 @@ class Questions:
         asked = dict(question)
         return self.kinds[asked.pop("ask")](**asked)
 
-    def stop(self, step: int, breakpoints: list[dict[str, Any]], back: bool = False) -> int | None:
-        """The next step, or the one before, where one of the breakpoints holds."""
-        stops = [next(self.breakpoint(one).steps(self.recording, step, back), None) for one in breakpoints]
-        found = [stop for stop in stops if stop is not None]
-        return (max if back else min)(found) if found else None
+    def stop(self, step: int, breakpoints: list[Stop], back: bool = False) -> tuple[int, int] | None:
+        """The next step, or the one before, where one of the breakpoints stops, and which of them."""
+        found, best = None, None
+        for number, one in enumerate(breakpoints):
+            placed = self.placed(one)
+            there = placed and placed.nearest(step, back, best, lambda: False)
+            if there is not None:
+                found, best = (there, number), there
+        return found
+
+    def times(self, breakpoint: Stop) -> int:
+        """At how many steps it can stop, whatever its condition."""
+        placed = self.placed(place_alone(breakpoint))
+        return len(placed.steps) if placed else 0
+
+    def said(self, breakpoints: list[Stop]) -> list[tuple[int, str]]:
+        """What log points say, in the order of the steps."""
+        return said(self.recording, filter(None, map(self.placed, breakpoints)))
 
     def past(self, step: int, skip: list[str], back: bool = False) -> int | None:
         """The first step from this one on that is in none of the functions that `skip` names."""
@@ -63,22 +83,43 @@ class Questions:
     def unknown(self, breakpoint: dict[str, Any]) -> list[Any] | None:
         """What the condition of a breakpoint asks for and none of its steps knows, and the names known there, the most
         alike first; the first is empty where it is no name that is lacking. None where it has an answer."""
-        meant = self.breakpoint(breakpoint)
-        if meant.condition is None:
+        condition, placed = breakpoint.get("condition"), self.placed(place_alone(breakpoint))
+        if not condition or placed is None:
             return None
-        steps = [step for place in meant.places(self.recording) for step in self.columns.steps_at[place]]
-        why = truth_of(self.recording, meant.condition).unanswered(sorted(steps))
+        why = truth_of(self.recording, condition).unanswered(placed.steps)
         return None if why is None else [why.asked, why.known[:NAMED]]
 
-    def breakpoint(self, one: dict[str, Any]) -> Breakpoint:
-        """A view's breakpoint, `{"file": "peft/config.py", "line": 300, "condition": "i == 5"}`, as the debugger's."""
+    def placed(self, one: Stop) -> PlacedBreakpoint | None:
+        """Where a view's breakpoint stops; None for one that never does."""
+        key = json.dumps(one, sort_keys=True)
+        if key not in self.stops:
+            try:
+                self.stops[key] = placed(self.recording, self.stop_of(one))
+            except ValueError:
+                self.stops[key] = None
+        return self.stops[key]
+
+    def check(self, one: Any) -> None:
+        """Raises `ValueError` for what is no breakpoint of a view's, or names what this recording has not."""
+        if not isinstance(one, dict) or not any(one.get(key) not in (None, "") for key in KINDS):
+            raise ValueError(
+                f"breakpoints has {one!r}, expected a file and a line, a function or stage, a name and its function, "
+                "or a condition: {'file': 'a/b.py', 'line': 300}, {'function': 'forward'}, {'condition': 'i == 5'}."
+            )
+        if "line" in one and one.get("file") not in self.pieces.paths:
+            raise ValueError(f"file={one.get('file')!r} is not in this recording: {', '.join(self.pieces.paths)}.")
+        if "line" in one:
+            Breakpoint(file=one["file"], line=one["line"])  # one that never ran is shown as such
+        elif any(key in one for key in ("function", "raises")):
+            placed(self.recording, place_alone(one))
+        placed(self.recording, {"raises": "", "hits": one.get("hits"), "log": one.get("log")})
+        if one.get("condition"):
+            Condition(one["condition"])
+
+    def stop_of(self, one: Stop) -> Stop:
+        """A view's breakpoint as the debugger's, which has the whole path of a file."""
         pieces = self.pieces
-        if not isinstance(one, dict) or one.get("line") is None:
-            raise ValueError(f"breakpoints has {one!r}, expected a file and a line: {{'file': 'a/b.py', 'line': 300}}.")
-        if one.get("file") not in pieces.paths:
-            raise ValueError(f"file={one.get('file')!r} is not in this recording: {', '.join(pieces.paths)}.")
-        file = pieces.files[pieces.paths.index(one["file"])]
-        return Breakpoint(file=file, line=one["line"], condition=one.get("condition") or None)
+        return one | {"file": pieces.files[pieces.paths.index(one["file"])]} if "line" in one else one
 
     def tensor(self, value: int) -> str:
         """The id of a widget, a TensorView of a tensor whose numbers were kept (`record(keep="small")`)."""

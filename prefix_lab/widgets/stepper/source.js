@@ -36,7 +36,7 @@ const KINDS = { c: "comment", s: "string", n: "number", k: "keyword", d: "decora
  * @property {Set<number>} visited lines of this call
  * @property {Set<number>} reached lines that ran at any time
  * @property {Map<number, Ghost[]>} ghosts
- * @property {Map<number, {on: boolean, condition?: string, never?: boolean}>} breakpoints never: the line did not run
+ * @property {Map<number, {on: boolean, condition?: string, log?: string, never?: boolean}>} breakpoints never: the line did not run
  */
 
 export class SourcePane {
@@ -246,11 +246,11 @@ export class SourcePane {
     if (current) state.push("pl-current", `pl-at-${what.event}`);
     if (what.visited.has(line)) state.push("pl-visited");
     else if (what.reached.has(line)) state.push("pl-reached");
-    const mark = stop ? (stop.never ? "○" : stop.condition ? "◆" : "●") : "";
+    const mark = stop ? (stop.never ? "○" : stop.log ? "◇" : stop.condition ? "◆" : "●") : "";
     const label = stop?.never ? this.language.t("neverRan", { line }) : this.language.t("line", { line });
     const gutter = h(
       "span",
-      { class: `pl-gutter${stop ? (stop.on ? " pl-stop" : " pl-stop pl-off") : ""}`, "data-line": line, title: stop?.condition ?? label },
+      { class: `pl-gutter${stop ? (stop.on ? " pl-stop" : " pl-stop pl-off") : ""}`, "data-line": line, title: stop?.log || (stop?.condition ?? label) },
       h("span", { class: "pl-mark", "aria-hidden": "true" }, current ? (mark || "▶") : mark),
       String(line),
     );

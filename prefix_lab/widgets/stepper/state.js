@@ -1,4 +1,4 @@
-// The panes with the state of the program: variables, the calls around the step, watches, breakpoints.
+// The panes with the state of the program: variables, the calls around the step, watches, what steps go past.
 
 import { asPython, Condition, NAMED, Unknown, wrongWith } from "./condition.js";
 import { selfLast } from "./source.js";
@@ -38,7 +38,7 @@ export class Variables {
     renew(
       this.list,
       rows.length
-        ? rows.map(([name, value]) => [`${moment.function} ${name} ${value} ${moment.fresh.has(name)}`, () => this.row(moment, names[name], name, value)])
+        ? rows.map(([name, value]) => [`${moment.function} ${name} ${value} ${moment.fresh.has(name)} ${Boolean(view.breakpoints.ofName(moment.function, names[name]))}`, () => this.row(moment, names[name], name, value)])
         : [["none", () => h("li", { class: "pl-hint" }, view.t("none"))]],
     );
     // What has changed is seen. Not now: it would lay out what is not yet whole.
@@ -71,7 +71,19 @@ export class Variables {
       { class: "pl-maker", title: view.t("goThere"), "aria-label": view.t("makerOf", { name: shown(text) }), onclick: () => view.goToMaker(value) },
       "↶",
     );
-    const row = h("li", { class: moment.fresh.has(name) ? "pl-variable pl-fresh" : "pl-variable" });
+    const stops = Boolean(view.breakpoints.ofName(moment.function, text));
+    const stop = h(
+      "button",
+      {
+        class: "pl-stop-when",
+        title: view.t("stopWhen", { name: shown(text) }),
+        "aria-label": view.t("stopWhen", { name: shown(text) }),
+        "aria-pressed": String(stops),
+        onclick: () => view.breakpoints.toggleName(moment.function, text),
+      },
+      "●",
+    );
+    const row = h("li", { class: moment.fresh.has(name) ? "pl-variable pl-fresh" : "pl-variable", "data-name": text });
     const inside = line[2] || line[5];
     if (inside) {
       const opener = h(
@@ -81,7 +93,7 @@ export class Variables {
       );
       row.append(opener);
     }
-    row.append(history, " ", valueElement(line, view.colours), " ", maker);
+    row.append(history, " ", valueElement(line, view.colours), " ", maker, stop);
     if (inside && this.open.has(key)) this.unfold(row, value);
     return row;
   }
@@ -162,7 +174,7 @@ export class Stack {
  * @param {(text: string) => string} wrong a sentence, or nothing @param {(text: string) => void} take
  * @returns {HTMLElement[]}
  */
-function boxFor(placeholder, label, wrong, take) {
+export function boxFor(placeholder, label, wrong, take) {
   const problem = h("p", { class: "pl-problem", role: "alert" });
   const input = /** @type {HTMLInputElement} */ (h("input", { type: "text", placeholder, "aria-label": label, spellcheck: "false" }));
   const onsubmit = (/** @type {Event} */ event) => {
@@ -247,112 +259,6 @@ export class Watches {
 /** A sentence on what was asked for in vain, and what is known instead. @param {View} view @param {string} asked @param {string[]} known */
 export function whatIsKnown(view, asked, known) {
   return asked ? view.t("unknown", { asked: shown(asked), known: known.map(shown).join(", ") || view.t("none") }) : view.t("noAnswer");
-}
-
-export class Breakpoints {
-  /** @param {View} view */
-  constructor(view) {
-    this.view = view;
-    this.list = h("ul", { class: "pl-breakpoints" });
-    this.element = pane(view.t("breakpoints"), "breakpoints", this.list);
-    this.shown = null;
-  }
-
-  show() {
-    const { view } = this;
-    if (this.shown === view.model.get("breakpoints")) return;
-    this.shown = view.model.get("breakpoints");
-    const rows = view.model.get("breakpoints").map((/** @type {any} */ one) => this.row(one));
-    const place = this.list.contains(document.activeElement) && document.activeElement?.getAttribute("data-place");
-    this.list.replaceChildren(...rows);
-    if (place) this.box(place)?.focus({ preventScroll: true });
-    if (!rows.length) this.list.append(h("li", { class: "pl-hint" }, view.t("noBreakpoints")));
-  }
-
-  /** @param {{file: string, line: number, condition?: string, on?: boolean}} one */
-  row(one) {
-    const { view } = this;
-    const label = `${one.file.split("/").at(-1)}:${one.line}`;
-    const box = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", "aria-label": label, onchange: () => this.change(one, { on: box.checked }) }));
-    box.checked = one.on !== false;
-    const never = h("small", { class: "pl-hint" });
-    this.stands(one.file).then((stands) => stands && !stands.has(one.line) && never.append(view.t("never")));
-    const problem = h("span", { class: "pl-problem", role: "alert" });
-    const wrong = () => (problem.textContent = condition.value.trim() && wrongWith(condition.value));
-    const condition = /** @type {HTMLInputElement} */ (
-      h("input", {
-        type: "text",
-        class: "pl-condition",
-        "data-place": `${one.file}:${one.line}`,
-        placeholder: view.t("condition"),
-        "aria-label": view.t("conditionOf", { place: label }),
-        spellcheck: "false",
-        onchange: () => {
-          if (!wrong()) this.change(one, { condition: condition.value.trim() });
-        },
-        oninput: () => wrong(),
-      })
-    );
-    condition.value = one.condition ?? "";
-    if (one.condition) {
-      view.tried(view.store.unknown({ file: one.file, line: one.line, condition: one.condition })).then((found) => {
-        if (found && condition.value.trim() === one.condition) problem.textContent = whatIsKnown(view, found[0], found[1]);
-      });
-    }
-    return h(
-      "li",
-      {},
-      box,
-      h("button", { class: "pl-name", title: shown(one.file), onclick: () => view.lookAt(one.file, one.line) }, shown(label)),
-      never,
-      condition,
-      h("button", { class: "pl-remove", "aria-label": view.t("removeOne", { name: label }), onclick: () => this.change(one, null) }, "×"),
-      problem,
-    );
-  }
-
-  /** The box for a condition. @param {string} place @returns {HTMLElement | null} */
-  box(place) {
-    return this.list.querySelector(`[data-place="${CSS.escape(place)}"]`);
-  }
-
-  /** Where breakpoints stand in a file. @param {string} file */
-  stands(file) {
-    const { store } = this.view;
-    return this.view.tried(store.stands(store.meta.files.indexOf(file)));
-  }
-
-  /**
-   * Set one where a line leads, or take it away, and bring its box for a condition into view.
-   * @param {string} file @param {number} asked @param {boolean} [withCondition] whether to type one
-   */
-  async toggle(file, asked, withCondition = false) {
-    const { view } = this;
-    const stands = await this.stands(file);
-    if (!stands) return;
-    const line = stands.get(asked)?.[0] ?? asked;
-    /** @type {any[]} */
-    const all = view.model.get("breakpoints");
-    const there = all.find((one) => one.file === file && [line, asked].includes(one.line));
-    if (there && !withCondition) return this.change(there, null);
-    if (!there) view.model.set("breakpoints", [...all, { file, line, condition: "", on: true }]);
-    view.showTab("variables");
-    view.draw();
-    if (!stands.has(asked)) view.tell(view.t("neverRan", { line }));
-    else if (line !== asked) view.tell(view.t("standsAt", { line }));
-    const box = this.box(`${file}:${there?.line ?? line}`);
-    if (withCondition) box?.focus();
-    box?.closest("li")?.scrollIntoView({ block: "nearest" });
-  }
-
-  /** @param {any} one @param {any} change null takes it away */
-  change(one, change) {
-    /** @type {any[]} */
-    const all = this.view.model.get("breakpoints");
-    const others = all.map((other) => (other.file === one.file && other.line === one.line ? change && { ...other, ...change } : other));
-    this.view.model.set("breakpoints", others.filter(Boolean));
-    this.view.draw();
-  }
 }
 
 /** What steps go past: functions, files and folders. */

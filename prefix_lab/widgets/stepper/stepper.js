@@ -1,14 +1,16 @@
 // The stepper: source, state and timeline of one recording, and all moves. It draws what the model says, so that two
 // views of one stepper, and the Python side, always agree.
 
+import { Breakpoints } from "./breakpoints.js";
 import { choose, fullWindow, help, splitter, tabs, toolbar } from "./controls.js";
 import { Calls, History, Search } from "./finder.js";
-import { focusAlone, keepKeys, meant, oneByOne, stays } from "./keys.js";
+import { focusAlone, keepKeys, KEYS, meant, oneByOne, stays } from "./keys.js";
 import { NoAnswer, REST } from "./pieces.js";
 import { Question } from "./question.js";
 import { keepPanes, restorePanes } from "./remembered.js";
 import { ghostsAt, SourcePane } from "./source.js";
-import { Breakpoints, Skipping, Stack, Variables, Watches, whatIsKnown } from "./state.js";
+import { Skipping, Stack, Variables, Watches, whatIsKnown } from "./state.js";
+import { placeOfStop, stopping } from "./stops.js";
 import { h, Language, shown, withCommas } from "./text.js";
 import { Timeline } from "./timeline.js";
 import { Tour } from "./tour.js";
@@ -22,16 +24,9 @@ import { Tour } from "./tour.js";
  */
 
 export const REMEMBERED = 200; // jumps
-export const MOVES = /** @type {Record<string, [string, boolean]>} */ ({
-  in: ["in", false],
-  inBack: ["in", true],
-  over: ["over", false],
-  overBack: ["over", true],
-  out: ["out", false],
-  outBack: ["out", true],
-});
+export const MOVES = /** @type {Record<string, [string, boolean]>} */ (Object.fromEntries(KEYS.filter(({ by }) => by).map(({ does, by, back = false }) => [does, [by, back]])));
 
-export const TRAVELS = [...Object.keys(MOVES), "first", "last", "run", "runBack", "nextStage", "stageBefore", "undo"];
+export const TRAVELS = KEYS.filter(({ by, travels }) => by || travels).map(({ does }) => does);
 
 export class StepperView {
   /**
@@ -155,6 +150,11 @@ export class StepperView {
     if (does === "since") return this.since();
     if (does === "skipHere") return this.skipping.toggle(this.store.at(this.step).function);
     if (does === "breakHere") return this.breakpoints.toggle(this.file, this.source.shown?.current ?? 0);
+    if (does === "stopAt") return this.breakpoints.ask();
+    if (does === "stopWhen" || does === "history") return this.aboutName(does);
+    if (does === "clear") return this.breakpoints.clear();
+    if (does === "logged") return this.breakpoints.showLogged();
+    if (does === "calls") return this.showTab("calls");
     if (does === "find") {
       this.showTab("search");
       return this.search.input.focus();
@@ -165,6 +165,25 @@ export class StepperView {
       return help(this);
     }
     if (does === "close") return this.close();
+  }
+
+  /** What the keys do that are for a name: the one that has the focus, or, until another is chosen, the first one. @param {string} does */
+  aboutName(does) {
+    const focused = document.activeElement?.closest(".pl-variable[data-name]");
+    const row = focused ?? this.variables.list.querySelector("[data-name]");
+    const text = row?.getAttribute("data-name") ?? "";
+    const moment = this.moment();
+    if (does === "history") {
+      const name = this.store.meta.names.indexOf(text);
+      return name < 0 ? this.tell(this.t("none")) : this.showHistory(moment.step, name, text);
+    }
+    if (focused) return this.breakpoints.toggleName(moment.function, text);
+    return this.breakpoints.ask(`${text} changes`);
+  }
+
+  /** What is at the frame that is looked at. */
+  moment() {
+    return this.store.at(this.store.stack(this.step)[this.chosen].step);
   }
 
   /** @param {string} does one of `TRAVELS` @returns {Promise<any>} false where there was no answer */
@@ -181,27 +200,30 @@ export class StepperView {
     const there = await this.tried(this.store.destination(this.step, kind, back, this.model.get("skip") ?? []));
     if (there === undefined) return false;
     if (there === null) {
+      if (kind === "end") return this.tell(this.t(back ? "callBegins" : "callEnds"));
       const end = this.step === (back ? 0 : this.store.meta.steps - 1);
       return this.tell(this.t(!end ? "noneOutside" : back ? "atStart" : "atEnd"));
     }
-    if (kind === "out") this.remember();
+    if (kind === "out" || kind === "end") this.remember();
     return this.goto(there);
   }
 
   /** @param {boolean} back */
   async run(back) {
-    const breakpoints = this.model.get("breakpoints").filter((/** @type {any} */ one) => one.on !== false);
+    const breakpoints = this.model.get("breakpoints").filter(stopping);
     if (!breakpoints.length) return this.tell(this.t("noneSet"));
     const there = await this.tried(this.store.source.ask({ ask: "stop", step: this.step, breakpoints, back }));
     if (there === undefined) return false;
     if (there === null) return this.tell(`${this.t("noStop")} ${await this.unknownIn(breakpoints)}`);
-    return this.jump(there);
+    const [step, which] = there;
+    await this.jump(step);
+    if (this.step === step) this.tell(this.t("stoppedAt", { place: shown(placeOfStop(breakpoints[which]) || breakpoints[which].condition) }));
   }
 
   /** What the first of the conditions that ask for it asks for in vain, in a sentence. @param {any[]} breakpoints */
   async unknownIn(breakpoints) {
-    for (const { file, line, condition } of breakpoints) {
-      const found = condition && (await this.tried(this.store.unknown({ file, line, condition })));
+    for (const one of breakpoints) {
+      const found = one.condition && (await this.tried(this.store.unknown(one)));
       if (found) return whatIsKnown(this, found[0], found[1]);
     }
     return "";
@@ -274,7 +296,7 @@ export class StepperView {
     const focused = this.root.contains(document.activeElement);
     this.news.replaceChildren(); // what was said is of what was there before
     const calls = this.store.stack(this.step);
-    const moment = this.store.at(calls[this.chosen].step);
+    const moment = this.moment();
     const { meta } = this.store;
     this.variables.show(moment, this.question.hides(moment.step));
     this.stack.show(calls, this.chosen);
@@ -310,7 +332,7 @@ export class StepperView {
       this.model
         .get("breakpoints")
         .filter((/** @type {any} */ one) => one.file === file)
-        .map((/** @type {any} */ one) => [stands.get(one.line)?.[0] ?? one.line, { on: one.on !== false, condition: one.condition, never: !stands.has(one.line) }]),
+        .map((/** @type {any} */ one) => [stands.get(one.line)?.[0] ?? one.line, { on: one.on !== false, condition: one.condition, log: one.log, never: !stands.has(one.line) }]),
     );
     const inFile = (/** @type {number[]} */ [, called]) => meta.functions[called][0] === moment.file;
     const reached = new Set(meta.places.filter(inFile).map((/** @type {number[]} */ [, , line]) => line));

@@ -30,7 +30,9 @@ class Stepper(TakesKeys, anywidget.AnyWidget):
     """A debugger for what has already happened: source, values beside lines, calls, variables, timeline.
 
     `step` is where the reader is; set it, or call `goto` and `goto_stage`, to lead. `breakpoints` is a list of
-    `{"file": "peft/peft_model.py", "line": 300, "condition": "i == 5"}`, `watches` a list of expressions. `skip` are
+    `{"file": "peft/peft_model.py", "line": 300, "condition": "i == 5"}`; `{"function": "encode"}` is a function or a
+    stage, `{"name": "x", "function": "forward"}` stops where a name's value changes, and each may have `hits`, "3" or
+    "% 3", and `log`, "x is {x}", which is said instead of stopping. `watches` is a list of expressions. `skip` are
     the functions, files and folders that no step goes into, as a `Cursor` takes them: at first what runs inside a
     comprehension. `on_step` is told where a reader rests. `height` is a CSS length.
     `tour=True` begins a tour of four bubbles, until the reader has ended it once; panes and watches stay as they were
@@ -73,7 +75,7 @@ class Stepper(TakesKeys, anywidget.AnyWidget):
         if not isinstance(breakpoints, list | tuple | None):
             raise TypeError(f"breakpoints={breakpoints!r}, expected a list: [{{'file': 'a/b.py', 'line': 300}}].")
         for one in breakpoints or ():
-            self._desk.questions.breakpoint(one)
+            self._desk.questions.check(one)
         for name, text, example in (("title", title, "My walk"), ("height", height, "600px")):
             must_be_text(name, text, example)
         super().__init__(
@@ -99,7 +101,7 @@ class Stepper(TakesKeys, anywidget.AnyWidget):
     @traitlets.validate("breakpoints")
     def _breakpoints_can_be(self, proposal: Any) -> list[dict[str, Any]]:
         for one in proposal["value"]:
-            self._desk.questions.breakpoint(one)
+            self._desk.questions.check(one)
         return proposal["value"]
 
     @traitlets.validate("watches")

@@ -35,8 +35,6 @@ export class Store extends Pieces {
     this.meant = new WeakMap();
     /** @type {Map<string, any>} */
     this.unanswered = new Map();
-    /** @type {number[] | undefined} where `[` and `]` lead */
-    this.stops = undefined;
   }
 
   /** Where breakpoints stand in a file, by its number. @param {number} file @returns {Promise<Standing>} */
@@ -47,7 +45,7 @@ export class Store extends Pieces {
     return found;
   }
 
-  /** What a breakpoint's condition asks for in vain, and what is known instead; asked once, since it is so at every step. @param {{file: string, line: number, condition: string}} breakpoint */
+  /** What a breakpoint's condition asks for in vain, and what is known instead; asked once, since it is so at every step. @param {import("./stops.js").Stop} breakpoint */
   async unknown(breakpoint) {
     const key = JSON.stringify(breakpoint);
     if (!this.unanswered.has(key)) this.unanswered.set(key, await this.source.ask({ ask: "unknown", breakpoint }));
@@ -115,6 +113,13 @@ export class Store extends Pieces {
     return found;
   }
 
+  /** The numbers of functions of a name, or whose names end in it. @param {string} name */
+  namedSo(name) {
+    /** @type {any[][]} */
+    const functions = this.meta.functions;
+    return new Set([...functions.keys()].filter((number) => `.${functions[number][1]}`.endsWith(`.${name}`)));
+  }
+
   /**
    * Where a move leads, past the functions that `skip` names; null at an end.
    * @param {number} step @param {string} move @param {boolean} back @param {string[]} [skip]
@@ -126,6 +131,11 @@ export class Store extends Pieces {
     if (move === "over") {
       const there = this.beside(step, back);
       if (there !== null) return there;
+    }
+    if (move === "end") {
+      const page = this.here(step);
+      const there = page.frames[page.frame[step - page.first]][back ? 0 : 1];
+      return there === step ? null : there;
     }
     let there = await this.outOf(step, back);
     while (there !== null && this.calledAt(await this.page(there), there, skipped)) {
@@ -227,24 +237,11 @@ export class Store extends Pieces {
     return this.runsAt(step).map(([name]) => name);
   }
 
-  /**
-   * Where the stage that one is in is another one: where one begins, and where one goes on after what lies inside it. A
-   * single line between two is on the way to the second.
-   * @returns {number[]} rising
-   */
-  stageStops() {
-    /** @type {[number, number][]} */
-    const runs = this.meta.stages.flatMap((/** @type {any[]} */ [, , all]) => all);
-    const begin = new Set(runs.map(([first]) => first));
-    const goOn = runs.map(([, last]) => last + 1).filter((step) => runs.some(([first, last]) => first < step && step <= last));
-    const stops = [...new Set([...begin, ...goOn])].sort((one, other) => one - other);
-    return stops.filter((step, at) => begin.has(step) || stops[at + 1] !== step + 1);
-  }
-
-  /** The next of these stops after a step, or before. @param {number} step @param {boolean} back @returns {number | undefined} */
+  /** Where the next stage begins or goes on after a step, or before. @param {number} step @param {boolean} back @returns {number | undefined} */
   stageBeside(step, back) {
-    this.stops ??= this.stageStops();
-    return back ? this.stops.findLast((one) => one < step) : this.stops.find((one) => one > step);
+    /** @type {number[]} */
+    const stops = this.meta.stageStops;
+    return back ? stops.findLast((one) => one < step) : stops.find((one) => one > step);
   }
 
   /** The step of a page that is here which is nearest to one and not stepped past, if there is any. @param {number} step @param {string[]} skip */

@@ -258,6 +258,7 @@ def test_our_extension_asks_for_stages_lines_counts_and_histories(walk):
     assert {"line": line_of(path, "y.append(x)"), "text": "y = [0, 0]"} in lines
     functions = client.request("prefixLab/counts", source={"path": str(path)})["functions"]
     assert {"name": "double", "line": 1, "calls": 4, "exceptions": 0} in functions
+    assert {one["name"] for one in functions} == {"double", "main"}, "a module and a class are no functions"
     values = client.request("prefixLab/history", frameId=frame, name="y")["values"]
     assert [one["value"] for one in values] == ["[0]", "[0, 0]"]
     assert "never had a value" in client.refused("prefixLab/history", frameId=frame, name="z")

@@ -10,7 +10,8 @@ exports.activate = (context) => {
       resolveDebugConfigurationWithSubstitutedVariables: (folder, asked) => ({ python: python(folder), ...asked }),
     }),
     vscode.debug.registerDebugAdapterDescriptorFactory("debugpy", {
-      createDebugAdapterDescriptor: (session) => new vscode.DebugAdapterExecutable(python(session.workspaceFolder), ["-m", "debugpy.adapter"]),
+      createDebugAdapterDescriptor: ({ workspaceFolder, configuration: { connect } }) =>
+        connect ? new vscode.DebugAdapterServer(connect.port, connect.host) : new vscode.DebugAdapterExecutable(python(workspaceFolder), ["-m", "debugpy.adapter"]),
     }),
   );
 };

@@ -2,10 +2,14 @@
 
 import { createInterface } from "node:readline";
 
+import { cost, journey, moved, sizesOf } from "../../../prefix_lab/widgets/flow/computing.js";
+import { boxesOf } from "../../../prefix_lab/widgets/flow/drawing.js";
+import { facts, rowsSaid } from "../../../prefix_lab/widgets/flow/flow.js";
 import { Answers } from "../../../prefix_lab/widgets/stepper/answers.js";
 import { compareValues } from "../../../prefix_lab/widgets/stepper/compare.js";
 import { asPython, Condition, textOf, Unknown, wrongWith } from "../../../prefix_lab/widgets/stepper/condition.js";
 import { coloured } from "../../../prefix_lab/widgets/stepper/source.js";
+import { readStop, saidAt, timesOf } from "../../../prefix_lab/widgets/stepper/stops.js";
 import { Store } from "../../../prefix_lab/widgets/stepper/store.js";
 import { shown } from "../../../prefix_lab/widgets/stepper/text.js";
 
@@ -31,7 +35,7 @@ class Packed {
   }
 }
 
-const MOVES = ["in", "over", "out"].flatMap((move) => [false, true].map((back) => [move, back]));
+const MOVES = ["in", "over", "out", "end"].flatMap((move) => [false, true].map((back) => [move, back]));
 
 /** Everything that a view can say of a step. */
 async function at(store, step, skip) {
@@ -101,12 +105,21 @@ const CALLS = {
     return found;
   },
 
+  typed: (texts, { file, function: called, names }) => texts.map((text) => readStop(text, file, called, names)),
+  counted: (texts) => texts.map((text) => timesOf(text) && [1, 2, 3, 4, 5].filter(timesOf(text))),
+  said: (texts, values) => texts.map((text) => saidAt(text, new Map(Object.entries(values)))),
   parsed: (texts) => Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, JSON.parse(text)])),
   wrong: (texts) => texts.map(wrongWith),
   conditions: (texts, values) => texts.map((text) => answer(text, new Map(Object.entries(values)))),
   read: (quoted) => quoted.map(textOf),
   shown: (texts) => texts.map(shown),
   compared: (name, mine, other) => compareValues(name, mine, other).verdict,
+  flow: (data, chosen) => ({ steps: journey(data, chosen), facts: facts(data, chosen), rows: rowsSaid(data, chosen), cost: cost(data, chosen) }),
+  moved(data, chosen, moves) {
+    const met = moves.map(([name, value]) => (chosen = moved(data, chosen, name, value)));
+    return met.map((one) => ({ ...one, hidden: sizesOf(data, one).hidden }));
+  },
+  boxes: (data, chosen) => Object.fromEntries(journey(data, chosen).map((step) => [step.key, boxesOf(step, data.colours)])),
   coloured: (text, colours) => coloured(text, colours),
 };
 

@@ -15,6 +15,8 @@ from prefix_lab.debugger.summary import Summary, as_summary
 from tests.debugger.recorded import PHASES
 from tests.debugger.table_of_conditions import ANSWERS, REFUSED, VALUES, nested
 from tests.debugger.test_conditions import answer, expressions, plain
+from tests.debugger.test_stops import TABLE as STOPS
+from tests.debugger.test_stops import VALUES as STOPPED_WITH
 from tests.widgets.stepper.javascript import as_seen, javascript
 
 
@@ -33,6 +35,16 @@ def test_what_the_language_has_not_is_refused_in_a_sentence_that_says_what_it_ha
         assert found.startswith("This "), text
         assert said in found, text
         assert found.endswith(HAS), text
+
+
+def test_where_to_stop_is_read_counted_and_said_as_the_debugger_does():
+    texts, expected, _ = zip(*STOPS["read"], strict=True)
+    assert javascript("typed", texts, STOPS["here"]) == list(expected)
+    texts, times = zip(*STOPS["counts"], strict=True)
+    assert javascript("counted", texts) == list(times)
+    texts, said = zip(*STOPS["says"], strict=True)
+    values = {name: Look()(value) for name, value in STOPPED_WITH.items()}
+    assert javascript("said", texts, as_seen(values)) == list(said)
 
 
 def test_a_condition_that_is_too_long_or_too_deep_is_refused_and_others_have_an_answer():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 
@@ -34,6 +35,16 @@ def test_a_recording_becomes_a_page_beside_it_by_its_name(folder, capsys):
     said = capsys.readouterr()
     assert said.out == f"says.html: 4 steps, {len(page.encode()) / 1e3:,.0f} kB. Open it in any browser.\n"
     assert said.err == ""
+
+
+def test_a_recording_becomes_a_trace_for_perfetto(folder, capsys):
+    assert exported("--perfetto", "says.recording") == 0
+    events = json.loads((folder / "says.json").read_text())["traceEvents"]
+    assert [(event["ph"], event["name"]) for event in events] == [("M", "thread_name"), ("X", "says")]
+    assert "ui.perfetto.dev" in capsys.readouterr().out
+    assert not (folder / "says.html").exists()
+    with pytest.raises(SystemExit):
+        exported("--perfetto", "says.recording", "--title", "A walk")
 
 
 def test_the_page_can_be_named_titled_and_in_chinese(folder, capsys, monkeypatch):

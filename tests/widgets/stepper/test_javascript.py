@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:assigning None to unbound local:
 drawn_programs = settings(
     max_examples=12, deadline=None, derandomize=True, phases=PHASES, suppress_health_check=list(HealthCheck)
 )
-MOVES = [(move, back) for move in ("step_in", "step_over", "step_out") for back in (False, True)]
+MOVES = [(move, back) for move in ("step_in", "step_over", "step_out", "step_end") for back in (False, True)]
 LONGEST = 1_200  # steps of a drawn program
 
 
@@ -255,6 +255,23 @@ def questions_of(recording: Recording, seed: int) -> list[dict[str, Any]]:
         asked.append({"ask": "stop", "step": step, "breakpoints": points, "back": draw.random() < 0.5})
         asked.append({"ask": "unknown", "breakpoint": points[0]})
     asked.append({"ask": "stop", "step": 0, "breakpoints": []})
+    called = sorted({name for _, name, _ in columns.functions})
+    bound = [name for name in columns.names if name.isidentifier()]
+    for _ in range(30):
+        rest = {"condition": draw.choice(conditions[:8]) or "", "hits": draw.choice(["", "", "2", "% 3", ">= 2"])}
+        one = draw.choice(
+            [
+                {"name": draw.choice(bound), "function": draw.choice(called)},
+                {"function": draw.choice([*called, "nowhere"]).rpartition(".")[2]},
+                {"raises": draw.choice(["", "ValueError", "Exception, nothing"])},
+                {"file": names[0], "line": draw.choice(lines)[1]},
+                {"condition": draw.choice(conditions[2:])},
+            ]
+        )
+        step, back = draw.randrange(len(recording)), draw.random() < 0.5
+        asked.append({"ask": "times", "breakpoint": one})
+        asked.append({"ask": "stop", "step": step, "breakpoints": [rest | one, one], "back": back})
+        asked.append({"ask": "said", "breakpoints": [rest | one | {"log": "a {a} {items} {total + 1}"}]})
     for _ in range(15):
         step, name = draw.randrange(len(recording)), draw.randrange(len(columns.names))
         asked.append({"ask": "history", "step": step, "name": name})

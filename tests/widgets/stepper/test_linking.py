@@ -22,7 +22,7 @@ def test_each_module_comes_once_after_those_that_it_needs(entry):
     order = in_order(STEPPER / entry)
     assert len(order) == len(set(order))
     for at, path in enumerate(order):
-        needed = {path.parent / name for name in IMPORT.findall(path.read_text(encoding="utf-8"))}
+        needed = {(path.parent / name).resolve() for name in IMPORT.findall(path.read_text(encoding="utf-8"))}
         assert needed <= set(order[:at])
 
 

@@ -158,7 +158,7 @@ def test_the_language_is_the_pages(recording, monkeypatch):
     monkeypatch.setenv("PREFIX_LAB_LANGUAGE", "zh")
     found = Parsed(page_of(recording))
     assert found.elements[0] == ("html", {"lang": "zh-CN"})
-    assert json.loads(found.text_of("script")[0])["said"]["texts"]["Step over"] == "单步跳过"
+    assert json.loads(found.text_of("script")[0])["said"]["texts"]["Next stage"] == "下一阶段"
     assert "步" in found.text_of("h1")[0]
 
 

@@ -54,32 +54,39 @@ def at(questions, step):
     return questions.recording.steps[step]
 
 
+def stopped(questions, *asked, **options):
+    """The step of a stop's answer, which also says which of the breakpoints it is."""
+    found = questions.stop(*asked, **options)
+    return found and found[0]
+
+
 def test_the_next_stop_and_the_one_before_are_those_of_the_debugger(questions, file):
     point = {"file": file, "line": line(leaf, 1)}
-    first = questions.stop(0, [point])
-    second = questions.stop(first, [point])
-    third = questions.stop(second, [point])
+    first = stopped(questions, 0, [point])
+    second = stopped(questions, first, [point])
+    third = stopped(questions, second, [point])
     assert [at(questions, step).locals["x"].value for step in (first, second, third)] == [0, 1, 2]
-    assert questions.stop(third, [point]) is None
-    assert questions.stop(third, [point], back=True) == second
-    assert questions.stop(first, [point], back=True) is None
+    assert stopped(questions, third, [point]) is None
+    assert stopped(questions, third, [point], back=True) == second
+    assert stopped(questions, first, [point], back=True) is None
 
 
 def test_of_several_breakpoints_the_nearest_stops(questions, file):
     points = [{"file": file, "line": line(makes, 5)}, {"file": file, "line": line(leaf, 2)}]
-    assert at(questions, questions.stop(0, points)).text == "return y"
+    assert at(questions, stopped(questions, 0, points)).text == "return y"
     last = len(questions.recording) - 1
-    assert at(questions, questions.stop(last, points, back=True)).text == "return made"
+    assert at(questions, stopped(questions, last, points, back=True)).text == "return made"
     assert questions.stop(0, []) is None
+    assert [questions.stop(0, both)[1] for both in (points, points[::-1])] == [1, 0]
 
 
 def test_a_condition_holds_where_its_expression_does(questions, file):
     point = {"file": file, "line": line(leaf, 2), "condition": "x == 1 and y > x"}
-    stop = questions.stop(0, [point])
+    stop = stopped(questions, 0, [point])
     assert at(questions, stop).locals["x"].value == 1
-    assert questions.stop(stop, [point]) is None
+    assert stopped(questions, stop, [point]) is None
     assert questions.stop(0, [point | {"condition": "nowhere"}]) is None
-    assert questions.stop(0, [point | {"condition": ""}]) == questions.stop(0, [point | {"condition": None}])
+    assert stopped(questions, 0, [point | {"condition": ""}]) == stopped(questions, 0, [point | {"condition": None}])
 
 
 def test_a_history_has_every_value_of_a_name_in_its_call(questions):

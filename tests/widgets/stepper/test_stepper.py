@@ -182,7 +182,7 @@ def test_a_view_is_handed_the_texts_of_the_readers_language(recording, monkeypat
     monkeypatch.setenv("PREFIX_LAB_LANGUAGE", "zh")
     said = Stepper(recording).said
     assert said["code"] == "zh-CN"
-    assert said["texts"]["Step over"] == "单步跳过"
+    assert said["texts"]["Next stage"] == "下一阶段"
 
 
 @pytest.mark.parametrize("value", [None, "walk.recording"])
@@ -224,7 +224,7 @@ def test_a_view_gets_pieces_and_answers_under_the_number_of_its_request(stepper)
     assert (pieces["number"], sorted(pieces["answer"])) == ("a1", ["steps/0", "values/0"])
     assert pieces["answer"]["steps/0"]["first"] == 0
     assert answer["number"] == "a2"
-    assert stepper.recording.steps[answer["answer"]].text == "y = x + 1"
+    assert stepper.recording.steps[answer["answer"][0]].text == "y = x + 1"
 
 
 def message(content):

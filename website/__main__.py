@@ -1,0 +1,96 @@
+"""Build the site: `python -m website [lesson …]` runs the lessons, lays out their pages, and calls Sphinx.
+
+A lesson that has run is kept in build/lessons until it, or anything of the package, is changed. With numbers of
+lessons, only those are in the site: it is a quick look.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from notebooks.build import LANGUAGES, lessons
+from website.pages import HERE, ROOT, lay_out
+
+BUILD = ROOT / "build"
+SITE = BUILD / "site"
+AT_ONCE = 2
+RUNS = (
+    "prefix_lab/**/*.py",
+    "prefix_lab/**/*.mo",
+    "notebooks/**/*.py",
+    "website/execute.py",
+    "website/live.py",
+    "website/walks.py",
+)
+
+
+def main() -> None:
+    wanted = [path for path in lessons() if path.stem[:2] in (sys.argv[1:] or path.stem[:2])]
+    state = digest()
+    jobs = [(name, language) for name in ["walks", *(path.stem for path in wanted)] for language in LANGUAGES]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        failed = [why for why in pool.map(lambda job: run(*job, state), jobs) if why]
+    if failed:
+        sys.exit("\n".join(failed))
+    shutil.rmtree(SITE, ignore_errors=True)
+    SITE.mkdir(parents=True)
+    for language in LANGUAGES:
+        build(language, state)
+    shutil.copytree(recordings(state), SITE / "recordings")
+    shutil.copy(HERE / "root.html", SITE / "index.html")
+    print(f"the site: {SITE / 'index.html'}")
+
+
+def digest() -> str:
+    """What the lessons' outputs come from: our files that run, and the versions that are pinned."""
+    files = {path for pattern in RUNS for path in ROOT.glob(pattern)}
+    said = hashlib.sha256((ROOT / "constraints.txt").read_bytes())
+    for path in sorted(files):
+        said.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    return said.hexdigest()[:12]
+
+
+def executed(state: str) -> Path:
+    return BUILD / "lessons" / state
+
+
+def recordings(state: str) -> Path:
+    return executed(state) / "recordings"
+
+
+def run(name: str, language: str, state: str) -> str:
+    """Run a lesson, or PEFT's walks, where it has not run yet; what went wrong, or nothing."""
+    to = executed(state) / language / (f"{name}.json" if name == "walks" else f"{name}.ipynb")
+    if to.is_file():
+        return ""
+    print(f"running {name}, {language}", flush=True)
+    what = ["website.walks"] if name == "walks" else ["website.execute", name]
+    done = subprocess.run(
+        [sys.executable, "-m", *what, language, recordings(state), to], cwd=ROOT, capture_output=True, text=True
+    )
+    return f"{name}, {language}: {done.stderr}" if done.returncode else ""
+
+
+def build(language: str, state: str) -> None:
+    """The pages of one language."""
+    sources, pages = BUILD / "pages" / language, SITE / language
+    lay_out(language, sources, executed(state) / language)
+    environment = os.environ | {"PREFIX_LAB_LANGUAGE": language, "SOURCE_DATE_EPOCH": "0", "PYTHONHASHSEED": "0"}
+    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-c", HERE, "-d", BUILD / "doctrees" / language]
+    subprocess.run([*command, sources, pages], cwd=ROOT, env=environment, check=True)
+    notebooks = SITE / "notebooks" / language
+    shutil.copytree(ROOT / "notebooks" / language, notebooks)
+    sheet = ROOT / "docs" / ("zh/cheat-sheet.html" if language == "zh" else "cheat-sheet.html")
+    shutil.copy(sheet, pages / "cheat-sheet-print.html")
+    for left in (pages / ".buildinfo", pages / "objects.inv"):
+        left.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()

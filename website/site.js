@@ -1,0 +1,120 @@
+// The site's pages: each place of a stepper is filled when it comes into view, and the address keeps where one stands in
+// it. A page from the disk may load scripts and nothing else, so a recording is a script that calls `prefixLab`.
+
+import { modelOf, storeOf } from "../prefix_lab/widgets/stepper/page.js";
+import { MirrorView } from "../prefix_lab/widgets/stepper/mirror.js";
+import { StepperView } from "../prefix_lab/widgets/stepper/stepper.js";
+import { answered } from "./answering.js";
+import { play } from "./play.js";
+
+/** @typedef {{recordings: Record<string, string>, settings: Record<string, any>}} Live */
+
+/** @type {Map<string, {come: Promise<any>, done: (packed: any) => void}>} */
+const recordings = new Map();
+
+/** The packed pieces of a recording, which its script brings. @param {string} name @param {string} folder @returns {Promise<Record<string, string>>} */
+function recording(name, folder) {
+  let known = recordings.get(name);
+  if (!known) {
+    /** @type {(packed: any) => void} */
+    let done = () => {};
+    const come = new Promise((resolve, reject) => {
+      done = resolve;
+      const script = document.createElement("script");
+      script.src = `${folder}${name}.js`;
+      script.onerror = () => reject(new Error(script.src));
+      document.head.append(script);
+    });
+    recordings.set(name, (known = { come, done }));
+  }
+  return known.come;
+}
+
+/** The place that the address names, `#at=s1&step=120`. */
+function inAddress() {
+  const said = new URLSearchParams(location.hash.slice(1));
+  const number = (/** @type {string} */ name) => (/^\d{1,15}$/.test(said.get(name) ?? "") ? Number(said.get(name)) : null);
+  return { at: said.get("at"), step: number("step"), ours: number("ours"), theirs: number("theirs") };
+}
+
+/** Lead a view to what the address says. @param {Place} place */
+function follow(place) {
+  const { step, ours, theirs } = inAddress();
+  const { view, model } = place;
+  if (!view || !model) return;
+  const last = (/** @type {any} */ one) => Math.max(0, (one.store.meta?.steps ?? 1) - 1);
+  if (view instanceof MirrorView) {
+    if (ours !== null && theirs !== null) model.set("steps", { ours: Math.min(ours, last(view.views[0])), theirs: Math.min(theirs, last(view.views[1])) });
+  } else if (step !== null) model.set("step", Math.min(step, last(view)));
+}
+
+class Place {
+  /** @param {HTMLElement} host */
+  constructor(host) {
+    this.host = host;
+    /** @type {StepperView | MirrorView | null} */
+    this.view = null;
+    /** @type {import("../prefix_lab/widgets/stepper/stepper.js").Model | null} */
+    this.model = null;
+    this.begun = false;
+  }
+
+  /** @param {string} folder where recordings are @param {import("../prefix_lab/widgets/stepper/text.js").Said} said */
+  async fill(folder, said) {
+    if (this.begun) return;
+    this.begun = true;
+    /** @type {Live} */
+    const { recordings: names, settings } = JSON.parse(this.host.dataset.live ?? "{}");
+    const sides = Object.keys(names);
+    const packed = await Promise.all(sides.map((side) => recording(names[side], folder)));
+    const stores = Object.fromEntries(sides.map((side, at) => [side, storeOf(packed[at])]));
+    const { answers, play: tour, ...values } = settings;
+    let quiet = true;
+    const model = modelOf(values, (name, value) => {
+      if (name === "answer" && answers) model.set("question", answered(values.question, value, answers));
+      if (quiet || (name !== "step" && name !== "steps")) return;
+      const steps = name === "step" ? { step: value } : value;
+      history.replaceState(null, "", `#${new URLSearchParams({ at: this.host.id, ...steps })}`);
+    });
+    const stage = document.createElement("div");
+    stage.className = "pl-stage-of";
+    this.host.append(stage);
+    const options = { said, height: values.height };
+    const view = sides.length > 1 ? new MirrorView(stage, stores, model, options) : new StepperView(stage, stores[""], model, options);
+    if (inAddress().at === this.host.id && view instanceof StepperView) values.step = inAddress().step ?? values.step;
+    await view.open();
+    this.host.classList.add("pl-alive");
+    this.view = view;
+    this.model = model;
+    if (inAddress().at === this.host.id) follow(this);
+    else if (tour && view instanceof StepperView) play(this.host, view, tour, (/** @type {boolean} */ still) => (quiet = still));
+    if (!tour || inAddress().at === this.host.id) quiet = false;
+  }
+}
+
+/** Called once a page, with the folder of recordings as the page sees it. @param {string} folder @param {import("../prefix_lab/widgets/stepper/text.js").Said} said */
+export function begin(folder, said) {
+  const places = [.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".pl-site"))].map((host) => new Place(host));
+  const seen = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) if (entry.isIntersecting) places.find((one) => one.host === entry.target)?.fill(folder, said);
+    },
+    { rootMargin: "300px" },
+  );
+  const named = () => places.find((one) => one.host.id === inAddress().at);
+  const toNamed = async () => {
+    const place = named();
+    if (!place) return;
+    place.host.scrollIntoView({ block: "start" });
+    await place.fill(folder, said);
+    follow(place);
+  };
+  for (const place of places) seen.observe(place.host);
+  addEventListener("hashchange", toNamed);
+  toNamed();
+}
+
+/** @param {string} name @param {Record<string, string>} packed */
+export function arrived(name, packed) {
+  recordings.get(name)?.done(packed);
+}
