@@ -12,7 +12,7 @@ BROWSERS = tests/browser
 # VS Code itself, headless, is 820 MB that are installed once into the user's cache folder: `make vscode-test`.
 VSCODE = tests/vscode
 # What is built by `make site`, in both browsers: `make site-test`.
-SITE = tests/site
+SITE = tests/site/built
 SHOWN = tests/widgets tests/course tests/notebooks
 SLOWER = tests/shapes/test_contracts.py tests/breakpoints tests/terminal
 # The course opens in the reader's language: PREFIX_LAB_LANGUAGE, else the system's.

@@ -2,11 +2,15 @@
 
 import os
 import shutil
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 c = get_config()
+
+# `prefix-lab` is there in a terminal, and in a cell after an exclamation mark.
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
 
 # The course, at the first login. Later, what is new in it; what the learner has already stays as it is.
 COURSE, COPY = HERE.parent / "notebooks", Path.home() / "prefix_lab"

@@ -8,6 +8,8 @@ import os
 HERE = os.path.dirname(os.path.abspath(__file__))
 c = get_config()
 
+# All learners share the one environment beside the course: `make .venv/hub`.
+c.Spawner.cmd = [os.path.join(os.path.dirname(HERE), ".venv", "bin", "jupyterhub-singleuser")]
 # The file beside this one copies the course at the first login, and ends what is idle.
 c.Spawner.args = [f"--config={HERE}/jupyter_server_config.py"]
 c.Spawner.default_url = "/lab/tree/prefix_lab/en/00_start_here.ipynb"  # zh for a class in Chinese
@@ -16,7 +18,6 @@ c.Spawner.environment.update(
     {
         "OMP_NUM_THREADS": "1",  # thirty kernels with a thread for each core only wait for each other
         "TOKENIZERS_PARALLELISM": "false",
-        "MALLOC_ARENA_MAX": "2",
     }
 )
 

@@ -51,7 +51,7 @@ export function wrongWithAnswer(text, { shape, sizes, texts }) {
   for (const [at, part] of given.entries()) {
     const worth = evaluated(part, sizes);
     if (worth === null) return filled(Object.keys(sizes).length ? texts.noAxis : texts.numbers, { part, known: Object.keys(sizes).join(", ") });
-    if (worth !== shape[at]) return filled(/^\d+$/.test(part) ? texts.notThis : texts.notThisName, { number: at + 1, part, worth });
+    if (worth !== shape[at]) return filled(/^\d+$/.test(part) ? texts.notThis : texts.notThisName, { number: at, part, worth });
   }
   return "";
 }
@@ -68,7 +68,7 @@ export function answered(question, answer, expected) {
     return { ...question, tries, given, score, right: true, said: paragraph(expected.texts.right, expected.explained), done: true, offer: "" };
   }
   const parts = partsOf(given);
-  const fitting = parts.length === expected.shape.length ? parts.filter((part, at) => evaluated(part, expected.sizes) === expected.shape[at]) : [];
+  const fitting = parts.length === expected.shape.length ? [...parts.keys()].filter((at) => evaluated(parts[at], expected.sizes) === expected.shape[at]) : [];
   const helped = tries < HELP_FROM ? [] : [fitting.length ? filled(expected.texts.rightAre, { axes: fitting.join(", ") }) : "", expected.reads];
   return { ...question, tries, given, said: paragraph(wrong, ...helped), offer: tries >= ANSWER_FROM && !question.done ? expected.texts.offer : "" };
 }

@@ -16,7 +16,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from prefix_lab.locale import N_, _
+from prefix_lab.widgets.moving import Moving
 from prefix_lab.widgets.picture import TextForm
+from prefix_lab.widgets.stepper import predict
 from prefix_lab.widgets.stepper.mirror import Mirror
 from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.predict import Prediction, explained, help_with, sizes_of
@@ -25,6 +28,19 @@ from prefix_lab.widgets.stepper.written import pack
 
 FOLDER = "PREFIX_LAB_SITE"
 """The environment's name of the folder for recordings."""
+SAID = {
+    "right": predict.RIGHT,
+    "rightAre": predict.RIGHT_ARE,
+    "offer": predict.SHOW_ANSWER,
+    "none": predict.NO_PARTS,
+    "count": predict.HOW_MANY,
+    "noAxis": predict.NOT_AN_AXIS,
+    "numbers": predict.NUMBERS_ONLY,
+    "notThis": predict.NOT_THIS,
+    "notThisName": predict.NOT_THIS_NAME,
+    "score": N_("{right} of {asked} right, {at_once} at the first try"),
+}
+"""What answering.js says, in predict.py's words."""
 SHARED = ("breakpoints", "watches", "skip", "height", "question")
 
 
@@ -46,6 +62,8 @@ def begin() -> None:
 
 def place(widget: Any, name: str) -> str:
     """The element that stands for a widget; `name` is what an address calls it by."""
+    if isinstance(widget, Moving):
+        return moving(name, widget)
     if isinstance(widget, Mirror):
         sides = {"ours": widget._desks["ours"].pieces, "theirs": widget._desks["theirs"].pieces}
         traits = ("steps", "breakpoints", "watches", "skip", "labels", "height", "pairs")
@@ -69,6 +87,17 @@ def element(name: str, recordings: dict[str, str], settings: dict[str, Any], sti
     )
 
 
+def moving(name: str, widget: Moving) -> str:
+    """A place for a widget that computes in the page; its module is a script beside the recordings."""
+    kind = type(widget).__name__
+    module = widget._esm.replace("export default ", "return ")
+    code = f'prefixLab("{kind}",(() => {{\n{module}\n}})())\n'
+    save(f"{kind}.js", code)
+    save(f"{kind}.css", widget._css)
+    data = escape(json.dumps({"module": kind, "state": widget.state}, sort_keys=True))
+    return f'<div class="pl-site" id="{name}" data-live="{data}"><div class="pl-still">{widget.still}</div></div>'
+
+
 def answers_of(asked: Prediction) -> dict[str, Any]:
     """What the page needs to say whether an answer is right."""
     return {
@@ -77,6 +106,7 @@ def answers_of(asked: Prediction) -> dict[str, Any]:
         "sizes": sizes_of(asked.recording),
         "reads": help_with(asked.asked),
         "explained": explained(asked.asked, asked.name),
+        "texts": {name: _(text) for name, text in SAID.items()},
     }
 
 
@@ -84,13 +114,17 @@ def written(pieces: Pieces) -> str:
     """Write the recording where it is not there yet; its name."""
     packed = json.dumps({key: pack(timeless(key, pieces.get(key))) for key in pieces.names()}, separators=(",", ":"))
     name = hashlib.sha256(packed.encode()).hexdigest()[:16]
-    path = Path(os.environ[FOLDER]) / f"{name}.js"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(f'prefixLab("{name}",{packed})\n', encoding="utf-8")
-        unfinished.replace(path)
+    save(f"{name}.js", f'prefixLab("{name}",{packed})\n')
     return name
+
+
+def save(name: str, text: str) -> None:
+    """Write a file beside the recordings, whole or not at all: another lesson may write the same one."""
+    path = Path(os.environ[FOLDER]) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
 
 
 def timeless(key: str, piece: Any) -> Any:

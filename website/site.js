@@ -7,7 +7,7 @@ import { StepperView } from "../prefix_lab/widgets/stepper/stepper.js";
 import { answered } from "./answering.js";
 import { play } from "./play.js";
 
-/** @typedef {{recordings: Record<string, string>, settings: Record<string, any>}} Live */
+/** Of a stepper the recordings and settings, of a widget that computes in the page its module and state. @typedef {{recordings: Record<string, string>, settings: Record<string, any>, module?: string, state?: any}} Live */
 
 /** @type {Map<string, {come: Promise<any>, done: (packed: any) => void}>} */
 const recordings = new Map();
@@ -64,7 +64,8 @@ class Place {
     if (this.begun) return;
     this.begun = true;
     /** @type {Live} */
-    const { recordings: names, settings } = JSON.parse(this.host.dataset.live ?? "{}");
+    const { recordings: names, settings, module, state } = JSON.parse(this.host.dataset.live ?? "{}");
+    if (module) return this.move(module, state, folder);
     const sides = Object.keys(names);
     const packed = await Promise.all(sides.map((side) => recording(names[side], folder)));
     const stores = Object.fromEntries(sides.map((side, at) => [side, storeOf(packed[at])]));
@@ -89,6 +90,19 @@ class Place {
     if (inAddress().at === this.host.id) follow(this);
     else if (tour && view instanceof StepperView) play(this.host, view, tour, (/** @type {boolean} */ still) => (quiet = still));
     if (!tour || inAddress().at === this.host.id) quiet = false;
+  }
+
+  /** A widget that computes in the page. @param {string} module @param {any} state @param {string} folder */
+  async move(module, state, folder) {
+    const style = document.createElement("link");
+    Object.assign(style, { rel: "stylesheet", href: `${folder}${module}.css` });
+    document.head.append(style);
+    const { mount } = /** @type {any} */ (await recording(module, folder));
+    const stage = document.createElement("div");
+    stage.className = "pl-stage-of";
+    this.host.append(stage);
+    mount(stage, state);
+    this.host.classList.add("pl-alive");
   }
 }
 

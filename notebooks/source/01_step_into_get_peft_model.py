@@ -555,14 +555,14 @@ except TypeError as error:
 # ## What has moved since 2023
 #
 # PEFT 0.4.0 is what one stepped into in August 2023. The left column was found with it, installed beside today's; the
-# right one you can ask your own:
+# right one you can ask your own. (Lesson 16 walks through both at once.)
 
 # %% [markdown] lang="zh"
 # 第 13 课会沿着那条分支走下去，查明那段 docstring 里的数为什么不对。
 #
 # ## 2023 年以来的变动
 #
-# 2023 年 8 月，单步进入的是 PEFT 0.4.0。下表左栏是把它和今天的版本装在一起对照查出来的；右栏，你可以问问自己的 PEFT：
+# 2023 年 8 月，单步进入的是 PEFT 0.4.0。下表左栏是把它和今天的版本装在一起对照查出来的；右栏，你可以问问自己的 PEFT。（第 16 课同时走一遍这两个版本。）
 
 # %%
 print(get_peft_model.__module__, len(inspect.signature(get_peft_model).parameters))

@@ -36,7 +36,7 @@ NOT_READ = N_("it cannot be read")
 HEADS = N_("learner"), N_("solved"), N_("stages"), N_("by hand"), N_("lessons"), N_("stuck at")
 STUCK_HEADS = N_("exercise"), N_("stuck"), N_("solved later")
 SIGNS = N_(
-    "Lessons 00 to {last:02}: ✓ all exercises solved, ◐ some, · none. Stuck: a wrong answer, and no right one yet."
+    "Lessons in their order: ✓ all exercises solved, ◐ some, · none. Stuck: a wrong answer, and no right one yet."
 )
 STUCK = N_("Where most are stuck, and on what")
 NOBODY = N_("Nobody has given a wrong answer.")
@@ -204,7 +204,7 @@ def standing(found: Class) -> list[str]:
                 number(stuck[0]) if stuck else "",
             )
         )
-    return [*in_columns(rows, right=(1, 2, 3)), "", *wrapped(_(SIGNS).format(last=max(EXERCISES)), WIDTH)]
+    return [*in_columns(rows, right=(1, 2, 3)), "", *wrapped(_(SIGNS), WIDTH)]
 
 
 def sign(solved: int, all: int) -> str:

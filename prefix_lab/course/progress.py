@@ -46,6 +46,7 @@ LESSONS = (
     Lesson(13, "13_lora_the_other_branch", "LoRA, the other branch", 25),
     Lesson(14, "14_bug_hunts", "Bug hunts", 75),
     Lesson(15, "15_capstone_your_own_data", "Capstone: your own data", 60),
+    Lesson(16, "16_2023_and_now", "2023 and now", 25),
 )
 
 
@@ -169,6 +170,12 @@ EXERCISES = {
         Exercise("capstone_mask", "how wide is the mask that arrives?", 2, 3),
         Exercise("capstone_gradient", "which parameter gets a gradient?", 2, 3),
         Exercise("capstone_saved", "which keys stand in the saved file?", 1, 3),
+    ),
+    16: (
+        Exercise("equal_until", "equal, up to where?", 1, 3),
+        Exercise("prepared", "the first change: another branch", 1, 4),
+        Exercise("handed_on", "the second change: what is handed on", 2, 5),
+        Exercise("text_unread", "the third change: when was the text not read?", 2, 5),
     ),
 }
 """Lesson → its exercises, in order. Titles are in the catalogue, and translated where they are shown."""

@@ -100,7 +100,10 @@ def is_close(then: Recording, now: Recording, one: Boundary) -> bool:
     if one.verdict != DIFFERENT or not one.ours or not one.theirs:
         return False
     mine, other = given(then, Band(*one.ours)), given(now, Band(*one.theirs))
-    pairs = [pair for name in mine.keys() & other.keys() for pair in tensors_in_both(mine[name], other[name])]
+    both = mine.keys() & other.keys()
+    if any(mine[name].type.rpartition(".")[2] != other[name].type.rpartition(".")[2] for name in both):
+        return False  # another kind of thing
+    pairs = [pair for name in both for pair in tensors_in_both(mine[name], other[name])]
     return bool(pairs) and all(here["shape"] == there["shape"] and alike(here, there) for here, there in pairs)
 
 

@@ -10,6 +10,7 @@ from prefix_lab.course.lessons.lesson_04 import CASES, JOBS
 from prefix_lab.course.lessons.lesson_12 import TOOLS
 
 THREE = ["n"] * 3
+PREPARED = {"then": "num_layers", "now": "num_hidden_layers", "no_longer": "get_peft_model"}
 SIZES_FROM = {"num_layers": "num_hidden_layers", "token_dim": "d_model", "num_attention_heads": "num_heads"}
 FROZEN = {"before": 68, "after": 0, "called_by": "add_adapter"}
 ASKED_BY = {"shape": (3, 10, 1024), "asked_by": "get_prompt"}
@@ -483,6 +484,31 @@ MISTAKES = {
         "is the base another one": ("    return", "    model.lm_head.weight.data.mul_(2)\n    return"),
         "a model with an adapter": "3",
         "your function raised": ("(base_name)", "('no such folder')"),
+    },
+    "check_equal_until": {
+        "from the same seed": "a",
+        "what carries them": "c",
+        "the sign there is ≠": "d",
+        "choose one of": "encode",
+        "put your answer": ...,
+    },
+    "check_prepared": filled_wrongly(PREPARED, "not 5")
+    | {
+        "'num_hidden_layers' is the other year's": PREPARED | {"then": "num_hidden_layers"},
+        "now: 'num_layers' is the other year's": PREPARED | {"now": "num_layers"},
+        "into which the arrow goes": PREPARED | {"then": "num_decoder_layers"},
+        "calls it in both": PREPARED | {"no_longer": "PeftModel.add_adapter()"},
+        "the function that is called": PREPARED | {"no_longer": "_prepare_prompt_learning_config"},
+        "look at the call stack": PREPARED | {"no_longer": "PeftModelForSeq2SeqLM"},
+    },
+    "check_text_unread": {
+        "the good case": "prefix_len != source",
+        "the last `else` runs": "False",
+        "all went well": "True",
+        "longer or shorter": "prefix_len >= source",
+        "true or false is wanted": "prefix_len - source",
+        "put your answer": "...",
+        "name 'blind' is not": "blind",
     },
 }
 

@@ -49,6 +49,9 @@ COUNTED, MADE = (
 KEPT = {"at_hand": 59, "of_projection": 4, "written": (10, 1024)}
 LOADED = {"unexpected": "prompt_embeddings", "missing": 55}
 COMPARED = typed("set_peft_model_state_dict: p len(load_result.missing_keys) → 55")
+GET_PROMPT = "PeftModel.get_prompt"
+EMPTY = typed(f"{GET_PROMPT}: p past_key_values.cross_attention_cache.get_seq_length() → 0")
+HANDED_ON = {"now": "EncoderDecoderCache", "cross_then": 20, "cross_now": 0}
 AFTERWARDS = typed("one_step: p with_gradient() → {'prompt_encoder.default.embedding.weight': (10, 1024)}")
 
 LIVE = {
@@ -138,6 +141,31 @@ LIVE = {
             "a whole number is wanted": (COMPARED, LOADED | {"missing": "all"}),
             "that many were unexpected": (COMPARED, LOADED | {"missing": 1}),
             "counts them": (COMPARED, LOADED | {"missing": 59}),
+        },
+    ),
+    "check_handed_on": Live(
+        [
+            (EMPTY, HANDED_ON),
+            (typed(f"{GET_PROMPT}: p past_key_values → EncoderDecoderCache(…=DynamicCache(layers=[]))"), HANDED_ON),
+            (EMPTY, HANDED_ON | {"now": "<class 'transformers.cache_utils.EncoderDecoderCache'>"}),
+            (typed(by="debugger", at=GET_PROMPT), HANDED_ON),
+        ],
+        {
+            "put your answer": (EMPTY, HANDED_ON | {"cross_now": ...}),
+            "the lesson typed": (typed(f"{GET_PROMPT}: p past_key_values → …", by="lesson"), HANDED_ON),
+            "what the split gives": (EMPTY, HANDED_ON | {"now": "tuple"}),
+            "one half of it": (EMPTY, HANDED_ON | {"now": "DynamicCache"}),
+            "now: not 5": (EMPTY, HANDED_ON | {"now": 5}),
+            "a number of virtual tokens": (EMPTY, HANDED_ON | {"cross_then": "all"}),
+            "four is how many tensors": (EMPTY, HANDED_ON | {"cross_then": 4}),
+            "0 is today's": (EMPTY, HANDED_ON | {"cross_then": 0}),
+            "in self-attention's part": (EMPTY, HANDED_ON | {"cross_now": 20}),
+            "not 32": (EMPTY, HANDED_ON | {"cross_then": 32}),
+            "so many are in": (
+                typed(f"{GET_PROMPT}: p past_key_values.self_attention_cache.get_seq_length() → 20"),
+                HANDED_ON,
+            ),
+            "not printed there": (typed(f"{GET_PROMPT}: p type(past_key_values) → <class 'Cache'>"), HANDED_ON),
         },
     ),
 }

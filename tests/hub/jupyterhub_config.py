@@ -1,7 +1,6 @@
 """The hub of `make class-test`: class/jupyterhub_config.py, and learners of this machine alone, each with a home."""
 
 import os
-import sys
 from pathlib import Path
 
 ROOT, FOLDER = Path(__file__).parents[2], Path(os.environ["CLASS_TEST_FOLDER"])
@@ -19,8 +18,7 @@ c.DummyAuthenticator.password = os.environ["CLASS_TEST_TOKEN"]
 c.Authenticator.allow_all = True
 c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = str(FOLDER / "home" / "{username}")
-c.Spawner.cmd = [str(Path(sys.executable).parent / "jupyterhub-singleuser")]
-c.Spawner.env_keep = ["PATH", "LANG", "LC_ALL"]
+c.Spawner.env_keep = ["LANG", "LC_ALL"]
 if os.getuid() == 0:
     c.Spawner.args.append("--allow-root")
 scopes = ["admin:users", "admin:servers", "access:servers"]

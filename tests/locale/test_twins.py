@@ -15,7 +15,7 @@ TWINS = {
     "README.md": "README.zh.md",
     **{
         f"docs/{name}": f"docs/zh/{name}"
-        for name in ("before-you-begin.md", "cheat-sheet.md", "glossary.md", "teachers-guide.md")
+        for name in ("before-you-begin.md", "cheat-sheet.md", "class.md", "glossary.md", "teachers-guide.md")
     },
 }
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -32,6 +32,8 @@ MASKS = (
 SHOWS_WHAT_IS_SET_NOW = ("breakpoints()",)
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
+pytestmark = pytest.mark.usefixtures("peft_of_2023")
+
 
 class Lesson:
     """A lesson's notebook in a kernel, cell by cell in any order; `stubs` and `solved` are the texts of its cells."""

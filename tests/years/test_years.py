@@ -55,6 +55,7 @@ def test_each_stage_says_what_is_equal_what_moved_and_what_is_new(of_2023, of_to
     assert said["prepare"]["ran"] == "2 times then, 1 now"
     assert said["encode"]["equal"] == "self, prefix_tokens, past_key_values, the result"
     assert "EncoderDecoderCache" in said["split"]["other"]
+    assert "digits" not in said["split"]["other"]
     assert "the last digits alone" in said["attend"]["other"]
 
 

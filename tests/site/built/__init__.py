@@ -1,0 +1,1 @@
+"""The site as `make site` has built it: `make site-test`."""

@@ -1,0 +1,52 @@
+"""What the site is made of: words to search for, links of documents, what a run leaves of itself."""
+
+import json
+import subprocess
+
+import pytest
+
+from notebooks.taught import TAUGHT
+from tests.widgets.stepper.javascript import node
+from website.execute import cleaned
+from website.functions import short
+from website.live import timeless
+from website.pages import HERE, linked_anew, script
+from website.searching import SearchChinese
+
+
+@pytest.mark.parametrize("text", ["前缀微调", "用 PEFT 的 get_prompt 走一遍", "a prefix 的键，和值", "步", "3 层"])
+def test_what_is_asked_for_in_chinese_is_split_as_what_is_found(text):
+    run = f"{(HERE / 'splitting.js').read_text()}\nconsole.log(JSON.stringify(splitQuery({json.dumps(text)})));"
+    done = subprocess.run([node(), "-e", run], capture_output=True, text=True, check=True)
+    assert sorted(json.loads(done.stdout)) == sorted(SearchChinese({}).split(text))
+
+
+@pytest.mark.parametrize(
+    ("written", "leads"),
+    [
+        ("[a](../notebooks/en/00_start_here.ipynb)", "[a](lessons/00_start_here.ipynb)"),
+        ("[a](../../docs/zh/glossary.md)", "[a](glossary.md)"),
+        ("[print](cheat-sheet.html)", '<a href="cheat-sheet-print.html">print</a>'),
+        ("# T\n\nEnglish · [中文](zh/glossary.md)\n\nText", "# T\n\nText"),
+    ],
+)
+def test_a_documents_links_lead_where_the_site_has_it(written, leads):
+    assert linked_anew(written, "") == leads
+
+
+def test_what_differs_from_run_to_run_is_taken_out():
+    said = "<A at 0x7f12ab34cd> in /home/someone/.venv/lib/python3.11/site-packages/peft/a.py, /tmp/ipykernel_12/34.py"
+    assert cleaned(said) == "<A at 0x…> in peft/a.py, cell 34"
+    assert timeless("calls/0", [["f", 1, 2, 3, 4, 0.25, 6, 7, 8]]) == [["f", 1, 2, 3, 4, 0, 6, 7, 8]]
+
+
+def test_a_method_is_called_by_its_class_and_a_function_by_its_name():
+    names = [short(name) for functions in TAUGHT.values() for name in functions]
+    assert {"PeftModel.get_prompt", "get_peft_model", "_prepare_prompt_learning_config"} <= {*names}
+
+
+def test_the_pages_script_is_one_that_a_browser_takes_from_the_disk(tmp_path):
+    (tmp_path / "site.js").write_text(script("zh"))
+    said = subprocess.run([node(), "--check", tmp_path / "site.js"], capture_output=True, text=True).stderr
+    assert said == ""
+    assert "跳过" in (tmp_path / "site.js").read_text()
