@@ -30,7 +30,7 @@ QUIET_LAB = {"@jupyterlab/apputils-extension:notification": {"checkForUpdates": 
 
 lab: .venv/lab
 	@echo '$(QUIET_LAB)' > $(LAB_SETTINGS)
-	$(BIN)/jupyter lab $(LAB_FLAGS) $(FIRST_LESSON)
+	$(BIN)/jupyter lab $(LAB_FLAGS) --ServerApp.root_dir="$(CURDIR)" $(FIRST_LESSON)
 
 walk: .venv/lab
 	@$(BIN)/prefix-lab walk

@@ -115,11 +115,14 @@ def commented(code: str, language: str) -> str:
     return "\n".join(lines)
 
 
-BROKEN = re.compile(r"(?<=[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef])\n *(?=[\u4e00-\u9fff“（《])")
+WIDE = "[，。：；？！、（）《》]"
+BROKEN = re.compile(
+    rf"(?<=[\u4e00-\u9fff])\n *(?=[\u4e00-\u9fff“])|(?<={WIDE})\n *(?![-#>|\s]|```|\d+\. )|(?<=\S)\n *(?={WIDE})"
+)
 
 
 def joined(text: str) -> str:
-    """A text without line breaks between two Chinese signs: a page would show each as a blank."""
+    """A text without line breaks between Chinese signs, or beside full-width ones: a page would show a blank."""
     return BROKEN.sub("", text)
 
 

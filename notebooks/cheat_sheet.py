@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 
-from notebooks.build import commented, said
+from notebooks.build import commented, joined, said
 from prefix_lab.locale import N_
 from prefix_lab.stages import STAGES, Flow, Stage
 
@@ -137,7 +137,7 @@ def page(language: str = "en") -> str:
 
 def printed(language: str = "en") -> str:
     """The whole page, to be printed by a browser."""
-    body = MarkdownIt("commonmark", {"html": True}).enable("table").render(page(language))
+    body = MarkdownIt("commonmark", {"html": True}).enable("table").render(joined(page(language)))
     code, title = {"en": "en", "zh": "zh-CN"}[language], said(N_("Prefix tuning in PEFT: cheat sheet"), language)
     return (
         f'<!doctype html>\n<html lang="{code}">\n<meta charset="utf-8">\n<title>{title}</title>\n'

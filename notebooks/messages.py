@@ -17,7 +17,7 @@ from babel.messages.extract import extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from notebooks.build import comments, lessons
+from notebooks.build import code_of, comments, lessons
 from prefix_lab.course.lessons.lesson_12 import launched
 from prefix_lab.course.progress import EXERCISES, LESSONS
 from prefix_lab.debugger.moves import MOVES
@@ -68,7 +68,14 @@ def messages() -> Iterator[Shown]:
     yield from (("prefix_lab/debugger/calls.py", text) for text in COUNTED)
     yield from (("prefix_lab/course/lessons/lesson_12.py", note) for _, note in launched())
     for path in lessons():
-        yield from ((name(path), text) for text in comments(path))
+        yield from ((name(path), text) for text in comments(path) + heads(path))
+
+
+def heads(lesson: Path) -> list[str]:
+    """What stands above the columns of the tables in a lesson's code; names of the code stay as they are."""
+    calls = [node for code in code_of(lesson) for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    tables = [call.args[0].elts for call in calls if getattr(call.func, "id", "") == "table"]
+    return [one.value for row in tables for one in row if isinstance(one, ast.Constant) and one.value[-1].isalpha()]
 
 
 def name(path: Path) -> str:

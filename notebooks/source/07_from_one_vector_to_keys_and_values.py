@@ -338,7 +338,7 @@ mirror
 # those of words that it has read. So the text comes after the prefix, and the cache grows.
 
 # %% [markdown] lang="zh"
-# *想走短路线的话，从这里直接去第 11 课。*
+# *短路线：从这里直接去第 11 课。*
 #
 # ## 缓存
 #

@@ -341,7 +341,7 @@ print("gradient", tuple(resumed.prompt_encoder["default"].embedding.weight.grad.
 # %% [markdown] lang="zh"
 # 它恰好从你停下的地方开始，而且能训练。不过现在每个数各自训练，前面没有 MLP 了，所以要重新找一个学习率。
 #
-# *走短路线的话，你已经到终点了。以后再来，第 14 课有虫子等你捉。*
+# *短路线：到这里就走完了。以后再来，第 14 课有虫子等你捉。*
 #
 # ## 服务：几个前缀，一个基座模型
 #

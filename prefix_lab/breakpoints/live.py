@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from prefix_lab.breakpoints.attached import shell
 from prefix_lab.breakpoints.seen import shapes
 from prefix_lab.locale import N_
+from prefix_lab.locale.room import is_wide, wrapped
 from prefix_lab.widgets.asked import run_by_hand
 
 SWITCHED_OFF = N_("Live stops are switched off, so the lesson types at this one.")
@@ -91,7 +92,8 @@ WIDTH = 100  # a notebook breaks longer lines within a word
 
 def say(text: str, page: Any = None) -> None:
     """A sentence above or below what the debugger prints."""
-    print(textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False), file=page)
+    whole_words = textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    print("\n".join(wrapped(text, WIDTH) if any(map(is_wide, text)) else whole_words), file=page)
 
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")

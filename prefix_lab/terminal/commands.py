@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefix_lab.locale import N_, _
+from prefix_lab.locale.room import wrapped
 from prefix_lab.terminal.signs import all_signs
 
 if TYPE_CHECKING:
@@ -48,12 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """All commands. Each adds itself, and sets as defaults `run`, what it does, and `refuse`, for an unknown option."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="prefix-lab",
         description=_("See what PEFT's prefix tuning does, stage by stage; record and replay any Python script."),
-        allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {own_version()}")
+    shown = f"%(prog)s {own_version()}"
+    parser.add_argument("--version", action="version", version=shown, help=_("show the version and exit"))
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     command = next((word for word in words if not word.startswith("-")), None)
     add_walk(commands, chosen=command == "walk")
@@ -65,6 +66,25 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     add_passport(commands)
     add_class(commands)
     return parser
+
+
+class Help(argparse.HelpFormatter):
+    """Lines are broken by the room that they take, where a Chinese sign takes two cells."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return wrapped(" ".join(text.split()), width)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(indent + line for line in self._split_lines(text, width - len(indent)))
+
+
+class Parser(argparse.ArgumentParser):
+    """One whose help is in the reader's language, argparse's own words too; commands below it are of its kind."""
+
+    def __init__(self, **told: Any):
+        super().__init__(**{"formatter_class": Help, "allow_abbrev": False} | told)
+        self._positionals.title, self._optionals.title = _("positional arguments"), _("options")
+        self._actions[0].help = _("show this help message and exit")
 
 
 def own_version() -> str:
@@ -88,9 +108,9 @@ def add_walk(commands: Any, chosen: bool) -> None:
 def add_years(parser: argparse.ArgumentParser) -> None:
     """The walk's options for a PEFT of another year."""
     add, walk_today = parser.add_argument, parser.get_default("run")
-    add("--peft", metavar="VERSION", help="that release of PEFT beside today's, such as 0.4.0; installed once")
-    add("--transformers", metavar="VERSION", help="the transformers for it (that of its month)")
-    add("--yes", action="store_true", help="install it without a question")
+    add("--peft", metavar="VERSION", help=_("that release of PEFT beside today's, such as 0.4.0; installed once"))
+    add("--transformers", metavar="VERSION", help=_("the transformers for it (that of its month)"))
+    add("--yes", action="store_true", help=_("install it without a question"))
     parser.set_defaults(run=lambda args: run_years(args) if args.peft else walk_today(args))
 
 
@@ -135,7 +155,7 @@ def load_default(config_only: bool) -> Base:
 
 def add_command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], **told: str) -> Any:
     """A command by what it is called, what does it, and what `--help` tells of it."""
-    parser = commands.add_parser(name, allow_abbrev=False, **told)
+    parser = commands.add_parser(name, **told)
     parser.set_defaults(run=run, refuse=parser.error)
     return parser
 
@@ -395,15 +415,17 @@ def add_passport(commands: Any) -> None:
         commands,
         "passport",
         run_passport,
-        help="what was seen at each stage, and how",
-        description="Show the passport that the course's live stops have stamped: for each stage the frame, its "
-        "tensors, what was asked and answered. A saved one has a checksum, which shows a change and is no proof.",
-        epilog="exit status: 0; 2 if an option is refused or the file cannot be written",
+        help=_("what was seen at each stage, and how"),
+        description=_(
+            "Show the passport that the course's live stops have stamped: for each stage the frame, its tensors, what "
+            "was asked and answered. A saved one has a checksum, which shows a change and is no proof."
+        ),
+        epilog=_("exit status: 0; 2 if an option is refused or the file cannot be written"),
     )
     parser.add_argument(
         "--save",
         metavar="FILE",
-        help="write it, in place of showing it: as .html to print, as .txt or .json to hand in",
+        help=_("write it, in place of showing it: as .html to print, as .txt or .json to hand in"),
     )
 
 
@@ -413,7 +435,7 @@ def run_passport(args: argparse.Namespace) -> int:
     passport = show_passport()
     if args.save is not None:
         try:
-            print(f"{passport.save(args.save)}: saved.")
+            print(_("{file}: saved.").format(file=passport.save(args.save)))
         except (ValueError, OSError) as error:
             print(f"prefix-lab passport: {error}", file=sys.stderr)
             return 2

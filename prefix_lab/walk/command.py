@@ -93,7 +93,6 @@ def add_walk(subparsers: Any, load_default: Callable[[bool], Base]) -> argparse.
             "Without --model, the tiny T5 that ships."
         ),
         epilog=_(EPILOG),
-        allow_abbrev=False,
     )
     add_options(parser)
     parser.set_defaults(run=lambda args: run_walk(args, load_default), refuse=parser.error)

@@ -13,6 +13,7 @@ from prefix_lab.course.experiments.of_the_prefix import first_gradient
 from prefix_lab.course.lessons.lesson_08 import draw_shares
 from prefix_lab.course.lessons.lesson_09 import draw_rows
 from prefix_lab.course.shown import Drawn
+from prefix_lab.locale import N_, _
 from prefix_lab.widgets.table import Table, table
 
 STACKS = ("encoder", "decoder", "cross-attention")
@@ -52,11 +53,11 @@ def first_keys(model: nn.Module, tokenizer: Any) -> tuple[Rows, Rows]:
     return prefix.transpose(0, 1).flatten(1), found.layers[0].keys[:, :, 0].flatten(1)
 
 
-LIKE_NO_WORD = (
+LIKE_NO_WORD = N_(
     "No virtual token is a word in disguise: the nearest word is alike to {nearest:.2f}, and a word's own nearest "
     "other word to {usual:.2f} (median of all words)."
 )
-LIKE_WORDS = (
+LIKE_WORDS = N_(
     "{count} of {prefix_len} virtual tokens are as near to a word as a word is to its nearest other word: alike to "
     "{usual:.2f} (median of all words)."
 )
@@ -76,7 +77,9 @@ def nearest_words(learnt: Rows, words: Rows, names: list[str], count: int = 3) -
         for number, (places, cosines) in enumerate(zip(best.indices.tolist(), best.values.tolist(), strict=True))
     ]
     near, nearest = int((best.values[:, 0] >= usual).sum()), float(best.values[:, 0].max())
-    below = (LIKE_WORDS if near else LIKE_NO_WORD).format(
+    below = _(LIKE_WORDS if near else LIKE_NO_WORD).format(
         count=near, prefix_len=len(learnt), usual=usual, nearest=nearest
     )
-    return table(["virtual token", "nearest word, cosine", *["next"] * (count - 1)], rows, below)
+    return table(
+        [N_("virtual token"), N_("nearest word, cosine"), *[N_("the next nearest")] * (count - 1)], rows, below
+    )

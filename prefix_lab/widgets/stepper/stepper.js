@@ -305,7 +305,8 @@ export class StepperView {
     this.skipping.show();
     this.timeline.show();
     this.drawSource(moment, true);
-    const event = moment.event === "line" ? "" : ` · ${moment.event}`;
+    const happens = { call: "isCalled", resume: "goesOn", return: "returns", yield: "yields", exception: "raises" }[moment.event];
+    const event = happens ? ` · ${this.t(happens)}` : "";
     const thread = meta.threads.length > 1 ? ` · ${moment.thread}` : "";
     this.where.replaceChildren(`${this.t("stepOf", { step: withCommas(this.step), all: withCommas(meta.steps) })} · ${shown(moment.function)}:${moment.line}${event}${shown(thread)}`);
     const now = this.store.stagesAt(this.step).at(-1);

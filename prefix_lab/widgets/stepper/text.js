@@ -77,6 +77,8 @@ const LABELS = {
   makerOf: N_("Go to the step that made it: {name}"),
   removeOne: N_("Remove: {name}"),
   conditionOf: N_("Condition, such as i == 5: {place}"),
+  isCalled: N_("is called"),
+  goesOn: N_("goes on after its yield"),
   returns: N_("returns"),
   yields: N_("yields"),
   raises: N_("raises"),
