@@ -124,6 +124,9 @@ export function begin(folder, said) {
     follow(place);
   };
   for (const place of places) seen.observe(place.host);
+  // What furo and myst-nb leave out: the level of a heading, and a way to scroll by keys.
+  for (const one of document.querySelectorAll(".caption[role=heading]")) one.setAttribute("aria-level", "2");
+  for (const one of document.querySelectorAll("article .highlight pre, .table-wrapper")) one.setAttribute("tabindex", "0");
   addEventListener("hashchange", toNamed);
   toNamed();
 }
