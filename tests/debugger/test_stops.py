@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from prefix_lab.debugger import Breakpoint, Recording, stops
 from prefix_lab.debugger.placing import nearest, times_of
@@ -23,6 +22,13 @@ VALUES = {"n": 3, "s": "a b", "t": (1, "b"), "none": None}
 
 def holds(n, s, t, none):
     return n
+
+
+class Weight:
+    def add_(self, number):
+        pass
+
+    mul_ = add_
 
 
 def changing(weight):
@@ -77,13 +83,10 @@ def places(recording: Recording, stop: stops.Stop) -> list[Step]:
     return [recording.steps[one] for one in forwards]
 
 
-def test_a_name_stops_where_its_value_changes_and_a_tensor_where_its_bits_do():
-    recording = recorded(lambda: changing(torch.zeros(2)), [changing])
+def test_a_name_stops_where_its_value_changes():
+    recording = recorded(lambda: changing(Weight()), [changing])
     values = [step.changed["count"].value for step in places(recording, {"name": "count", "function": "changing"})]
     assert values == [0, 1]
-    changed = places(recording, {"name": "weight", "function": "changing"})
-    assert changed[0].event == "call"
-    assert {step.text for step in changed[1:]} == {"weight.add_(i)", "weight.mul_(1)"}
     third = places(recording, {"name": "count", "function": "changing", "condition": "i > 2"})
     assert third == []
     with refuses(ValueError, "never had a value"):
@@ -104,7 +107,7 @@ def test_an_exception_stops_where_it_is_raised_and_any_step_where_a_condition_ho
 
 
 def test_log_points_are_passed_and_say_their_lines_in_the_order_of_the_steps():
-    recording = recorded(lambda: changing(torch.zeros(2)), [changing])
+    recording = recorded(lambda: changing(Weight()), [changing])
     line = changing.__code__.co_firstlineno + 3
     here = {"file": changing.__code__.co_filename, "line": line}
     first = stops.placed(recording, here | {"log": "i is {i}", "hits": "% 2"})

@@ -20,6 +20,7 @@ from transformers.cache_utils import DynamicCache
 import prefix_lab
 from prefix_lab.course import load_tiny_t5
 from prefix_lab.debugger import record
+from tests.debugger.test_stops import changing, places
 from tests.tiny_models import random_ids, tiny_llama, tiny_t5
 
 
@@ -576,3 +577,10 @@ def test_what_torch_compiles_is_recorded(keep):
     with record([doubled], keep=keep) as recording:
         torch.compile(doubled, backend="eager")(torch.ones(2))
     assert recording.notes == []
+
+
+def test_a_tensors_name_stops_where_its_bits_change():
+    recording = recorded(changing, torch.zeros(2))
+    changed = places(recording, {"name": "weight", "function": "changing"})
+    assert changed[0].event == "call"
+    assert {step.text for step in changed[1:]} == {"weight.add_(i)", "weight.mul_(1)"}
