@@ -156,7 +156,7 @@ def dotted(file: str, function: str) -> str:
     parts = Path(file).with_suffix("").parts
     if "peft" not in parts or "<" in function:
         return ""
-    return ".".join([*parts[len(parts) - 1 - parts[::-1].index("peft") :], function]).replace(".__init__.", ".", 0)
+    return ".".join([*parts[len(parts) - 1 - parts[::-1].index("peft") :], function])
 
 
 def main() -> None:
@@ -171,8 +171,6 @@ def main() -> None:
         stages = {name: [list(run) for run in some] for name, _, some in bands(recording)}
         found["walks"][kind.name] = {
             "recording": written(Pieces(recording, kind.name)),
-            "steps": len(recording),
-            "stages": stages,
             "tour": tour(recording, stages) if kind.name == "t5" else [],
         }
         for name, run in runs(recording):

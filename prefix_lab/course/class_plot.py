@@ -45,7 +45,8 @@ def draw(found: Class, path: str | Path) -> None:
     chinese = fonts() if any(map(is_wide, shown)) else []
     if path.suffix == ".png" and any(map(is_wide, shown)) and not chinese:
         raise ValueError(NO_FONT.format(path=str(path)))
-    with rc_context({"font.family": ["DejaVu Sans", *chinese], "svg.fonttype": "none", "svg.hashsalt": "prefix_lab"}):
+    look = {"font.family": ["DejaVu Sans", *chinese], "svg.fonttype": "none", "svg.hashsalt": "prefix_lab"}
+    with rc_context(look | {"text.parse_math": False}):  # a file's name may have dollar signs
         high = 1.2 + 0.27 * len(found.learners), 1.2 + 0.66 * len(hard)
         figure = Figure(figsize=(9.6, sum(high)), layout="constrained")
         above, below = figure.subplots(2, 1, height_ratios=high)

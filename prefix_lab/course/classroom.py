@@ -24,6 +24,7 @@ from prefix_lab.locale.room import columns, wrapped
 from prefix_lab.stages import STAGES
 from prefix_lab.widgets.table import in_columns
 
+AS_IT_IS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # since that look, it may be another
 LARGEST, MOST = 4_000_000, 10_000  # bytes of a file, files of a folder
 WIDTH, LONGEST, SHOWN = 79, 24, 8  # of a line, of a name, and exercises that are listed
 PLACES = {one.key: (number, place) for number, all in EXERCISES.items() for place, one in enumerate(all, 1)}
@@ -137,7 +138,9 @@ def content(path: Path) -> bytes:
             raise Unreadable(LINK)
         if not stat.S_ISREG(kind.st_mode):
             raise Unreadable(NO_FILE)
-        with path.open("rb") as file:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | AS_IT_IS)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise Unreadable(NO_FILE)
             held = file.read(LARGEST + 1)
     except OSError as error:
         raise Unreadable(NOT_READ) from error

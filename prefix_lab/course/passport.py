@@ -46,6 +46,7 @@ MISSED = N_(
 )
 FIRST = '{"prefix_lab_passport": 1, '  # how the line begins, in every kind of file
 LONGEST, MOST = 600, 30
+TIMES = 1_000_000  # that an answer can have been wrong
 NO_TEXT = N_("it is no text")
 NO_LINE = N_("it has no line of a passport")
 DAMAGED = N_("the line of its passport is damaged")
@@ -215,7 +216,7 @@ def from_bytes(content: bytes) -> Passport:
         held = json.loads(line)
         told = held.pop("checksum")
         solved = tuple(key for key in held["solved"] if isinstance(key, str))
-        missed = [one for one in held.get("missed", []) if [*map(type, one)] == [str, str, int] and one[2] > 0]
+        missed = [one for one in held.get("missed", []) if [*map(type, one)] == [str, str, int] and 0 < one[2] <= TIMES]
         found = Passport(tuple(checked(held["stamps"])), solved, tuple(Missed(*one) for one in missed))
         whole = told == checksum(held)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

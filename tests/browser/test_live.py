@@ -30,6 +30,7 @@ check(stop, answer=128)
 """
 OTHER, PASSPORT = "print('another', 6 * 7)", "show_passport()"
 NAME = "live.ipynb"
+GONE = COMING.replace("IsComing", "IsGone").replace("initialize", "disconnect")
 BOX = "document.activeElement?.matches('.jp-Stdin-input') && document.activeElement.value === ''"
 INTERRUPT = "[data-command='notebook:interrupt-kernel']"
 
@@ -149,7 +150,9 @@ def test_with_the_bug_on_it_stops_in_the_side_bar_and_the_breakpoint_goes_with_t
     assert "the block ended" in said
     assert "So it is." in said
     page.locator(".lm-TabBar-tab", has_text="live").first.click()
+    page.evaluate(GONE)
     page.locator(".jp-DebuggerBugButton").first.click()
+    page.wait_for_function("window.debuggerIsGone")
     run(page, 2)
     ends(page, 2)
     run(page, 1)

@@ -331,6 +331,7 @@ def test_its_keys_are_not_the_notebooks(opened, view):
     )
     assert after == before
     assert page.get_by_role("dialog").count() == 0
+    view.root.locator("[role=tab][data-tab=variables]").click()  # i has opened the tree of calls in its place
     watch = view.root.locator(".pl-pane-watches input")
     watch.click()
     page.keyboard.type("jkbddnNsSgGu?/[]=+ a")

@@ -9,7 +9,6 @@ from prefix_lab.course.lessons.lesson_02 import ORDER_MATTERS, WHY
 from prefix_lab.course.lessons.lesson_04 import CASES, JOBS
 from prefix_lab.course.lessons.lesson_12 import TOOLS
 
-THREE = ["n"] * 3
 PREPARED = {"then": "num_layers", "now": "num_hidden_layers", "no_longer": "get_peft_model"}
 SIZES_FROM = {"num_layers": "num_hidden_layers", "token_dim": "d_model", "num_attention_heads": "num_heads"}
 FROZEN = {"before": 68, "after": 0, "called_by": "add_adapter"}

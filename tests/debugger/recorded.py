@@ -22,8 +22,8 @@ PHASES = [Phase.explicit, Phase.generate]  # shrinking whole programs takes minu
 
 
 def drawn(examples: int) -> Any:
-    """Settings for a test of so many programs, the same in every run; a third of them, but all in `make fuzz`."""
-    count = examples if "PREFIX_LAB_ALL_DRAWN" in os.environ else examples // 3
+    """Settings for a test of so many programs, the same in every run; 40 at most, but all in `make fuzz`."""
+    count = examples if "PREFIX_LAB_ALL_DRAWN" in os.environ else min(examples, 40)
     return settings(
         max_examples=count, deadline=None, derandomize=True, phases=PHASES, suppress_health_check=list(HealthCheck)
     )

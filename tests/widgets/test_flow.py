@@ -23,7 +23,6 @@ from tests.tiny_models import refuses, tiny_t5, two_texts
 from tests.widgets.stepper.javascript import javascript
 
 OPERATIONS = {"embedding": "lookup", "view": "view", "cat": "cat", "permute": "permute", "split": "split"}
-PRODUCT = "hidden|kv_heads·head_dim|heads·head_dim"
 
 
 class Operations(TorchFunctionMode):

@@ -26,7 +26,7 @@ PAGE = 128  # steps: less than in a page of its own, since each is waited for
 MOST = 100  # things that are found, of each kind
 LONGEST_HISTORY = 1_000
 NAMED = 8  # names that are known instead
-KINDS = ("line", "function", "raises", "condition")
+KINDS = ("line", "function", "condition")
 HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -101,7 +101,8 @@ class Questions:
 
     def check(self, one: Any) -> None:
         """Raises `ValueError` for what is no breakpoint of a view's, or names what this recording has not."""
-        if not isinstance(one, dict) or not any(one.get(key) not in (None, "") for key in KINDS):
+        says = isinstance(one, dict) and [one.get(key) for key in KINDS]
+        if not says or (one.get("raises") is None and all(said in (None, "") for said in says)):
             raise ValueError(
                 f"breakpoints has {one!r}, expected a file and a line, a function or stage, a name and its function, "
                 "or a condition: {'file': 'a/b.py', 'line': 300}, {'function': 'forward'}, {'condition': 'i == 5'}."

@@ -235,7 +235,7 @@ export class StepperView {
     if (there === undefined) return this.tell(this.t("noStage"));
     await this.jump(there);
     const [name, first] = this.store.runsAt(there).at(-1) ?? ["", there];
-    if (first !== there && this.step === there) this.tell(this.t("goesOn", { stage: name }));
+    if (first !== there && this.step === there) this.tell(this.t("stageGoesOn", { stage: name }));
   }
 
   /** Note where one stands, for `since`. */

@@ -99,7 +99,7 @@ const LABELS = {
   atStart: N_("This is the first step."),
   noJump: N_("No jump to undo."),
   noneOutside: N_("No recorded step is outside this call on that side."),
-  goesOn: N_("Stage {stage} goes on here: what it called has returned."),
+  stageGoesOn: N_("Stage {stage} goes on here: what it called has returned."),
   noStage: N_("No stage begins in this direction."),
   nothing: N_("Nothing was found."),
   empty: N_("This recording has no steps."),

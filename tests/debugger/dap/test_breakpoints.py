@@ -253,8 +253,3 @@ def test_a_breakpoint_in_a_file_edited_since_stands_where_its_line_was(tmp_path)
         assert moved["message"] == "The file was edited since: line 4 was line 3 when this was recorded."
         assert not written["verified"]
         assert written["message"] == "Line 3 of program.py was written after this was recorded."
-
-
-def test_a_stage_of_the_walk_is_a_function_breakpoint(walk):
-    [found] = walk[0].request("setFunctionBreakpoints", breakpoints=[{"name": "encode"}])["breakpoints"]
-    assert found["message"] == "The stage 'encode' was not come through in this recording."

@@ -265,3 +265,8 @@ def test_our_extension_asks_for_stages_lines_counts_and_histories(walk):
     client.request("prefixLab/goto", step=values[0]["step"])
     assert client.event("stopped")["reason"] == "goto"
     assert client.at() == ("double", line_of(path, "y = [x]"))
+
+
+def test_a_stage_of_the_walk_is_a_function_breakpoint(walk):
+    [found] = walk[0].request("setFunctionBreakpoints", breakpoints=[{"name": "encode"}])["breakpoints"]
+    assert found["message"] == "The stage 'encode' was not come through in this recording."
