@@ -51,7 +51,9 @@ def lay_out(language: str, folder: Path, executed: Path) -> None:
     """Write the sources of a language into a folder; `executed` has the lessons with their outputs."""
     walks = json.loads((executed / "walks.json").read_text(encoding="utf-8"))
     for page in (HERE / language).glob("*.md"):
-        text = page.read_text(encoding="utf-8").replace("{lessons}", lesson_list())
+        text = (
+            page.read_text(encoding="utf-8").replace("{lessons}", lesson_list()).replace("{count}", str(len(LESSONS)))
+        )
         put(folder / page.name, text.replace("{walk}", functions.front(walks, language)))
     for name, text in functions.pages(walks, language).items():
         put(folder / "functions" / f"{name}.md", text)
