@@ -78,9 +78,11 @@ def run(name: str, language: str, state: str) -> str:
 def build(language: str, state: str) -> None:
     """The pages of one language."""
     sources, pages = BUILD / "pages" / language, SITE / language
+    shutil.rmtree(sources, ignore_errors=True)
     lay_out(language, sources, executed(state) / language)
     environment = os.environ | {"PREFIX_LAB_LANGUAGE": language, "SOURCE_DATE_EPOCH": "0", "PYTHONHASHSEED": "0"}
-    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-c", HERE, "-d", BUILD / "doctrees" / language]
+    command = [sys.executable, "-m", "sphinx", "-q", "-E", "-b", "html", "-c", HERE]
+    command += ["-d", BUILD / "doctrees" / language]
     subprocess.run([*command, sources, pages], cwd=ROOT, env=environment, check=True)
     notebooks = SITE / "notebooks" / language
     shutil.copytree(ROOT / "notebooks" / language, notebooks)
