@@ -20,14 +20,8 @@ from website.pages import HERE, ROOT, lay_out
 BUILD = ROOT / "build"
 SITE = BUILD / "site"
 AT_ONCE = 2
-RUNS = (
-    "prefix_lab/**/*.py",
-    "prefix_lab/**/*.mo",
-    "notebooks/**/*.py",
-    "website/execute.py",
-    "website/live.py",
-    "website/walks.py",
-)
+RAN_BY = tuple(f"website/{name}.py" for name in ("execute", "live", "steady", "walks"))
+RUNS = ("prefix_lab/**/*.*", "notebooks/**/*.py", *RAN_BY)
 
 
 def main() -> None:
@@ -49,7 +43,7 @@ def main() -> None:
 
 def digest() -> str:
     """What the lessons' outputs come from: our files that run, and the versions that are pinned."""
-    files = {path for pattern in RUNS for path in ROOT.glob(pattern)}
+    files = {path for pattern in RUNS for path in ROOT.glob(pattern) if path.suffix != ".pyc" and path.is_file()}
     said = hashlib.sha256((ROOT / "constraints.txt").read_bytes())
     for path in sorted(files):
         said.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
@@ -72,7 +66,11 @@ def run(name: str, language: str, state: str) -> str:
     print(f"running {name}, {language}", flush=True)
     what = ["website.walks"] if name == "walks" else ["website.execute", name]
     done = subprocess.run(
-        [sys.executable, "-m", *what, language, recordings(state), to], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", *what, language, recordings(state), to],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONHASHSEED": "0"},
+        capture_output=True,
+        text=True,
     )
     return f"{name}, {language}: {done.stderr}" if done.returncode else ""
 
@@ -80,9 +78,11 @@ def run(name: str, language: str, state: str) -> str:
 def build(language: str, state: str) -> None:
     """The pages of one language."""
     sources, pages = BUILD / "pages" / language, SITE / language
+    shutil.rmtree(sources, ignore_errors=True)
     lay_out(language, sources, executed(state) / language)
     environment = os.environ | {"PREFIX_LAB_LANGUAGE": language, "SOURCE_DATE_EPOCH": "0", "PYTHONHASHSEED": "0"}
-    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-c", HERE, "-d", BUILD / "doctrees" / language]
+    command = [sys.executable, "-m", "sphinx", "-q", "-E", "-b", "html", "-c", HERE]
+    command += ["-d", BUILD / "doctrees" / language]
     subprocess.run([*command, sources, pages], cwd=ROOT, env=environment, check=True)
     notebooks = SITE / "notebooks" / language
     shutil.copytree(ROOT / "notebooks" / language, notebooks)

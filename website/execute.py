@@ -7,7 +7,6 @@ what `live.py` makes of them; their recordings are written beside the site's pag
 from __future__ import annotations
 
 import os
-import re
 import sys
 from pathlib import Path
 
@@ -16,13 +15,9 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from notebooks.build import HERE, build, lessons
+from website.steady import cleaned
 
 BEGIN = "--IPKernelApp.exec_lines=__import__('website.live').live.begin()"
-UNSTEADY = (
-    (r"(?:/?[\w.+-]+/)+site-packages/", ""),
-    (r"\b0x[0-9a-f]{6,}\b", "0x…"),
-    (r"/tmp/ipykernel_\d+/(\d+)\.py", r"cell \1"),
-)
 
 
 def execute(source: Path, language: str, folder: Path) -> NotebookNode:
@@ -85,13 +80,6 @@ def steady(output: NotebookNode) -> NotebookNode:
     if output.output_type == "execute_result":
         output.execution_count = None
     return output
-
-
-def cleaned(text: str) -> str:
-    text = text.replace(f"{HERE.parent}/", "")
-    for pattern, instead in UNSTEADY:
-        text = re.sub(pattern, instead, text)
-    return text
 
 
 def main() -> None:

@@ -144,7 +144,7 @@ def shapes(told: dict[str, list[dict[str, Any]]], language: str) -> str:
     """What the first call of each recording was given, and gave, by names and by numbers."""
     lines = ["| " + " | ".join(said(one, language) for one in (WHERE, TAKES, GIVES)) + " |", "|---|---|---|"]
     for kind, runs in told.items():
-        first = next((run for run in runs if run["given"] or run["gives"]), runs[0])
+        first = next((run for run in runs if run["given"]), runs[0])
         given = "<br>".join(f"`{name}` {tensor(axes)}" for name, *axes in first["given"])
         gives = tensor(first["gives"]) if first["gives"] else ""
         lines.append(f"| {KINDS[kind]} | {given or said(NONE, language)} | {gives or said(NONE, language)} |")
@@ -152,7 +152,8 @@ def shapes(told: dict[str, list[dict[str, Any]]], language: str) -> str:
 
 
 def tensor(axes: list[str]) -> str:
-    names, numbers = axes
+    """A tensor's axes by names and by numbers; of what is no tensor the line that stands for it."""
+    names, numbers = (text.replace("|", r"\|").replace("`", "'") for text in axes)
     return f"`{names}` = `{numbers}`" if names else f"`{numbers}`"
 
 

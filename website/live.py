@@ -25,6 +25,7 @@ from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.predict import Prediction, explained, help_with, sizes_of
 from prefix_lab.widgets.stepper.stepper import Stepper
 from prefix_lab.widgets.stepper.written import pack
+from website.steady import steady
 
 FOLDER = "PREFIX_LAB_SITE"
 """The environment's name of the folder for recordings."""
@@ -112,7 +113,7 @@ def answers_of(asked: Prediction) -> dict[str, Any]:
 
 def written(pieces: Pieces) -> str:
     """Write the recording where it is not there yet; its name."""
-    packed = json.dumps({key: pack(timeless(key, pieces.get(key))) for key in pieces.names()}, separators=(",", ":"))
+    packed = json.dumps({key: pack(steady(key, pieces.get(key))) for key in pieces.names()}, separators=(",", ":"))
     name = hashlib.sha256(packed.encode()).hexdigest()[:16]
     save(f"{name}.js", f'prefixLab("{name}",{packed})\n')
     return name
@@ -125,10 +126,3 @@ def save(name: str, text: str) -> None:
     unfinished = path.with_suffix(f".{os.getpid()}")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
-
-
-def timeless(key: str, piece: Any) -> Any:
-    """A piece without how long calls took, which is another time at each build."""
-    if key.startswith("calls/"):
-        return [[*entry[:5], 0, *entry[6:]] for entry in piece]
-    return piece

@@ -51,7 +51,9 @@ def lay_out(language: str, folder: Path, executed: Path) -> None:
     """Write the sources of a language into a folder; `executed` has the lessons with their outputs."""
     walks = json.loads((executed / "walks.json").read_text(encoding="utf-8"))
     for page in (HERE / language).glob("*.md"):
-        text = page.read_text(encoding="utf-8").replace("{lessons}", lesson_list())
+        text = (
+            page.read_text(encoding="utf-8").replace("{lessons}", lesson_list()).replace("{count}", str(len(LESSONS)))
+        )
         put(folder / page.name, text.replace("{walk}", functions.front(walks, language)))
     for name, text in functions.pages(walks, language).items():
         put(folder / "functions" / f"{name}.md", text)
@@ -71,14 +73,12 @@ def lay_out(language: str, folder: Path, executed: Path) -> None:
             notebook = nbformat.read(executed / name, as_version=4)
             put(folder / "lessons" / name, nbformat.writes(with_notes(notebook, lesson.file, language)) + "\n")
     pictures = ROOT / "notebooks" / language / "pictures"
-    shutil.copytree(pictures, folder / "lessons" / "pictures", dirs_exist_ok=True)
+    shutil.copytree(pictures, folder / "lessons" / "pictures")
 
 
 def put(path: Path, text: str) -> None:
-    """Write it where it says something else: Sphinx reads anew what is newer."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
 
 
 def lesson_list() -> str:

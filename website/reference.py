@@ -58,6 +58,11 @@ def auto(name: str) -> str:
     return f".. {kind}:: {name}\n{members}"
 
 
+def left_out(app, what, name, obj, skip: bool, options) -> bool | None:
+    """A field of a tuple, about which Python only says its number; the signature has it."""
+    return True if str(getattr(obj, "__doc__", "")).startswith("Alias for field") else None
+
+
 def as_rst(app, what, name, obj, options, lines: list[str]) -> None:
     """Our docstrings are plain text with code in backticks, and examples that are indented: as Sphinx reads them."""
     found: list[str] = []

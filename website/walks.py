@@ -22,6 +22,7 @@ from prefix_lab.debugger import Recording, record
 from prefix_lab.debugger.stages import bands
 from prefix_lab.debugger.steps import NONE
 from prefix_lab.shapes import name_axes
+from website.steady import cleaned
 
 WORDS = ("upper: walk", "reverse: debugger")
 
@@ -135,9 +136,10 @@ def runs(recording: Recording) -> Iterator[tuple[str, dict[str, Any]]]:
         by = None if caller in (None, NONE) else names[columns.frame_function[columns.step_frame[caller]]]
         given = [[name, *axes] for name, value in recording.steps[first].locals.items() if (axes := named(value))]
         value = recording.steps[last].value
+        gives = [] if value is None else named(value) or ["", cleaned(value.text)]
         yield (
             names[function],
-            {"first": first, "last": last, "by": by, "given": given, "gives": named(value) if value else []},
+            {"first": first, "last": last, "by": by, "given": given, "gives": gives},
         )
 
 

@@ -6,10 +6,9 @@ import pytest
 
 from notebooks.taught import TAUGHT
 from tests.widgets.stepper.javascript import node
-from website.execute import cleaned
 from website.functions import short
-from website.live import timeless
-from website.pages import linked_anew, script
+from website.pages import ROOT, linked_anew, script
+from website.steady import cleaned, steady
 
 
 @pytest.mark.parametrize(
@@ -28,7 +27,9 @@ def test_a_documents_links_lead_where_the_site_has_it(written, leads):
 def test_what_differs_from_run_to_run_is_taken_out():
     said = "<A at 0x7f12ab34cd> in /home/someone/.venv/lib/python3.11/site-packages/peft/a.py, /tmp/ipykernel_12/34.py"
     assert cleaned(said) == "<A at 0x…> in peft/a.py, cell 34"
-    assert timeless("calls/0", [["f", 1, 2, 3, 4, 0.25, 6, 7, 8]]) == [["f", 1, 2, 3, 4, 0, 6, 7, 8]]
+    assert steady("calls/0", [["f", 1, 2, 3, 4, 0.25, 6, 7, 8]]) == [["f", 1, 2, 3, 4, 0, 6, 7, 8]]
+    held = {"5": ["int", "94332592114752"], "6": ["tuple", f"(cpu, 94332592114752, 3840) of {ROOT}/my-prefix"]}
+    assert steady("values/0", held) == {"5": ["int", "…"], "6": ["tuple", "(cpu, …, 3840) of my-prefix"]}
 
 
 def test_a_method_is_called_by_its_class_and_a_function_by_its_name():

@@ -1,4 +1,4 @@
-"""The built site, opened from the disk and served under a sub-path, with the network off."""
+"""The built site, opened from the disk, in one test from a server under a sub-path; nothing else may be asked for."""
 
 import functools
 import http.server
@@ -35,19 +35,21 @@ def served(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
     server.shutdown()
 
 
-@pytest.fixture(params=["disk", "server"])
-def address(request: pytest.FixtureRequest, site: Path) -> str:
-    return site.as_uri() if request.param == "disk" else request.getfixturevalue("served")
+@pytest.fixture
+def address(site: Path) -> str:
+    return site.as_uri()
 
 
 @pytest.fixture
-def page(either, address):  # noqa: F811
+def page(either, site, request):  # noqa: F811
     """A page; what it asks of another place, and what it complains of, fails the test."""
     context = either.new_context()
+    context.set_default_timeout(60_000)  # a machine may have much else to do
     opened, wrong = context.new_page(), []
+    own = (request.getfixturevalue("served") if "served" in request.fixturenames else site.as_uri(), "data:", "blob:")
     opened.on("pageerror", lambda error: wrong.append(str(error)))
     opened.on("requestfailed", lambda asked: wrong.append(f"failed: {asked.url}"))
-    opened.on("request", lambda asked: asked.url.startswith((address, "data:", "blob:")) or wrong.append(asked.url))
+    opened.on("request", lambda asked: asked.url.startswith(own) or wrong.append(asked.url))
     yield opened
     context.close()
     assert wrong == []

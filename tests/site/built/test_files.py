@@ -1,5 +1,8 @@
 """All pages: their links, what they load, how large they are, and that nothing of the machine is in them."""
 
+import json
+import zlib
+from base64 import b64decode
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -85,3 +88,11 @@ def test_a_page_is_small_before_its_recordings(site, pages):
 def test_nothing_of_this_machine_is_in_what_is_published(site):
     texts = [path for path in site.rglob("*") if path.suffix in (".html", ".js", ".ipynb", ".css")]
     assert [path.name for path in texts if str(ROOT) in path.read_text(encoding="utf-8")] == []
+    recorded = [path for path in (site / "recordings").glob("*.js") if len(path.stem) == 16]
+    packed = {path.name: json.loads(path.read_text(encoding="utf-8").split(",", 1)[1][:-2]) for path in recorded}
+    told = {
+        name: "".join(zlib.decompress(b64decode(one)).decode() for one in some.values())
+        for name, some in packed.items()
+    }
+    assert told
+    assert [name for name, text in told.items() if str(ROOT) in text] == []

@@ -1,4 +1,4 @@
-"""As a reader does it, in both browsers, from the disk and from a server, with no network."""
+"""As a reader does it, in both browsers, from the disk and from a server, with nothing from elsewhere."""
 
 import re
 
@@ -8,6 +8,8 @@ from playwright.sync_api import Page, expect
 
 ENGLISH, CHINESE = "en", "zh"
 START, BEFORE = "lessons/00_start_here.html", "lessons/07_from_one_vector_to_keys_and_values.html"
+FUNCTION = "functions/peft_model.PeftModel.get_prompt.html"
+DEAD = "No layer reads it", "没有哪一层读它"
 
 
 def stepper(page: Page, name: str):
@@ -106,14 +108,15 @@ def test_the_front_page_walks_by_itself_until_a_key_takes_over(page, address, la
     expect(page.locator(".pl-play")).to_have_attribute("aria-pressed", "false")
 
 
-def test_who_wants_less_motion_starts_the_walk_by_hand(page, address):
-    page.emulate_media(reduced_motion="reduce")
+def test_who_wants_less_motion_starts_the_walk_by_hand(browser, address):
+    page = browser.new_page(reduced_motion="reduce")
     page.goto(f"{address}/{ENGLISH}/index.html")
     stepper(page, "walk")
     play = page.locator(".pl-play")
     expect(play).to_have_attribute("aria-pressed", "false")
     play.click()
     expect(play).to_have_attribute("aria-pressed", "true")
+    page.close()
 
 
 def test_the_other_language_has_the_same_page(page, address):
@@ -125,21 +128,77 @@ def test_the_other_language_has_the_same_page(page, address):
 
 
 def test_a_functions_page_leads_into_the_recording(page, address):
-    page.goto(f"{address}/{ENGLISH}/functions/peft_model.PeftModel.get_prompt.html")
+    page.goto(f"{address}/{ENGLISH}/{FUNCTION}")
     link = page.locator("a[href^='#at=gpt2']").nth(1)
     step = re.search(r"step=(\d+)", link.get_attribute("href"))[1]
     link.click()
     expect(stepper(page, "gpt2").locator(".pl-where")).to_contain_text(f"Step {int(step):,} of")
 
 
-@pytest.mark.parametrize("path", ["index.html", START, "functions/index.html"])
+def reshape(page: Page, number: int):
+    """A ReshapeView of the page that has come alive."""
+    place = page.locator(".pl-site[data-live*='ReshapeView']").nth(number)
+    place.scroll_into_view_if_needed()
+    place.locator(".pr-root").wait_for()
+    return place.locator(".pr-root")
+
+
+def test_a_number_is_followed_to_the_layer_that_reads_it(page, address):
+    page.goto(f"{address}/{ENGLISH}/{BEFORE}")
+    view = reshape(page, 0)
+    view.get_by_role("button", name="Next").click()
+    expect(view.locator(".pr-path [aria-current=step]")).not_to_have_text(
+        view.locator(".pr-path button").first.inner_text()
+    )
+    view.locator(".pr-cell").nth(3).click()
+    expect(view.locator(".pr-chosen")).to_have_count(1)
+    expect(view.locator(".pr-said")).to_contain_text("layer")
+
+
+@pytest.mark.parametrize(("language", "dead"), [(ENGLISH, DEAD[0]), (CHINESE, DEAD[1])])
+def test_a_new_reader_finds_the_dead_half_of_a_t5s_prefix(page, address, language, dead):
+    page.goto(f"{address}/{language}/index.html")
+    page.locator("article a[href='lessons/09_how_t5_reads_it.html']").click()
+    view = reshape(page, 0)
+    crossed = view.locator(".pr-cell:has(.pr-dead)")
+    expect(crossed.first).to_be_visible()
+    crossed.first.click()
+    expect(view.locator(".pr-said")).to_contain_text(dead)
+
+
+def test_a_server_has_the_site_under_any_path(page, served):
+    page.goto(f"{served}/index.html")
+    page.wait_for_url(f"{served}/en/index.html")
+    stepper(page, "walk")
+    page.locator(".pl-first").click()
+    root = stepper(page, "s1")
+    before = step_of(root)
+    root.focus()
+    page.keyboard.press("s")
+    expect(root.locator(".pl-where")).to_contain_text(f"Step {before + 1} of")
+    page.goto(f"{served}/{CHINESE}/search.html?q=前缀微调")
+    expect(page.locator("#search-results")).to_contain_text("从这里开始")
+
+
+def test_the_walk_is_the_still_picture_on_paper(browser, address):
+    page = browser.new_page()
+    page.goto(f"{address}/{ENGLISH}/{START}")
+    stepper(page, "s1")
+    page.emulate_media(media="print")
+    assert page.locator("#s1 .pl-still").is_visible()
+    assert not page.locator("#s1 .pl-root").is_visible()
+    page.close()
+
+
+@pytest.mark.parametrize("path", ["index.html", START, FUNCTION])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_pages_fit_their_window_and_axe_finds_nothing_serious(page, address, path, width):
-    page.set_viewport_size({"width": width, "height": 800})
+def test_pages_fit_their_window_and_axe_finds_nothing_serious(browser, address, path, width):
+    page = browser.new_page(viewport={"width": width, "height": 800}, reduced_motion="reduce")
     page.goto(f"{address}/{ENGLISH}/{path}")
+    page.locator(".pl-site").first.scroll_into_view_if_needed()
+    page.locator(".pl-alive .pl-root").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    found = Axe().run(page, options={"preload": False})
-    violations = found.response["violations"]
-    assert [
-        (one["id"], one["nodes"][0]["html"][:120]) for one in violations if one["impact"] in ("serious", "critical")
-    ] == []
+    found = Axe().run(page, options={"preload": False, "resultTypes": ["violations"]})
+    page.close()
+    serious = [one for one in found.response["violations"] if one["impact"] in ("serious", "critical")]
+    assert [(one["id"], [node["target"] for node in one["nodes"]][:5]) for one in serious] == []
