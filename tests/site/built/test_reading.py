@@ -45,7 +45,7 @@ def test_two_recordings_side_by_side_move_together(page, address):
     page.locator(".pl-site[data-live*='pairs']").scroll_into_view_if_needed()
     mirror.wait_for()
     before = page.url
-    mirror.locator(".pl-source").first.focus()
+    mirror.locator(".pl-code").first.focus()
     page.keyboard.press("]")
     page.wait_for_function("before => location.href !== before", arg=before)
     assert re.search(r"#at=s\d+&ours=\d+&theirs=\d+$", page.url)
