@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -88,6 +89,8 @@ def build(language: str, state: str) -> None:
     shutil.copytree(ROOT / "notebooks" / language, notebooks)
     sheet = ROOT / "docs" / ("zh/cheat-sheet.html" if language == "zh" else "cheat-sheet.html")
     text = sheet.read_text(encoding="utf-8").replace('.md"', '.html"')
+    other = "../en" if language == "zh" else "../zh"
+    text = re.sub(r'"(?:\.\./|zh/)cheat-sheet\.html"', f'"{other}/cheat-sheet-print.html"', text)
     (pages / "cheat-sheet-print.html").write_text(text, encoding="utf-8")
     for left in (pages / ".buildinfo", pages / "objects.inv"):
         left.unlink(missing_ok=True)
