@@ -75,8 +75,15 @@ function recordingOf(tab) {
   return tab?.input?.uri?.path.endsWith(".recording") ? tab.input.uri : undefined;
 }
 
-/** A recording that was opened before this extension was there lies in a tab that calls it binary. */
-async function openAsRecordings() {
+let opened = Promise.resolve();
+
+/** A recording that was opened before this extension was there lies in a tab that calls it binary. One after the other,
+ * since each tab that opens or closes asks for it anew. */
+function openAsRecordings() {
+  opened = opened.then(openTabsAsRecordings).catch(() => {});
+}
+
+async function openTabsAsRecordings() {
   const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
   for (const tab of tabs.filter((one) => recordingOf(one) && !(one.input instanceof vscode.TabInputCustom))) {
     const where = { viewColumn: tab.group.viewColumn, preview: tab.isPreview, preserveFocus: !tab.isActive };

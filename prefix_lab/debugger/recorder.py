@@ -111,12 +111,15 @@ class Recorder:
     def disarm(self) -> Recording:
         """End what `arm()` has begun, and give the recording. What frames that still run do from here on is not in it.
 
-        Raises `RuntimeError` when nothing is recorded, or in another thread than `arm()` was called in.
+        Raises `RuntimeError` when nothing is recorded, in another thread than `arm()` was called in, and while a
+        recording that began later is open.
         """
         if self.recording.state != "open":
             raise RuntimeError("disarm(): nothing is being recorded. Call arm() first, once for each record(...).")
         if self.thread != threading.get_ident():
             raise RuntimeError("disarm(): another thread has begun this recording. Call it there.")
+        if _open[-1] is not self:
+            raise RuntimeError("disarm(): a recording that began after this one is still open. End that one first.")
         self.__exit__(None, None, None)
         return self.recording
 

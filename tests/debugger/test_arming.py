@@ -118,3 +118,17 @@ def test_lines_that_ran_before_a_name_was_known_to_change_keep_their_values(hook
         recording = recorded(lambda: appends(3, [9]), include, hooks=hooks)
         told = [str(step.changed["found"]) for step in recording.find(event="line") if "found" in step.in_place]
         assert told == ["[1, 0]", "[2, 1]", "[3, 2]", "[9, 3]"]
+
+
+@every_hook
+def test_two_that_are_armed_end_from_the_inner_one_outwards(hooks):
+    outer, inner = record([doubled], hooks=hooks), record([doubled], hooks=hooks)
+    outer.arm()
+    inner.arm()
+    with refuses(RuntimeError, "disarm(): a recording that began after this one is still open"):
+        outer.disarm()
+    doubled(1)
+    inner.disarm()
+    doubled(2)
+    outer.disarm()
+    assert [recorder.recording.find(event="call")[-1].locals["x"].value for recorder in (inner, outer)] == [1, 2]

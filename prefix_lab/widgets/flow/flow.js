@@ -2,7 +2,7 @@
 
 import { axesOf, cost, divisors, journey, moved, readersOfRows, sizesOf } from "./computing.js";
 import { drawJourney, drawRows, SHOWN } from "./drawing.js";
-import { choice, commas, fill, keepsKeys, make, number, tick, withoutKernel } from "../moving/parts.js";
+import { choice, commas, fill, keepDrawn, keepsKeys, make, number, tick, withoutKernel } from "../moving/parts.js";
 
 /** @typedef {import("./computing.js").Data} Data @typedef {import("./computing.js").Chosen} Chosen */
 
@@ -10,6 +10,7 @@ const GROUPS = [
   ["ofModel", ["model", "layers", "heads", "kv_heads", "head_dim"]],
   ["ofPrefix", ["prefix_len", "projection", "encoder_hidden", "batch", "tokens", "dtype"]],
 ];
+const MOST_LAYERS = 10_000; // each has rows of its own, which are counted one by one
 const NARROW = 760; // pixels: below, a step's sentence stands over its boxes
 
 /** As many digits as Python writes, a half to the even one. @param {number} value @param {number} digits */
@@ -81,7 +82,7 @@ function render({ model, el }) {
   };
   for (const [name, far] of Object.entries(reach)) {
     const said = axes[name] ? fill(texts.meaning, { meaning: axes[name] }) : texts.drag;
-    controls[name] = number({ name, said, slider: texts.slider, least: 1, far, most: 10_000_000 }, move(name));
+    controls[name] = number({ name, said, slider: texts.slider, least: 1, far, most: name === "layers" ? MOST_LAYERS : 10_000_000 }, move(name));
   }
   const groups = GROUPS.flatMap(([label, names]) => [make("p", {}, make("b", {}, texts[String(label)])), make("div", { class: "pm-grid" }, .../** @type {string[]} */ (names).map((name) => controls[name].row))]);
   const trouble = make("p", { class: "pm-trouble" });
@@ -122,20 +123,12 @@ function render({ model, el }) {
     caption.textContent = fill(2 * sizes.layers > SHOWN ? texts.captionCut : texts.caption, { rows: 2 * sizes.layers, shown: SHOWN });
     rows.replaceChildren(drawRows(readersOfRows(sizes), texts.whichReads, rowsSaid(given, chosen), given.colours));
   };
-  const watch = new ResizeObserver(() => {
-    const now = root.clientWidth > 0 && root.clientWidth < NARROW;
-    if (now !== narrow) {
-      narrow = now;
-      draw();
-    }
-  });
-  watch.observe(root);
-  for (const name of ["change:data", "change:chosen"]) model.on(name, draw);
-  draw();
-  return () => {
-    watch.disconnect();
-    for (const name of ["change:data", "change:chosen"]) model.off(name, draw);
+  const matters = () => {
+    const before = narrow;
+    narrow = root.clientWidth > 0 && root.clientWidth < NARROW;
+    return narrow !== before;
   };
+  return keepDrawn(model, root, matters, draw);
 }
 
 /** In a page without a kernel. @param {HTMLElement} el @param {{data: Data, chosen: Chosen}} state */

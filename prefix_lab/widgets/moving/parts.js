@@ -111,6 +111,23 @@ export function keepsKeys(root) {
 }
 
 /**
+ * Draw now, whenever the model says something else, and whenever the element's size matters; how to leave it again.
+ * @param {any} model @param {HTMLElement} element @param {() => boolean} matters asked when the size has changed
+ * @param {() => void} draw
+ */
+export function keepDrawn(model, element, matters, draw) {
+  const watch = new ResizeObserver(() => matters() && draw());
+  watch.observe(element);
+  const changes = ["change:data", "change:chosen"];
+  for (const name of changes) model.on(name, draw);
+  draw();
+  return () => {
+    watch.disconnect();
+    for (const name of changes) model.off(name, draw);
+  };
+}
+
+/**
  * What a widget's view asks of its model, without a kernel: the state stays in the page.
  * @param {Record<string, any>} state
  */

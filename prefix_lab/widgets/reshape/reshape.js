@@ -4,7 +4,7 @@
 import { beginOf, countOf, indexOf, journeyGiven, journeyOf, placeOf, range, readersOf, within } from "./following.js";
 import { colourings, drawStep, legend, pathOf } from "./picture.js";
 import { elementSaid, givenSaid, memorySaid, mistakeSaid, placesSaid, rowSaid, shapeSaid, stepSaid } from "./saying.js";
-import { choice, fill, keepsKeys, make, number, tick, withoutKernel } from "../moving/parts.js";
+import { choice, fill, keepDrawn, keepsKeys, make, number, tick, withoutKernel } from "../moving/parts.js";
 
 /**
  * @typedef {import("./following.js").Sizes & {step: number, colour: number, by_view: boolean, at: [number, number] | null, row: boolean}} Chosen
@@ -207,20 +207,12 @@ function render({ model, el }) {
     event.stopPropagation();
   });
   let wide = 0;
-  const watch = new ResizeObserver(() => {
-    const width = picture.clientWidth;
-    if (Math.abs(width - wide) > 8) {
-      wide = width;
-      draw();
-    }
-  });
-  watch.observe(picture);
-  for (const name of ["change:data", "change:chosen"]) model.on(name, draw);
-  draw();
-  return () => {
-    watch.disconnect();
-    for (const name of ["change:data", "change:chosen"]) model.off(name, draw);
+  const matters = () => {
+    const far = Math.abs(picture.clientWidth - wide) > 8;
+    if (far) wide = picture.clientWidth;
+    return far;
   };
+  return keepDrawn(model, picture, matters, draw);
 }
 
 /** In a page without a kernel. @param {HTMLElement} el @param {{data: Data, chosen: Chosen}} state */

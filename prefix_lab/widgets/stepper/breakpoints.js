@@ -116,7 +116,9 @@ export class Breakpoints {
     const { view } = this;
     const wrong = () => (problem.textContent = box.value.trim() && check(box.value.trim()));
     const take = () => {
-      if (!wrong() && box.value.trim() !== (one[field] ?? "")) this.change(one, { [field]: box.value.trim() });
+      const text = box.value.trim();
+      const nothing = field === "condition" && !text && !placeOfStop(one); // a stop anywhere is its condition alone
+      if (!wrong() && text !== (one[field] ?? "")) this.change(one, nothing ? null : { [field]: text });
     };
     const box = /** @type {HTMLInputElement} */ (
       h("input", {
