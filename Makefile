@@ -46,7 +46,7 @@ test: .venv/test browser
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(BROWSERS)
 
 course: .venv/test browser
-	$(BIN)/python -m pytest -s tests/browser/course.py tests/browser/live_with_the_bug.py
+	$(BIN)/python -m pytest -s tests/browser/course.py
 
 # All lessons are run, in both languages: some minutes. build/site/index.html opens with a double click.
 site: .venv/site

@@ -64,6 +64,8 @@ def leave_pyzmqs_thread_alone() -> None:
     At a breakpoint pydevd holds all threads and tells of the one that it held first: JupyterLab would show that thread,
     waiting inside pyzmq, in place of the stage.
     """
+    if not hasattr(shell(), "kernel"):
+        return
     from zmq.utils.garbage import GarbageCollectorThread
 
     GarbageCollectorThread.pydev_do_not_trace = True
@@ -114,6 +116,7 @@ def set_in_debugger(wanted: Iterable[Wanted]) -> str:
         return ""
     from _pydevd_bundle.pydevd_api import PyDevdAPI
 
+    leave_pyzmqs_thread_alone()
     api, said = PyDevdAPI(), ""
     policy = "ALL" if py_db.multi_threads_single_notification else "NONE"
     with py_db._main_lock:

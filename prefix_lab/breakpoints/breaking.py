@@ -20,7 +20,6 @@ from prefix_lab.breakpoints.attached import (
     FIRST_ID,
     Wanted,
     advice,
-    leave_pyzmqs_thread_alone,
     set_in_debugger,
     shell,
     take_from_debugger,
@@ -276,8 +275,6 @@ def before_each_cell() -> None:
     ipython = shell()
     if ipython is not None and id(ipython) not in _hooked:
         _hooked.add(id(ipython))
-        if hasattr(ipython, "kernel"):
-            leave_pyzmqs_thread_alone()
         ipython.events.register("pre_run_cell", hand_over)
 
 

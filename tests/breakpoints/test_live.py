@@ -75,8 +75,13 @@ def test_a_stop_that_is_interrupted_is_left_and_the_cell_goes_on(kernel: Kernel)
 def test_with_the_debugger_on_it_stops_there_and_takes_its_breakpoint_away(kernel: Kernel):
     kernel.switch_on()
     try:
+        kernel.run("from zmq.utils.garbage import gc\ngc.start()")  # as a large message does
+        pyzmqs = kernel.run("print(gc.thread.name)").strip()
         stop = kernel.stop_in(STOP)
         assert stop.function == "forward"
+        threads = {one["name"] for one in kernel.debug("threads")["body"]["threads"]}
+        assert "MainThread" in threads
+        assert pyzmqs not in threads
         over = stop.step("next")
         assert over.variables()["prefix"]["value"].startswith("Tensor (")
         over.goes_on()

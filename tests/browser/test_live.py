@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.jupyterlab import TOKEN, Notebook, notebook, run_all, take_both, take_picture
-from tests.browser.test_breakpoints import ends, run
+from tests.browser.test_breakpoints import CHOSEN, COMING, after, ends, run
 
 READY = """
 import os, tempfile; os.environ["PREFIX_LAB_PROGRESS"] = tempfile.mkdtemp() + "/progress.json"
@@ -30,6 +30,7 @@ check(stop, answer=128)
 """
 OTHER, PASSPORT = "print('another', 6 * 7)", "show_passport()"
 NAME = "live.ipynb"
+GONE = COMING.replace("IsComing", "IsGone").replace("initialize", "disconnect")
 BOX = "document.activeElement?.matches('.jp-Stdin-input') && document.activeElement.value === ''"
 INTERRUPT = "[data-command='notebook:interrupt-kernel']"
 
@@ -130,6 +131,33 @@ def test_when_all_cells_are_run_the_lesson_types_and_says_how_to_type_oneself(op
     assert "ipdb> p prefix.shape torch.Size([2, 20])" in said
     assert "the lesson typed, and you watched" in said
     take_picture(page, "live-run-all")
+
+
+def test_with_the_bug_on_it_stops_in_the_side_bar_and_the_breakpoint_goes_with_the_block(opened: Notebook):
+    page = opened.page
+    page.evaluate(COMING)
+    page.locator(".jp-DebuggerBugButton").first.click()
+    page.wait_for_function("window.debuggerIsComing")
+    run(page, 1)
+    first = page.locator(CHOSEN).inner_text(timeout=60_000)
+    assert "prefix_tuning/model.py:" in first
+    take_picture(page, "live-with-the-bug")
+    after(page, "next", first)
+    page.locator("[data-command='debugger:continue']").first.click()
+    ends(page, 1)
+    said = output(page, 1)
+    assert "Your debugger is on, so it stops in PrefixEncoder.forward, peft/tuners/prefix_tuning/model.py" in said
+    assert "the block ended" in said
+    assert "So it is." in said
+    page.locator(".lm-TabBar-tab", has_text="live").first.click()
+    page.evaluate(GONE)
+    page.locator(".jp-DebuggerBugButton").first.click()
+    page.wait_for_function("window.debuggerIsGone")
+    run(page, 2)
+    ends(page, 2)
+    run(page, 1)
+    types(page, "c")
+    ends(page, 1)
 
 
 def test_after_a_restart_a_stop_out_of_order_says_what_is_missing_and_then_opens(opened: Notebook):
