@@ -55,7 +55,7 @@ def messages() -> Iterator[Shown]:
         [*(ROOT / "prefix_lab").rglob("*.py"), *ROOT.glob("notebooks/*.py"), *ROOT.glob("website/*.py")]
     ):
         yield from ((name(path), text) for text in in_python(path))
-    for path in sorted((ROOT / "prefix_lab").rglob("*.js")):
+    for path in sorted([*(ROOT / "prefix_lab").rglob("*.js"), *ROOT.glob("website/*.js")]):
         yield from ((name(path), text) for text in in_javascript(path))
     yield from (("prefix_lab/stages.py", row.sentence) for row in STAGES)
     flows = [flow.name for row in STAGES for flow in (*row.takes, *row.gives)]

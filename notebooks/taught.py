@@ -10,9 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from notebooks.build import said
 from prefix_lab.course.progress import lesson
+from prefix_lab.locale import N_
 
 PAGE = Path(__file__).parents[1] / "docs" / "what-is-taught.md"
+PAGES = {"en": PAGE, "zh": PAGE.parent / "zh" / PAGE.name}
 MODEL, OTHER, FILES = "peft.peft_model", "peft.utils.other", "peft.utils.save_and_load"
 TASKS = f"{MODEL}.PeftModelFor"
 
@@ -142,9 +145,11 @@ class Group(NamedTuple):
 
 PASSED_OVER = (
     Group(
-        "Doors to attributes",
-        "They hand over an attribute of something inside, or say which adapter is in use. A step into one leads "
-        "straight back; in a debugger, step over it.",
+        N_("Doors to attributes"),
+        N_(
+            "They hand over an attribute of something inside, or say which adapter is in use. A step into one leads "
+            "straight back; in a debugger, step over it."
+        ),
         (
             f"{MODEL}.PeftModel.__getattr__",
             f"{MODEL}.PeftModel.peft_config",
@@ -163,9 +168,11 @@ PASSED_OVER = (
         ),
     ),
     Group(
-        "Versions and machines",
-        "They note the method and PEFT's version in a config, and ask which versions and devices there are. On one "
-        "CPU, with the pinned versions, the answer never changes what the prefix does.",
+        N_("Versions and machines"),
+        N_(
+            "They note the method and PEFT's version in a config, and ask which versions and devices there are. On one "
+            "CPU, with the pinned versions, the answer never changes what the prefix does."
+        ),
         (
             "peft.config.PeftConfigMixin.__post_init__",
             "peft.tuners.prefix_tuning.config.PrefixTuningConfig.__post_init__",
@@ -179,9 +186,11 @@ PASSED_OVER = (
         ),
     ),
     Group(
-        "Arguments and names",
-        "They sort arguments, refuse wrong ones, count the texts, and take an adapter's name out of a key. What the "
-        "keys are is lesson 11's.",
+        N_("Arguments and names"),
+        N_(
+            "They sort arguments, refuse wrong ones, count the texts, and take an adapter's name out of a key. What "
+            "the keys are is lesson 11's."
+        ),
         (
             "peft.config.PeftConfigMixin.check_kwargs",
             "peft.config.PeftConfigMixin._split_kwargs",
@@ -194,9 +203,11 @@ PASSED_OVER = (
         ),
     ),
     Group(
-        "For other methods and the hub",
-        "They write the model card, find tensors that share memory, and convert the checkpoints of other methods. A "
-        "prefix passes through them unchanged.",
+        N_("For other methods and the hub"),
+        N_(
+            "They write the model card, find tensors that share memory, and convert the checkpoints of other methods. "
+            "A prefix passes through them unchanged."
+        ),
         (
             f"{MODEL}.PeftModel.create_or_update_model_card",
             f"{MODEL}.PeftModel._get_peft_specific_model_tags",
@@ -206,52 +217,64 @@ PASSED_OVER = (
     ),
 )
 
-HEAD = """# What is taught
+TITLE = N_("What is taught")
+HEAD = N_(
+    "Every function of PEFT that runs from `get_peft_model` to a loaded prefix, and the lesson that names it or shows "
+    "its source. Some only run: the lesson is about what they do and does not say their name, and the word in the last "
+    "column is where it speaks of it. Where a function is taught in parts, each part begins at the first line with the "
+    "text given. The table is `notebooks/taught.py`, and `tests/course/test_taught.py` compares it with the lines that "
+    "a run of PEFT executes for T5, GPT-2, Llama and BERT, and with the lessons' own text. `python -m "
+    "notebooks.taught` writes this page."
+)
+COLUMNS = N_("function"), N_("from the line with"), N_("lesson"), N_("only runs there: see")
+ITS_HEAD = N_("its head")
+BY_LESSON, NOT_TAUGHT = N_("Named or shown, by lesson"), N_("Passed over")
+NO_LESSON = N_("These run on the way, and no lesson stops at them.")
+OF_A_LESSON, OF_A_GROUP = N_("{lesson}: {functions}"), N_("**{heading}.** {reason}")
+TWIN = {"en": "English · [中文](zh/what-is-taught.md)", "zh": "[English](../what-is-taught.md) · 中文"}
 
-Every function of PEFT that runs from `get_peft_model` to a loaded prefix, and the lesson that names it or shows its
-source. Some only run: the lesson is about what they do and does not say their name, and the word in the last column is
-where it speaks of it. Where a function is taught in parts, each part begins at the first line with the text given. The
-table is `notebooks/taught.py`, and `tests/course/test_taught.py` compares it with the lines that a run of PEFT executes
-for T5, GPT-2, Llama and BERT, and with the lessons' own text. `python -m notebooks.taught` writes this page.
-"""
 
-
-def page() -> str:
+def page(language: str) -> str:
     """The whole page, as Markdown."""
-    parts = [HEAD]
+    parts = [f"# {said(TITLE, language)}\n\n{TWIN[language]}\n\n{said(HEAD, language)}\n"]
+    columns = " | ".join(said(one, language) for one in COLUMNS)
     for stage, functions in TAUGHT.items():
-        parts.append(
-            f"## {stage}\n\n| function | from the line with | lesson | only runs there: see |\n|---|---|---|---|"
-        )
+        parts.append(f"## {stage}\n\n| {columns} |\n|---|---|---|---|")
         for function, sections in functions.items():
             for anchor, place in sections.items():
                 number, word = taught_in(function, place)
-                where = f"`{anchor}`".replace("|", "\\|") if anchor else "its head"
+                where = f"`{anchor}`".replace("|", "\\|") if anchor else said(ITS_HEAD, language)
                 runs = "" if is_named(place) else f"`{word}`"
-                parts.append(f"| {f'`{function}`' if not anchor else ''} | {where} | {linked(number)} | {runs} |")
+                name = "" if anchor else f"`{function}`"
+                parts.append(f"| {name} | {where} | {linked(number, language)} | {runs} |")
         parts.append("")
-    parts.append("## Named or shown, by lesson\n")
+    parts.append(f"## {said(BY_LESSON, language)}\n")
     by_lesson: dict[int, list[str]] = {}
     for functions in TAUGHT.values():
         for function, sections in functions.items():
             for number in dict.fromkeys(filter(is_named, sections.values())):
                 by_lesson.setdefault(number, []).append(f"`{function.removeprefix('peft.')}`")
-    parts += [f"- {linked(number)}: {', '.join(by_lesson[number])}" for number in sorted(by_lesson)]
-    parts.append("\n## Passed over\n\nThese run on the way, and no lesson stops at them.\n")
+    row = said(OF_A_LESSON, language)
+    for number in sorted(by_lesson):
+        parts.append("- " + row.format(lesson=linked(number, language), functions=", ".join(by_lesson[number])))
+    parts.append(f"\n## {said(NOT_TAUGHT, language)}\n\n{said(NO_LESSON, language)}\n")
     for group in PASSED_OVER:
-        parts.append(f"**{group.heading}.** {group.reason}\n")
+        heading, reason = said(group.heading, language), said(group.reason, language)
+        parts.append(said(OF_A_GROUP, language).format(heading=heading, reason=reason) + "\n")
         parts += [*(f"- `{function}`" for function in group.functions), ""]
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
-def linked(number: int) -> str:
+def linked(number: int, language: str) -> str:
     one = lesson(number)
-    return f"[{number:02} · {one.title}](../notebooks/en/{one.file}.ipynb)"
+    up = "../.." if language == "zh" else ".."
+    return f"[{number:02} · {said(one.title, language)}]({up}/notebooks/{language}/{one.file}.ipynb)"
 
 
 def main() -> None:
-    PAGE.write_text(page(), encoding="utf8")
-    print(f"wrote {PAGE.relative_to(PAGE.parents[1])}")
+    for language, path in PAGES.items():
+        path.write_text(page(language), encoding="utf8")
+        print(f"wrote {path.relative_to(PAGE.parents[1])}")
 
 
 if __name__ == "__main__":

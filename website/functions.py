@@ -27,6 +27,7 @@ GENERATE = N_("generate: the model writes a text with the prefix as its past.")
 STAGE = N_("Stage **{stage}**. {sentence}")
 FUNCTION, LESSON, RUNS = N_("function"), N_("lesson"), N_("recorded in")
 IN_GENERAL = N_("In general it takes {takes}, and gives {gives}.")
+IN_WAYS = N_("A `|` stands between ways to write the same axis: which one holds depends on the model.")
 SHAPES, TAKES, GIVES, WHERE = N_("Shapes in the recordings"), N_("is given"), N_("gives"), N_("recording")
 NONE = N_("no tensor")
 TEACHES = N_("Where it is taught")
@@ -121,12 +122,13 @@ def in_general(function: str, language: str) -> list[str]:
     if row is None:
         return []
     takes, gives = ("; ".join(flow_said(one, language) for one in flows) for flows in (row.takes, row.gives))
-    return [said(IN_GENERAL, language).format(takes=takes, gives=gives)]
+    ways = [said(IN_WAYS, language)] if "|" in takes + gives else []
+    return [said(IN_GENERAL, language).format(takes=takes, gives=gives), *ways]
 
 
 def flow_said(flow: Flow, language: str) -> str:
     name = said(flow.name, language) if " " in flow.name else f"`{flow.name}`"
-    return name if flow.axes is None else f"{name} `({', '.join(axis.replace('|', ' or ') for axis in flow.axes)})`"
+    return name if flow.axes is None else f"{name} `({', '.join(axis.replace('|', ' | ') for axis in flow.axes)})`"
 
 
 def taught(stage: str, function: str, language: str) -> str:

@@ -72,6 +72,8 @@ def lay_out(language: str, folder: Path, executed: Path) -> None:
         if (executed / name).is_file():
             notebook = nbformat.read(executed / name, as_version=4)
             put(folder / "lessons" / name, nbformat.writes(with_notes(notebook, lesson.file, language)) + "\n")
+    if (theme := HERE / language / "sphinx.po").is_file():
+        put(folder / "locales" / "zh_CN" / "LC_MESSAGES" / theme.name, theme.read_text(encoding="utf-8"))
     pictures = ROOT / "notebooks" / language / "pictures"
     shutil.copytree(pictures, folder / "lessons" / "pictures")
 

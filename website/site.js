@@ -4,8 +4,16 @@
 import { modelOf, storeOf } from "../prefix_lab/widgets/stepper/page.js";
 import { MirrorView } from "../prefix_lab/widgets/stepper/mirror.js";
 import { StepperView } from "../prefix_lab/widgets/stepper/stepper.js";
+import { N_ } from "../prefix_lab/widgets/stepper/text.js";
 import { answered } from "./answering.js";
 import { play } from "./play.js";
+
+/** What furo says to a screen reader alone, in English alone: in the reader's language, by what it stands at. */
+const TO_A_SCREEN_READER = {
+  ".theme-toggle": N_("Light, dark, or as the system has it"),
+  "#__navigation": N_("Open or close the list of pages"),
+  "#__toc": N_("Open or close what is on this page"),
+};
 
 /** Of a stepper the recordings and settings, of a widget that computes in the page its module and state. @typedef {{recordings: Record<string, string>, settings: Record<string, any>, module?: string, state?: any}} Live */
 
@@ -127,6 +135,9 @@ export function begin(folder, said) {
   // What furo and myst-nb leave out: the level of a heading, and a way to scroll by keys.
   for (const one of document.querySelectorAll(".caption[role=heading]")) one.setAttribute("aria-level", "2");
   for (const one of document.querySelectorAll("article .highlight pre, .table-wrapper")) one.setAttribute("tabindex", "0");
+  for (const [at, text] of Object.entries(TO_A_SCREEN_READER)) {
+    for (const one of document.querySelectorAll(at)) one.setAttribute("aria-label", said.texts[text] ?? text);
+  }
   addEventListener("hashchange", toNamed);
   toNamed();
 }

@@ -1,6 +1,6 @@
 // What is asked for, as searching.py splits what is found: Sphinx's search takes this function where there is one.
 
-var splitQuery = (query) =>
+var splitQuery = (/** @type {string} */ query) =>
   query
     .split(/[^\p{Letter}\p{Number}_]+/gu)
     .flatMap((part) => part.split(/([\u4e00-\u9fff]+)/))

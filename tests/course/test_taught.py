@@ -179,5 +179,7 @@ def text_of(number: int) -> str:
     return "".join(file.read_text(encoding="utf8") for file in files)
 
 
-def test_the_page_is_up_to_date():
-    assert taught.PAGE.read_text(encoding="utf8") == taught.page(), "run python -m notebooks.taught"
+@pytest.mark.parametrize("language", taught.PAGES)
+def test_the_page_is_up_to_date(language):
+    written = taught.PAGES[language].read_text(encoding="utf8")
+    assert written == taught.page(language), "run python -m notebooks.taught"

@@ -15,7 +15,15 @@ TWINS = {
     "README.md": "README.zh.md",
     **{
         f"docs/{name}": f"docs/zh/{name}"
-        for name in ("before-you-begin.md", "cheat-sheet.md", "class.md", "glossary.md", "teachers-guide.md")
+        for name in (
+            "before-you-begin.md",
+            "cheat-sheet.md",
+            "class.md",
+            "glossary.md",
+            "teachers-guide.md",
+            "what-is-taught.md",
+            "world.md",
+        )
     },
 }
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

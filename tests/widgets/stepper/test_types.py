@@ -1,4 +1,5 @@
-"""The views' JavaScript is held against its JSDoc types by TypeScript, which the first run installs into .venv."""
+"""The JavaScript of the views and of the site is held against its JSDoc types by TypeScript, which the first run
+installs into .venv."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ import pytest
 
 from tests.widgets.stepper.javascript import WIDGETS, node
 
+SITE = Path(__file__).parents[3] / "website"
 VERSION = "5.9.3"
 HOME = Path(sys.prefix) / "typescript"
 OPTIONS = ["--noEmit", "--allowJs", "--checkJs", "--strict", "--noUnusedLocals", "--target", "es2023", "--module"]
@@ -76,8 +78,8 @@ def compiler() -> Path:
 WRONG = "/** @param {number} a */\nexport function f(a, b) {\n  const unused = 1;\n  return a.length;\n}\n"
 
 
-def test_every_module_of_every_widget_keeps_to_its_types_and_a_planted_mistake_is_found(compiler, tmp_path):
-    files = sorted(WIDGETS.rglob("*.js"))
+def test_every_module_of_the_widgets_and_the_site_keeps_to_its_types_and_a_planted_mistake_is_found(compiler, tmp_path):
+    files = sorted([*WIDGETS.rglob("*.js"), *SITE.glob("*.js")])
     assert len(files) > 10
     planted = tmp_path / "planted.js"
     planted.write_text(WRONG)
