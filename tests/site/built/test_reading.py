@@ -46,7 +46,7 @@ def test_two_recordings_side_by_side_move_together(page, address):
     mirror.wait_for()
     before = page.url
     mirror.locator(".pl-code").first.focus()
-    page.keyboard.press("]")
+    page.keyboard.press("[")
     page.wait_for_function("before => location.href !== before", arg=before)
     assert re.search(r"#at=s\d+&ours=\d+&theirs=\d+$", page.url)
 
@@ -153,7 +153,7 @@ def test_a_number_is_followed_to_the_layer_that_reads_it(page, address):
     )
     view.locator(".pr-cell").nth(3).click()
     expect(view.locator(".pr-chosen").first).to_be_visible()
-    expect(view.locator(".pr-said")).to_contain_text("layer")
+    expect(view.locator(".pr-said")).to_contain_text("Layers: 0")
 
 
 @pytest.mark.parametrize(("language", "dead"), [(ENGLISH, DEAD[0]), (CHINESE, DEAD[1])])
