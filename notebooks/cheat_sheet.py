@@ -117,6 +117,7 @@ th:nth-child(1) { width: 6% }
 th:nth-child(2) { width: 17% }
 th:nth-child(3) { width: 24% }
 th:nth-child(4) { width: 23% }
+@media (max-width: 1000px) { table { display: block; overflow-x: auto; table-layout: auto } pre { overflow-x: auto } }
 """
 
 
@@ -139,8 +140,9 @@ def printed(language: str = "en") -> str:
     """The whole page, to be printed by a browser."""
     body = MarkdownIt("commonmark", {"html": True}).enable("table").render(joined(page(language)))
     code, title = {"en": "en", "zh": "zh-CN"}[language], said(N_("Prefix tuning in PEFT: cheat sheet"), language)
+    width = '<meta name="viewport" content="width=device-width">'
     return (
-        f'<!doctype html>\n<html lang="{code}">\n<meta charset="utf-8">\n<title>{title}</title>\n'
+        f'<!doctype html>\n<html lang="{code}">\n<meta charset="utf-8">\n{width}\n<title>{title}</title>\n'
         f"<style>{STYLE}</style>\n{body}</html>\n"
     )
 

@@ -134,7 +134,7 @@ export function begin(folder, said) {
   for (const place of places) seen.observe(place.host);
   // What furo and myst-nb leave out: the level of a heading, and a way to scroll by keys.
   for (const one of document.querySelectorAll(".caption[role=heading]")) one.setAttribute("aria-level", "2");
-  for (const one of document.querySelectorAll("article .highlight pre, .table-wrapper, .text_html > div")) one.setAttribute("tabindex", "0");
+  for (const one of document.querySelectorAll("article .highlight pre, .table-wrapper, .text_html [style*=overflow-x]")) one.setAttribute("tabindex", "0");
   for (const [at, text] of Object.entries(TO_A_SCREEN_READER)) {
     for (const one of document.querySelectorAll(at)) one.setAttribute("aria-label", said.texts[text] ?? text);
   }

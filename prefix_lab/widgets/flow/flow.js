@@ -87,10 +87,10 @@ function render({ model, el }) {
   const groups = GROUPS.flatMap(([label, names]) => [make("p", {}, make("b", {}, texts[String(label)])), make("div", { class: "pm-grid" }, .../** @type {string[]} */ (names).map((name) => controls[name].row))]);
   const trouble = make("p", { class: "pm-trouble" });
   const body = make("tbody");
-  const picture = make("div", { class: "pm-wide" });
+  const picture = make("div", { class: "pm-wide", tabindex: 0 });
   const caption = make("p");
-  const rows = make("div", { class: "pm-wide" });
-  const root = make("div", { class: "pm-root" }, ...groups, trouble, make("div", { class: "pm-wide" }, make("table", {}, body)), picture, caption, rows);
+  const rows = make("div", { class: "pm-wide", tabindex: 0 });
+  const root = make("div", { class: "pm-root" }, ...groups, trouble, make("div", { class: "pm-wide", tabindex: 0 }, make("table", {}, body)), picture, caption, rows);
   keepsKeys(root);
   el.replaceChildren(root);
 
