@@ -13,7 +13,9 @@ BROWSERS = tests/browser
 VSCODE = tests/vscode
 # What is built by `make site`, in both browsers: `make site-test`.
 SITE = tests/site/built
-SHOWN = tests/widgets tests/course tests/notebooks
+SHOWN = tests/notebooks tests/widgets tests/course
+# Two at a time; who has nothing left takes from the other.
+TWO = -n 2 --dist worksteal
 SLOWER = tests/shapes/test_contracts.py tests/breakpoints tests/terminal
 # The course opens in the reader's language: PREFIX_LAB_LANGUAGE, else the system's.
 LANGUAGE = $(shell $(BIN)/python -c 'from prefix_lab.locale import language; print(language())' 2>/dev/null)
@@ -38,9 +40,9 @@ walk: .venv/lab
 test: .venv/test browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(SLOWER) $(SHOWN) $(ALONE) $(BROWSERS) $(VSCODE) $(SITE))
+	$(BIN)/python -m pytest $(TWO) $(addprefix --ignore=,$(SLOWER) $(SHOWN) $(ALONE) $(BROWSERS) $(VSCODE) $(SITE))
 	$(BIN)/python -m tests.debugger.pythons
-	$(BIN)/python -m pytest -n 2 $(SHOWN)
+	$(BIN)/python -m pytest $(TWO) $(SHOWN)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(SLOWER)
 	$(BIN)/python -m pytest $(ALONE)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(BROWSERS)

@@ -16,17 +16,24 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from notebooks.build import LANGUAGES, lessons
+from prefix_lab.years.environment import CannotHave, have, release
 from website.pages import HERE, ROOT, lay_out
 
 BUILD = ROOT / "build"
 SITE = BUILD / "site"
 AT_ONCE = 2
+THEN = "peft==0.4.0"
 RAN_BY = tuple(f"website/{name}.py" for name in ("execute", "live", "steady", "walks"))
 RUNS = ("prefix_lab/**/*.*", "notebooks/**/*.py", *RAN_BY)
 
 
 def main() -> None:
     wanted = [path for path in lessons() if path.stem[:2] in (sys.argv[1:] or path.stem[:2])]
+    if any(path.stem.startswith("16") for path in wanted):
+        try:
+            have(release(THEN), lambda asked: True)
+        except CannotHave as error:
+            sys.exit(f"Lesson 16 shows {THEN} beside today's. {error} Other lessons: python -m website 00 01 …")
     state = digest()
     jobs = [(name, language) for name in ["walks", *(path.stem for path in wanted)] for language in LANGUAGES]
     with ThreadPoolExecutor(AT_ONCE) as pool:

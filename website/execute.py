@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -20,13 +21,13 @@ from website.steady import cleaned
 BEGIN = "--IPKernelApp.exec_lines=__import__('website.live').live.begin()"
 
 
-def execute(source: Path, language: str, folder: Path) -> NotebookNode:
-    """The lesson's notebook with what its cells put out. Raises `RuntimeError` for a cell that fails."""
+def execute(source: Path, language: str, folder: Path, progress: Path) -> NotebookNode:
+    """The lesson's notebook with what its cells put out; the learner's progress is a file that nobody has yet."""
     notebook = build(source, language)
     book = HERE / language
     environment = os.environ | {
         "PREFIX_LAB_LIVE": "0",
-        "PREFIX_LAB_PROGRESS": "",
+        "PREFIX_LAB_PROGRESS": str(progress),
         "PREFIX_LAB_LANGUAGE": language,
         "JPY_SESSION_NAME": str(book / f"{source.stem}.ipynb"),
         "PREFIX_LAB_SITE": str(folder),
@@ -85,7 +86,8 @@ def steady(output: NotebookNode) -> NotebookNode:
 def main() -> None:
     name, language, folder, to = sys.argv[1:]
     [source] = [path for path in lessons() if path.stem == name]
-    notebook = execute(source, language, Path(folder))
+    with tempfile.TemporaryDirectory() as own:
+        notebook = execute(source, language, Path(folder), Path(own, "progress.json"))
     errors = [
         f"{cell.id}: {one.evalue}"
         for cell in notebook.cells

@@ -27,8 +27,14 @@ AT_A_STOP = N_(
     "In a notebook the program stands still here, and you type. On this page nobody was there, so the lesson typed "
     "what it suggests. {link}"
 )
-AT_AN_EXERCISE = N_("This is your turn, and it needs Python: here the stub was run as it is. {link}")
+AT_AN_EXERCISE = N_("This is your turn, and the check needs Python. {link}")
+HAS_RUN = N_(
+    "This lesson has been run for you: on this page you can walk through its steppers, answer its questions and move "
+    "its sliders. Where it asks you to run or change a cell, that needs Python."
+)
 AT_A_WIDGET = N_("On this page it is a picture; in a notebook you can use it. {link}")
+VERDICT = '<p role="status"'
+"""What a check says to a stub: not yet. Nobody has tried, so it is left out."""
 STOPS = re.compile(r"\b(stop_at|break_at|interact|breakpoint|set_trace)\(")
 FROM_DISK = 'if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;'
 """Sphinx's search reads each page that it has found for a line of it, which a page from the disk may not."""
@@ -51,9 +57,8 @@ def lay_out(language: str, folder: Path, executed: Path) -> None:
     """Write the sources of a language into a folder; `executed` has the lessons with their outputs."""
     walks = json.loads((executed / "walks.json").read_text(encoding="utf-8"))
     for page in (HERE / language).glob("*.md"):
-        text = (
-            page.read_text(encoding="utf-8").replace("{lessons}", lesson_list()).replace("{count}", str(len(LESSONS)))
-        )
+        text = chosen(page.read_text(encoding="utf-8"), os.environ.get(REPOSITORY, ""))
+        text = text.replace("{lessons}", lesson_list()).replace("{count}", str(len(LESSONS)))
         put(folder / page.name, text.replace("{walk}", functions.front(walks, language)))
     for name, text in functions.pages(walks, language).items():
         put(folder / "functions" / f"{name}.md", text)
@@ -63,6 +68,8 @@ def lay_out(language: str, folder: Path, executed: Path) -> None:
         twin = ROOT / "docs" / "zh" / f"{name}.md" if language == "zh" else ROOT / "docs" / f"{name}.md"
         path = twin if twin.is_file() else ROOT / "docs" / f"{name}.md"
         text = linked_anew(path.read_text(encoding="utf-8"), "")
+        if repository := os.environ.get(REPOSITORY):
+            text = text.replace("https://example.org/prefix-lab.git", f"https://github.com/{repository}.git")
         if path != twin:
             head, _, rest = text.partition("\n")
             text = f"{head}\n\n*{said(ONLY_ENGLISH, language)}*\n{rest}"
@@ -76,6 +83,13 @@ def lay_out(language: str, folder: Path, executed: Path) -> None:
         put(folder / "locales" / "zh_CN" / "LC_MESSAGES" / theme.name, theme.read_text(encoding="utf-8"))
     pictures = ROOT / "notebooks" / language / "pictures"
     shutil.copytree(pictures, folder / "lessons" / "pictures")
+
+
+def chosen(text: str, repository: str) -> str:
+    """Of each passage in two wordings that for a site with a repository on GitHub, or that for one without."""
+    two = r"<!-- published -->\n(.*?)<!-- or -->\n(.*?)<!-- end -->\n"
+    text = re.sub(two, r"\1" if repository else r"\2", text, flags=re.DOTALL)
+    return text.replace("{repository}", repository)
 
 
 def put(path: Path, text: str) -> None:
@@ -107,10 +121,11 @@ def with_notes(notebook: NotebookNode, name: str, language: str) -> NotebookNode
                 head, _, rest = cell.source.partition("\n")
                 cell.source = f"{head}\n\n{ways(name, language)}\n{rest}"
         for output in cell.get("outputs", ()):
-            if "text/html" in output.get("data", {}):
-                html = "".join(output.data["text/html"])
+            if html := html_of(output):
                 output.data["text/html"] = re.sub(r"""(href=["'])(\w+)\.ipynb""", r"\1\2.html", html)
         cells.append(cell)
+        if is_exercise(cell):
+            cell.outputs = [one for one in cell.outputs if not html_of(one).startswith(VERDICT)]
         if cell.cell_type == "code" and (note := note_for(cell)):
             link = f'<a href="../run.html">{said(RUN, language)}</a>'
             text = f'<p class="pl-note">{said(note, language).format(link=link)}</p>'
@@ -119,13 +134,21 @@ def with_notes(notebook: NotebookNode, name: str, language: str) -> NotebookNode
     return notebook
 
 
+def html_of(output: NotebookNode) -> str:
+    return "".join(output.get("data", {}).get("text/html", ""))
+
+
+def is_exercise(cell: NotebookNode) -> bool:
+    return "exercise" in cell.metadata.get("tags", [])
+
+
 def note_for(cell: NotebookNode) -> str:
     """What to say below a cell that needs a kernel; empty for any other."""
-    if "exercise" in cell.metadata.get("tags", []):
+    if is_exercise(cell):
         return AT_AN_EXERCISE
     if STOPS.search(re.sub(r"#.*", "", cell.source)) and "import" not in cell.source.split("\n")[0]:
         return AT_A_STOP
-    shown = "".join(str(one.get("data", {}).get("text/html", "")) for one in cell.outputs)
+    shown = "".join(map(html_of, cell.outputs))
     return AT_A_WIDGET if shown.startswith('<div class="pl-still">') else ""
 
 
@@ -137,4 +160,4 @@ def ways(name: str, language: str) -> str:
         binder = f"https://mybinder.org/v2/gh/{repository}/HEAD?labpath={path}"
         links.append(f'<a href="{binder}">{said(BINDER, language)}</a>')
     links.append(f'<a href="../run.html">{said(RUN, language)}</a>')
-    return f'<p class="pl-links">{" · ".join(links)}</p>'
+    return f'<p class="pl-note">{said(HAS_RUN, language)}<br>{" · ".join(links)}</p>'

@@ -130,6 +130,7 @@ export function begin(folder, said) {
     place.host.scrollIntoView({ block: "start" });
     await place.fill(folder, said);
     follow(place);
+    place.host.scrollIntoView({ block: "start" }); // what was filled above it has moved it
   };
   for (const place of places) seen.observe(place.host);
   // What furo and myst-nb leave out: the level of a heading, and a way to scroll by keys.
@@ -137,6 +138,9 @@ export function begin(folder, said) {
   for (const one of document.querySelectorAll("article .highlight pre, .table-wrapper, .text_html [style*=overflow-x]")) one.setAttribute("tabindex", "0");
   for (const [at, text] of Object.entries(TO_A_SCREEN_READER)) {
     for (const one of document.querySelectorAll(at)) one.setAttribute("aria-label", said.texts[text] ?? text);
+  }
+  for (const one of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll(".pl-language"))) {
+    if (document.getElementById("search-results")) one.href += location.search;
   }
   addEventListener("hashchange", toNamed);
   toNamed();

@@ -8,7 +8,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 UNSTEADY = (
-    (r"(?:/?[\w.+-]+/)+site-packages/", ""),
+    (r"~?(?:/[\w.+-]+)+/site-packages/", ""),  # a debugger's colours may stand before it: \x1b[32m/…
     (r"\b0x[0-9a-f]{6,}\b", "0x…"),
     (r"(?<![\w.])\d{13,16}(?![\w.])", "…"),  # where a tensor's numbers lie in memory
     (r"/tmp/ipykernel_\d+/(\d+)\.py", r"cell \1"),
@@ -22,10 +22,9 @@ AS_WRITTEN = ("source/", "index", "raised")
 
 def cleaned(text: str) -> str:
     """The text without folders of this machine, and without places in memory."""
-    text = text.replace(f"{ROOT}/", "")
     for pattern, instead in UNSTEADY:
         text = re.sub(pattern, instead, text)
-    return text
+    return text.replace(f"{ROOT}/", "").replace(f"{Path.home()}/", "~/")
 
 
 def steady(key: str, piece: Any) -> Any:

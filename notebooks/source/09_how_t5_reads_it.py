@@ -330,19 +330,21 @@ show_stage(
 # %% [markdown] lang="en"
 # ### Exercise 4 · which rows a decoder layer reads
 #
-# The rows 0, 1, …, 2·layers-1 are put there twice, one after the other, and cut in fours. A layer reads the first two
-# of its four. Which rows are these: its key's, and its value's?
+# The rows 0, 1, …, 2·layers-1 are put there twice, one after the other, and cut in fours. With 4 layers:
+# `0 1 2 3 | 4 5 6 7 | 0 1 2 3 | 4 5 6 7`. A layer reads the first two of its four. Which rows are these, for any number of
+# layers: its key's, and its value's?
 
 # %% [markdown] lang="zh"
 # ### 练习 4 · 解码器的一层读哪些行
 #
-# 行 0、1、……、2·layers-1 首尾相接放了两遍，再每四行切成一份。每一层读自己那四行的前两行。这是哪两行：它的键在哪一行，值在哪一行？
+# 行 0、1、……、2·layers-1 首尾相接放了两遍，再每四行切成一份。4 层时就是 `0 1 2 3 | 4 5 6 7 | 0 1 2 3 | 4 5 6 7`。每一层读自己那四行的前两行。
+# 不管有几层，这是哪两行：它的键在哪一行，值在哪一行？
 
 # %% [markdown] lang="en" tags=["hint"]
-# For 4 layers the doubled rows are 0 1 2 3 | 4 5 6 7 | 0 1 2 3 | 4 5 6 7. What does layer 2 get?
+# Look at the four of layer 2 above: which rows are they, and why does it begin at row 0 again?
 
 # %% [markdown] lang="zh" tags=["hint"]
-# 4 层时，翻倍后的行是 0 1 2 3 | 4 5 6 7 | 0 1 2 3 | 4 5 6 7。第 2 层拿到什么？
+# 看上面第 2 层的那四行：是哪几行？为什么又从第 0 行开始？
 
 # %% [markdown] lang="en" tags=["hint"]
 # The four of a layer begin at place `4 * layer`. But there are only `2 * layers` different rows, and after the last

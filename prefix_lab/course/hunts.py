@@ -94,13 +94,14 @@ def visits(module: ModuleType, report: Callable[[ModuleType], Any]) -> list[Visi
     """What each function of the module gives while the report runs with it, in the order in which they return."""
     found: list[Visit] = []
 
-    def watch(frame: Any, event: str, value: Any) -> None:
-        code = frame.f_code
-        if event == "return" and code.co_filename == module.__file__ and "<" not in code.co_name:
-            found.append(Visit(code.co_qualname, dict(parts(value)), frozenset(above(frame))))
+    def returns(frame: Any, value: Any) -> None:
+        if "<" not in frame.f_code.co_name:
+            found.append(Visit(frame.f_code.co_qualname, dict(parts(value)), frozenset(above(frame))))
 
-    before = sys.getprofile()
-    sys.setprofile(watch)
+    file, before = module.__file__, sys.getprofile()
+    sys.setprofile(
+        lambda frame, event, value: event == "return" and frame.f_code.co_filename == file and returns(frame, value)
+    )
     try:
         report(module)
     finally:

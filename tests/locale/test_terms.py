@@ -12,6 +12,7 @@ from notebooks.messages import ROOT, forms, translated
 from prefix_lab.locale import FOLDER
 from tests.locale.test_twins import TWINS
 
+OF_THE_SITE = ("website/zh/index.md", "website/zh/run.md")
 HAN = r"[\u3400-\u4dbf\u4e00-\u9fff]"
 HALF = re.compile(rf"{HAN}[*_]*[,;:?!]|[,;?!]{HAN}|{HAN}\.(?=\s|$)|{HAN}\([^)]*{HAN}[^)]*\)")
 """Half-width punctuation behind a Chinese character, before one, or brackets around Chinese text."""
@@ -41,7 +42,7 @@ def texts() -> Iterator[tuple[str, str]]:
     for message in translated("zh_CN"):
         if message.id and not message.fuzzy:
             yield from (("the catalogue", form) for form in forms(message) if form)
-    yield from ((page, (ROOT / page).read_text(encoding="utf8")) for page in TWINS.values())
+    yield from ((page, (ROOT / page).read_text(encoding="utf8")) for page in (*TWINS.values(), *OF_THE_SITE))
 
 
 def plain(text: str) -> str:

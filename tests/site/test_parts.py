@@ -1,13 +1,14 @@
 """What the site is made of: links of documents, what a run leaves of itself."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from notebooks.taught import TAUGHT
 from tests.widgets.stepper.javascript import node
 from website.functions import short
-from website.pages import ROOT, linked_anew, script
+from website.pages import ROOT, chosen, linked_anew, script
 from website.steady import cleaned, steady
 
 
@@ -30,6 +31,17 @@ def test_what_differs_from_run_to_run_is_taken_out():
     assert steady("calls/0", [["f", 1, 2, 3, 4, 0.25, 6, 7, 8]]) == [["f", 1, 2, 3, 4, 0, 6, 7, 8]]
     held = {"5": ["int", "94332592114752"], "6": ["tuple", f"(cpu, 94332592114752, 3840) of {ROOT}/my-prefix"]}
     assert steady("values/0", held) == {"5": ["int", "…"], "6": ["tuple", "(cpu, …, 3840) of my-prefix"]}
+
+
+def test_a_debuggers_colours_stay_whole_before_a_path_and_nobodys_home_is_named():
+    said = f"> \x1b[32m{ROOT}/.venv/lib/python3.11/site-packages/peft/peft_model.py\x1b[39m(771), {Path.home()}/a.json"
+    assert cleaned(said) == "> \x1b[32mpeft/peft_model.py\x1b[39m(771), ~/a.json"
+
+
+def test_a_passage_in_two_wordings_is_the_one_for_this_site():
+    text = "A\n<!-- published -->\nclone {repository}\n<!-- or -->\nask\n<!-- end -->\nB\n"
+    assert chosen(text, "") == "A\nask\nB\n"
+    assert chosen(text, "me/it") == "A\nclone me/it\nB\n"
 
 
 def test_a_method_is_called_by_its_class_and_a_function_by_its_name():

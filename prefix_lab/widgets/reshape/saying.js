@@ -16,12 +16,12 @@ export function stepSaid({ stages }, step, texts) {
   return fill(instead ? texts.stepInstead : step ? texts.step : texts.stepStart, { number: step, all: stages.length - 1, code });
 }
 
-/** `2 layers × (batch, heads) = (2, 2)`. @param {Stage} stage @param {Texts} texts */
+/** `layers: 2 × (batch, heads) = (2, 2)`. @param {Stage} stage @param {Texts} texts */
 export function shapeSaid(stage, texts) {
   const said = stage.pieces.map(({ shape, axes }) => (axes.some(Boolean) || !shape.length ? `(${axes.map((name, axis) => name || shape[axis]).join(", ")}) = ${shape.length ? tuple(shape) : texts.oneNumber}` : tuple(shape)));
   const shapes = [...new Set(said)];
   if (!stage.many) return shapes[0];
-  return shapes.length === 1 ? `${stage.pieces.length} ${stage.each} × ${shapes[0]}` : shapes.join("; ") || texts.noTensors;
+  return shapes.length === 1 ? `${stage.each}: ${stage.pieces.length} × ${shapes[0]}` : shapes.join("; ") || texts.noTensors;
 }
 
 /** Where the numbers lie: what a step moved, the strides, and whether they are in reading order. @param {Journey} journey @param {number} step @param {Texts} texts @returns {string[]} */

@@ -269,7 +269,8 @@ export class MirrorView {
   /** @param {Boundary} one @param {0 | 1} end */
   async visit(one, end) {
     await this.lead(Object.fromEntries(SIDES.filter((side) => one[side]).map((side) => [side, /** @type {[number, number]} */ (one[side])[end]])));
-    this.tell(`${shown(one.stage)}: ${this.t(one.verdict)}${one.what ? `. ${shown(one.what)}` : ""}`);
+    const said = { stage: shown(one.stage), verdict: this.t(one.verdict) };
+    this.tell(one.what ? this.t("judged", { ...said, what: shown(one.what) }) : this.t("judgedAlone", said));
   }
 
   async goToParting() {

@@ -13,7 +13,7 @@ const MOST_UNDER = 8; // values under the current one
 const MOST_SIGNS = 70; // of a value, its name and its label
 const LEAST_SIGNS = 24; // of a value
 const GAP = 4; // characters before a value
-const NARROW = 50; // characters of a pane that has none to spare for indentation
+const LEAST = 24; // signs of a line that stay in a row, however deep it is indented
 /** @type {Record<string, string>} the letters that written.py gives pieces of source → classes of stepper.css */
 const KINDS = { c: "comment", s: "string", n: "number", k: "keyword", d: "decorator", f: "definition", b: "builtin" };
 
@@ -142,7 +142,7 @@ export class SourcePane {
   /** @param {number} line */
   indent(line) {
     const signs = (this.text[line - 1][0]?.[1] ?? "").search(/\S|$/);
-    return Math.min(signs, this.columns < NARROW ? 2 : this.columns / 3);
+    return Math.min(signs, Math.max(2, this.columns - LEAST));
   }
 
   /** How many signs have room in a row under a line. @param {number} line */

@@ -108,6 +108,8 @@ const LABELS = {
   check: N_("Check"),
   goThere: N_("Go to the step that made it"),
   noNumbers: N_("Its numbers were not kept. record(…, keep=\"small\") keeps them of tensors with up to 64, keep=\"statistics\" the least, greatest and mean of every tensor."),
+  judged: N_("{stage}: {verdict}. Compared: {what}."),
+  judgedAlone: N_("{stage}: {verdict}."),
   equal: N_("equal"),
   different: N_("different"),
   shapesOnly: N_("shapes equal"),
