@@ -8,7 +8,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from website.pages import script  # noqa: E402
-from website.reference import as_rst, left_out  # noqa: E402
+from website.reference import as_rst, left_out, of_init  # noqa: E402
 from website.searching import SearchChinese  # noqa: E402
 
 LANGUAGE = os.environ["PREFIX_LAB_LANGUAGE"]
@@ -66,4 +66,5 @@ def setup(app):
     app.add_search_language(SearchChinese) if LANGUAGE == "zh" else None
     app.connect("autodoc-skip-member", left_out)
     app.connect("autodoc-process-docstring", as_rst)
+    app.connect("autodoc-process-signature", of_init)
     app.connect("build-finished", written)

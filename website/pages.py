@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from notebooks.build import said
+from notebooks.build import joined, said
 from prefix_lab.course.progress import LESSONS
 from prefix_lab.locale import N_, for_page
 from prefix_lab.widgets.stepper.page import linked
@@ -20,7 +20,7 @@ from website import functions, reference
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 DOCS = ("before-you-begin", "glossary", "cheat-sheet", "teachers-guide", "class", "what-is-taught", "world", "families")
-ONLY_ENGLISH = N_("This page is in English only.")
+ONLY_ENGLISH, FAMILIES = N_("This page is in English only."), N_("Families")
 DOWNLOAD, BINDER = N_("Download this notebook"), N_("Run it in your browser, on Binder")
 RUN = N_("How to run it in JupyterLab")
 AT_A_STOP = N_(
@@ -57,7 +57,7 @@ def lay_out(language: str, folder: Path, executed: Path) -> None:
     """Write the sources of a language into a folder; `executed` has the lessons with their outputs."""
     walks = json.loads((executed / "walks.json").read_text(encoding="utf-8"))
     for page in (HERE / language).glob("*.md"):
-        text = chosen(page.read_text(encoding="utf-8"), os.environ.get(REPOSITORY, ""))
+        text = chosen(read(page), os.environ.get(REPOSITORY, ""))
         text = text.replace("{lessons}", lesson_list()).replace("{count}", str(len(LESSONS)))
         put(folder / page.name, text.replace("{walk}", functions.front(walks, language)))
     for name, text in functions.pages(walks, language).items():
@@ -67,12 +67,12 @@ def lay_out(language: str, folder: Path, executed: Path) -> None:
     for name in DOCS:
         twin = ROOT / "docs" / "zh" / f"{name}.md" if language == "zh" else ROOT / "docs" / f"{name}.md"
         path = twin if twin.is_file() else ROOT / "docs" / f"{name}.md"
-        text = linked_anew(path.read_text(encoding="utf-8"), "")
+        text = linked_anew(read(path), "")
         if repository := os.environ.get(REPOSITORY):
             text = text.replace("https://example.org/prefix-lab.git", f"https://github.com/{repository}.git")
         if path != twin:
             head, _, rest = text.partition("\n")
-            text = f"{head}\n\n*{said(ONLY_ENGLISH, language)}*\n{rest}"
+            text = f"# {said(head.removeprefix('# '), language)}\n\n*{said(ONLY_ENGLISH, language)}*\n{rest}"
         put(folder / f"{name}.md", text)
     for lesson in LESSONS:
         name = f"{lesson.file}.ipynb"
@@ -83,6 +83,12 @@ def lay_out(language: str, folder: Path, executed: Path) -> None:
         put(folder / "locales" / "zh_CN" / "LC_MESSAGES" / theme.name, theme.read_text(encoding="utf-8"))
     pictures = ROOT / "notebooks" / language / "pictures"
     shutil.copytree(pictures, folder / "lessons" / "pictures")
+
+
+def read(path: Path) -> str:
+    """A page's text, in which no blank comes of a line that ends within Chinese; blocks of code as they are."""
+    parts = re.split(r"(^```.*?^```)", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return "".join(part if number % 2 else joined(part) for number, part in enumerate(parts))
 
 
 def chosen(text: str, repository: str) -> str:

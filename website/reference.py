@@ -63,6 +63,15 @@ def left_out(app, what, name, obj, skip: bool, options) -> bool | None:
     return True if str(getattr(obj, "__doc__", "")).startswith("Alias for field") else None
 
 
+def of_init(app, what, name, obj, options, signature: str, returns: str) -> tuple[str, str] | None:
+    """A widget is made as its `__init__` says; Sphinx asks `__new__`, which traitlets has for all of them."""
+    if what != "class" or not str(signature).startswith("(*args") or "__init__" not in vars(obj):
+        return None
+    from sphinx.util import inspect  # which is there where the site is built; who reads this file needs none
+
+    return inspect.stringify_signature(inspect.signature(obj.__init__, bound_method=True)), returns
+
+
 def as_rst(app, what, name, obj, options, lines: list[str]) -> None:
     """Our docstrings are plain text with code in backticks, and examples that are indented: as Sphinx reads them."""
     found: list[str] = []

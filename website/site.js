@@ -88,7 +88,8 @@ class Place {
     const stage = document.createElement("div");
     stage.className = "pl-stage-of";
     this.host.append(stage);
-    const options = { said, height: values.height };
+    const small = matchMedia("(max-width: 600px)").matches; // what a phone lacks in width, it has in height
+    const options = { said, height: small ? `max(${values.height}, 92svh)` : values.height };
     const view = sides.length > 1 ? new MirrorView(stage, stores, model, options) : new StepperView(stage, stores[""], model, options);
     if (inAddress().at === this.host.id && view instanceof StepperView) values.step = inAddress().step ?? values.step;
     await view.open();
@@ -135,7 +136,7 @@ export function begin(folder, said) {
   for (const place of places) seen.observe(place.host);
   // What furo and myst-nb leave out: the level of a heading, and a way to scroll by keys.
   for (const one of document.querySelectorAll(".caption[role=heading]")) one.setAttribute("aria-level", "2");
-  for (const one of document.querySelectorAll("article .highlight pre, .table-wrapper, .text_html [style*=overflow-x]")) one.setAttribute("tabindex", "0");
+  for (const one of document.querySelectorAll("article .highlight pre, .table-wrapper, .text_html, .text_html [style*=overflow-x]")) one.setAttribute("tabindex", "0");
   for (const [at, text] of Object.entries(TO_A_SCREEN_READER)) {
     for (const one of document.querySelectorAll(at)) one.setAttribute("aria-label", said.texts[text] ?? text);
   }
