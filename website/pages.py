@@ -32,10 +32,12 @@ HAS_RUN = N_(
     "This lesson has been run for you: on this page you can walk through its steppers, answer its questions and move "
     "its sliders. Where it asks you to run or change a cell, that needs Python."
 )
+AT_YOURS = N_("In a notebook this is yours, and fills as you go. Here nobody was there who could have done it. {link}")
 AT_A_WIDGET = N_("On this page it is a picture; in a notebook you can use it. {link}")
 VERDICT = '<p role="status"'
 """What a check says to a stub: not yet. Nobody has tried, so it is left out."""
 STOPS = re.compile(r"\b(stop_at|break_at|interact|breakpoint|set_trace)\(")
+YOURS = re.compile(r"\bshow_(passport|progress)\(")
 FROM_DISK = 'if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;'
 """Sphinx's search reads each page that it has found for a line of it, which a page from the disk may not."""
 REPOSITORY = "PREFIX_LAB_REPOSITORY"
@@ -154,6 +156,8 @@ def note_for(cell: NotebookNode) -> str:
         return AT_AN_EXERCISE
     if STOPS.search(re.sub(r"#.*", "", cell.source)) and "import" not in cell.source.split("\n")[0]:
         return AT_A_STOP
+    if YOURS.search(cell.source):
+        return AT_YOURS
     shown = "".join(map(html_of, cell.outputs))
     return AT_A_WIDGET if shown.startswith('<div class="pl-still">') else ""
 

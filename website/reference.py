@@ -7,7 +7,7 @@ import re
 from notebooks.build import said
 from prefix_lab.locale import N_
 
-REFERENCE = N_("Reference")
+REFERENCE, CORE = N_("Reference"), N_("The essence: prefix_lab")
 HEAD = N_("What is public, by room, from the docstrings; “[source]” leads to the code.")
 ESSENCE = ("stages", "config", "mapping", "prepare", "encoder", "past", "models", "tasks", "checkpoint")
 ROOMS = {
@@ -24,9 +24,7 @@ ROOMS = {
 
 def pages(language: str) -> dict[str, str]:
     """Name → text of each page, and of the one that lists them."""
-    found = {
-        "essence": page("The essence: prefix_lab", [automodule(f"prefix_lab.{name}", whole=True) for name in ESSENCE])
-    }
+    found = {"essence": page(said(CORE, language), [automodule(f"prefix_lab.{name}", whole=True) for name in ESSENCE])}
     for room, names in ROOMS.items():
         parts = [automodule(room)] + [auto(f"{room}.{name}") for name in names.split()]
         found[room.rpartition(".")[2]] = page(room, [one for one in parts if one])

@@ -49,6 +49,12 @@ def test_two_recordings_side_by_side_move_together(page, address):
     page.keyboard.press("[")
     page.wait_for_function("before => location.href !== before", arg=before)
     assert re.search(r"#at=s\d+&ours=\d+&theirs=\d+$", page.url)
+    link, said = page.url, mirror.locator("[role=status]").first.inner_text()
+    page.goto("about:blank")
+    page.goto(link)
+    expect(mirror.locator("[role=status]").first).to_have_text(said)
+    top = page.locator(".pl-site[data-live*='pairs']").evaluate("one => one.getBoundingClientRect().top")
+    assert abs(top) < 100
 
 
 def test_a_question_is_answered_without_a_kernel(page, address):
