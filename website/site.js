@@ -64,13 +64,17 @@ class Place {
     this.view = null;
     /** @type {import("../prefix_lab/widgets/stepper/stepper.js").Model | null} */
     this.model = null;
-    this.begun = false;
+    /** @type {Promise<void> | null} */
+    this.filled = null;
   }
 
   /** @param {string} folder where recordings are @param {import("../prefix_lab/widgets/stepper/text.js").Said} said */
-  async fill(folder, said) {
-    if (this.begun) return;
-    this.begun = true;
+  fill(folder, said) {
+    return (this.filled ??= this.begin(folder, said));
+  }
+
+  /** @param {string} folder @param {import("../prefix_lab/widgets/stepper/text.js").Said} said */
+  async begin(folder, said) {
     /** @type {Live} */
     const { recordings: names, settings, module, state } = JSON.parse(this.host.dataset.live ?? "{}");
     if (module) return this.move(module, state, folder);
@@ -129,9 +133,10 @@ export function begin(folder, said) {
     const place = named();
     if (!place) return;
     place.host.scrollIntoView({ block: "start" });
-    await place.fill(folder, said);
+    // What is filled above it moves it, so that comes first.
+    await Promise.all(places.slice(0, places.indexOf(place) + 1).map((one) => one.fill(folder, said)));
     follow(place);
-    place.host.scrollIntoView({ block: "start" }); // what was filled above it has moved it
+    place.host.scrollIntoView({ block: "start" });
   };
   for (const place of places) seen.observe(place.host);
   // What furo and myst-nb leave out: the level of a heading, and a way to scroll by keys.

@@ -53,8 +53,8 @@ def test_two_recordings_side_by_side_move_together(page, address):
     page.goto("about:blank")
     page.goto(link)
     expect(mirror.locator("[role=status]").first).to_have_text(said)
-    top = page.locator(".pl-site[data-live*='pairs']").evaluate("one => one.getBoundingClientRect().top")
-    assert abs(top) < 100
+    at = "Math.abs(document.querySelector(\".pl-site[data-live*='pairs']\").getBoundingClientRect().top)"
+    page.wait_for_function(f"{at} < 100")
 
 
 def test_a_question_is_answered_without_a_kernel(page, address):
@@ -204,6 +204,7 @@ def test_pages_fit_their_window_and_axe_finds_nothing_serious(browser, address, 
     page.goto(f"{address}/{ENGLISH}/{path}")
     page.locator(".pl-site").first.scroll_into_view_if_needed()
     page.locator(".pl-alive .pl-root").first.wait_for()
+    page.wait_for_function("!document.querySelector('.pl-track:not([aria-valuenow])')")  # those below are coming
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     found = Axe().run(page, options={"preload": False, "resultTypes": ["violations"]})
     page.close()
