@@ -4,7 +4,7 @@
 import { modelOf, storeOf } from "../prefix_lab/widgets/stepper/page.js";
 import { MirrorView } from "../prefix_lab/widgets/stepper/mirror.js";
 import { StepperView } from "../prefix_lab/widgets/stepper/stepper.js";
-import { N_ } from "../prefix_lab/widgets/stepper/text.js";
+import { Language, N_ } from "../prefix_lab/widgets/stepper/text.js";
 import { answered } from "./answering.js";
 import { play } from "./play.js";
 
@@ -70,11 +70,11 @@ class Place {
 
   /** @param {string} folder where recordings are @param {import("../prefix_lab/widgets/stepper/text.js").Said} said */
   fill(folder, said) {
-    return (this.filled ??= this.begin(folder, said));
+    return (this.filled ??= this.open(folder, said));
   }
 
   /** @param {string} folder @param {import("../prefix_lab/widgets/stepper/text.js").Said} said */
-  async begin(folder, said) {
+  async open(folder, said) {
     /** @type {Live} */
     const { recordings: names, settings, module, state } = JSON.parse(this.host.dataset.live ?? "{}");
     if (module) return this.move(module, state, folder);
@@ -142,8 +142,9 @@ export function begin(folder, said) {
   // What furo and myst-nb leave out: the level of a heading, and a way to scroll by keys.
   for (const one of document.querySelectorAll(".caption[role=heading]")) one.setAttribute("aria-level", "2");
   for (const one of document.querySelectorAll("article .highlight pre, .table-wrapper, .text_html, .text_html [style*=overflow-x]")) one.setAttribute("tabindex", "0");
+  const language = new Language(said);
   for (const [at, text] of Object.entries(TO_A_SCREEN_READER)) {
-    for (const one of document.querySelectorAll(at)) one.setAttribute("aria-label", said.texts[text] ?? text);
+    for (const one of document.querySelectorAll(at)) one.setAttribute("aria-label", language.say(text));
   }
   for (const one of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll(".pl-language"))) {
     if (document.getElementById("search-results")) one.href += location.search;
