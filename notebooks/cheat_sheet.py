@@ -118,7 +118,10 @@ th:nth-child(2) { width: 17% }
 th:nth-child(3) { width: 24% }
 th:nth-child(4) { width: 23% }
 @media screen { body { padding: 1em } }
-@media (max-width: 1000px) { table { display: block; overflow-x: auto; table-layout: auto } pre { white-space: pre-wrap } }
+@media (max-width: 1000px) {
+  table { display: block; overflow-x: auto; table-layout: auto }
+  pre { white-space: pre-wrap }
+}
 """
 
 
