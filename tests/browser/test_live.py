@@ -31,6 +31,14 @@ check(stop, answer=128)
 OTHER, PASSPORT = "print('another', 6 * 7)", "show_passport()"
 NAME = "live.ipynb"
 GONE = COMING.replace("IsComing", "IsGone").replace("initialize", "disconnect")
+# JupyterLab asks the debugger anew when a tab comes to the front. Told to switch it off while it asks, it switches it on
+# again: so wait until all is answered.
+COUNTED = """() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.anyMessage.connect((_, { msg }) => {
+    const change = { debug_request: 1, debug_reply: -1 }[msg.header.msg_type] ?? 0;
+    window.unanswered = (window.unanswered ?? 0) + change;
+    window.lastHeard = performance.now();
+})"""
+ANSWERED = "window.unanswered === 0 && performance.now() - window.lastHeard > 500"
 BOX = "document.activeElement?.matches('.jp-Stdin-input') && document.activeElement.value === ''"
 INTERRUPT = "[data-command='notebook:interrupt-kernel']"
 
@@ -136,6 +144,7 @@ def test_when_all_cells_are_run_the_lesson_types_and_says_how_to_type_oneself(op
 def test_with_the_bug_on_it_stops_in_the_side_bar_and_the_breakpoint_goes_with_the_block(opened: Notebook):
     page = opened.page
     page.evaluate(COMING)
+    page.evaluate(COUNTED)
     page.locator(".jp-DebuggerBugButton").first.click()
     page.wait_for_function("window.debuggerIsComing")
     run(page, 1)
@@ -150,6 +159,7 @@ def test_with_the_bug_on_it_stops_in_the_side_bar_and_the_breakpoint_goes_with_t
     assert "the block ended" in said
     assert "So it is." in said
     page.locator(".lm-TabBar-tab", has_text="live").first.click()
+    page.wait_for_function(ANSWERED)
     page.evaluate(GONE)
     page.locator(".jp-DebuggerBugButton").first.click()
     page.wait_for_function("window.debuggerIsGone")
