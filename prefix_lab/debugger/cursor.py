@@ -79,7 +79,9 @@ class Cursor:
     def step_out(self, backwards: bool = False) -> bool:
         """To the frame that this one was called from: the step after the call, or, backwards, the call itself.
 
-        A frame that was called from outside the recording leads to the step after its end, or before its beginning.
+        Where that frame has no step after the call, since an exception goes on at the end of its `finally`, this leads
+        further out. A frame that was called from outside the recording leads to the step after its end, or before its
+        beginning.
         """
         at = self._outside(self.index, backwards) if len(self.recording) else -1
         while 0 <= at < len(self.recording) and self._skips(at):
@@ -98,15 +100,17 @@ class Cursor:
 
     def _outside(self, step: int, backwards: bool) -> int:
         columns = self.recording.columns
-        caller = self.recording.caller(step)
-        if caller is not None:
-            there = caller if backwards else columns.step_after[caller]
-            if there != NONE:
-                return there
+        caller, depth = self.recording.caller(step), columns.step_depth[step]
+        if backwards and caller is not None:
+            return caller
         frame = columns.step_frame[step]
         thread = columns.thread_of(step)
         at = columns.frame_first[frame] - 1 if backwards else columns.frame_last[frame] + 1
-        depth = columns.step_depth[step]
+        while caller is not None:
+            if (there := columns.step_after[caller]) != NONE:
+                return there
+            # Left without a step of its own. What else its line called is deeper than it, and is not where one lands.
+            at, depth, caller = step + 1, depth - 1, self.recording.caller(caller)
         while 0 <= at < len(columns) and (
             columns.thread_of(at) != thread or columns.step_depth[at] > depth
         ):  # deeper is what the frame's last line called, where an exception left the frame then

@@ -31,8 +31,8 @@ check(stop, answer=128)
 OTHER, PASSPORT = "print('another', 6 * 7)", "show_passport()"
 NAME = "live.ipynb"
 GONE = COMING.replace("IsComing", "IsGone").replace("initialize", "disconnect")
-# JupyterLab asks the debugger anew when a tab comes to the front. Told to switch it off while it asks, it switches it on
-# again: so wait until all is answered.
+# JupyterLab asks the debugger anew when a tab comes to the front. Told to switch it off while it asks, it switches it
+# on again: so wait until all is answered.
 COUNTED = """() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.anyMessage.connect((_, { msg }) => {
     const change = { debug_request: 1, debug_reply: -1 }[msg.header.msg_type] ?? 0;
     window.unanswered = (window.unanswered ?? 0) + change;

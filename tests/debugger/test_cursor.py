@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 from prefix_lab.debugger import Breakpoint, Recording, record
+from prefix_lab.debugger.steps import NONE
 from tests.debugger.programs import programs
-from tests.debugger.recorded import drawn, recorded, refuses
+from tests.debugger.recorded import drawn, every_hook, recorded, refuses
 from tests.debugger.test_against_interpreter import functions, loaded, outcome
 
 
@@ -80,10 +82,66 @@ def test_over_never_shows_the_inside_of_a_call_and_out_lands_where_the_call_was(
             cursor = recording.cursor(place)
             callers = cursor.stack[1:]
             if callers and cursor.step_out(backwards):
-                assert cursor.step.frame == callers[0].frame
-                assert (cursor.index == callers[0].index) == backwards
-                if not backwards:
-                    assert recording.columns.step_before[cursor.index] == callers[0].index
+                if backwards:
+                    assert cursor.index == callers[0].index
+                    continue
+                # A caller that an exception leaves at the end of a `finally` has no step after the call.
+                after = [recording.columns.step_after[caller.index] for caller in callers]
+                goes_on = next((step for step in after if step != NONE), None)
+                assert cursor.index == goes_on if goes_on else cursor.step.depth <= callers[-1].depth
+
+
+def add(x):
+    y = x + 1
+    return y
+
+
+async def pauses(n):
+    await asyncio.sleep(0)
+    return n
+
+
+async def waits(n):
+    got = await asyncio.create_task(pauses(n))
+    return got
+
+
+def ends_by_error():
+    try:
+        raise ValueError("thrown")
+    finally:
+        add(asyncio.run(waits(3)))
+
+
+def swallows():
+    try:
+        ends_by_error()
+    except ValueError:
+        return 4
+
+
+@every_hook
+def test_out_leads_past_a_caller_that_an_exception_leaves_after_its_finally(hooks):
+    recording = recorded(swallows, [swallows, ends_by_error, add, waits, pauses], hooks=hooks)
+    inside = [step for step in recording.steps if step.function in ("add", "waits", "pauses")]
+    assert {step.event for step in inside} == {"call", "line", "return", "yield", "resume"}
+    for step in inside:
+        cursor = recording.cursor(step)
+        assert cursor.step_out()
+        assert (cursor.step.function, cursor.step.event) == ("swallows", "exception")
+        assert cursor.step_over(backwards=True)
+        assert cursor.step.text == "ends_by_error()"
+
+
+@every_hook
+def test_out_of_all_that_an_exception_left_leads_to_what_is_called_next_from_outside(hooks):
+    recording = recorded(lambda: (swallows(), swallows()), [ends_by_error, add, waits, pauses], hooks=hooks)
+    again = max(step.index for step in recording.steps if (step.function, step.event) == ("ends_by_error", "call"))
+    for step in recording.steps:
+        if step.function != "ends_by_error":
+            cursor = recording.cursor(step)
+            assert cursor.step_out() == (step.index < again)
+            assert cursor.index == (again if step.index < again else step.index)
 
 
 def test_steps_in_over_and_out(recording):

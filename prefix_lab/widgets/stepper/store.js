@@ -164,17 +164,18 @@ export class Store extends Pieces {
   /** @param {number} step @param {boolean} back */
   async outOf(step, back) {
     const page = await this.page(step);
-    const caller = this.caller(step);
-    if (caller !== null) {
-      if (back) return caller;
+    const [, ...callers] = this.stack(step).map((call) => call.step);
+    if (back && callers.length) return callers[0];
+    for (const caller of callers) {
       const inside = caller >= page.first && caller < page.first + page.place.length;
       const after = inside ? this.beside(caller, false) : page.outer[caller][4];
       if (after !== null) return after;
     }
     const [first, last] = page.frames[page.frame[step - page.first]];
     const thread = threadAt(page, step);
-    const depth = page.depth[step - page.first];
-    let at = back ? first - 1 : last + 1;
+    // Callers that have no step after the call: what else their lines called is deeper than they are.
+    const depth = page.depth[step - page.first] - callers.length;
+    let at = back ? first - 1 : (callers.length ? step : last) + 1;
     while (this.within(at) !== null) {
       const there = await this.page(at);
       // Deeper is what the frame's last line called, where an exception left the frame then.

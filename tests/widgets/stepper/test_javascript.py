@@ -184,6 +184,21 @@ def fails(n):
         raise
 
 
+def ends_by_error(n):
+    try:
+        raise ValueError(n)
+    finally:
+        below(below(n) + sum(yields(n)))
+
+
+def swallows():
+    for n in (1, 2):
+        try:
+            ends_by_error(n)
+        except ValueError:
+            below(n)
+
+
 def in_two_threads():
     gate = threading.Barrier(2)
     other = threading.Thread(target=climbs, args=(4, gate), name="other")
@@ -200,10 +215,12 @@ def loops(n):
     return first, last
 
 
-@pytest.mark.parametrize("program", [in_two_threads, drives, lambda: fails(4), lambda: loops(300)])
+@pytest.mark.parametrize("program", [in_two_threads, drives, lambda: fails(4), lambda: loops(300), swallows])
 def test_threads_generators_exceptions_and_long_loops_are_walked_alike(program):
     with cut_small():
-        same_at_every_step(recorded(program, [climbs, below, yields, drives, fails, loops, in_two_threads]))
+        called = [climbs, below, yields, drives, fails, loops, ends_by_error]
+        same_at_every_step(recorded(program, [*called, swallows, in_two_threads]))
+        same_at_every_step(recorded(program, called))
 
 
 def test_watched_expressions_are_among_the_values_of_a_step():
