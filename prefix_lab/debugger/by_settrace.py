@@ -19,6 +19,8 @@ from prefix_lab.debugger.tokens import AGAIN, MISSING, RAISE, RESUME, RETURN, TU
 
 Tracer = Callable[[FrameType, str, Any], Any]
 UNKNOWN = object()
+_begun: list[SettraceHooks] = []
+"""Those that are switched on, in the order in which they were."""
 
 
 class AfterError(tuple):
@@ -41,7 +43,7 @@ class SettraceHooks:
 
     def __init__(self, session: RecordingSession):
         self.session = session
-        self.traced: list[tuple[FrameType, Any]] = []
+        self.traced: dict[FrameType, Any] = {}  # frames that ran already, with the tracer that each had before
 
     def start(self, frame: FrameType) -> None:
         """Record from here on: calls to come, and the frames that run already, from `frame` outwards."""
@@ -57,11 +59,12 @@ class SettraceHooks:
         for running in session.frames_in_scope(frame):
             info = session.known[id(running.f_code)]
             tape.running(running, info)
-            self.traced.append((running, running.f_trace))
+            self.traced[running] = running.f_trace
             running.f_trace = for_both(tracer_of(info, where(running)), running.f_trace if nested else None)
         self.own = for_both(on_call, self.before if nested else None)
         self.own_thread = for_both(self.in_new_thread, self.threads_before if nested else None)
         threading.settrace(self.own_thread)
+        _begun.append(self)
         sys.settrace(self.own)
 
     def in_new_thread(self, frame: FrameType, event: str, argument: Any) -> Any:
@@ -74,18 +77,30 @@ class SettraceHooks:
         return on_call(frame, event, argument)
 
     def stop(self) -> None:
-        now_set = sys.gettrace()
-        if now_set is not self.own:
+        """Put back what was there. Where a recording that began later goes on, that one is to put it back."""
+        innermost, later = _begun[-1], _begun[_begun.index(self) + 1 :]
+        _begun.remove(self)
+        here = later[0].before if later else sys.gettrace()
+        if here is not self.own or sys.gettrace() is not innermost.own:
             self.session.note(
                 "The tracer was changed while recording, by the program, an interrupt, or a recursion that reached its "
                 "limit; what came after is missing."
             )
-        if now_set is self.own or now_set is None:
-            sys.settrace(self.before)
-        if threading.gettrace() is self.own_thread:
+        if here is self.own or here is None:
+            if later:
+                later[0].before = self.before
+            else:
+                sys.settrace(self.before)
+        if later and later[0].threads_before is self.own_thread:
+            later[0].threads_before = self.threads_before
+        elif threading.gettrace() is self.own_thread:
             threading.settrace(self.threads_before)
-        for frame, before in self.traced:
-            frame.f_trace = before
+        for frame, before in self.traced.items():
+            over = next((one.traced for one in later if frame in one.traced), None)
+            if over is None:
+                frame.f_trace = before
+            else:
+                over[frame] = before
         self.traced.clear()
         self.session.closed = True
         for tape in self.session.tapes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import functools
 import gc
+import itertools
 import signal
 import sys
 import threading
@@ -366,6 +367,45 @@ def test_nothing_is_left_behind(hooks):
     assert threading.gettrace() is of_threads
     if hooks == "monitoring":
         assert [sys.monitoring.get_tool(number) for number in (2, 3, 4, 5)] == [None] * 4
+
+
+@every_hook
+@pytest.mark.filterwarnings("ignore:A tracer was there:UserWarning")
+@pytest.mark.parametrize("tracer", [None, lambda *event: None])
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_recordings_that_end_in_any_order_leave_what_was_there_and_have_all_until_their_end(hooks, tracer, order):
+    def inside():
+        return 1
+
+    def around():
+        frame = sys._getframe()
+        frame.f_trace = before = lambda *event: None
+        includes = [inside, around], [inside], [inside, around]
+        recorders = [record(include, hooks=hooks) for include in includes]
+        for recorder in recorders:
+            recorder.arm()
+            inside()
+        for number in order:
+            recorders[number].__exit__(None, None, None)
+            inside()
+        assert frame.f_trace is before
+        return [recorder.recording for recorder in recorders]
+
+    before, of_threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(tracer)
+    try:
+        recordings = around()
+        assert sys.gettrace() is tracer
+        assert threading.gettrace() is of_threads
+    finally:
+        sys.settrace(before)
+    for number, recording in enumerate(recordings):
+        calls = recording.find(function="inside", event="call")
+        assert len(calls) == 3 - number + order.index(number)
+        assert {recording.caller(step.index) is None for step in calls} == {number == 1}
+        assert not any("The tracer was changed" in note for note in recording.notes)
+        ends = [step for step in recording.steps if step.text.startswith("recorders[number]")]
+        assert len(ends) == (order.index(number) + 1 if number != 1 else 0)
 
 
 @every_hook
