@@ -58,7 +58,7 @@ class Lesson:
 
 
 def short(source: str) -> str:
-    source = re.sub(r"\bsteps ?= ?\d+", "steps = 20", source)
+    source = re.sub(r"\bsteps ?= ?\d+", "steps = 5", source)
     return re.sub(r"\bheld_out_words\(\)(?!\[)", "held_out_words()[:40]", source)
 
 
