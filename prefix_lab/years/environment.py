@@ -1,13 +1,13 @@
 """An environment for an old PEFT: made once by pip, in the user's cache folder, with the torch that is there.
 
 A virtual environment sees this one's packages behind its own, so that torch and numpy are not fetched again; an old
-PEFT and the transformers of its month stand before today's. It appears whole or not at all; of two who want it at
-once, one makes it and the other waits.
+PEFT and the transformers of its month stand before today's. Its folder is named by what it is made of, appears whole or
+not at all, and is never made anew while it is whole; of two who want it at once, one makes it and the other waits.
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
 import re
 import shutil
@@ -60,12 +60,16 @@ class Release(NamedTuple):
 
     @property
     def folder(self) -> Path:
-        """Where its environment lies, one for each Python and torch. Raises `CannotHave` where nothing may be kept."""
+        """Where its environment lies, one for each Python and torch that it may be made of.
+
+        Raises `CannotHave` where nothing may be kept.
+        """
         where = cache_folder()
         if where is None:
             raise CannotHave(_(NO_FOLDER))
-        python = f"py{sys.version_info[0]}.{sys.version_info[1]}-torch{version('torch').partition('+')[0]}"
-        return where.absolute() / "years" / f"peft-{self.peft}-transformers-{self.transformers}-{python}"
+        here = map(os.path.realpath, (sys.executable, sysconfig.get_path("purelib")))  # however one came to them
+        made_of = hashlib.sha256(repr((*here, *sys.version_info[:2], version("torch"))).encode()).hexdigest()
+        return where.absolute() / "years" / f"peft-{self.peft}-transformers-{self.transformers}-{made_of[:8]}"
 
     @property
     def python(self) -> Path:
@@ -74,15 +78,8 @@ class Release(NamedTuple):
 
     @property
     def is_here(self) -> bool:
-        """Whether it was made, and its Python still runs where it did."""
-        try:
-            return json.loads((self.folder / "made.json").read_text()) == self.made_of() and self.python.exists()
-        except (OSError, ValueError):
-            return False
-
-    def made_of(self) -> dict[str, str]:
-        here = {"python": sys.executable, "packages": sysconfig.get_path("purelib")}  # however one came to them
-        return {**self._asdict(), **{name: os.path.realpath(path) for name, path in here.items()}}
+        """Whether it was made."""
+        return self.python.exists()
 
 
 def release(asked: str) -> Release:
@@ -138,7 +135,9 @@ def page() -> TextIO:
 def make(wanted: Release) -> None:
     """Make the environment: beside its place first, then in it."""
     target = wanted.folder
-    beside = target.with_name(f".unfinished-{uuid.uuid4().hex}")
+    beside = target.with_name(f".{target.name}-{uuid.uuid4().hex[:8]}")
+    for left in target.parent.glob(f".{target.name}-*"):  # by one that was killed: nobody else is at it now
+        shutil.rmtree(left, ignore_errors=True)
     try:
         beside.mkdir()
         venv.create(beside, symlinks=os.name != "nt")
@@ -151,7 +150,6 @@ def make(wanted: Release) -> None:
         kept.write_text("".join(f"{name}=={version(name)}\n" for name in ("torch", "numpy")), encoding="utf-8")
         pins = [f"peft=={wanted.peft}", f"transformers=={wanted.transformers}"]
         run([sys.executable, "-m", "pip", "--python", python, *INSTALL, "-c", kept, *pins])
-        (beside / "made.json").write_text(json.dumps(wanted.made_of()), encoding="utf-8")
         shutil.rmtree(target, ignore_errors=True)
         os.replace(beside, target)
     finally:

@@ -1,10 +1,13 @@
 """PEFT of another year: installed once, walked through there, brought back with names, and held beside today's."""
 
-import json
+import os
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import sysconfig
+import venv
+from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -18,6 +21,7 @@ from prefix_lab.years.environment import CannotHave, Release, release
 
 OPTIONS = {"keep": "statistics", "model": False}
 BETWEEN = ("0.8.2", "0.13.2")
+EMPTY = {"peft": "0.4.99", "transformers": "4.31.99"}
 
 
 @pytest.fixture
@@ -111,20 +115,73 @@ def test_a_release_that_cannot_be_had_says_why_and_leaves_nothing_behind(cache):
     assert [one.suffix for one in wanted.folder.parent.iterdir()] == [".lock"]
 
 
-def test_of_two_who_want_it_at_once_one_makes_it_and_the_other_finds_it(cache, monkeypatch):
-    wanted, made = Release("0.5.0", "4.33.3"), []
+def wheels(folder):
+    """Where pip finds a peft and a transformers that have nothing in them, without the net."""
+    folder.mkdir()
+    for name, number in EMPTY.items():
+        with ZipFile(folder / f"{name}-{number}-py3-none-any.whl", "w") as wheel:
+            wheel.writestr(f"{name}.py", "")
+            wheel.writestr(f"{name}-{number}.dist-info/METADATA", f"Name: {name}\nVersion: {number}\n")
+            wheel.writestr(f"{name}-{number}.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+            wheel.writestr(f"{name}-{number}.dist-info/RECORD", "")
+    return folder
 
-    def make(one):
-        others.submit(environment.have, one, lambda asked: True)
-        made.append(one)
-        one.python.parent.mkdir(parents=True)
-        one.python.touch()
-        (one.folder / "made.json").write_text(json.dumps(one.made_of()))
 
-    monkeypatch.setattr(environment, "make", make)
-    with ThreadPoolExecutor() as others:
-        environment.have(wanted, lambda asked: True)
-    assert made == [wanted]
+@pytest.fixture
+def wants(cache, tmp_path_factory):
+    """Has another process want a release of empty packages; it prints the folder in the end."""
+    found = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels(tmp_path_factory.mktemp("net") / "wheels"))}
+    program = f"""if True:
+        from prefix_lab.years.environment import Release, have
+        print(have(Release(*{tuple(EMPTY.values())}), lambda asked: True).folder)
+    """
+
+    def start(python=sys.executable):
+        command, environment = [python, "-c", program], {**os.environ, **found}
+        return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    return start
+
+
+PYTHON = Path(sys.executable).relative_to(sys.prefix)
+
+
+def made_by(*processes):
+    """The folders that they print in the end, each with what it takes to run."""
+    folders = [Path(process.communicate()[0].strip()) for process in processes]
+    for folder in folders:
+        program = "from importlib.metadata import version; print(version('peft'), version('transformers'))"
+        found = subprocess.check_output([folder / PYTHON, "-c", program], text=True).split()
+        assert found == [*EMPTY.values()]
+    return folders
+
+
+def test_of_two_who_want_it_at_once_one_makes_it_and_the_other_finds_it(wants):
+    both = [wants(), wants()]
+    said = [process.stderr.read() for process in both]
+    assert len({*made_by(*both)}) == 1
+    assert sorted(text.count("Installing") for text in said) == [0, 1]
+
+
+def test_two_pythons_with_one_torch_have_a_folder_each_and_leave_the_others_alone(wants, tmp_path_factory):
+    other = tmp_path_factory.mktemp("python")
+    venv.create(other, symlinks=os.name != "nt")
+    of_other = Path(sysconfig.get_path("purelib", vars={"base": str(other)}))
+    (of_other / "ours.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    [first] = made_by(wants())
+    made = first.stat()
+    second, again = made_by(wants(other / PYTHON), wants())
+    assert second != first == again
+    assert (first.stat().st_ino, first.stat().st_mtime) == (made.st_ino, made.st_mtime)
+
+
+def test_one_who_is_interrupted_leaves_nothing_that_is_taken_for_whole(wants, cache):
+    killed = wants()
+    assert killed.stderr.readline().startswith("Installing")
+    killed.kill()
+    killed.communicate()
+    [folder] = made_by(wants())
+    assert sorted(cache.joinpath("years").iterdir()) == [folder, folder.with_name(f"{folder.name}.lock")]
 
 
 def test_an_environment_is_the_same_by_whichever_link_one_comes_to_it(peft_of_2023, tmp_path, monkeypatch):
