@@ -39,7 +39,6 @@ _HOMES = {
     "small_llama": "small_models",
     "small_t5": "small_models",
     "table": ".widgets.table",
-    "task_batches": "letters",
     "task_from_file": "task_files",
     "train": "training",
     "world_task": "world_tasks",

@@ -8,14 +8,14 @@ with or without a prefix before it.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from prefix_lab.course.tasks import Batch, TaskForSeq2SeqLM, drawn, make_batch
+from prefix_lab.course.tasks import TaskForSeq2SeqLM
 
 WORDS_FILE = Path(__file__).with_name("words.txt")
 """3,464 lower-case English words of 3 to 9 letters, sorted, the same on every machine.
@@ -100,9 +100,9 @@ def get_task(name: str) -> LetterTask:
     return TASKS[name]
 
 
-def source_text(name: str, word: str, instruction: bool = True) -> str:
-    """What the model reads: the word after its instruction, or the bare word. Raises `ValueError` as `get_task`."""
-    return get_task(name).instruction * instruction + word
+def source_text(name: str, word: str) -> str:
+    """What the model reads: the word after its instruction. Raises `ValueError` as `get_task`."""
+    return get_task(name).instruction + word
 
 
 def target_text(name: str, word: str) -> str:
@@ -110,26 +110,9 @@ def target_text(name: str, word: str) -> str:
     return get_task(name).function(word)
 
 
-def task_batch(tokenizer: Any, words: list[str], task: str, instruction: bool = True) -> Batch:
-    """The words as one batch of a task, with its instruction or bare. Raises `ValueError` for an unknown task."""
-    sources = [source_text(task, word, instruction) for word in words]
-    return make_batch(tokenizer, sources, [target_text(task, word) for word in words])
-
-
-def task_batches(
-    tokenizer: Any, words: list[str], task: str, instruction: bool = True, batch_size: int = 32, seed: int = 0
-) -> Iterator[Batch]:
-    """Batches of a task without end, each of `batch_size` different words, the same ones for the same seed."""
-    for some in drawn(words, batch_size, seed):
-        yield task_batch(tokenizer, some, task, instruction)
-
-
-def exact_match(model: nn.Module, tokenizer: Any, words: list[str], task: str, instruction: bool = True) -> float:
-    """The share of words, 0 to 1, whose answer is right to the letter. Raises `ValueError` for no words.
-
-    `instruction=False` gives the model the bare word: what it then knows of the task, a prefix must have told it.
-    """
+def exact_match(model: nn.Module, tokenizer: Any, words: list[str], task: str) -> float:
+    """The share of words, 0 to 1, whose answer is right to the letter. Raises `ValueError` for no words."""
     if not words:
         raise ValueError("words is empty, expected at least one; held_out_words() gives those to measure on.")
-    examples = [(source_text(task, word, instruction), target_text(task, word)) for word in words]
+    examples = [(source_text(task, word), target_text(task, word)) for word in words]
     return get_task(task).score(model, tokenizer, examples)

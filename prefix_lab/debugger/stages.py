@@ -35,10 +35,10 @@ def known_stages() -> tuple[Any, ...]:
     return tuple(row for point in entry_points(group="prefix_lab.stages") for row in point.load())
 
 
-def bands(recording: RecordedSteps, stages: Iterable[Any] | None = None) -> list[tuple[str, str, list[Band]]]:
+def bands(recording: RecordedSteps) -> list[tuple[str, str, list[Band]]]:
     """For each stage that the recording ran through: its name, its sentence, and where. Outermost runs alone."""
     found = []
-    for row in known_stages() if stages is None else stages:
+    for row in known_stages():
         runs = runs_of_stage(recording, row)
         if runs:
             found.append((row.name, row.sentence, runs[:MOST]))

@@ -39,12 +39,7 @@ class Damaged(ValueError):
 def write(recording: RecordedSteps, path: str | Path) -> None:
     """Write the file: see `Recording.save`."""
     columns, path = recording.columns, Path(path)
-    if not path.parent.is_dir():
-        raise ValueError(f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first.")
-    if path.is_dir():
-        raise ValueError(f"path={str(path)!r} is a folder. Give the name of a file.")
-    if path.exists() and not path.is_file():
-        raise ValueError(f"path={str(path)!r} is a device or a pipe. Give the name of a file.")
+    must_be_for_a_file(path)
     tables = {
         "functions": columns.functions,
         "places": columns.places,
@@ -68,6 +63,15 @@ def write(recording: RecordedSteps, path: str | Path) -> None:
             # A date of its own, and not today's: the same recording gives the same bytes.
             file.writestr(zipfile.ZipInfo(name), part, zipfile.ZIP_DEFLATED, 6)
     write_whole(path, content.getvalue())
+
+
+def must_be_for_a_file(path: Path, example: str = "") -> None:
+    """Raises `ValueError` where no file can be written, or something else would be lost."""
+    if not path.parent.is_dir():
+        raise ValueError(f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first.")
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "a device or a pipe"
+        raise ValueError(f"path={str(path)!r} is {what}. Give the name of a file{example}.")
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -12,7 +12,7 @@ from prefix_lab.course.experiments import EXPERIMENTS, get_experiment, show
 from prefix_lab.course.experiments.__main__ import main
 from prefix_lab.course.experiments.methods import deepened, fresh, keys_and_values, tiny_t5, with_prefix
 from prefix_lab.course.experiments.of_the_prefix import first_gradient
-from prefix_lab.course.experiments.pictures import draw_attention_to_prefix, draw_gradient, first_keys, nearest_words
+from prefix_lab.course.experiments.pictures import draw_attention_to_prefix, first_keys, nearest_words
 from prefix_lab.course.experiments.places import Placed
 from prefix_lab.course.experiments.runs import DATA, Results, interval
 from prefix_lab.course.experiments.shown import shown
@@ -212,10 +212,6 @@ def test_the_words_nearest_to_keys_that_are_words_are_these_words():
     assert found.below.startswith("2 of 2 virtual tokens")
     keys, _ = first_keys(model, tokenizer)
     assert nearest_words(keys, words, names).below.startswith("No virtual token is a word in disguise")
-
-
-def test_the_picture_of_the_gradient_has_a_dead_half():
-    assert draw_gradient(4).told.endswith("4 of 8 rows get a gradient; none at all: 2, 3, 6, 7.")
 
 
 def test_every_head_of_a_wrapped_gpt2_says_how_much_it_looks_at_the_prefix():

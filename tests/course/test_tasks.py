@@ -56,9 +56,8 @@ def test_each_task_does_as_it_says_with_any_word(word):
     assert Counter((answers["vowels"] + answers["consonants"]).replace("-", "")) == Counter(word)
 
 
-def test_the_source_is_the_instruction_and_the_word_or_the_bare_word():
+def test_the_source_is_the_instruction_and_the_word():
     assert source_text("reverse", "stream") == "reverse: stream"
-    assert source_text("reverse", "stream", instruction=False) == "stream"
 
 
 def test_an_unknown_task_is_refused_with_the_names_of_those_there_are():

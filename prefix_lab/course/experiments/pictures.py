@@ -1,4 +1,4 @@
-"""Pictures of one trained prefix: which of its rows get a gradient, who looks at it, and which words it is like."""
+"""Pictures of one trained prefix: who looks at it, and which words it is like."""
 
 from __future__ import annotations
 
@@ -8,27 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from prefix_lab.course.experiments.methods import with_prefix
-from prefix_lab.course.experiments.of_the_prefix import first_gradient
 from prefix_lab.course.lessons.lesson_08 import draw_shares
-from prefix_lab.course.lessons.lesson_09 import draw_rows
 from prefix_lab.course.shown import Drawn
 from prefix_lab.locale import N_, _
 from prefix_lab.widgets.table import Table, table
 
-STACKS = ("encoder", "decoder", "cross-attention")
 Rows = Float[Tensor, "_ width"]
-
-
-def draw_gradient(layers: int = 4, layout: str = "peft", prefix_len: int = 10) -> Drawn:
-    """The gradient of each row of a prefix before the tiny T5, made as deep as `layers`, on its first batch of words.
-
-    In PEFT's layout the rows are meant for the decoder alone, and with an even number of layers half of them are dead.
-    """
-    gradient = first_gradient(with_prefix(0, prefix_len, layers, layout), 0)
-    stacks = {"decoder": layers} if layout == "peft" else dict.fromkeys(STACKS, layers)
-    title = {"peft": "PEFT's layout, {layers} layers", "paper": "The paper's layout, {layers} layers"}[layout]
-    return draw_rows(gradient, stacks, title.format(layers=layers))
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -257,10 +257,10 @@ def files_of(recording: Recording, row: Any) -> set[str]:
     return {columns.functions[columns.frame_function[frame]][0] for frame in begins}
 
 
-def boundaries(ours: Recording, theirs: Recording, stages: Iterable[Any] | None = None) -> list[Boundary]:
+def boundaries(ours: Recording, theirs: Recording) -> list[Boundary]:
     """The stages that either ran through, in the order in which they end in the first."""
     found = []
-    for row in known_stages() if stages is None else stages:
+    for row in known_stages():
         mine, other = runs_of_stage(ours, row), runs_of_stage(theirs, row)
         for at in range(max(len(mine), len(other))):
             found.append(boundary(row.name, ours, theirs, mine[at : at + 1], other[at : at + 1]))

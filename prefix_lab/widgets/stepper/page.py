@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from prefix_lab.debugger.cursor import COMPREHENSIONS
 from prefix_lab.debugger.moves import PAGE, SHOWN, moves_of
 from prefix_lab.debugger.progress import Progress
-from prefix_lab.debugger.storage import is_recording, write_whole
+from prefix_lab.debugger.storage import is_recording, must_be_for_a_file, write_whole
 from prefix_lab.locale import N_, _, for_page
 from prefix_lab.widgets.stepper.pieces import Pieces
 from prefix_lab.widgets.stepper.questions import must_be_text
@@ -92,12 +92,7 @@ def write_mirror(recordings: dict[str, Recording], settings: dict[str, Any], pat
 def must_be_writable(path: str | Path, title: str) -> None:
     path = Path(path)
     must_be_text("title", title, "My walk")
-    if not path.parent.is_dir():
-        raise ValueError(f"path={str(path)!r}: there is no folder {str(path.parent)!r}. Make it first.")
-    if path.is_dir():
-        raise ValueError(f"path={str(path)!r} is a folder. Give the name of a file, such as 'walk.html'.")
-    if path.exists() and not path.is_file():
-        raise ValueError(f"path={str(path)!r} is a device or a pipe. Give the name of a file, such as 'walk.html'.")
+    must_be_for_a_file(path, ", such as 'walk.html'")
     if path.is_file() and is_recording(path):
         raise ValueError(
             f"path={str(path)!r} is a recording, and a page would take its place. Give another name, such as "

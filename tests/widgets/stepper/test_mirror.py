@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
 
 import pytest
 import torch
@@ -13,7 +12,7 @@ from prefix_lab.debugger import Breakpoint, record
 from prefix_lab.debugger.summary import Summary
 from prefix_lab.widgets import Mirror
 from prefix_lab.widgets.stepper.compare import compared, compared_here
-from prefix_lab.widgets.stepper.mirror import Boundary, boundaries, gates
+from prefix_lab.widgets.stepper.mirror import Boundary, gates
 from tests.debugger.recorded import recorded, refuses
 from tests.widgets.stepper import walks
 from tests.widgets.stepper.javascript import as_seen, javascript, tensor
@@ -255,17 +254,3 @@ def test_values_are_compared_by_what_matters_and_in_the_view_as_in_python(mine, 
     assert compared(mine, other) == (verdict, what)
     for name, one, _ in compared_here(mine, other):
         assert javascript("compared", name, *(as_seen(side)[name] for side in (mine, other))) == one
-
-
-class Row(NamedTuple):
-    name: str
-    ours: str
-    peft: str
-    sentence: str = ""
-
-
-def test_any_table_of_stages_can_be_compared():
-    recording = recorded(lambda: counts(3), [counts])
-    table = [Row("count", f"{__name__}.counts", "elsewhere.counts")]
-    [one] = boundaries(recording, recording, table)
-    assert (one.stage, one.verdict, one.ours) == ("count", "equal", (0, len(recording) - 1))
