@@ -127,6 +127,16 @@ def last_size(shape: str) -> int:
     return int(found[1]) if found else 0
 
 
+def names_from(answer: Any, refusal: str) -> list[str]:
+    """The texts of a learner's list, or the one that stands for a list of one. Raises `NotYet` with this refusal."""
+    if is_open(answer):
+        raise NotYet(TODO)
+    names = [answer] if isinstance(answer, str) else answer
+    if not isinstance(names, list | tuple | set) or not all(isinstance(name, str) for name in names):
+        raise NotYet(refusal, given=brief(answer))
+    return [*names]
+
+
 NAMES_WANTED = N_("A list of names is wanted; you gave {given}.")
 FROZEN = N_("{name} is frozen: it belongs to the base, and gets none.")
 NO_SUCH = N_("There is no parameter {name!r}. Its whole name is wanted, as named_parameters() has it.")
@@ -136,11 +146,7 @@ MISSING = N_("Another parameter has a gradient too.")
 @exercise("capstone_gradient", stage="learn")
 def check_own_gradient(model: Any, stop: Any, answer: Any) -> str:
     """Which parameters have a gradient after the first backward; seen after it has run, wherever."""
-    if is_open(answer):
-        raise NotYet(TODO)
-    names = [answer] if isinstance(answer, str) else answer
-    if not isinstance(names, list | tuple | set) or not all(isinstance(name, str) for name in names):
-        raise NotYet(NAMES_WANTED, given=brief(answer))
+    names = names_from(answer, NAMES_WANTED)
     right = [name for name, one in model.named_parameters() if one.requires_grad]
     seen_in(stop, [*dict.fromkeys(one.function for one in getattr(stop, "asked", [])), "Tensor.backward"], right)
     known = {name for name, _one in model.named_parameters()}
@@ -162,16 +168,12 @@ OTHER_KEYS = N_("You gave {given}; in the file stands {right}.")
 @exercise("capstone_saved", stage="keep")
 def check_own_file(stop: Any, answer: Any) -> str:
     """Which keys a saved prefix has; seen where PEFT gathers them."""
-    if is_open(answer):
-        raise NotYet(TODO)
-    keys = [answer] if isinstance(answer, str) else answer
-    if not isinstance(keys, list | tuple | set) or not all(isinstance(key, str) for key in keys):
-        raise NotYet(KEYS_WANTED, given=brief(answer))
+    keys = names_from(answer, KEYS_WANTED)
     seen_in(
         stop, ("get_peft_model_state_dict", "PeftModel.save_pretrained"), ("'prompt_embeddings'", "prompt_embeddings")
     )
     if wrong := [key for key in keys if key.startswith(("prompt_encoder", "embedding"))]:
         raise NotYet(TABLE_NAME, given=wrong[0])
-    if [*keys] != ["prompt_embeddings"]:
-        raise NotYet(OTHER_KEYS, given=brief([*keys]), right="prompt_embeddings")
+    if keys != ["prompt_embeddings"]:
+        raise NotYet(OTHER_KEYS, given=brief(keys), right="prompt_embeddings")
     return _("One tensor, whatever made it: a projection would leave no other trace.")
