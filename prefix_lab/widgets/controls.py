@@ -22,9 +22,8 @@ class Number(ipywidgets.HBox):
 
     value = traitlets.Int()
 
-    def __init__(self, value: int, least: int, far: int, name: str, tooltip: str = "", most: int | None = None) -> None:
-        said = _("{meaning}. Type a number, or drag.") if tooltip else _("Type a number, or drag.")
-        said = said.format(meaning=tooltip)
+    def __init__(self, value: int, least: int, far: int, name: str, most: int | None = None) -> None:
+        said = _("Type a number, or drag.")
         self.box = ipywidgets.BoundedIntText(
             value, least, max(MOST, value) if most is None else most, description=name, style=LABEL, tooltip=said
         )
@@ -41,22 +40,6 @@ class Number(ipywidgets.HBox):
         for one in (self.slider, self.box):
             one.max = max(one.max, value)
         self.slider.value = self.box.value = value
-
-    @property
-    def description(self) -> str:
-        return self.box.description
-
-    @description.setter
-    def description(self, name: str) -> None:
-        self.box.description = name
-
-    @property
-    def disabled(self) -> bool:
-        return self.box.disabled
-
-    @disabled.setter
-    def disabled(self, off: bool) -> None:
-        self.box.disabled = self.slider.disabled = off
 
 
 def choice(options: Sequence[Any], name: str, **more: Any) -> ipywidgets.Dropdown:

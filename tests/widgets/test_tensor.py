@@ -173,7 +173,7 @@ def test_sliders_and_choices_are_named_by_the_axes():
     key = torch.arange(2 * 3 * 4 * 5).view(2, 3, 4, 5)
     view = TensorView(key, "batch heads prefix_len head_dim", show=("heads", -1))
     assert "rows: heads, columns: head_dim, at batch 0, prefix_len 0" in view.text
-    assert [slider.description for slider in view.sliders.values()] == ["batch", "heads", "prefix_len", "head_dim"]
+    assert [slider.box.description for slider in view.sliders.values()] == ["batch", "heads", "prefix_len", "head_dim"]
     assert [slider.layout.display for slider in view.sliders.values()] == ["", "none", "", "none"]
     view.sliders[0].value = 1
     assert "at batch 1, prefix_len 0" in view.text
