@@ -18,13 +18,14 @@ from pathlib import Path
 from notebooks.build import LANGUAGES, lessons
 from prefix_lab.years.environment import CannotHave, have, release
 from website.pages import HERE, ROOT, lay_out
+from website.place import Place, place
 
 BUILD = ROOT / "build"
 SITE = BUILD / "site"
 AT_ONCE = 2
 THEN = "peft==0.4.0"
-RAN_BY = tuple(f"website/{name}.py" for name in ("execute", "live", "steady", "walks"))
-RUNS = ("prefix_lab/**/*.*", "notebooks/**/*.py", *RAN_BY)
+RAN_BY = tuple(f"website/{name}.py" for name in ("__init__", "execute", "live", "steady", "walks"))
+RUNS = ("prefix_lab/**/*.*", "notebooks/**/*.py", "notebooks/capstone/*", ".vscode/launch.json", *RAN_BY)
 
 
 def main() -> None:
@@ -36,8 +37,8 @@ def main() -> None:
             sys.exit(f"Lesson 16 shows {THEN} beside today's. {error} Other lessons: python -m website 00 01 …")
     state = digest()
     jobs = [(name, language) for name in ["walks", *(path.stem for path in wanted)] for language in LANGUAGES]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        failed = [why for why in pool.map(lambda job: run(*job, state), jobs) if why]
+    with place(what_runs()) as here, ThreadPoolExecutor(AT_ONCE) as pool:
+        failed = [why for why in pool.map(lambda job: run(*job, state, here), jobs) if why]
     if failed:
         sys.exit("\n".join(failed))
     shutil.rmtree(SITE, ignore_errors=True)
@@ -51,11 +52,15 @@ def main() -> None:
 
 def digest() -> str:
     """What the lessons' outputs come from: our files that run, and the versions that are pinned."""
-    files = {path for pattern in RUNS for path in ROOT.glob(pattern) if path.suffix != ".pyc" and path.is_file()}
     said = hashlib.sha256((ROOT / "constraints.txt").read_bytes())
-    for path in sorted(files):
+    for path in what_runs():
         said.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return said.hexdigest()[:12]
+
+
+def what_runs() -> list[Path]:
+    files = {path for pattern in RUNS for path in ROOT.glob(pattern) if path.suffix != ".pyc" and path.is_file()}
+    return sorted(files)
 
 
 def executed(state: str) -> Path:
@@ -66,7 +71,7 @@ def recordings(state: str) -> Path:
     return executed(state) / "recordings"
 
 
-def run(name: str, language: str, state: str) -> str:
+def run(name: str, language: str, state: str, here: Place) -> str:
     """Run a lesson, or PEFT's walks, where it has not run yet; what went wrong, or nothing."""
     to = executed(state) / language / (f"{name}.json" if name == "walks" else f"{name}.ipynb")
     if to.is_file():
@@ -74,9 +79,9 @@ def run(name: str, language: str, state: str) -> str:
     print(f"running {name}, {language}", flush=True)
     what = ["website.walks"] if name == "walks" else ["website.execute", name]
     done = subprocess.run(
-        [sys.executable, "-m", *what, language, recordings(state), to],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONHASHSEED": "0"},
+        [here.python, "-m", *what, language, recordings(state), to],
+        cwd=here.folder,
+        env=os.environ | here.environment | {"PYTHONHASHSEED": "0"},
         capture_output=True,
         text=True,
     )

@@ -13,6 +13,7 @@ UNSTEADY = (
     (r"(?<![\w.])\d{13,16}(?![\w.])", "…"),  # where a tensor's numbers lie in memory
     (r"/tmp/ipykernel_\d+/(\d+)\.py", r"cell \1"),
     (r"/tmp/tmp\w+", "/tmp/…"),
+    (r"(?:/[\w.+-]+)*/prefix_lab-\w{0,8}(?:/|(?=…))", ""),  # of place.py; what was cut may end within its name
     (r"(?:/tmp/)?hunts-\w{8}\b", "hunts"),  # the folder of lesson 14
     (r"\bsession_id/[0-9a-f]{32}\b", "session_id/…"),  # what transformers calls a process
 )

@@ -1,5 +1,6 @@
 """What the site is made of: links of documents, what a run leaves of itself."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from notebooks.taught import TAUGHT
 from tests.widgets.stepper.javascript import node
 from website.functions import short
 from website.pages import ROOT, chosen, linked_anew, script
+from website.place import place
 from website.steady import cleaned, steady
 
 
@@ -36,6 +38,25 @@ def test_what_differs_from_run_to_run_is_taken_out():
 def test_a_debuggers_colours_stay_whole_before_a_path_and_nobodys_home_is_named():
     said = f"> \x1b[32m{ROOT}/.venv/lib/python3.11/site-packages/peft/peft_model.py\x1b[39m(771), {Path.home()}/a.json"
     assert cleaned(said) == "> \x1b[32mpeft/peft_model.py\x1b[39m(771), ~/a.json"
+
+
+def test_lessons_run_at_a_path_of_one_length_wherever_the_clone_lies_and_two_builds_do_not_meet():
+    asked = "import os, sysconfig as at, website.steady as own; print(os.getcwd(), own.ROOT, at.get_path('purelib'))"
+    seen, files = [], [ROOT / "website" / f"{name}.py" for name in ("__init__", "steady")]
+    with place(files) as one, place(files) as two:
+        for here in (one, two):
+            surroundings = os.environ | here.environment
+            run = subprocess.run([here.python, "-c", asked], cwd=here.folder, env=surroundings, capture_output=True)
+            seen.append(run.stdout.decode())
+            assert str(ROOT) not in seen[-1]
+    assert one.folder != two.folder
+    assert seen[0].replace(one.folder.name, two.folder.name) == seen[1]
+    assert len(one.folder.name) == len(two.folder.name)
+    assert not one.folder.exists()
+
+
+def test_a_value_that_was_cut_within_the_name_of_its_folder_is_the_same_at_each_build():
+    assert cleaned("'/tmp/prefix_lab-ab1c_d2e/a/b.json', /tmp/prefix_lab-ab1…") == "'a/b.json', …"
 
 
 def test_a_passage_in_two_wordings_is_the_one_for_this_site():
