@@ -24,7 +24,7 @@ BUILD = ROOT / "build"
 SITE = BUILD / "site"
 AT_ONCE = 2
 THEN = "peft==0.4.0"
-RAN_BY = tuple(f"website/{name}.py" for name in ("__init__", "execute", "live", "steady", "walks"))
+RAN_BY = tuple(f"website/{name}.py" for name in ("__init__", "execute", "live", "shapes", "steady", "walks"))
 RUNS = ("prefix_lab/**/*.*", "notebooks/**/*.py", "notebooks/capstone/*", ".vscode/launch.json", *RAN_BY)
 
 

@@ -30,6 +30,7 @@ IN_GENERAL = N_("The stage takes {takes}, and gives {gives}.")
 IN_WAYS = N_("A `|` stands between ways to write the same axis: which one holds depends on the model.")
 SHAPES, TAKES, GIVES, WHERE = N_("Shapes in the recordings"), N_("is given"), N_("gives"), N_("recording")
 NONE = N_("no tensor")
+LAYERS = N_("`{kind}` of {count} layers, each: key {key}, value {value}")
 TEACHES = N_("Where it is taught")
 FROM_HEAD, FROM_LINE = N_("{lesson}, from its head"), N_("{lesson}, from the line with `{text}`")
 ONLY_RUNS = N_("{lesson}, where it runs: see `{word}`")
@@ -148,15 +149,31 @@ def shapes(told: dict[str, list[dict[str, Any]]], language: str) -> str:
     for kind, runs in told.items():
         first = next((run for run in runs if run["given"]), runs[0])
         given = "<br>".join(f"`{name}` {tensor(axes)}" for name, *axes in first["given"])
-        gives = tensor(first["gives"]) if first["gives"] else ""
+        gives = "<br>".join(given_back(one, language) for one in first["gives"][:MOST])
+        gives += "<br>" + said(MORE, language).format(count=left) if (left := len(first["gives"]) - MOST) > 0 else ""
         lines.append(f"| {KINDS[kind]} | {given or said(NONE, language)} | {gives or said(NONE, language)} |")
     return "\n".join(lines)
 
 
+def given_back(line: dict[str, Any], language: str) -> str:
+    """A line of `lines_of`: a tensor, a cache, what holds such, or anything else by the line that stands for it."""
+    if "layers" in line:
+        key, value = map(tensor, line["axes"])
+        text = said(LAYERS, language).format(kind=line["kind"], count=line["layers"], key=key, value=value)
+    else:
+        text = tensor(line["axes"][0]) if "axes" in line else code(line.get("text") or line["kind"])
+    return f"{code(line['name'])} {text}" if line["name"] else text
+
+
 def tensor(axes: list[str]) -> str:
-    """A tensor's axes by names and by numbers; of what is no tensor the line that stands for it."""
-    names, numbers = (text.replace("|", r"\|").replace("`", "'") for text in axes)
-    return f"`{names}` = `{numbers}`" if names else f"`{numbers}`"
+    """A tensor's axes by names and by numbers."""
+    names, numbers = axes
+    return f"{code(names)} = {code(numbers)}" if names else code(numbers)
+
+
+def code(text: str) -> str:
+    """Code in a table's cell."""
+    return "`" + text.replace("|", r"\|").replace("`", "'") + "`"
 
 
 def heading_of(kind: str, runs: list[dict[str, Any]], language: str) -> str:

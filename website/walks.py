@@ -22,7 +22,7 @@ from prefix_lab.debugger import Recording, record
 from prefix_lab.debugger.stages import bands
 from prefix_lab.debugger.steps import NONE
 from prefix_lab.shapes import name_axes
-from website.steady import cleaned
+from website.shapes import lines_of, named
 
 WORDS = ("upper: walk", "reverse: debugger")
 
@@ -136,21 +136,11 @@ def runs(recording: Recording) -> Iterator[tuple[str, dict[str, Any]]]:
         by = None if caller in (None, NONE) else names[columns.frame_function[columns.step_frame[caller]]]
         given = [[name, *axes] for name, value in recording.steps[first].locals.items() if (axes := named(value))]
         value = recording.steps[last].value
-        gives = [] if value is None else named(value) or ["", cleaned(value.text)]
+        gives = [] if value is None else lines_of(value)
         yield (
             names[function],
             {"first": first, "last": last, "by": by, "given": given, "gives": gives},
         )
-
-
-def named(value: Any) -> list[str]:
-    """A tensor's axes by names and by numbers; nothing for what is no tensor."""
-    shape = value.facts.get("shape") if hasattr(value, "facts") else None
-    if shape is None:
-        return []
-    numbers = f"({', '.join(map(str, shape))})"
-    axes = value.facts.get("axes")
-    return [f"({', '.join(axes)})" if axes else "", numbers]
 
 
 def dotted(file: str, function: str) -> str:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from notebooks.taught import TAUGHT
+from prefix_lab.debugger.summary import Summary
 from tests.widgets.stepper.javascript import node
-from website.functions import short
+from website.functions import given_back, short
 from website.pages import ROOT, chosen, linked_anew, script
 from website.place import place
+from website.shapes import lines_of
 from website.steady import cleaned, steady
 
 
@@ -57,6 +59,25 @@ def test_lessons_run_at_a_path_of_one_length_wherever_the_clone_lies_and_two_bui
 
 def test_a_value_that_was_cut_within_the_name_of_its_folder_is_the_same_at_each_build():
     assert cleaned("'/tmp/prefix_lab-ab1c_d2e/a/b.json', /tmp/prefix_lab-ab1…") == "'a/b.json', …"
+
+
+def test_a_cache_is_shown_by_the_axes_in_one_layer_and_how_many_layers_there_are():
+    tensor = Summary("torch.Tensor", "", {"shape": (2, 4), "axes": ("batch", "heads")})
+    parts = tuple((f"{layer}.{name}", tensor) for layer in range(3) for name in ("keys", "values"))
+    own = Summary("transformers.cache_utils.DynamicCache", "", {"length": 3}, parts)
+    both = Summary("transformers.cache_utils.EncoderDecoderCache", "cut…", parts=(("one", own), ("other", own)))
+    axes = "`(batch, heads)` = `(2, 4)`"
+    said = [given_back(line, "en") for line in lines_of(Summary("dict", "cut…", parts=(("past", both), ("n", 1))))]
+    assert said == [
+        "`dict`",
+        "`past` `EncoderDecoderCache`",
+        f"`past.one` `DynamicCache` of 3 layers, each: key {axes}, value {axes}",
+        f"`past.other` `DynamicCache` of 3 layers, each: key {axes}, value {axes}",
+    ]
+    uneven = Summary(
+        own.type, "cut…", {"length": 3}, (*parts, ("3.keys", Summary("torch.Tensor", "", {"shape": (1,)})))
+    )
+    assert [given_back(line, "en") for line in lines_of(uneven)][-2:] == [f"`2.values` {axes}", "`3.keys` `(1)`"]
 
 
 def test_a_passage_in_two_wordings_is_the_one_for_this_site():
