@@ -86,11 +86,11 @@ print(f"loss in 2023: {loss_of(then)}, now: {loss_of(now)}")
 #
 # </details>
 #
-# The same loss, to the last digit. But the ways to it differ, and somewhere on the way the numbers do, too. What do you
-# expect: after three years and hundreds of changed lines, up to which stage is everything equal, to the last bit? Say it
-# first. Then look: one side is 2023, the other now. Choose a stage, and both go to where it begins; the sign beside its
-# name leads to its end. `=` means that what the stage gives is equal, `≠` that it is not. (The stages stand in the order
-# in which they *begin*: attend calls split, and split calls encode.)
+# The same loss, to six digits; whether to the last one is up to your processor. But the ways to it differ, and somewhere
+# on the way the numbers do, too. What do you expect: after three years and hundreds of changed lines, up to which stage
+# is everything equal, to the last bit? Say it first. Then look: one side is 2023, the other now. Choose a stage, and
+# both go to where it begins; the sign beside its name leads to its end. `=` means that what the stage gives is equal,
+# `≠` that it is not. (The stages stand in the order in which they *begin*: attend calls split, and split calls encode.)
 
 # %% [markdown] lang="zh"
 # <details><summary>如果没法装 PEFT 0.4.0</summary>
@@ -100,9 +100,9 @@ print(f"loss in 2023: {loss_of(then)}, now: {loss_of(now)}")
 #
 # </details>
 #
-# 损失一样，直到最后一位。可是走的路不同，路上某处的数也不同。你猜：过了三年，改了几百行，到哪个阶段为止，一切都逐位相同？先说出来，再看：一边是 2023
-# 年，一边是现在。选一个阶段，两边都走到它的开头；名字旁边的符号带你到它的结尾。`=` 表示这个阶段给出的东西相同，`≠` 表示不同。（各阶段按*开始*的先后排列：attend
-# 调用 split，split 调用 encode。）
+# 损失的前六位数一样；最后一位是否也一样，要看你的处理器。可是走的路不同，路上某处的数也不同。你猜：过了三年，改了几百行，到哪个阶段为止，一切都逐位相同？先说出来，再看：
+# 一边是 2023 年，一边是现在。选一个阶段，两边都走到它的开头；名字旁边的符号带你到它的结尾。`=` 表示这个阶段给出的东西相同，`≠` 表示不同。
+# （各阶段按*开始*的先后排列：attend 调用 split，split 调用 encode。）
 
 # %%
 side_by_side(then, now, "choose")

@@ -37,7 +37,7 @@ def test_the_number_of_layers_is_read_from_another_name_and_one_caller_is_gone(w
 def test_2023_stands_before_the_line_that_decides_and_at_one_length_does_not_read_the_text(walks):
     stepper = where_it_decides(walks[0])
     assert stepper.recording.steps[stepper.step].locals["past_key_value"].facts["shape"][2] == 20
-    assert loss_of(walks[0]) == loss_of(walks[1])
+    assert loss_of(walks[0]) == pytest.approx(loss_of(walks[1]), rel=1e-6)  # not to the last bit on every processor
     losses = [loss_of(walked(where, 7)) for where in ("peft==0.4.0", "peft")]
     assert [round(loss, 2) for loss in losses] == [6.28, 3.03]
 
