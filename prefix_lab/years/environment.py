@@ -143,8 +143,8 @@ def make(wanted: Release) -> None:
         venv.create(beside, symlinks=os.name != "nt")
         python = beside / wanted.python.relative_to(target)
         packages = Path(run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).strip())
-        # Behind its own packages, with the links of editable installs.
-        line = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})"
+        # Behind its own packages, with the links of editable installs; by its real path, since a link may go.
+        line = f"import site; site.addsitedir({os.path.realpath(sysconfig.get_path('purelib'))!r})"
         (packages / "the_torch_that_is_here.pth").write_text(line + "\n", encoding="utf-8")
         kept = beside / "kept.txt"
         kept.write_text("".join(f"{name}=={version(name)}\n" for name in ("torch", "numpy")), encoding="utf-8")

@@ -175,6 +175,15 @@ def test_two_pythons_with_one_torch_have_a_folder_each_and_leave_the_others_alon
     assert (first.stat().st_ino, first.stat().st_mtime) == (made.st_ino, made.st_mtime)
 
 
+def test_what_was_made_through_a_link_lasts_when_the_link_is_gone(wants, tmp_path):
+    link = tmp_path / "venv"
+    link.symlink_to(sys.prefix)
+    [folder] = made_by(wants(link / PYTHON))
+    link.unlink()
+    assert made_by(wants()) == [folder]
+    subprocess.check_call([folder / PYTHON, "-c", "from importlib.metadata import version; version('packaging')"])
+
+
 def test_one_who_is_interrupted_leaves_nothing_that_is_taken_for_whole(wants, cache):
     killed = wants()
     assert killed.stderr.readline().startswith("Installing")
