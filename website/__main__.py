@@ -24,7 +24,7 @@ BUILD = ROOT / "build"
 SITE = BUILD / "site"
 AT_ONCE = 2
 THEN = "peft==0.4.0"
-RAN_BY = tuple(f"website/{name}.py" for name in ("__init__", "execute", "live", "shapes", "steady", "walks"))
+RAN_BY = tuple(f"website/{name}.py" for name in ("__init__", "execute", "live", "place", "shapes", "steady", "walks"))
 RUNS = ("prefix_lab/**/*.*", "notebooks/**/*.py", "notebooks/capstone/*", ".vscode/launch.json", *RAN_BY)
 
 
@@ -35,9 +35,10 @@ def main() -> None:
             have(release(THEN), lambda asked: True)
         except CannotHave as error:
             sys.exit(f"Lesson 16 shows {THEN} beside today's. {error} Other lessons: python -m website 00 01 …")
-    state = digest()
+    files = what_runs()
+    state = digest(files)
     jobs = [(name, language) for name in ["walks", *(path.stem for path in wanted)] for language in LANGUAGES]
-    with place(what_runs()) as here, ThreadPoolExecutor(AT_ONCE) as pool:
+    with place(files) as here, ThreadPoolExecutor(AT_ONCE) as pool:
         failed = [why for why in pool.map(lambda job: run(*job, state, here), jobs) if why]
     if failed:
         sys.exit("\n".join(failed))
@@ -50,10 +51,10 @@ def main() -> None:
     print(f"the site: {SITE / 'index.html'}")
 
 
-def digest() -> str:
+def digest(files: list[Path]) -> str:
     """What the lessons' outputs come from: our files that run, and the versions that are pinned."""
     said = hashlib.sha256((ROOT / "constraints.txt").read_bytes())
-    for path in what_runs():
+    for path in files:
         said.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return said.hexdigest()[:12]
 

@@ -55,6 +55,8 @@ def test_lessons_run_at_a_path_of_one_length_wherever_the_clone_lies_and_two_bui
     assert seen[0].replace(one.folder.name, two.folder.name) == seen[1]
     assert len(one.folder.name) == len(two.folder.name)
     assert not one.folder.exists()
+    # By what lies on Python's own path a file's name is shortened: the old PEFT's is not to lose its middle.
+    assert not Path(one.environment["PREFIX_LAB_CACHE"]).is_relative_to(one.folder)
 
 
 def test_a_value_that_was_cut_within_the_name_of_its_folder_is_the_same_at_each_build():
